@@ -1,0 +1,1 @@
+"""Leaf helpers that import no app."""
