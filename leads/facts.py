@@ -189,6 +189,7 @@ register(
     Fact("age_status", "age", Kind.CODE, lambda at: capacity.age_status()),
     Fact("miles_to_clinic", "miles to the nearest clinic", Kind.NUMBER, lambda at: capacity.miles_to_clinic()),
     Fact("days_until_slot", "days until the first open slot", Kind.NUMBER, days_until_slot),
+    Fact("referral_missing", "referral letter missing", Kind.YES_NO, lambda at: capacity.referral_missing(at=at)),
     Fact("documents_missing", "missing documents", Kind.NUMBER, lambda at: capacity.missing_documents(at=at)),
     Fact(
         "authorization_missing",

@@ -1,0 +1,120 @@
+"""What does a submission say? Its body read, every field checked, everything brought into normal form.
+
+All problems are named at once, field by field, so that a form or a person can mend them in one go.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db.models import CharField, Value
+
+from consent import addresses
+from consent.addresses import InvalidAddress
+from leads.models import Clinic, Document, Payer, ServiceLine, TimingWindow
+from leads.serializers import InquirySerializer
+from medcrm.lib.errors import InvalidFields
+
+PHONE, EMAIL = "phone", "email"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A valid submission in normal form: E.164 phone, lower-cased e-mail, catalogue codes that exist."""
+
+    fields: Mapping[str, object]
+    phone: str
+    email: str
+    timing: TimingWindow | None
+    documents: Sequence[str]
+    channels: Sequence[str]
+    page_url: str
+
+    @property
+    def addresses(self) -> list[tuple[str, str]]:
+        """The addresses given, as (kind, value)."""
+        return [(kind, value) for kind, value in ((PHONE, self.phone), (EMAIL, self.email)) if value]
+
+
+def parse(raw: bytes) -> dict[str, object]:
+    """Read the body as one JSON object. Raise InvalidFields on the field `body`."""
+    try:
+        fields = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise InvalidFields({"body": [f"This is not JSON: {error}. Send one JSON object."]}) from None
+    if not isinstance(fields, dict):
+        raise InvalidFields({"body": ["Send one JSON object with the fields of one inquiry."]})
+    return fields
+
+
+def normalise(fields: Mapping[str, object]) -> Submission:
+    """Check every field and bring it into normal form. Raise InvalidFields with all problems at once."""
+    serializer = InquirySerializer(data=fields)
+    valid = serializer.is_valid()
+    errors = {name: [str(message) for message in _flat(found)] for name, found in serializer.errors.items()}
+    data = dict(serializer.validated_data) if valid else {n: v for n, v in fields.items() if n not in errors}
+    phone = _address(PHONE, data.get("phone"), errors)
+    email = _address(EMAIL, data.get("email"), errors)
+    if not phone and not email and PHONE not in errors and EMAIL not in errors:
+        errors[PHONE] = ["Give a phone number or an e-mail address, so that somebody can answer."]
+    timing_row = _check_codes(data, errors)
+    if errors:
+        raise InvalidFields(errors)
+    return Submission(
+        fields=data,
+        phone=phone,
+        email=email,
+        timing=timing_row,
+        documents=data.pop("documents", []),
+        channels=data.pop("consent", []),
+        page_url=data.pop("page_url", ""),
+    )
+
+
+CATALOGUE = {"service": ServiceLine, "preferred_clinic": Clinic, "payer": Payer, "documents": Document}
+
+
+def _check_codes(data: Mapping[str, object], errors: dict[str, list[str]]) -> TimingWindow | None:
+    """Check that every code is in the catalogue, in one query; return the timing row."""
+    asked = {name: _codes(data.get(name)) for name in CATALOGUE if name not in errors}
+    queries = [
+        model.objects.filter(pk__in=asked[name], is_active=True).order_by().values_list(Value(name, CharField()), "pk")
+        for name, model in CATALOGUE.items()
+        if asked.get(name)
+    ]
+    found = set(queries[0].union(*queries[1:], all=True)) if queries else set()
+    for name, codes in asked.items():
+        unknown = [code for code in codes if (name, code) not in found]
+        if unknown:
+            errors[name] = [f"“{code}” is not in the catalogue; use one of its codes." for code in unknown]
+    code = data.get("timing")
+    timing_row = (
+        TimingWindow.objects.filter(pk=code, is_active=True).first() if isinstance(code, str) and code else None
+    )
+    if code and timing_row is None and "timing" not in errors:
+        errors["timing"] = [f"“{code}” is no timing we know, e.g. “two_weeks”."]
+    return timing_row
+
+
+def _codes(value: object) -> list[str]:
+    items = value if isinstance(value, list) else [value]
+    return [item for item in items if isinstance(item, str) and item]
+
+
+def _flat(found: object) -> list[str]:
+    """DRF nests the errors of list items by index; a person wants one list."""
+    if isinstance(found, Mapping):
+        return [f"item {index + 1}: {message}" for index, inner in found.items() for message in _flat(inner)]
+    return [str(message) for message in found] if isinstance(found, list) else [str(found)]
+
+
+def _address(kind: str, value: object, errors: dict[str, list[str]]) -> str:
+    if kind in errors or not isinstance(value, str) or not value.strip():
+        return ""
+    try:
+        return addresses.normalise_phone(value) if kind == PHONE else addresses.normalise_email(value)
+    except InvalidAddress as error:
+        errors[kind] = [error.message]
+        return ""
