@@ -199,6 +199,7 @@ register(
     ),
     Fact("contact_points", "phone and e-mail held", Kind.NUMBER, contact_points),
     Fact("complete_fields", "of phone, e-mail, service and location given", Kind.NUMBER, complete_fields),
+    Fact("has_grant", "permission granted", Kind.YES_NO, lambda at: Value(False)),
     Fact("replies", "replies", Kind.NUMBER, happened(InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)),
     Fact("webinars", "webinars attended", Kind.NUMBER, happened(InteractionKind.WEBINAR_ATTENDED)),
     Fact("downloads", "guides downloaded", Kind.NUMBER, happened(InteractionKind.GUIDE_DOWNLOAD)),
