@@ -10,7 +10,7 @@ demo: setup
 
 test: setup lint
 	@.ci/has-browser || true
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 smoke: setup
 	@exec $(BIN)/python -m medcrm.smoke

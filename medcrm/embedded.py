@@ -1,8 +1,8 @@
-"""Which servers does this checkout run on? Its own PostgreSQL and Valkey, from wheels, unless the environment names others.
+"""Which servers does this checkout run on? Its own PostgreSQL and Valkey, from wheels, unless others are named.
 
-Every user of a server (manage.py, the demo, a test run) holds a shared lock on its `users.lock`. One keeper process owns
-the server and waits for the exclusive lock, which it gets exactly when the last user has ended, however it ended; then it
-stops the server and ends too. Folders, sockets and ports belong to the checkout, so two checkouts never meet.
+Every user of a server (manage.py, the demo, a test run) holds a shared lock on its `users.lock`. One keeper process
+owns the server and waits for the exclusive lock, which it gets exactly when the last user has ended, however it ended;
+then it stops the server and ends too. Folders, sockets and ports belong to the checkout, so two checkouts never meet.
 """
 
 from __future__ import annotations
