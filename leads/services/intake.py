@@ -199,41 +199,29 @@ def record_consent(inquiry: Inquiry, submission: Submission, held: Sequence[Addr
     """
     source = inquiry.source
     purchased = source.kind == SourceKind.PURCHASED_LIST
-    evidence = {
-        "inquiry": str(inquiry.public_id),
+    common = {
+        "occurred_at": at,
+        "seller": source.seller_id,
         "source": source.pk,
-        "page_url": submission.page_url,
-        "remote_addr": inquiry.remote_addr or "",
-        "user_agent": inquiry.user_agent,
+        "evidence": {
+            "inquiry": str(inquiry.public_id),
+            "page_url": submission.page_url,
+            "remote_addr": inquiry.remote_addr or "",
+            "user_agent": inquiry.user_agent,
+        },
     }
     entries = []
     for address in held:
-        entries.append(
-            ledger.Entry(address.pk, "purchased" if purchased else "inquiry", occurred_at=at, evidence=evidence)
-        )
-        ticked = [c for c in submission.channels if (c in VOICE_AND_TEXT) == (address.kind == PHONE)]
+        entries.append(ledger.Entry(address.pk, "purchased" if purchased else "inquiry", **common))
+        ticked = [channel for channel in submission.channels if (channel in VOICE_AND_TEXT) == (address.kind == PHONE)]
         if ticked and source.disclosure:
-            entries.append(_grant(address, source, ticked, evidence, at))
+            # A box ticked beside the source's own disclosure is a fresh act of the person on exactly these channels.
+            entries.append(
+                ledger.Entry(
+                    address.pk, "grant", channels=ticked, disclosure=source.disclosure, fresh_opt_in=True, **common
+                )
+            )
     ledger.record_many(entries, now=at)
-
-
-def _grant(
-    address: Address, source: Source, ticked: Sequence[str], evidence: Mapping[str, object], at: datetime
-) -> ledger.Entry:
-    """The person ticked the box beside the source's disclosure: a fresh act on exactly these channels."""
-    disclosure = source.disclosure
-    return ledger.Entry(
-        address.pk,
-        "grant",
-        occurred_at=at,
-        channels=ticked,
-        purposes=disclosure.purposes,
-        level=disclosure.level,
-        seller=disclosure.seller_id,
-        disclosure=disclosure,
-        fresh_opt_in=True,
-        evidence=evidence,
-    )
 
 
 def _is_same_name(lead: Lead, fields: Mapping[str, object]) -> bool:
