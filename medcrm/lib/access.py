@@ -1,6 +1,6 @@
 """Which leads may this person see? The scope of a user, worked out by the layer above and asked for by every list.
 
-The leaf library knows no team and no role: whoever composes the project says how a scope is found (`use`).
+The leaf library knows neither team nor role: whoever composes the project says how a scope is found (`use`).
 """
 
 from __future__ import annotations
@@ -23,12 +23,18 @@ class Scope:
 
 NOTHING = Scope()
 _finder: Callable[[AbstractBaseUser], Scope] | None = None
+_team_names: Callable[[], dict[str, str]] | None = None
 
 
-def use(finder: Callable[[AbstractBaseUser], Scope]) -> None:
-    """Say how scopes are found; called once when the apps are ready."""
-    global _finder
-    _finder = finder
+def use(finder: Callable[[AbstractBaseUser], Scope], team_names: Callable[[], dict[str, str]]) -> None:
+    """Say how scopes and the names of teams are found; called once when the apps are ready."""
+    global _finder, _team_names
+    _finder, _team_names = finder, team_names
+
+
+def team_names() -> dict[str, str]:
+    """Team code → name."""
+    return _team_names() if _team_names else {}
 
 
 def scope_of(user: AbstractBaseUser) -> Scope:
