@@ -83,3 +83,21 @@ CONSULT = {
     "for_whom": "self",
     "consent": ["voice", "sms", "email"],
 }
+
+
+@pytest.fixture
+def organisation(db: None, now: datetime) -> None:
+    """The whole reference organisation: catalogue, rules, teams, people and sequences."""
+    from medcrm import reference
+
+    reference.load(at=now)
+
+
+@pytest.fixture
+def transactional_organisation(transactional_db: None) -> None:
+    """The same, committed, as of the real clock: for tests with processes of their own."""
+    from django.utils import timezone
+
+    from medcrm import reference
+
+    reference.load(at=timezone.now())
