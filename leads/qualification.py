@@ -70,9 +70,9 @@ DECISION_COLUMNS = ["stage", "decision", "next_step", "hold_reason", "stop_reaso
 
 
 def undecided(lead_ids: Sequence[int]) -> QuerySet[Lead]:
-    """Leads whose open cycle no person has decided."""
+    """Leads on the road whose open cycle no person has decided; a closed lead re-opens by a trigger only."""
     decided = Qualification.objects.filter(lead=OuterRef("pk"), closed_at=None, decided_at__isnull=False)
-    return Lead.objects.filter(~Exists(decided), pk__in=lead_ids, merged_into=None)
+    return Lead.objects.open().filter(~Exists(decided), pk__in=lead_ids)
 
 
 def published_rules() -> dict[int, NextStepRule]:

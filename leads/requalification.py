@@ -110,6 +110,18 @@ def fire(kind: str, lead_ids: Sequence[int], *, cause: str, at: datetime) -> lis
     return [lead.pk for lead in woken]
 
 
+@transaction.atomic
+def reopen(lead: Lead, kind: str, *, cause: str, at: datetime) -> None:
+    """Open the next cycle of a locked lead for something that needs no declared trigger: a no-show, a cancellation."""
+    cycle = Qualification.objects.filter(lead=lead, closed_at=None).first()
+    stale = open_next_cycles([lead], kind=kind, cause=cause, at=at)
+    if cycle:
+        fired_by = {"cause": cause, "stale": stale[lead.pk]}
+        Trigger.objects.create(
+            lead=lead, kind_id=kind, qualification=cycle, armed_at=at, fired_at=at, fired_by=fired_by
+        )
+
+
 def open_next_cycles(leads: Sequence[Lead], *, kind: str, cause: str, at: datetime) -> dict[int, list[str]]:
     """Close each lead's cycle, open the next, and return which answers went stale. The leads are locked."""
     if not leads:

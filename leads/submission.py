@@ -27,7 +27,6 @@ class Submission:
     fields: Mapping[str, object]
     phone: str
     email: str
-    timing: TimingWindow | None
     documents: Sequence[str]
     channels: Sequence[str]
     page_url: str
@@ -59,14 +58,14 @@ def normalise(fields: Mapping[str, object]) -> Submission:
     email = _address(EMAIL, data.get("email"), errors)
     if not phone and not email and PHONE not in errors and EMAIL not in errors:
         errors[PHONE] = ["Give a phone number or an e-mail address, so that somebody can answer."]
-    timing_row = _check_codes(data, errors)
+    timing = _check_codes(data, errors)
     if errors:
         raise InvalidFields(errors)
+    data["timing"] = timing
     return Submission(
         fields=data,
         phone=phone,
         email=email,
-        timing=timing_row,
         documents=data.pop("documents", []),
         channels=data.pop("consent", []),
         page_url=data.pop("page_url", ""),

@@ -17,7 +17,6 @@ from django.db.models import Q
 
 from consent import addresses, ledger
 from consent.models import Address
-from leads import places, requalification, timing
 from leads.lifecycle import OPEN
 from leads.models import (
     DocumentStatus,
@@ -25,8 +24,8 @@ from leads.models import (
     Interaction,
     Lead,
     Source,
-    TimingWindow,
 )
+from leads.services import answers
 from leads.submission import EMAIL, PHONE, Submission, normalise, parse
 from leads.vocabulary import Direction, DocumentState, InteractionKind, SourceKind
 from medcrm.lib import bell
@@ -169,8 +168,9 @@ def open_lead(
     source: Source, submission: Submission, phone: Address | None, email: Address | None, *, at: datetime
 ) -> Lead:
     """Create a new lead from the submission and mark it due."""
-    lead = Lead(source=source, phone=phone, email=email, created_at=at, advance_due_at=at)
-    _fill(lead, submission, at=at)
+    lead_type = submission.fields["lead_type"]
+    lead = Lead(source=source, lead_type=lead_type, phone=phone, email=email, created_at=at, advance_due_at=at)
+    answers.write_fields(lead, submission.fields, at=at)
     lead.save(force_insert=True)
     return lead
 
@@ -185,25 +185,11 @@ def attach(
     at: datetime,
 ) -> None:
     """Add a repeat inquiry to a known lead: newer answers win, the owner stays, a sleeping lead may wake [R40]."""
-    before = {name: getattr(lead, name) for name in WAKES}
     lead.phone, lead.email = phone or lead.phone, email or lead.email
-    _fill(lead, submission, at=at)
+    news = answers.write_fields(lead, submission.fields, at=at)
     lead.advance_due_at = at
     lead.save()
-    requalification.reconsider([lead.pk])
-    changed = [kind for name, kind in WAKES.items() if getattr(lead, name) != before[name]]
-    for kind in [*changed, REPEAT_INQUIRY]:
-        if requalification.fire(kind, [lead.pk], cause=f"New inquiry from {inquiry.source}.", at=at):
-            break
-
-
-REPEAT_INQUIRY = "repeat_inquiry"
-WAKES = {
-    "service_id": "new_service_request",
-    "zip": "new_location",
-    "timing_id": "appointment_window_changed",
-    "payer_id": "payer_changed",
-}
+    answers.tell_news(lead, [*news, answers.REPEAT_INQUIRY], cause=f"New inquiry from {inquiry.source}.", at=at)
 
 
 def record_consent(inquiry: Inquiry, submission: Submission, held: Sequence[Address], *, at: datetime) -> None:
@@ -248,59 +234,6 @@ def _grant(
         fresh_opt_in=True,
         evidence=evidence,
     )
-
-
-def _fill(lead: Lead, submission: Submission, *, at: datetime) -> None:
-    """Write what the submission says; what it leaves out stays as it was."""
-    for name, value in submission.fields.items():
-        if name in PLAIN_FIELDS and value not in ("", None):
-            setattr(lead, PLAIN_FIELDS[name], value)
-    if zip_code := str(submission.fields.get("zip", ""))[:5]:
-        _settle(lead, zip_code)
-    if submission.timing:
-        answer_timing(lead, submission.timing, at=at)
-
-
-def answer_timing(lead: Lead, answer: TimingWindow, *, at: datetime) -> None:
-    """Note when the lead wants to come, and the dates that means from now on."""
-    window = timing.window(answer, asked_on=at.date())
-    lead.timing, lead.timing_asked_at = answer, at
-    lead.window_opens_on, lead.window_closes_on = window.opens_on, window.closes_on
-
-
-def _settle(lead: Lead, zip_code: str) -> None:
-    """Note the ZIP and, where it is known, its place; an unknown ZIP leaves the location an open question."""
-    lead.zip = zip_code
-    place = places.place(zip_code)
-    lead.city, lead.state, lead.timezone = (place.city, place.state, place.timezone) if place else ("", "", "")
-    lead.latitude, lead.longitude = (place.latitude, place.longitude) if place else (None, None)
-
-
-PLAIN_FIELDS = {
-    name: name
-    for name in (
-        "lead_type",
-        "first_name",
-        "last_name",
-        "request",
-        "question",
-        "urgency",
-        "age",
-        "is_existing_patient",
-        "language",
-        "preferred_channel",
-        "preferred_time",
-        "for_whom",
-        "organisation",
-        "contact_role",
-        "clinic_size",
-        "budget",
-        "rollout",
-        "approver",
-        "agreement",
-        "is_test",
-    )
-} | {"service": "service_id", "preferred_clinic": "preferred_clinic_id", "payer": "payer_id"}
 
 
 def _is_same_name(lead: Lead, fields: Mapping[str, object]) -> bool:
