@@ -43,7 +43,9 @@ def build(leads: Sequence[Lead], *, at: datetime) -> dict[int, Packet]:
     unknown = dict(Qualification.objects.filter(lead__in=ids, closed_at=None).values_list("lead", "unknown"))
     held = qualification.documents_held(ids, at=at)
     missing = _grouped(
-        MissingItem.objects.filter(lead__in=ids, settled_at=None).order_by("kind").values_list("lead", "kind", "kind__document")
+        MissingItem.objects.filter(lead__in=ids, settled_at=None)
+        .order_by("kind")
+        .values_list("lead", "kind", "kind__document")
     )
     authorizations = _authorizations(ids)
     parts = {
@@ -117,8 +119,8 @@ def _grouped(rows: Iterable[Sequence[object]]) -> Mapping[object, list[Sequence[
 def _latest_inquiry(ids: Sequence[int]) -> dict[int, str]:
     rows = (
         Inquiry.objects.filter(lead__in=ids, status=Inquiry.Status.ACCEPTED)
-        .order_by("lead", "-received_at", "-pk")
-        .distinct("lead")
+        .order_by("lead_id", "-received_at", "-pk")
+        .distinct("lead_id")
         .values_list("lead", "public_id")
     )
     return {lead: str(public_id) for lead, public_id in rows}
@@ -147,7 +149,7 @@ def _attempts(ids: Sequence[int]) -> dict[int, list[dict[str, object]]]:
     spoken = Q(kind__in=[InteractionKind.CALL, InteractionKind.VOICEMAIL], direction=Direction.OUTBOUND)
     rows = (
         Interaction.objects.filter(spoken | Q(kind=InteractionKind.INBOUND_CALL), lead__in=ids)
-        .order_by("lead", F("at").desc(), "-pk")
+        .order_by("lead_id", F("at").desc(), "-pk")
         .values_list("lead", "at", "kind", "disposition", "by__username")
     )
     return {

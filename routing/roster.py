@@ -88,6 +88,9 @@ class Roster:
         why_not |= {m.login: str(WhyNot.NOT_THEIR_TURN) for m in eligible if m is not chosen}
         return Choice(chosen.user_id, why_not)
 
+    def may_get(self, member: Member, need: Need, *, at: datetime) -> bool:
+        return why_not_eligible(member, need, at=at) is None
+
     def give(self, member: Member) -> None:
         """Count a lead as given: it adds to the open work and to today's share, and uses up the turn."""
         self.turn += 1
@@ -116,7 +119,7 @@ def why_not_eligible(member: Member, need: Need, *, at: datetime, is_counted: bo
     if need.language and member.languages and need.language not in member.languages:
         return WhyNot.LANGUAGE
     if member.user_id in need.avoid:
-        return WhyNot.NOT_THEIR_TURN
+        return WhyNot.HAD_IT
     if why := why_not_present(member, need.due_at, at=at):
         return why
     if is_counted:
@@ -126,6 +129,13 @@ def why_not_eligible(member: Member, need: Need, *, at: datetime, is_counted: bo
     if member.daily_cap is not None and member.given_today >= member.daily_cap:
         return WhyNot.DAILY_CAP
     return None
+
+
+def may_keep(member: Member, need: Need, *, at: datetime, is_counted: bool) -> WhyNot | None:
+    """Why an owner may not keep the lead. A short absence does not take it away if they are back before it is due."""
+    is_back_in_time = not member.is_away(max(at, need.due_at))
+    why = why_not_eligible(member, need, at=at, is_counted=is_counted)
+    return None if why is not None and why.is_absence and is_back_in_time else why
 
 
 def why_not_present(member: Member, due_at: datetime, *, at: datetime) -> WhyNot | None:

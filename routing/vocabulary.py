@@ -80,4 +80,9 @@ class WhyNot(TextChoices):
     DAILY_CAP = "daily_cap", _("Today's share used up")
     OTHER_CLINIC = "other_clinic", _("Works for another clinic")
     NO_WEIGHT = "no_weight", _("Weight is 0")
+    HAD_IT = "had_it", _("It is taken from them")
     NOT_THEIR_TURN = "not_their_turn", _("Somebody else's turn")
+
+    @property
+    def is_absence(self) -> bool:
+        return self in (WhyNot.AWAY, WhyNot.OFF_DUTY)

@@ -38,9 +38,7 @@ class NextAction:
 
 def set_owners(changes: Sequence[Ownership], *, at: datetime) -> None:
     """Write owner and team of these locked leads and note each change on the timeline."""
-    leads = [
-        Lead(pk=change.lead_id, team=change.team, owner_id=change.owner_id, updated_at=at) for change in changes
-    ]
+    leads = [Lead(pk=change.lead_id, team=change.team, owner_id=change.owner_id, updated_at=at) for change in changes]
     Lead.objects.bulk_update(leads, ["team", "owner", "updated_at"], batch_size=BATCH)
     Interaction.objects.bulk_create(
         [

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from leads.models import Lead
+from leads.models import Interaction, Lead
 from routing.models.rules import OnBreach, RoutingRule, Script
 from routing.models.teams import Team
 from routing.querysets import ClockQuerySet, HandoffQuerySet
@@ -53,7 +53,8 @@ class Assignment(models.Model):
         constraints = [
             models.CheckConstraint(name="assignment_reason_known", condition=Q(because__in=AssignedBecause.values)),
             models.CheckConstraint(
-                name="assignment_by_hand_says_why", condition=~Q(because="reassigned") | (Q(by__isnull=False) & ~Q(note=""))
+                name="assignment_by_hand_says_why",
+                condition=~Q(because="reassigned") | (Q(by__isnull=False) & ~Q(note="")),
             ),
         ]
         triggers = [
@@ -127,7 +128,8 @@ class Handoff(models.Model):
             ),
             models.CheckConstraint(
                 name="handoff_return_has_reason",
-                condition=~Q(state="returned") | (Q(returned_at__isnull=False, returned_by__isnull=False) & ~Q(return_reason="")),
+                condition=~Q(state="returned")
+                | (Q(returned_at__isnull=False, returned_by__isnull=False) & ~Q(return_reason="")),
             ),
         ]
         triggers = [
@@ -150,7 +152,6 @@ class Handoff(models.Model):
                 condition=pgtrigger.Q(old__additions__df=pgtrigger.F("new__additions")),
                 func="""
                     IF NEW.accepted_at IS NULL
-                       OR jsonb_path_query_array(NEW.additions, '$[0 to last]') IS NULL
                        OR jsonb_array_length(NEW.additions) < jsonb_array_length(OLD.additions)
                        OR NOT NEW.additions @> OLD.additions
                     THEN RAISE EXCEPTION 'Additions to a handoff are appended after acceptance, never rewritten.';
@@ -163,8 +164,7 @@ class Handoff(models.Model):
     def __str__(self) -> str:
         return f"{self.lead_id} → {self.to_team_id} ({self.get_state_display()})"
 
-    @property
-    def current(self) -> dict[str, object]:
+    def current_packet(self) -> dict[str, object]:
         """The packet with everything that was added since."""
         merged = dict(self.packet)
         for addition in self.additions:
@@ -189,6 +189,14 @@ class Clock(models.Model):
     team = team_key(null=False)
     owner = user_key("clocks")
     why = models.CharField(max_length=120, blank=True, help_text=_("What started it, e.g. “promised a call back”."))
+    cause = models.ForeignKey(
+        Interaction,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text=_("The act that promised it; blank: the road itself."),
+    )
     started_at = models.DateTimeField()
     due_at = models.DateTimeField()
     warn_at = models.DateTimeField()
@@ -199,6 +207,9 @@ class Clock(models.Model):
     breached_at = models.DateTimeField(null=True, blank=True)
     met_at = models.DateTimeField(null=True, blank=True)
     met_by = user_key()
+    met_act = models.ForeignKey(
+        Interaction, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", help_text=_("What met it.")
+    )
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_because = models.CharField(max_length=12, choices=Ended.choices, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
@@ -226,12 +237,21 @@ class Clock(models.Model):
                 name="clock_to_resume", fields=["paused_until"], condition=CLOCK_OPEN & Q(paused_until__isnull=False)
             ),
             # read by the team board: breaches that still stand
-            models.Index(name="clock_breached", fields=["team", "breached_at"], condition=CLOCK_OPEN & Q(breached_at__isnull=False)),
+            models.Index(
+                name="clock_breached",
+                fields=["team", "breached_at"],
+                condition=CLOCK_OPEN & Q(breached_at__isnull=False),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(name="one_open_clock_per_owed", fields=["lead", "owed"], condition=CLOCK_OPEN),
-            models.CheckConstraint(name="clock_met_or_ended", condition=Q(met_at__isnull=True) | Q(ended_at__isnull=True)),
-            models.CheckConstraint(name="clock_met_by_a_person", condition=Q(met_at__isnull=True) | Q(met_by__isnull=False)),
+            models.CheckConstraint(
+                name="clock_met_or_ended", condition=Q(met_at__isnull=True) | Q(ended_at__isnull=True)
+            ),
+            models.CheckConstraint(
+                name="clock_met_by_a_person",
+                condition=Q(met_at__isnull=True) | Q(met_by__isnull=False) | Q(met_act__isnull=False),
+            ),
             models.CheckConstraint(name="clock_owed_known", condition=Q(owed__in=Owed.values)),
             models.CheckConstraint(name="clock_warns_before_due", condition=Q(warn_at__lte=F("due_at"))),
         ]

@@ -68,9 +68,7 @@ class Team(Coded):
     class Meta(Coded.Meta):
         constraints = [
             models.UniqueConstraint(name="one_fallback_team", fields=["is_fallback"], condition=Q(is_fallback=True)),
-            models.CheckConstraint(
-                name="fallback_team_is_active", condition=Q(is_fallback=False) | Q(is_active=True)
-            ),
+            models.CheckConstraint(name="fallback_team_is_active", condition=Q(is_fallback=False) | Q(is_active=True)),
         ]
 
     @property
