@@ -27,5 +27,5 @@ def load(path: Path = ORGANISATION, *, at: datetime) -> None:
     roles.sync()
     disclosure = consent.reference.load(organisation, at=at)
     leads.reference.load(organisation, disclosure, at=at)
-    routing.reference.load(organisation)
+    routing.reference.load(organisation, at=at)
     nurture.reference.load(organisation)
