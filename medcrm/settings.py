@@ -155,6 +155,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = env.str("CELERY_BEAT_SCHEDULE_FILENAME", default=str(BASE_DIR / "celerybeat-schedule"))
 CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "medcrm.tasks.advance_due", "schedule": 5.0},
+    "settle-stranded-inquiries": {"task": "medcrm.tasks.settle_stranded_inquiries", "schedule": 60.0},
 }
 
 # API
@@ -184,9 +185,7 @@ LOGGING = {
     "formatters": {
         "plain": {
             "()": structlog.stdlib.ProcessorFormatter,
-            "processor": structlog.dev.ConsoleRenderer(colors=False)
-            if DEBUG
-            else structlog.processors.JSONRenderer(),
+            "processor": structlog.dev.ConsoleRenderer(colors=False) if DEBUG else structlog.processors.JSONRenderer(),
             "foreign_pre_chain": [
                 structlog.stdlib.add_log_level,
                 structlog.stdlib.add_logger_name,

@@ -1,0 +1,202 @@
+"""Who can be served where, and when? The catalogue as database expressions on a lead.
+
+The facts of the rule compiler use these, so fit and capacity mean the same in a rule, on a lead page and in a report.
+Distances are miles as the crow flies; dates are calendar dates, counted from the UTC date of `at`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import (
+    BooleanField,
+    Case,
+    Count,
+    Exists,
+    Expression,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.functions import ASin, Coalesce, Cos, Least, Power, Radians, Sin, Sqrt
+
+from leads.models import Authorization, Availability, DocumentStatus, Offering, OfferingPayer, ServiceLine
+from leads.vocabulary import AuthorizationState, DocumentState, LeadType
+
+EARTH_RADIUS_MILES = 3958.8
+REFERRAL_LETTER = "referral_letter"
+
+IS_ORGANISATION = Q(lead_type__in=[LeadType.PARTNER, LeadType.B2B])
+HAS_PLACE = Q(latitude__isnull=False)
+
+
+def miles_between(lat1: Expression, lon1: Expression, lat2: Expression, lon2: Expression) -> Expression:
+    """Great-circle distance by the haversine formula; NULL when a coordinate is unknown."""
+
+    def square_of_half_sine(a: Expression, b: Expression) -> Expression:
+        return Power(Sin((Radians(b) - Radians(a)) / Value(2.0)), Value(2.0))
+
+    chord = square_of_half_sine(lat1, lat2) + Cos(Radians(lat1)) * Cos(Radians(lat2)) * square_of_half_sine(lon1, lon2)
+    return ExpressionWrapper(
+        Value(2 * EARTH_RADIUS_MILES) * ASin(Least(Value(1.0), Sqrt(chord))), output_field=FloatField()
+    )
+
+
+def given(rows: QuerySet, path: str = "") -> QuerySet:
+    """Narrow rows to offerings of the outer lead's service; `path` leads from the rows to the offering."""
+    return rows.filter(
+        **{f"{path}service": OuterRef("service"), f"{path}service__is_active": True, f"{path}clinic__is_active": True}
+    )
+
+
+def within_reach(rows: QuerySet, path: str = "") -> QuerySet:
+    """Narrow rows to offerings the outer lead can come to, or be seen by remotely in a clinic's own state [R14]."""
+    clinic = f"{path}clinic__"
+    miles = miles_between(OuterRef("latitude"), OuterRef("longitude"), F(f"{clinic}latitude"), F(f"{clinic}longitude"))
+    near = Q(miles__lte=F(f"{clinic}radius_miles"))
+    remote = Q(**{f"{path}service__telehealth": True, f"{clinic}state": OuterRef("state")})
+    return given(rows, path).annotate(miles=miles).filter(near | remote)
+
+
+def near(rows: QuerySet, path: str = "") -> QuerySet:
+    """Narrow rows to offerings in whose catchment the outer lead lives."""
+    return within_reach(rows, path).filter(miles__lte=F(f"{path}clinic__radius_miles"))
+
+
+def taking(rows: QuerySet, path: str = "") -> QuerySet:
+    """Narrow rows to offerings that take new patients, or any patient where the outer lead is already one."""
+    return rows.annotate(
+        known_patient=ExpressionWrapper(
+            Coalesce(OuterRef("is_existing_patient"), Value(False)), output_field=BooleanField()
+        )
+    ).filter(Q(**{f"{path}accepts_new_patients": True}) | Q(known_patient=True))
+
+
+def service_status() -> Expression:
+    """`offered`, `not_offered` (nowhere, or closed everywhere) or `organisation`; unknown without a service."""
+    return _status(
+        When(service__isnull=True, then=None),
+        When(IS_ORGANISATION, then=Value("organisation")),
+        When(Exists(taking(given(Offering.objects.all()))), then=Value("offered")),
+        default="not_offered",
+    )
+
+
+def location_status() -> Expression:
+    """`in_catchment`, `telehealth`, `outside` or `not_applicable`; unknown without a place or a service."""
+    return _status(
+        When(IS_ORGANISATION, then=Value("not_applicable")),
+        When(~HAS_PLACE | Q(service__isnull=True), then=None),
+        When(Exists(near(Offering.objects.all())), then=Value("in_catchment")),
+        When(Exists(within_reach(Offering.objects.all())), then=Value("telehealth")),
+        default="outside",
+    )
+
+
+def payer_status() -> Expression:
+    """`accepted`, `self_pay`, `not_accepted` or `not_applicable`, within reach; unknown without a payer."""
+    terms = OfferingPayer.objects.filter(payer=OuterRef("payer"))
+    accepted = Exists(within_reach(terms, "offering__"))
+    return _status(
+        When(IS_ORGANISATION, then=Value("not_applicable")),
+        When(Q(payer__isnull=True) | Q(service__isnull=True) | ~HAS_PLACE, then=None),
+        When(accepted & Q(payer__is_self_pay=True), then=Value("self_pay")),
+        When(accepted, then=Value("accepted")),
+        default="not_accepted",
+    )
+
+
+def age_status() -> Expression:
+    """`eligible` or `not_eligible` for the service; unknown where it has a limit and the age was not given."""
+    return _status(
+        When(service__isnull=True, then=None),
+        When(IS_ORGANISATION | Q(service__min_age=0, service__max_age__isnull=True), then=Value("eligible")),
+        When(age__isnull=True, then=None),
+        When(Q(age__lt=F("service__min_age")) | Q(age__gt=F("service__max_age")), then=Value("not_eligible")),
+        default="eligible",
+    )
+
+
+def first_open_date(*, at: datetime) -> Expression:
+    """The first date with an open slot for this lead inside its window, at a clinic within reach that takes it."""
+    days = Availability.objects.filter(open_slots__gt=0, date__gte=at.date())
+    days = taking(within_reach(days, "offering__"), "offering__").annotate(
+        opens_on=ExpressionWrapper(OuterRef("window_opens_on"), output_field=Availability._meta.get_field("date")),
+        closes_on=ExpressionWrapper(OuterRef("window_closes_on"), output_field=Availability._meta.get_field("date")),
+    )
+    inside = days.filter(
+        Q(opens_on__isnull=True) | Q(date__gte=F("opens_on")), Q(closes_on__isnull=True) | Q(date__lte=F("closes_on"))
+    ).order_by("date")
+    paid = inside.filter(offering__payer_terms__payer=OuterRef("payer"))
+    return Case(
+        When(IS_ORGANISATION, then=None),
+        When(payer__isnull=True, then=Subquery(inside.values("date")[:1])),
+        default=Subquery(paid.values("date")[:1]),
+    )
+
+
+def held_documents(*, at: datetime) -> Q:
+    """Document statuses that count: received, and not expired on that day."""
+    return Q(status=DocumentState.RECEIVED) & (Q(expires_on__isnull=True) | Q(expires_on__gte=at.date()))
+
+
+def missing_documents(*, at: datetime) -> Expression:
+    """How many of the documents that the lead's service asks for are not here and valid."""
+    required = ServiceLine.documents.through.objects.filter(serviceline=OuterRef("service"))
+    held = DocumentStatus.objects.filter(
+        held_documents(at=at), lead=OuterRef("pk"), document__services=OuterRef("service")
+    )
+    return ExpressionWrapper(_count(required, "serviceline") - _count(held, "lead"), output_field=IntegerField())
+
+
+def referral_missing(*, at: datetime) -> Expression:
+    """Whether the lead's service asks for a referral letter that is not here and valid."""
+    required = ServiceLine.documents.through.objects.filter(serviceline=OuterRef("service"), document=REFERRAL_LETTER)
+    held = DocumentStatus.objects.filter(held_documents(at=at), lead=OuterRef("pk"), document=REFERRAL_LETTER)
+    return Case(When(Exists(required) & ~Exists(held), then=Value(True)), default=Value(False))
+
+
+def needs_authorization(*, at: datetime) -> Expression:
+    """Whether the payer wants prior authorization within reach and none is approved; unknown without a payer."""
+    terms = OfferingPayer.objects.filter(prior_authorization=True)
+    anybody_wants = Exists(given(terms, "offering__"))
+    wanted = within_reach(terms.filter(payer=OuterRef("payer")), "offering__")
+    approved = Authorization.objects.filter(
+        Q(expires_on__isnull=True) | Q(expires_on__gte=at.date()),
+        lead=OuterRef("pk"),
+        service=OuterRef("service"),
+        status__in=[AuthorizationState.APPROVED, AuthorizationState.NOT_NEEDED],
+    )
+    return Case(
+        When(IS_ORGANISATION, then=Value(False)),
+        When(~anybody_wants, then=Value(False)),
+        When(Q(payer__isnull=True), then=None),
+        When(Exists(wanted) & ~Exists(approved), then=Value(True)),
+        default=Value(False),
+        output_field=BooleanField(),
+    )
+
+
+def miles_to_clinic() -> Expression:
+    """Miles to the nearest clinic that gives the lead's service; unknown without a place."""
+    clinics = given(Offering.objects.all()).annotate(
+        miles=miles_between(OuterRef("latitude"), OuterRef("longitude"), F("clinic__latitude"), F("clinic__longitude"))
+    )
+    return Subquery(clinics.order_by("miles").values("miles")[:1], output_field=FloatField())
+
+
+def _count(rows: QuerySet, by: str) -> Expression:
+    counted = rows.order_by().values(by).annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), Value(0))
+
+
+def _status(*whens: When, default: str) -> Expression:
+    return Case(*whens, default=Value(default), output_field=TextField())

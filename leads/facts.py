@@ -1,0 +1,220 @@
+"""The facts about a lead that rules may ask for, with how the database computes each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from django.db.models import (
+    Case,
+    Count,
+    DurationField,
+    Exists,
+    Expression,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    Max,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    TextChoices,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast, Coalesce, Extract, Greatest, NullIf
+
+from consent.models import Permission
+from consent.models.ledger import PermissionState
+from leads import capacity
+from leads.criteria import Fact, Kind, register
+from leads.lifecycle import Stage
+from leads.models import Clinic, Interaction, Payer, ServiceLine, Source, TimingWindow
+from leads.vocabulary import (
+    Agreement,
+    Band,
+    Budget,
+    ContactRole,
+    Decision,
+    Direction,
+    ForWhom,
+    Intent,
+    InteractionKind,
+    LeadType,
+    NextStep,
+    Request,
+    SourceKind,
+    Urgency,
+    Verdict,
+)
+
+Choices = Callable[[], Iterable[tuple[str, str]]]
+
+QUIET_SINCE_KINDS = (
+    InteractionKind.FORM_SUBMISSION,
+    InteractionKind.GUIDE_DOWNLOAD,
+    InteractionKind.WEBINAR_ATTENDED,
+    InteractionKind.PAGE_VISIT,
+    InteractionKind.EMAIL_CLICK,
+    InteractionKind.EMAIL_REPLY,
+    InteractionKind.SMS_REPLY,
+    InteractionKind.INBOUND_CALL,
+)
+
+
+def text(name: str) -> Callable[[datetime], Expression]:
+    """A text column whose blank means unknown."""
+    return lambda at: NullIf(F(name), Value(""))
+
+
+def column(name: str) -> Callable[[datetime], Expression]:
+    return lambda at: F(name)
+
+
+def rows(model: type) -> Choices:
+    return lambda: model.objects.values_list("pk", "name")
+
+
+def words(choices: type[TextChoices]) -> Choices:
+    return lambda: choices.choices
+
+
+def happened(*kinds: InteractionKind) -> Callable[[datetime], Expression]:
+    """How often the lead did one of these, counting repeated visits and opens."""
+    done = Interaction.objects.filter(lead=OuterRef("pk"), kind__in=kinds).order_by().values("lead")
+    total = done.annotate(n=Sum("count")).values("n")
+    return lambda at: Coalesce(Subquery(total, output_field=IntegerField()), Value(0))
+
+
+def unanswered_attempts(at: datetime) -> Expression:
+    """Outbound calls since the lead was last reached or last got in touch."""
+    last_contact = (
+        Interaction.objects.filter(lead=OuterRef("lead"))
+        .filter(Q(direction=Direction.INBOUND) | Q(disposition__makes_contact=True))
+        .order_by("-at")
+        .values("at")[:1]
+    )
+    tries = (
+        Interaction.objects.filter(
+            lead=OuterRef("pk"),
+            direction=Direction.OUTBOUND,
+            kind__in=[InteractionKind.CALL, InteractionKind.VOICEMAIL],
+        )
+        .annotate(last_contact=Subquery(last_contact))
+        .filter(Q(last_contact__isnull=True) | Q(at__gt=F("last_contact")))
+        .order_by()
+        .values("lead")
+        .annotate(n=Count("pk"))
+        .values("n")
+    )
+    return Coalesce(Subquery(tries, output_field=IntegerField()), Value(0))
+
+
+def quiet_days(at: datetime) -> Expression:
+    """Whole days since the lead last did something of its own."""
+    last = (
+        Interaction.objects.filter(lead=OuterRef("pk"), kind__in=QUIET_SINCE_KINDS)
+        .order_by()
+        .values("lead")
+        .annotate(last=Max("at"))
+        .values("last")
+    )
+    quiet = ExpressionWrapper(Value(at) - Coalesce(Subquery(last), F("created_at")), output_field=DurationField())
+    return Greatest(Cast(Extract(quiet, "day"), IntegerField()), Value(0))
+
+
+def days_until_slot(at: datetime) -> Expression:
+    days = ExpressionWrapper(capacity.first_open_date(at=at) - Value(at.date()), output_field=DurationField())
+    return Cast(Extract(days, "day"), IntegerField())
+
+
+def has_grant(at: datetime) -> Expression:
+    """Whether any address of the lead holds a permission in force; the gate still decides each contact."""
+    granted = Permission.objects.filter(state=PermissionState.GRANTED)
+    by_phone, by_email = (Exists(granted.filter(address=OuterRef(name))) for name in ("phone", "email"))
+    return Case(When(by_phone | by_email, then=Value(True)), default=Value(False))
+
+
+def contact_points(at: datetime) -> Expression:
+    """How many of phone and e-mail we hold."""
+    return Case(When(phone__isnull=False, then=1), default=0) + Case(When(email__isnull=False, then=1), default=0)
+
+
+def complete_fields(at: datetime) -> Expression:
+    """How many of phone, e-mail, service and location are given (0 to 4)."""
+    located = Case(When(latitude__isnull=False, then=1), default=0)
+    served = Case(When(service__isnull=False, then=1), default=0)
+    return contact_points(at) + located + served
+
+
+PLACE = [("in_catchment", "in catchment"), ("telehealth", "telehealth"), ("outside", "outside")]
+PAYING = [("accepted", "accepted"), ("self_pay", "self-pay"), ("not_accepted", "not accepted")]
+
+register(
+    Fact("lead_type", "lead type", Kind.CODE, column("lead_type"), words(LeadType)),
+    Fact("source", "source", Kind.CODE, column("source_id"), rows(Source)),
+    Fact("source_kind", "source kind", Kind.CODE, column("source__kind"), words(SourceKind)),
+    Fact("source_intent", "source's intent", Kind.CODE, column("source__intent"), words(Intent)),
+    Fact("language", "language", Kind.CODE, text("language")),
+    Fact("for_whom", "for whom", Kind.CODE, text("for_whom"), words(ForWhom)),
+    Fact("age", "age", Kind.NUMBER, column("age")),
+    Fact("is_existing_patient", "existing patient", Kind.YES_NO, column("is_existing_patient")),
+    Fact("zip", "ZIP", Kind.CODE, text("zip")),
+    Fact("state", "state", Kind.CODE, text("state")),
+    Fact("service", "service", Kind.CODE, column("service_id"), rows(ServiceLine), is_phi=True),
+    Fact("service_training", "training the service asks for", Kind.CODE, text("service__required_training")),
+    Fact("preferred_clinic", "preferred clinic", Kind.CODE, column("preferred_clinic_id"), rows(Clinic)),
+    Fact("request", "request", Kind.CODE, text("request"), words(Request)),
+    Fact("question", "specific question", Kind.CODE, text("question"), is_phi=True),
+    Fact("timing", "timing", Kind.CODE, column("timing_id"), rows(TimingWindow)),
+    Fact("timing_kind", "kind of timing", Kind.CODE, column("timing__kind"), words(TimingWindow.Kind)),
+    Fact("urgency", "urgency", Kind.CODE, text("urgency"), words(Urgency)),
+    Fact("payer", "payer", Kind.CODE, column("payer_id"), rows(Payer), is_phi=True),
+    Fact("organisation", "organisation", Kind.CODE, text("organisation")),
+    Fact("contact_role", "contact's role", Kind.CODE, text("contact_role"), words(ContactRole)),
+    Fact("clinic_size", "size of the clinic or site", Kind.NUMBER, column("clinic_size")),
+    Fact("budget", "budget", Kind.CODE, text("budget"), words(Budget)),
+    Fact("rollout", "rollout", Kind.CODE, text("rollout")),
+    Fact("approver", "approver", Kind.CODE, text("approver")),
+    Fact("agreement", "agreement", Kind.CODE, text("agreement"), words(Agreement)),
+    Fact("score", "score", Kind.NUMBER, column("score")),
+    Fact("score_band", "score band", Kind.CODE, text("score_band"), words(Band)),
+    Fact("fit", "fit", Kind.CODE, text("fit"), words(Band)),
+    Fact("readiness", "readiness", Kind.CODE, text("readiness"), words(Band)),
+    Fact("fit_check", "fit check", Kind.CODE, column("fit_check"), words(Verdict)),
+    Fact("capacity_check", "capacity check", Kind.CODE, column("capacity_check"), words(Verdict)),
+    Fact("readiness_check", "readiness check", Kind.CODE, column("readiness_check"), words(Verdict)),
+    Fact("decision_path_check", "decision path check", Kind.CODE, column("decision_path_check"), words(Verdict)),
+    Fact("decision", "decision", Kind.CODE, text("decision"), words(Decision)),
+    Fact("next_step", "next step", Kind.CODE, text("next_step"), words(NextStep)),
+    Fact("stage", "stage", Kind.CODE, column("stage"), words(Stage)),
+    Fact("cycle", "cycle", Kind.NUMBER, column("cycle")),
+    Fact("team", "team", Kind.CODE, text("team")),
+    Fact("hold_reason", "hold reason", Kind.CODE, column("hold_reason_id")),
+    Fact("stop_reason", "stop reason", Kind.CODE, column("stop_reason_id")),
+    Fact("service_status", "service", Kind.CODE, lambda at: capacity.service_status()),
+    Fact("location_status", "location", Kind.CODE, lambda at: capacity.location_status(), lambda: PLACE),
+    Fact("payer_status", "payer acceptance", Kind.CODE, lambda at: capacity.payer_status(), lambda: PAYING),
+    Fact("age_status", "age", Kind.CODE, lambda at: capacity.age_status()),
+    Fact("miles_to_clinic", "miles to the nearest clinic", Kind.NUMBER, lambda at: capacity.miles_to_clinic()),
+    Fact("days_until_slot", "days until the first open slot", Kind.NUMBER, days_until_slot),
+    Fact("referral_missing", "referral letter missing", Kind.YES_NO, lambda at: capacity.referral_missing(at=at)),
+    Fact("documents_missing", "missing documents", Kind.NUMBER, lambda at: capacity.missing_documents(at=at)),
+    Fact(
+        "authorization_missing",
+        "prior authorization missing",
+        Kind.YES_NO,
+        lambda at: capacity.needs_authorization(at=at),
+    ),
+    Fact("contact_points", "phone and e-mail held", Kind.NUMBER, contact_points),
+    Fact("complete_fields", "of phone, e-mail, service and location given", Kind.NUMBER, complete_fields),
+    Fact("has_grant", "permission granted", Kind.YES_NO, has_grant),
+    Fact("replies", "replies", Kind.NUMBER, happened(InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)),
+    Fact("webinars", "webinars attended", Kind.NUMBER, happened(InteractionKind.WEBINAR_ATTENDED)),
+    Fact("downloads", "guides downloaded", Kind.NUMBER, happened(InteractionKind.GUIDE_DOWNLOAD)),
+    Fact("page_visits", "page visits", Kind.NUMBER, happened(InteractionKind.PAGE_VISIT)),
+    Fact("email_opens", "e-mails opened", Kind.NUMBER, happened(InteractionKind.EMAIL_OPEN)),
+    Fact("unanswered_attempts", "unanswered attempts", Kind.NUMBER, unanswered_attempts),
+    Fact("quiet_days", "quiet days", Kind.NUMBER, quiet_days),
+)

@@ -1,0 +1,260 @@
+"""What can be served, where, for which payer and when: the catalogue that fit and capacity are checked against."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from leads.vocabulary import Intent, LeadType, ReportingClass, SourceKind
+from medcrm.lib.models import Coded
+
+zip_format = RegexValidator(r"^\d{5}$", _("Five digits, e.g. 78701."))
+
+
+class Document(Coded):
+    """A kind of document that a service, payer or agreement may ask for."""
+
+    is_agreement = models.BooleanField(default=False, help_text=_("Collected from organisations, not from patients."))
+
+
+class TimingWindow(Coded):
+    """What an answer to “when?” means in days, counted from the moment it was given [R10]."""
+
+    class Kind(models.TextChoices):
+        WITHIN = "within", _("Within a number of days")
+        NEXT_QUARTER = "next_quarter", _("The next calendar quarter")
+        LATER = "later", _("After the next calendar quarter")
+        OPEN = "open", _("No window")
+
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    days = models.PositiveSmallIntegerField(null=True, blank=True, help_text=_("For “within”, e.g. 14."))
+    hold_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("For “later”: after how many days to ask again when no date is given.")
+    )
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta(Coded.Meta):
+        ordering = ["position"]
+        constraints = [
+            models.CheckConstraint(
+                name="timing_within_has_days", condition=~Q(kind="within") | Q(days__isnull=False, days__gt=0)
+            )
+        ]
+
+
+class ServiceLine(Coded):
+    """A service a lead may ask for; organisation services have no offerings, so place and capacity do not apply."""
+
+    audience = models.CharField(max_length=10, choices=LeadType.choices, default=LeadType.PATIENT)
+    min_age = models.PositiveSmallIntegerField(default=0)
+    max_age = models.PositiveSmallIntegerField(null=True, blank=True, help_text=_("Blank: no upper limit."))
+    telehealth = models.BooleanField(default=False, help_text=_("May be given remotely in a clinic's own state."))
+    required_training = models.CharField(
+        max_length=40,
+        blank=True,
+        help_text=_("Sensitive service: only staff with this training, e.g. “behavioral_health”."),
+    )
+    needs_agreement = models.BooleanField(
+        default=False, help_text=_("A signed agreement is collected from the organisation [R33].")
+    )
+    documents = models.ManyToManyField(
+        Document,
+        blank=True,
+        related_name="services",
+        help_text=_("To be held before an appointment is booked; a required referral is the referral letter."),
+    )
+
+    class Meta(Coded.Meta):
+        constraints = [
+            models.CheckConstraint(
+                name="service_ages_in_order", condition=Q(max_age__isnull=True) | Q(max_age__gte=models.F("min_age"))
+            )
+        ]
+
+    @property
+    def is_sensitive(self) -> bool:
+        return bool(self.required_training)
+
+
+class Clinic(Coded):
+    zip = models.CharField(max_length=5, validators=[zip_format])
+    city = models.CharField(max_length=80, blank=True)
+    state = models.CharField(max_length=2)
+    timezone = models.CharField(max_length=40, help_text=_("IANA name, e.g. America/Chicago."))
+    latitude = models.FloatField()
+    longitude = models.FloatField()
+    radius_miles = models.PositiveSmallIntegerField(help_text=_("How far patients come from, as the crow flies."))
+
+
+class Payer(Coded):
+    is_self_pay = models.BooleanField(default=False)
+
+
+class Offering(models.Model):
+    """One service at one clinic."""
+
+    service = models.ForeignKey(ServiceLine, on_delete=models.PROTECT, related_name="offerings")
+    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="offerings")
+    accepts_new_patients = models.BooleanField(default=True)
+    payers = models.ManyToManyField(Payer, through="OfferingPayer", related_name="offerings")
+    days_to_book = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("Usual days from request to visit; blank: not measured yet.")
+    )
+
+    class Meta:
+        ordering = ["service", "clinic"]
+        constraints = [
+            models.UniqueConstraint(name="one_offering_per_service_and_clinic", fields=["service", "clinic"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service} · {self.clinic}"
+
+
+class OfferingPayer(models.Model):
+    """A payer accepted for an offering, with whether it wants prior authorization."""
+
+    offering = models.ForeignKey(Offering, on_delete=models.CASCADE, related_name="payer_terms")
+    payer = models.ForeignKey(Payer, on_delete=models.PROTECT, related_name="terms")
+    prior_authorization = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="one_term_per_offering_and_payer", fields=["offering", "payer"])]
+
+    def __str__(self) -> str:
+        return f"{self.payer} — {self.offering}"
+
+
+class Availability(models.Model):
+    """Open appointments of an offering on one date of the clinic's calendar."""
+
+    offering = models.ForeignKey(Offering, on_delete=models.CASCADE, related_name="availability")
+    date = models.DateField()
+    open_slots = models.PositiveSmallIntegerField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = _("availability")
+        ordering = ["date"]
+        constraints = [models.UniqueConstraint(name="one_availability_per_day", fields=["offering", "date"])]
+        indexes = [
+            # read by leads.capacity: first open day of an offering inside a window
+            models.Index(name="availability_open", fields=["offering", "date"], condition=Q(open_slots__gt=0))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.offering}, {self.date}: {self.open_slots}"
+
+
+class Source(Coded):
+    """Where leads come from, what that says about intent, and the disclosure its form shows [R7, R8]."""
+
+    kind = models.CharField(max_length=20, choices=SourceKind.choices)
+    intent = models.CharField(max_length=10, choices=Intent.choices, help_text=_("Before anything else is known."))
+    expectation = models.CharField(
+        max_length=120, blank=True, help_text=_("What should usually happen next, e.g. “same-day call”.")
+    )
+    seller = models.ForeignKey(
+        "consent.Seller", on_delete=models.PROTECT, related_name="+", help_text=_("For whom the source collects leads.")
+    )
+    disclosure = models.ForeignKey(
+        "consent.Disclosure",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text=_("The exact text the form shows beside its consent boxes."),
+    )
+    questions = models.JSONField(default=list, blank=True, help_text=_("Fields the form asks, in order."))
+
+
+class SourceKey(models.Model):
+    """A secret that lets one form or system post inquiries for its source; only its hash is stored."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="keys")
+    prefix = models.CharField(max_length=12, help_text=_("The first characters, to recognise a key by."))
+    key_hash = models.CharField(max_length=64, unique=True, editable=False)
+    label = models.CharField(max_length=80, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.prefix}…"
+
+
+class Disposition(Coded):
+    """How a call ended, with what that entails as flags, so that staff can add one without a programmer."""
+
+    class Group(models.TextChoices):
+        NOT_CONNECTED = "not_connected", _("Not connected")
+        WRONG_PARTY = "wrong_party", _("Wrong party")
+        PENDING = "pending", _("Connected, pending")
+        POSITIVE = "positive", _("Connected, positive")
+        NEGATIVE = "negative", _("Connected, negative")
+        COMPLIANCE = "compliance", _("Compliance")
+
+    group = models.CharField(max_length=15, choices=Group.choices)
+    position = models.PositiveSmallIntegerField(default=0)
+    makes_contact = models.BooleanField(default=False)
+    reaches_right_party = models.BooleanField(default=False)
+    is_final = models.BooleanField(default=False)
+    is_success = models.BooleanField(default=False)
+    disqualifies = models.BooleanField(default=False)
+    adds_do_not_call = models.BooleanField(default=False)
+    opts_out_text = models.BooleanField(default=False)
+    needs_callback = models.BooleanField(default=False, help_text=_("Date and time of the call-back are mandatory."))
+    is_voicemail = models.BooleanField(default=False)
+    invalidates_number = models.BooleanField(default=False)
+    is_wrong_number = models.BooleanField(default=False)
+    suppresses_everything = models.BooleanField(default=False)
+    needs_missing_items = models.BooleanField(
+        default=False, help_text=_("Item and follow-up date are mandatory [R37].")
+    )
+    is_incident = models.BooleanField(default=False)
+    suggested_outcome = models.CharField(max_length=20, blank=True)
+    retry_after_minutes = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("When to try again; blank: no automatic retry.")
+    )
+
+    class Meta(Coded.Meta):
+        ordering = ["group", "position"]
+
+
+class TriggerKind(Coded):
+    """What may wake a held or stopped lead [R40]."""
+
+    is_dated = models.BooleanField(default=False, help_text=_("Fires by itself when its date comes."))
+
+
+class StopReason(Coded):
+    reporting_class = models.CharField(max_length=10, choices=ReportingClass.choices)
+    default_triggers = models.ManyToManyField(
+        TriggerKind, blank=True, related_name="+", help_text=_("What re-opens a lead stopped for this reason [R41].")
+    )
+
+
+class HoldReason(Coded):
+    """Why a lead waits, and what wakes it unless somebody says otherwise."""
+
+    default_triggers = models.ManyToManyField(TriggerKind, blank=True, related_name="+")
+    stale_answers = ArrayField(
+        models.CharField(max_length=40),
+        default=list,
+        blank=True,
+        help_text=_("Questions whose answers are unknown again when the lead wakes, e.g. “timing”."),
+    )
+    default_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(730)],
+        help_text=_("Wake after this many days; blank: no date."),
+    )
+
+
+class MissingKind(Coded):
+    """Something that must arrive before a lead can move on; its code is also the code of the question that asks it."""
+
+    document = models.ForeignKey(Document, null=True, blank=True, on_delete=models.PROTECT, related_name="+")

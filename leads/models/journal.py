@@ -1,0 +1,169 @@
+"""What happened to a lead: raw inquiries, the timeline, appointments and score changes."""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from uuid_utils.compat import uuid7
+
+from leads.models.catalog import Clinic, Disposition, Offering, ServiceLine, Source
+from leads.models.lead import Lead
+from leads.models.rules import ScoringModel
+from leads.vocabulary import AppointmentState, Band, Direction, InteractionKind
+
+
+class Inquiry(models.Model):
+    """One raw submission, kept before anything else is done with it: nothing is lost and all can be replayed."""
+
+    class Status(models.TextChoices):
+        RECEIVED = "received", _("Received")
+        ACCEPTED = "accepted", _("Accepted")
+        REFUSED = "refused", _("Refused, to be repaired")
+        DISCARDED = "discarded", _("Discarded by a person")
+
+    public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="inquiries")
+    idempotency_key = models.CharField(max_length=200, blank=True)
+    raw_body = models.TextField(help_text=_("Exactly as received."))
+    body_sha256 = models.CharField(max_length=64)
+    repaired = models.JSONField(
+        null=True, blank=True, help_text=_("The fields after repair by a person; the raw body stays.")
+    )
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.RECEIVED)
+    errors = models.JSONField(default=dict, blank=True, help_text=_("Field → what is wrong with it."))
+    lead = models.ForeignKey(Lead, null=True, blank=True, on_delete=models.CASCADE, related_name="inquiries")
+    is_repeat = models.BooleanField(default=False, help_text=_("Attached to a lead that was already known."))
+    remote_addr = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+    received_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = _("inquiries")
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                name="one_inquiry_per_idempotency_key",
+                fields=["source", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+            ),
+            models.CheckConstraint(
+                name="accepted_inquiry_has_lead", condition=~Q(status="accepted") | Q(lead__isnull=False)
+            ),
+        ]
+        indexes = [
+            # read by the repair queue
+            models.Index(name="inquiry_refused", fields=["-received_at"], condition=Q(status="refused")),
+            # read by leads.services.intake.settle_stranded
+            models.Index(name="inquiry_received", fields=["received_at"], condition=Q(status="received")),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="raw_is_kept",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.AnyChange("raw_body", "body_sha256", "source", "idempotency_key", "received_at"),
+                func="RAISE EXCEPTION 'The raw body of an inquiry is never changed; repair it in its own field.';",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} · {self.received_at:%Y-%m-%d %H:%M}"
+
+
+class Interaction(models.Model):
+    """One entry of the timeline. Corrections are addenda; an entry is never rewritten [R48]."""
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="interactions")
+    kind = models.CharField(max_length=20, choices=InteractionKind.choices)
+    direction = models.CharField(max_length=10, choices=Direction.choices)
+    at = models.DateTimeField()
+    recorded_at = models.DateTimeField(auto_now_add=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    inquiry = models.ForeignKey(Inquiry, null=True, blank=True, on_delete=models.PROTECT, related_name="interactions")
+    disposition = models.ForeignKey(Disposition, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    attempt = models.OneToOneField(
+        "consent.Attempt",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text=_("The reservation an outbound call was made under."),
+    )
+    service = models.ForeignKey(ServiceLine, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    count = models.PositiveIntegerField(default=1, help_text=_("How often, for visits and opens."))
+    text = models.TextField(blank=True)
+    facts = models.JSONField(
+        default=dict, blank=True, help_text=_("Requested, confirmed, told, next: as structured facts.")
+    )
+    addendum_to = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="addenda")
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        indexes = [models.Index(name="interaction_timeline", fields=["lead", "-at"])]
+        constraints = [
+            models.CheckConstraint(
+                name="outbound_call_was_reserved",
+                condition=~Q(kind__in=["call", "voicemail"], direction="outbound") | Q(attempt__isnull=False),
+            ),
+            models.CheckConstraint(name="interaction_kind_known", condition=Q(kind__in=InteractionKind.values)),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="timeline_is_append_only", operation=pgtrigger.Update),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} · {self.at:%Y-%m-%d %H:%M}"
+
+
+class Appointment(models.Model):
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="appointments")
+    service = models.ForeignKey(ServiceLine, on_delete=models.PROTECT, related_name="+")
+    clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="appointments")
+    offering = models.ForeignKey(Offering, null=True, blank=True, on_delete=models.PROTECT, related_name="appointments")
+    date = models.DateField(help_text=_("On the clinic's calendar."))
+    starts_at = models.DateTimeField(null=True, blank=True)
+    status = models.CharField(max_length=12, choices=AppointmentState.choices, default=AppointmentState.BOOKED)
+    cycle = models.PositiveSmallIntegerField(default=1)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-date"]
+        constraints = [
+            models.UniqueConstraint(
+                name="one_live_appointment_per_day",
+                fields=["lead", "service", "date"],
+                condition=Q(status__in=["booked", "confirmed"]),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service} · {self.clinic} · {self.date}"
+
+
+class ScoreChange(models.Model):
+    """Each time a lead's score moved: from, to, and which rules of which version made it."""
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="score_changes")
+    model = models.ForeignKey(ScoringModel, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    old_score = models.SmallIntegerField(null=True)
+    new_score = models.SmallIntegerField()
+    old_band = models.CharField(max_length=6, choices=Band.choices, blank=True)
+    new_band = models.CharField(max_length=6, choices=Band.choices)
+    hits = ArrayField(models.IntegerField(), default=list)
+    parts = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        indexes = [models.Index(name="score_change_lead", fields=["lead", "-at"])]
+        triggers = [pgtrigger.Protect(name="score_changes_are_append_only", operation=pgtrigger.Update)]
+
+    def __str__(self) -> str:
+        return f"{self.old_score} → {self.new_score}"

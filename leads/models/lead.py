@@ -1,0 +1,256 @@
+"""The lead: who it is, what it asks for, and where it stands on the road."""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import OpClass
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Upper
+from django.utils.translation import gettext_lazy as _
+from uuid_utils.compat import uuid7
+
+from leads import lifecycle
+from leads.lifecycle import Stage
+from leads.models.catalog import Clinic, HoldReason, Payer, ServiceLine, Source, StopReason, TimingWindow, zip_format
+from leads.querysets import LeadQuerySet
+from leads.vocabulary import (
+    Agreement,
+    AuthorizationState,
+    Band,
+    Budget,
+    ContactRole,
+    Decision,
+    DocumentState,
+    ForWhom,
+    LeadType,
+    NextStep,
+    Request,
+    Urgency,
+    Verdict,
+)
+
+
+def band_field(help_text: str) -> models.CharField:
+    return models.CharField(max_length=6, choices=Band.choices, blank=True, editable=False, help_text=help_text)
+
+
+def verdict_field() -> models.CharField:
+    return models.CharField(max_length=7, choices=Verdict.choices, default=Verdict.UNKNOWN, editable=False)
+
+
+class Lead(models.Model):
+    """One person or organisation contact with one open question: what should happen next?
+
+    Permission is not here: it belongs to the addresses (consent). State fields change only through services.
+    """
+
+    public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
+    lead_type = models.CharField(max_length=10, choices=LeadType.choices)
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, related_name="leads", help_text=_("Where it first came from.")
+    )
+
+    # Who it is and who is asking
+    first_name = models.CharField(max_length=80, blank=True)
+    last_name = models.CharField(max_length=80, blank=True)
+    phone = models.ForeignKey("consent.Address", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    email = models.ForeignKey("consent.Address", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    preferred_channel = models.CharField(max_length=10, blank=True)
+    preferred_time = models.CharField(max_length=80, blank=True, help_text=_("As said, e.g. “after 4 pm”."))
+    language = models.CharField(max_length=8, default="en")
+    for_whom = models.CharField(max_length=10, choices=ForWhom.choices, blank=True)
+    age = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(120)])
+    is_existing_patient = models.BooleanField(null=True, blank=True)
+
+    # Where
+    zip = models.CharField(max_length=5, blank=True, validators=[zip_format])
+    city = models.CharField(max_length=80, blank=True)
+    state = models.CharField(max_length=2, blank=True)
+    timezone = models.CharField(max_length=40, blank=True)
+    latitude = models.FloatField(null=True, blank=True)
+    longitude = models.FloatField(null=True, blank=True)
+
+    # What is asked for
+    service = models.ForeignKey(ServiceLine, null=True, blank=True, on_delete=models.PROTECT, related_name="leads")
+    preferred_clinic = models.ForeignKey(Clinic, null=True, blank=True, on_delete=models.PROTECT, related_name="leads")
+    request = models.CharField(max_length=15, choices=Request.choices, blank=True)
+    question = models.CharField(
+        max_length=200, blank=True, help_text=_("The lead's specific question, in its own words.")
+    )
+    timing = models.ForeignKey(TimingWindow, null=True, blank=True, on_delete=models.PROTECT, related_name="leads")
+    timing_asked_at = models.DateTimeField(null=True, blank=True)
+    window_opens_on = models.DateField(null=True, blank=True, editable=False)
+    window_closes_on = models.DateField(null=True, blank=True, editable=False)
+    urgency = models.CharField(max_length=10, choices=Urgency.choices, default=Urgency.ROUTINE)
+    payer = models.ForeignKey(Payer, null=True, blank=True, on_delete=models.PROTECT, related_name="leads")
+
+    # Organisations only
+    organisation = models.CharField(max_length=120, blank=True)
+    contact_role = models.CharField(max_length=20, choices=ContactRole.choices, blank=True)
+    clinic_size = models.PositiveIntegerField(null=True, blank=True, help_text=_("People at the site or practice."))
+    budget = models.CharField(max_length=10, choices=Budget.choices, blank=True)
+    rollout = models.CharField(max_length=80, blank=True)
+    approver = models.CharField(max_length=120, blank=True, help_text=_("Who approves vendors."))
+    agreement = models.CharField(max_length=10, choices=Agreement.choices, blank=True)
+
+    # Rank: set-based, never the decision [R5]
+    score = models.SmallIntegerField(null=True, blank=True, editable=False)
+    score_band = band_field(_("High: same day. Medium: within 3 business days. Low: nurture."))
+    score_model = models.ForeignKey(
+        "leads.ScoringModel", null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    score_hits = ArrayField(
+        models.IntegerField(), default=list, editable=False, help_text=_("Scoring rules that fired.")
+    )
+    score_parts = models.JSONField(default=dict, editable=False, help_text=_("Points by category, after caps."))
+    fit = band_field(_("How well we can serve the lead."))
+    readiness = band_field(_("How ready the lead is to take the next step."))
+
+    # Where it stands on the road
+    stage = models.CharField(max_length=10, choices=Stage.choices, default=Stage.NEW, editable=False)
+    cycle = models.PositiveSmallIntegerField(default=1, editable=False)
+    fit_check = verdict_field()
+    capacity_check = verdict_field()
+    readiness_check = verdict_field()
+    decision_path_check = verdict_field()
+    decision = models.CharField(max_length=8, choices=Decision.choices, blank=True, editable=False)
+    next_step = models.CharField(max_length=12, choices=NextStep.choices, blank=True, editable=False)
+    hold_reason = models.ForeignKey(
+        HoldReason, null=True, blank=True, on_delete=models.PROTECT, related_name="leads", editable=False
+    )
+    stop_reason = models.ForeignKey(
+        StopReason, null=True, blank=True, on_delete=models.PROTECT, related_name="leads", editable=False
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="leads", editable=False
+    )
+    # The code of a routing.Team: routing stands above leads, so the lead knows only its code.
+    team = models.CharField(max_length=40, blank=True, editable=False)
+    next_action = models.CharField(max_length=120, blank=True, editable=False)
+    next_action_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    advance_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    advanced_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    is_test = models.BooleanField(default=False, help_text=_("Kept out of every report."))
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_from", editable=False
+    )
+    created_at = models.DateTimeField(help_text=_("When the first inquiry arrived."))
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = LeadQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            # read by medcrm.journey.claim_due
+            models.Index(name="lead_advance_due", fields=["advance_due_at"], condition=Q(advance_due_at__isnull=False)),
+            # read by the owner's and the team's lists: what is owed first
+            models.Index(
+                name="lead_owner_next_action", fields=["owner", "next_action_due_at"], condition=Q(owner__isnull=False)
+            ),
+            models.Index(name="lead_team_next_action", fields=["team", "next_action_due_at"], condition=~Q(team="")),
+            # read by leads.capacity: who waits for a slot, best first
+            models.Index(
+                name="lead_waiting", fields=["service", "hold_reason", "-score"], condition=Q(hold_reason__isnull=False)
+            ),
+            # read by the admin's lists and filters
+            models.Index(name="lead_stage", fields=["stage", "-id"]),
+            models.Index(name="lead_created", fields=["created_at"]),
+            # read by name search (prefix, any case)
+            models.Index(OpClass(Upper("last_name"), "text_pattern_ops"), name="lead_last_name"),
+            models.Index(
+                OpClass(Upper("organisation"), "text_pattern_ops"),
+                name="lead_organisation",
+                condition=~Q(organisation=""),
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(name="lead_type_known", condition=Q(lead_type__in=LeadType.values)),
+            models.CheckConstraint(name="lead_stage_known", condition=Q(stage__in=Stage.values)),
+            models.CheckConstraint(name="lead_decision_known", condition=Q(decision__in=["", *Decision.values])),
+            models.CheckConstraint(name="lead_next_step_known", condition=Q(next_step__in=["", *NextStep.values])),
+            models.CheckConstraint(
+                name="lead_score_in_range", condition=Q(score__isnull=True) | Q(score__range=(0, 100))
+            ),
+            models.CheckConstraint(
+                name="lead_hold_reason_means_hold", condition=Q(hold_reason__isnull=True) | Q(decision="hold")
+            ),
+            models.CheckConstraint(
+                name="lead_stop_has_reason",
+                condition=~Q(stage=Stage.STOPPED) | Q(decision="stop", stop_reason__isnull=False),
+            ),
+            models.CheckConstraint(name="lead_owner_has_team", condition=Q(owner__isnull=True) | ~Q(team="")),
+            models.CheckConstraint(
+                name="lead_not_merged_into_itself", condition=Q(merged_into__isnull=True) | ~Q(merged_into=F("id"))
+            ),
+        ]
+        triggers = [pgtrigger.FSM(name="stage_moves", field="stage", transitions=list(lifecycle.pairs()))]
+
+    def __str__(self) -> str:
+        return self.name or self.organisation or str(self.public_id)
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def is_organisation(self) -> bool:
+        return self.lead_type != LeadType.PATIENT
+
+
+class Stakeholder(models.Model):
+    """A person on the lead's decision path [R19]."""
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="stakeholders")
+    name = models.CharField(max_length=120)
+    role = models.CharField(max_length=20, choices=ContactRole.choices)
+    can_approve = models.BooleanField(null=True, blank=True)
+    can_block = models.BooleanField(null=True, blank=True)
+    may_be_told = models.BooleanField(default=False, help_text=_("The lead allowed us to speak with this person."))
+    phone = models.ForeignKey("consent.Address", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    email = models.ForeignKey("consent.Address", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.get_role_display()})"
+
+
+class DocumentStatus(models.Model):
+    """Where one document of a lead stands."""
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="documents")
+    document = models.ForeignKey("leads.Document", on_delete=models.PROTECT, related_name="statuses")
+    status = models.CharField(max_length=10, choices=DocumentState.choices, default=DocumentState.MISSING)
+    changed_at = models.DateTimeField()
+    expires_on = models.DateField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = _("document statuses")
+        constraints = [models.UniqueConstraint(name="one_status_per_lead_and_document", fields=["lead", "document"])]
+
+    def __str__(self) -> str:
+        return f"{self.document}: {self.get_status_display()}"
+
+
+class Authorization(models.Model):
+    """A payer's prior authorization for one service of a lead."""
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="authorizations")
+    service = models.ForeignKey(ServiceLine, on_delete=models.PROTECT, related_name="+")
+    payer = models.ForeignKey(Payer, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    status = models.CharField(max_length=10, choices=AuthorizationState.choices, default=AuthorizationState.NEEDED)
+    reference = models.CharField(max_length=60, blank=True)
+    changed_at = models.DateTimeField()
+    expires_on = models.DateField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="one_authorization_per_lead_and_service", fields=["lead", "service"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service}: {self.get_status_display()}"

@@ -1,0 +1,26 @@
+"""Chainable reads of leads, named as adjectives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import models
+
+from leads.lifecycle import OPEN
+
+
+class LeadQuerySet(models.QuerySet):
+    def lock(self) -> LeadQuerySet:
+        """Lock the lead rows in key order; the order of locks is consent, lead, assignment, enrollment."""
+        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
+
+    def due(self, at: datetime) -> LeadQuerySet:
+        """Leads that something changed for since they last walked the road."""
+        return self.filter(advance_due_at__lte=at).order_by("advance_due_at")
+
+    def open(self) -> LeadQuerySet:
+        return self.filter(stage__in=OPEN, merged_into=None)
+
+    def real(self) -> LeadQuerySet:
+        """Without test data and merged rows: what reports count."""
+        return self.filter(is_test=False, merged_into=None)
