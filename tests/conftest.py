@@ -7,6 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests import servers
+
+servers.join()
+
+from medcrm.celery import app as celery  # noqa: E402  the settings need the servers' addresses
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
     """Long searches run only when asked for by marker; browser tests run wherever Debian's chromium is."""
@@ -24,3 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
 def now() -> datetime:
     """A Tuesday at 10:00 in Austin."""
     return datetime(2026, 12, 1, 16, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _bells_ring_in_memory() -> None:
+    """A bell in this process needs no broker; processes that a test starts hear each other over Valkey."""
+    celery.conf.broker_url = "memory://"
