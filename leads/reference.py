@@ -48,7 +48,7 @@ def read(name: str) -> dict[str, list[dict[str, object]]]:
     return tomllib.loads((DATA / f"{name}.toml").read_text())
 
 
-def load(organisation: Mapping[str, object], disclosure: Disclosure | None, *, at: datetime) -> None:
+def load(organisation: Mapping[str, object], disclosure: Disclosure, *, at: datetime) -> None:
     """Load vocabulary, catalogue, sources and the first published rules. Slots are days from `at`."""
     load_vocabulary()
     load_catalogue(organisation, at=at)
@@ -120,13 +120,14 @@ def _load_offering(row: Row, clinic: str, *, at: datetime) -> None:
     )
 
 
-def load_sources(rows: Iterable[Row], disclosure: Disclosure | None) -> None:
+def load_sources(rows: Iterable[Row], disclosure: Disclosure) -> None:
     for row in rows:
         defaults = {
             "name": row["name"],
             "kind": row["kind"],
             "intent": row["intent"],
             "expectation": row["next"],
+            "seller_id": disclosure.seller_id,
             "disclosure": disclosure,
         }
         Source.objects.get_or_create(code=row["code"], defaults=defaults)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import CharField, Value
+from django.db.models import F, SmallIntegerField, Value
 
 from consent import addresses
 from consent.addresses import InvalidAddress
@@ -72,29 +72,42 @@ def normalise(fields: Mapping[str, object]) -> Submission:
     )
 
 
-CATALOGUE = {"service": ServiceLine, "preferred_clinic": Clinic, "payer": Payer, "documents": Document}
+CATALOGUE = {
+    "service": ServiceLine,
+    "preferred_clinic": Clinic,
+    "payer": Payer,
+    "documents": Document,
+    "timing": TimingWindow,
+}
 
 
 def _check_codes(data: Mapping[str, object], errors: dict[str, list[str]]) -> TimingWindow | None:
-    """Check that every code is in the catalogue, in one query; return the timing row."""
-    asked = {name: _codes(data.get(name)) for name in CATALOGUE if name not in errors}
-    queries = [
-        model.objects.filter(pk__in=asked[name], is_active=True).order_by().values_list(Value(name, CharField()), "pk")
-        for name, model in CATALOGUE.items()
-        if asked.get(name)
-    ]
-    found = set(queries[0].union(*queries[1:], all=True)) if queries else set()
+    """Check that every code is in the catalogue, in one query; return what the timing means."""
+    asked = {name: codes for name in CATALOGUE if name not in errors and (codes := _codes(data.get(name)))}
+    found = _find_codes(asked)
     for name, codes in asked.items():
         unknown = [code for code in codes if (name, code) not in found]
         if unknown:
             errors[name] = [f"“{code}” is not in the catalogue; use one of its codes." for code in unknown]
-    code = data.get("timing")
-    timing_row = (
-        TimingWindow.objects.filter(pk=code, is_active=True).first() if isinstance(code, str) and code else None
-    )
-    if code and timing_row is None and "timing" not in errors:
-        errors["timing"] = [f"“{code}” is no timing we know, e.g. “two_weeks”."]
-    return timing_row
+    for code in asked.get("timing", []):
+        kind, days = found.get(("timing", code), ("", None))
+        return TimingWindow(code=code, kind=kind, days=days)
+    return None
+
+
+def _find_codes(asked: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], tuple[str, int | None]]:
+    """(field, code) of the codes that are in force → for timings their kind and days."""
+    nothing = {"kind_": Value(""), "days_": Value(0, SmallIntegerField())}
+    queries = [
+        CATALOGUE[name]
+        .objects.filter(pk__in=codes, is_active=True)
+        .annotate(field_=Value(name), **({"kind_": F("kind"), "days_": F("days")} if name == "timing" else nothing))
+        .order_by()
+        .values_list("field_", "pk", "kind_", "days_")
+        for name, codes in asked.items()
+    ]
+    rows = queries[0].union(*queries[1:], all=True) if queries else []
+    return {(name, code): (kind, days) for name, code, kind, days in rows}
 
 
 def _codes(value: object) -> list[str]:

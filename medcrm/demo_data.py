@@ -26,8 +26,8 @@ LEADS = 220
 
 FIRST_NAMES = """Ana Ben Carla David Elena Frank Grace Hector Irene James Karen Luis Maria Noah Olivia Paul Quinn Rosa
 Sam Tara""".split()
-LAST_NAMES = """Adams Brooks Castillo Diaz Evans Foster Garcia Hayes Ingram Jones Kim Lopez Moore Nguyen Ortiz Perez Reed
-Silva Turner Vega""".split()
+LAST_NAMES = """Adams Brooks Castillo Diaz Evans Foster Garcia Hayes Ingram Jones Kim Lopez Moore Nguyen Ortiz Perez
+Reed Silva Turner Vega""".split()
 ZIPS = {
     "512": ["78704", "78745", "78759", "78664", "78613"],
     "915": ["79912", "79936"],

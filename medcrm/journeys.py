@@ -13,16 +13,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Min
 from django.utils.dateparse import parse_date, parse_datetime, parse_duration
 
 from consent import gate
 from consent.gate import NotContactable
+from consent.models import Attempt
+from leads import contact
 from leads.models import Inquiry, Lead, MissingItem, Qualification, Source, Trigger
 from leads.services import calls, events, intake
 from leads.services.calls import CallReport
 from leads.services.intake import Delivery
 from leads.vocabulary import Check, InteractionKind
-from medcrm import contact, journey, reference
+from medcrm import journey, reference
 from medcrm.lib.errors import InvalidFields
 from nurture import dispatch
 from nurture.models import Enrollment, Message
@@ -143,7 +146,8 @@ def play_event(play: Play, event: Mapping[str, object]) -> str:
     elif kind == "preference":
         events.record_preference(lead.pk, values, at=at)
     elif kind in ACTIVITIES:
-        contact.record_inbound(lead, InteractionKind(kind), values, at=at)
+        values = {name: values[name] for name in ("service", "count", "text") if name in values}
+        events.record_activity(lead.pk, InteractionKind(kind), at=at, **values)
     else:
         raise Malformed(f"there is no event “{kind}”")
     return ""
@@ -171,11 +175,12 @@ def play_call(play: Play, call: Mapping[str, object]) -> str:
     return ""
 
 
-def reserve_call(lead: Lead, at: datetime) -> object | None:
-    if lead.phone is None:
+def reserve_call(lead: Lead, at: datetime) -> Attempt | None:
+    request = contact.request_for(lead, "voice")
+    if request is None:
         return None
     try:
-        return gate.reserve(contact.request_for(lead, "voice_manual"), at=at)
+        return gate.reserve(request, at=at)
     except NotContactable:
         return None
 
@@ -195,12 +200,12 @@ def play_clock(play: Play, clock: str) -> str:
 
 def next_due() -> list[datetime]:
     """The earliest due instant of each kind of due work."""
-    rows = (
-        Trigger.objects.filter(due_at__isnull=False, fired_at=None, disarmed_at=None).values_list("due_at", flat=True),
-        Enrollment.objects.active().filter(next_due_at__isnull=False).values_list("next_due_at", flat=True),
-        Lead.objects.filter(advance_due_at__isnull=False).values_list("advance_due_at", flat=True),
+    kinds = (
+        (Trigger.objects.filter(fired_at=None, disarmed_at=None), "due_at"),
+        (Enrollment.objects.active(), "next_due_at"),
+        (Lead.objects.all(), "advance_due_at"),
     )
-    firsts = [kind.order_by().order_by(kind.query.values_select[0]).first() for kind in rows]
+    firsts = [rows.aggregate(first=Min(column))["first"] for rows, column in kinds]
     return [at for at in firsts if at is not None]
 
 
@@ -230,7 +235,11 @@ def look_checks(play: Play, lead: Lead, wanted: Mapping[str, str]) -> None:
 
 
 def look_outcome(play: Play, lead: Lead, wanted: object) -> None:
-    play.check("outcome", wanted, Qualification.objects.filter(lead=lead, closed_at=None).values_list("outcome", flat=True).first())
+    play.check(
+        "outcome",
+        wanted,
+        Qualification.objects.filter(lead=lead, closed_at=None).values_list("outcome", flat=True).first(),
+    )
 
 
 def look_wakes_on(play: Play, lead: Lead, wanted: Sequence[str]) -> None:
@@ -296,7 +305,10 @@ PLAYERS = {
     "expect": play_expect,
 }
 LOOKERS: dict[str, Callable[[Play, Lead, object], None]] = {
-    **{name: look_attribute(name) for name in ("stage", "score_band", "fit", "readiness", "decision", "next_step", "team", "cycle")},
+    **{
+        name: look_attribute(name)
+        for name in ("stage", "score_band", "fit", "readiness", "decision", "next_step", "team", "cycle")
+    },
     "hold_reason": look_attribute("hold_reason", "hold_reason_id"),
     "stop_reason": look_attribute("stop_reason", "stop_reason_id"),
     "checks": look_checks,
@@ -333,4 +345,3 @@ def duration(value: str) -> timedelta:
     if found is None or not re.match(r"^P", value):
         raise ValueError(f"“{value}” is no duration, e.g. P3D")
     return found
-

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 
+import django
+
 from medcrm import embedded
 
 JOINED = ExitStack()  # never closed: the servers end when this process has
@@ -22,9 +24,9 @@ def join() -> None:
     os.environ.setdefault("SECRET_KEY", "only-for-the-tests-" + "0" * 40)
     os.environ.setdefault("INSECURE_HTTP", "on")
     JOINED.enter_context(embedded.joined())
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    if worker:
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         separate(int(worker.removeprefix("gw")))
+    django.setup()  # the conftests of the rooms import models
 
 
 def separate(worker: int) -> None:

@@ -157,6 +157,9 @@ class Source(Coded):
     expectation = models.CharField(
         max_length=120, blank=True, help_text=_("What should usually happen next, e.g. “same-day call”.")
     )
+    seller = models.ForeignKey(
+        "consent.Seller", on_delete=models.PROTECT, related_name="+", help_text=_("For whom the source collects leads.")
+    )
     disclosure = models.ForeignKey(
         "consent.Disclosure",
         null=True,

@@ -121,7 +121,8 @@ def keep_answers(lead: Lead, answers: Mapping[str, object], origin: Origin, *, a
 def tell_news(lead: Lead, news: Sequence[str], *, cause: str, at: datetime) -> None:
     """Fire the first trigger that this news pulls; a decision a person made is open to the rules again."""
     requalification.reconsider([lead.pk])
-    for kind in news:
+    waiting = lead.stage in (Stage.HELD, Stage.STOPPED)
+    for kind in news if waiting else ():
         if requalification.fire(kind, [lead.pk], cause=cause, at=at):
             return
     if REPEAT_INQUIRY in news and lead.stage in (Stage.CONVERTED, Stage.LOST):

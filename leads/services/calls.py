@@ -222,8 +222,7 @@ def _tell_consent(
             address.pk,
             kind,
             occurred_at=at,
-            scope=SCOPES.get(kind, ""),
-            evidence={"call": call.pk, "disposition": disposition.pk},
+            facts={"call": call.pk, "disposition": disposition.pk},
             text=call.text,
             by=by,
             source="call",
@@ -235,9 +234,6 @@ def _tell_consent(
     ]
     if entries:
         ledger.record_many(entries, now=at)
-
-
-SCOPES = {"internal_dnc": "all", "revoke": "all"}
 
 
 def _learn(lead: Lead, report: CallReport, call: Interaction, by: AbstractBaseUser | None, at: datetime) -> None:

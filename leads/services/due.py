@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import QuerySet, Value
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Least
 
 from leads.models import Lead
@@ -21,6 +21,4 @@ def mark_due(leads: QuerySet[Lead], *, at: datetime) -> int:
 
 def mark_addresses_due(address_ids: list[int], *, at: datetime) -> int:
     """Mark every lead that uses one of these addresses due: what is permitted for it changed [R47]."""
-    by_phone = Lead.objects.filter(phone__in=address_ids)
-    by_email = Lead.objects.filter(email__in=address_ids)
-    return mark_due(by_phone, at=at) + mark_due(by_email, at=at)
+    return mark_due(Lead.objects.filter(Q(phone__in=address_ids) | Q(email__in=address_ids)), at=at)

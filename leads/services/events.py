@@ -8,6 +8,7 @@ from datetime import date, datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
+from consent import ledger
 from leads import lifecycle, requalification
 from leads.lifecycle import Stage
 from leads.models import (
@@ -25,6 +26,7 @@ from leads.services.answers import Origin
 from leads.vocabulary import AppointmentState, AuthorizationState, Direction, DocumentState, InteractionKind
 
 ENDS_A_BOOKING = {AppointmentState.NO_SHOW: "no_show", AppointmentState.CANCELLED: "appointment_cancelled"}
+REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)
 DECIDED = (AuthorizationState.APPROVED, AuthorizationState.DENIED, AuthorizationState.NOT_NEEDED)
 
 
@@ -33,6 +35,7 @@ def record_activity(
     lead_id: int, kind: InteractionKind, *, at: datetime, service: str = "", count: int = 1, text: str = ""
 ) -> Interaction:
     """Keep something the lead did: a download, visits, a reply. Activity alone never qualifies [R13]."""
+    _hear(lead_id, kind, text, at)
     activity = Interaction.objects.create(
         lead_id=lead_id,
         kind=kind,
@@ -42,7 +45,7 @@ def record_activity(
         count=count,
         text=text,
     )
-    if kind in (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY):
+    if kind in REPLIES:
         requalification.fire("reply_received", [lead_id], cause="Replied.", at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return activity
@@ -149,6 +152,16 @@ def record_preference(lead_id: int, fields: Mapping[str, object], *, at: datetim
     answers.tell_news(lead, news, cause="The lead told us.", at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return lead
+
+
+def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime) -> None:
+    """What a reply says about permission goes to the ledger before anything else is done with it."""
+    if kind not in REPLIES:
+        return
+    lead = Lead.objects.get(pk=lead_id)
+    address_id = lead.email_id if kind == InteractionKind.EMAIL_REPLY else lead.phone_id
+    if address_id:
+        ledger.record(address_id, "inbound", occurred_at=at, now=at, text=text, source=kind)
 
 
 def _note(
