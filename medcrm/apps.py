@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -12,4 +12,5 @@ class MedcrmConfig(AppConfig):
         from medcrm.receivers import sync_roles
 
         access.use(roles.scope, roles.team_names)
-        post_migrate.connect(sync_roles, sender=self, dispatch_uid="medcrm.sync_roles")
+        # Django tells only apps with models that they were migrated; auth's word is given once per migration.
+        post_migrate.connect(sync_roles, sender=apps.get_app_config("auth"), dispatch_uid="medcrm.sync_roles")
