@@ -52,12 +52,29 @@ class DueFilter(DropdownFilter):
         return queryset.filter(due_condition(self.value(), at=timezone.now())) if self.value() in known else queryset
 
 
+class OpenFilter(DropdownFilter):
+    title = _("open or closed")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> Choices:
+        return [("open", _("Open")), ("closed", _("Closed"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() == "open":
+            return queryset.filter(stage__in=OPEN)
+        return queryset.exclude(stage__in=OPEN) if self.value() == "closed" else queryset
+
+
 class OwnerFilter(DropdownFilter):
     title = _("owner")
     parameter_name = "whose"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> Choices:
-        choices: list[tuple[str, object]] = [("me", _("Mine")), ("nobody", _("Nobody yet"))]
+        choices: list[tuple[str, object]] = [
+            ("me", _("Mine")),
+            ("queue", _("In a team queue")),
+            ("nobody", _("Nobody")),
+        ]
         if scope_of(request.user).sees_all_teams:
             staff = get_user_model().objects.filter(is_active=True, is_staff=True).order_by("username")
             choices += [(str(pk), name) for pk, name in staff.values_list("pk", "username")]
@@ -67,6 +84,8 @@ class OwnerFilter(DropdownFilter):
         value = self.value() or ""
         if value == "me":
             return queryset.filter(owner=request.user)
+        if value == "queue":
+            return queryset.filter(owner__isnull=True).exclude(team="")
         if value == "nobody":
             return queryset.filter(owner__isnull=True)
         return queryset.filter(owner=int(value)) if value.isdecimal() else queryset

@@ -33,7 +33,7 @@ SECTIONS: Sequence[Section] = (
     Section(
         _("Work"),
         (
-            Entry(_("My leads"), "person_check", "leads.lead", "whose=me", "change"),
+            Entry(_("My leads"), "person_check", "leads.lead", "whose=me&state=open", "change"),
             Entry(_("Leads"), "groups", "leads.lead"),
             Entry(_("Handoffs"), "move_up", "routing.handoff"),
             Entry(_("Appointments"), "event", "leads.appointment"),
@@ -140,7 +140,7 @@ def _item(request: HttpRequest, entry: Entry) -> dict[str, object]:
     wanted = dict(pair.split("=") for pair in entry.query.split("&")) if entry.query else {}
     is_same = all(request.GET.get(name) == value for name, value in wanted.items())
     others = [e.query for s in SECTIONS for e in s.entries if e.model == entry.model and e.query]
-    taken = not wanted and any(request.GET.get(q.split("=")[0]) == q.split("=")[1] for q in others)
+    taken = not wanted and any(request.GET.get(q.split("=")[0]) == q.split("&")[0].split("=")[1] for q in others)
     is_active = request.path.startswith(path) and is_same and not taken
     link = f"{path}?{entry.query}" if entry.query else path
     return {"title": entry.title, "icon": entry.icon, "link": link, "active": is_active}

@@ -89,18 +89,24 @@ def owed(request: HttpRequest, leads: QuerySet[Lead]) -> list[Figure]:
         Figure(
             _("In a team queue"),
             now["unowned"],
-            _leads("whose=nobody"),
+            _leads("whose=queue&state=open"),
             "warn" if now["unowned"] else "",
             _("nobody has taken it"),
         ),
-        Figure(_("To be decided by a person"), now["review"], _leads("decision__exact=review"), "info"),
+        Figure(_("To be decided by a person"), now["review"], _leads("decision__exact=review&state=open"), "info"),
         Figure(_("Captured in 7 days"), captured, _leads("captured=7"), "info"),
     ]
     if request.user.has_perm("leads.change_lead"):
         note = _("%(n)d overdue") % {"n": now["mine_overdue"]} if now["mine_overdue"] else _("none overdue")
         figures.insert(
             0,
-            Figure(_("My open leads"), now["mine"], _leads("whose=me"), "bad" if now["mine_overdue"] else "good", note),
+            Figure(
+                _("My open leads"),
+                now["mine"],
+                _leads("whose=me&state=open"),
+                "bad" if now["mine_overdue"] else "good",
+                note,
+            ),
         )
     return figures
 
@@ -114,7 +120,7 @@ def waiting(leads: QuerySet[Lead]) -> list[Bar]:
         .annotate(n=Count("pk"))
     )
     ordered = sorted(rows, key=lambda row: -row[2])
-    return [Bar(name, count, _leads(f"hold_reason__code__exact={code}")) for code, name, count in ordered]
+    return [Bar(name, count, _leads(f"hold_reason__code__exact={code}&state=open")) for code, name, count in ordered]
 
 
 def repairs(request: HttpRequest) -> list[Figure]:

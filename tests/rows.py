@@ -15,15 +15,21 @@ from django.db import models
 NOW = datetime(2026, 12, 1, 16, tzinfo=UTC)
 _number = itertools.count(1)
 
+
+def numbered() -> int:
+    return next(_number)
+
+
 SPECIAL: dict[str, dict[str, object]] = {
     "leads.lead": {"service": None},
     "leads.timingwindow": {"kind": "open"},
     "leads.interaction": {"kind": "note", "direction": "internal"},
     "leads.inquiry": {"status": "received"},
     "leads.qualification": {"closed_at": NOW, "decision": "hold"},
-    "leads.scoringmodel": {"status": "draft", "high_from": 60, "medium_from": 30},
-    "leads.checklist": {"status": "draft"},
-    "leads.nextstepset": {"status": "draft"},
+    "leads.scoringmodel": {"status": "draft", "high_from": 60, "medium_from": 30, "version": numbered},
+    "leads.checklist": {"status": "draft", "version": numbered},
+    "leads.nextstepset": {"status": "draft", "version": numbered},
+    "leads.scoringrule": {"points": 5},
     "leads.nextsteprule": {"decision": "forward"},
     "leads.serviceline": {"required_training": "", "max_age": None, "min_age": 0},
     "leads.clinic": {"timezone": "America/Chicago", "zip": "78701", "latitude": 30.27, "longitude": -97.74},
@@ -38,9 +44,10 @@ def make_rows(model: type[models.Model], count: int) -> list[models.Model]:
     return [make(model) for _ in range(count)]
 
 
-def make(model: type[models.Model], **given: object) -> models.Model:
+def make(model: type[models.Model], /, **given: object) -> models.Model:
     """Create one row with every required field filled; keys to other rows are made too."""
-    values = {**SPECIAL.get(model._meta.label_lower, {}), **given}
+    special = SPECIAL.get(model._meta.label_lower, {})
+    values = {name: value() if callable(value) else value for name, value in special.items()} | given
     for field in model._meta.concrete_fields:
         if field.name in values or not _is_required(field):
             continue

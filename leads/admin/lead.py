@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin import lead_page
-from leads.filters import CapturedFilter, DueFilter, OwnerFilter, TeamFilter, start_of_day
+from leads.filters import CapturedFilter, DueFilter, OpenFilter, OwnerFilter, TeamFilter, start_of_day
 from leads.lifecycle import OPEN
 from leads.models import Clinic, Lead, Payer, ServiceLine, TimingWindow
 from leads.search import find_leads
@@ -75,6 +75,9 @@ class FactsForm(ActionForm):
     preferred_time = forms.CharField(label=_("Best time, as said"), max_length=80, required=False)
     question = forms.CharField(label=_("The lead's question"), max_length=200, required=False)
 
+    def clean(self) -> dict[str, object]:
+        return {"fields": super().clean() or {}}
+
 
 class OrganisationForm(FactsForm):
     for_whom = age = payer = None
@@ -111,6 +114,7 @@ class LeadAdmin(ReadOnlyAdmin):
         DueFilter,
         OwnerFilter,
         TeamFilter,
+        OpenFilter,
         ("stage", ChoicesDropdownFilter),
         ("next_step", ChoicesDropdownFilter),
         ("decision", ChoicesDropdownFilter),
@@ -187,7 +191,7 @@ class LeadAdmin(ReadOnlyAdmin):
         text=_("Fill in only what changes. The checks run again, and your correction is noted on the timeline."),
         submit=_("Save"),
     )
-    def correct_facts(self, request: HttpRequest, pk: int, *, at: datetime, **fields: object) -> None:
+    def correct_facts(self, request: HttpRequest, pk: int, *, at: datetime, fields: dict[str, object]) -> None:
         corrections.correct_facts(pk, fields, by=request.user, at=at)
 
     def change_view(

@@ -15,6 +15,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import BaseModelAdmin, ShowFacets
+from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -154,6 +155,7 @@ class ReadOnlyInline(TabularInline):
     """Rows shown beside their parent and written only by services; the newest twenty, with a link to the rest."""
 
     can_delete = False
+    ordering = ("-pk",)
     per_page = 20
     show_change_link = False
 
@@ -184,7 +186,7 @@ def link(obj: models.Model | None, label: object = "") -> SafeString | None:
         return None
     meta = obj._meta
     try:
-        url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[obj.pk])
+        url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[quote(obj.pk)])
     except NoReverseMatch:
         return format_html("{}", label or obj)
     return format_html('<a class="mc-link" href="{}">{}</a>', url, label or obj)
@@ -263,7 +265,7 @@ def service_action(
             return _act_on_many(self, request, queryset)
 
         def _act_on_one(self: ModelAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-            obj = self.get_object(request, object_id)
+            obj = self.get_object(request, unquote(object_id))
             if obj is None:
                 raise Http404
             _require(self, request, obj)
@@ -358,7 +360,7 @@ def _leave(self: ModelAdmin, request: HttpRequest, obj: models.Model) -> HttpRes
     """Go back to the row, or to the list when the action took it out of the user's sight."""
     prefix = f"admin:{self.opts.app_label}_{self.opts.model_name}"
     is_visible = self.get_object(request, str(obj.pk)) is not None
-    url = reverse(f"{prefix}_change", args=[obj.pk]) if is_visible else reverse(f"{prefix}_changelist")
+    url = reverse(f"{prefix}_change", args=[quote(obj.pk)]) if is_visible else reverse(f"{prefix}_changelist")
     if request.headers.get("HX-Request") == "true":
         return HttpResponse(headers={"HX-Redirect": url})
     return HttpResponseRedirect(url)
