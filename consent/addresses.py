@@ -1,0 +1,105 @@
+"""What is the one form of an address, and how is its row found, made and locked?"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+
+import phonenumbers
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator
+
+from consent.models import Address
+from consent.vocabulary import AddressKind
+from medcrm.lib.errors import RuleError
+
+PHONE = AddressKind.PHONE.value
+EMAIL = AddressKind.EMAIL.value
+Pair = tuple[str, str]
+
+NANP = re.compile(r"^\+1[2-9]\d{2}[2-9]\d{6}$")
+NOT_AN_AREA = re.compile(r"^\+1(?:[2-9]11|[2-9]9\d)")  # service codes and codes kept for expansion
+_is_email = EmailValidator()
+
+
+class InvalidAddress(RuleError):
+    """The phone number or e-mail address cannot be used as typed; the message says what to do."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__("INVALID_ADDRESS", message, field=field)
+
+
+def normalise_phone(raw: str, region: str = "US") -> str:
+    """Return the number in E.164.
+
+    North American numbers are checked by their shape, so that the fictional 555-01xx range counts as valid; others
+    by libphonenumber's own plan.
+    """
+    text = str(raw or "").strip()
+    if not text:
+        raise InvalidAddress("Enter a phone number with its area code, e.g. 512-555-0100.", field=PHONE)
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        raise InvalidAddress(
+            f"“{text[:40]}” is not a phone number. Enter ten digits with the area code, e.g. 512-555-0100.",
+            field=PHONE,
+        ) from None
+    value = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if number.extension:
+        raise InvalidAddress("Enter the number without its extension and put the extension in a note.", field=PHONE)
+    if not _is_dialable(number, value):
+        raise InvalidAddress(
+            f"“{text[:40]}” cannot be dialled. Check the area code and that the number has ten digits.", field=PHONE
+        )
+    return value
+
+
+def _is_dialable(number: phonenumbers.PhoneNumber, value: str) -> bool:
+    if number.country_code == 1:
+        return bool(NANP.match(value)) and not NOT_AN_AREA.match(value)
+    return phonenumbers.is_valid_number(number)
+
+
+def normalise_email(raw: str) -> str:
+    """Return the address trimmed and in lower case."""
+    value = str(raw or "").strip().lower()
+    try:
+        _is_email(value)
+        value.encode("ascii")
+    except (ValidationError, UnicodeEncodeError):
+        raise InvalidAddress(
+            f"“{value[:60]}” is not an e-mail address. Enter it like name@example.org.", field=EMAIL
+        ) from None
+    if len(value) > 254:
+        raise InvalidAddress("An e-mail address has at most 254 characters. Check for a pasted text.", field=EMAIL)
+    return value
+
+
+def keyed_hash(kind: str, value: str) -> str:
+    """Return the hash that names an address after its value was erased; useless without EVIDENCE_KEY."""
+    return hmac.new(settings.EVIDENCE_KEY.encode(), f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def lock_addresses(pairs: Iterable[Pair]) -> dict[Pair, Address]:
+    """Return the rows of these normalised addresses, made where missing, locked in one order. Two queries.
+
+    Call it inside a transaction; the locks end with it. Consent is locked before any lead.
+    """
+    wanted = {keyed_hash(kind, value): (kind, value) for kind, value in pairs}
+    if not wanted:
+        return {}
+    Address.objects.bulk_create(
+        [Address(kind=kind, value=value, keyed_hash=digest) for digest, (kind, value) in sorted(wanted.items())],
+        ignore_conflicts=True,
+    )
+    rows = Address.objects.filter(keyed_hash__in=wanted).select_for_update(no_key=True).order_by("pk")
+    return {wanted[row.keyed_hash]: row for row in rows}
+
+
+def find(kind: str, value: str) -> Address | None:
+    """Return the row of a normalised address, erased or not, if there is one."""
+    return Address.objects.filter(keyed_hash=keyed_hash(kind, value)).first()

@@ -1,0 +1,331 @@
+"""What do the events of one address amount to? A pure fold: events and an instant in, standing permission out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from consent.vocabulary import AUTOMATED, EventKind, GrantChannel, Level, Purpose, Scope, Verdict, granted_as
+
+VOIDABLE = frozenset(
+    {
+        EventKind.EMAIL_HARD_BOUNCE,
+        EventKind.INVALID_NUMBER,
+        EventKind.WRONG_NUMBER,
+        EventKind.REASSIGNED,
+        EventKind.DECEASED,
+        EventKind.NUMBER_CHECK,
+        EventKind.INQUIRY,
+        EventKind.PURCHASE,
+        EventKind.LOCATION,
+        EventKind.GRANT,
+    }
+)
+"""What a correction may void. What a person asked us to stop is never corrected away [contact_rules 11]."""
+
+BREADTH = {Scope.MARKETING: 0, Scope.ALL: 1, Scope.ALL_CONTACT: 2, Scope.EVERYTHING: 3}
+STRENGTH = {Level.EMAIL_OPTIN: 0, Level.PEC: 1, Level.PEWC: 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A ledger row as the rules see it. `is_intact`: what was shown and the evidence still match their hashes."""
+
+    id: UUID
+    seq: int
+    kind: str
+    occurred_at: datetime
+    recorded_at: datetime
+    effective_at: datetime | None = None
+    expires_at: datetime | None = None
+    channels: tuple[str, ...] = ()
+    purposes: tuple[str, ...] = ()
+    level: str = ""
+    sellers: tuple[str, ...] = ()
+    scope: str = ""
+    verdict: str = ""
+    fresh_opt_in: bool = False
+    disclosure_id: int | None = None
+    is_evidence_complete: bool = False
+    about: UUID | None = None
+    facts: dict[str, object] = field(default_factory=dict)
+    is_chained: bool = True
+    is_intact: bool = True
+
+    def names(self, seller: str) -> bool:
+        """A grant without a seller names nobody."""
+        return seller in self.sellers
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """A request to be left alone that still stands."""
+
+    event: UUID
+    at: datetime
+    scope: str
+    code: str
+    is_final: bool = False
+
+    def blocks(self, channel: str, purpose: str) -> bool:
+        """Say whether it reaches this kind of contact [contact_rules 19, V08, V09]."""
+        if self.scope == Scope.EVERYTHING:
+            return channel != "email" or self.is_final
+        if channel == "email":
+            return self.scope == Scope.ALL_CONTACT
+        if purpose == Purpose.MARKETING:
+            return True
+        return self.scope != Scope.MARKETING and channel in AUTOMATED
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Everything that speaks against contact at an instant, and the person's own messages."""
+
+    withdrawals: tuple[Withdrawal, ...] = ()
+    to_review: tuple[UUID, ...] = ()
+    unsubscribed: UUID | None = None
+    unsubscribed_at: datetime | None = None
+    complaint: UUID | None = None
+    hard_bounce: UUID | None = None
+    number_check: Event | None = None
+    invalid_number: UUID | None = None
+    erasure: UUID | None = None
+    last_message_at: datetime | None = None
+    last_message: UUID | None = None
+
+
+@dataclass(frozen=True)
+class ChannelView:
+    """Permission on one channel in a form for lists."""
+
+    channel: str
+    state: str
+    code: str = ""
+    level: str = ""
+    purposes: tuple[str, ...] = ()
+    sellers: tuple[str, ...] = ()
+    since: datetime | None = None
+    expires_at: datetime | None = None
+    event: UUID | None = None
+
+
+def in_order(events: Iterable[Event], at: datetime | None) -> list[Event]:
+    """Return the events up to an instant in the order in which they happened, voided ones left out."""
+    known = sorted(events, key=lambda e: (e.occurred_at, e.seq))
+    heard = [e for e in known if at is None or e.occurred_at <= at]
+    voided = {e.about for e in heard if e.kind == EventKind.CORRECTION}
+    return [e for e in heard if not (e.id in voided and e.kind in VOIDABLE)]
+
+
+def stand(events: Sequence[Event], *, at: datetime | None, seller: str = "") -> Standing:
+    """Fold the events up to `at`. With a seller, only a fresh grant that names it lifts a withdrawal [V10]."""
+    heard = in_order(events, at)
+    verdicts = _reviews(heard)
+    state = Standing()
+    for event in heard:
+        step = STEPS.get(event.kind)
+        if step is not None:
+            state = step(state, event, verdicts, seller)
+    return state
+
+
+def _reviews(heard: Sequence[Event]) -> dict[UUID, str]:
+    """Map each reviewed message to what was found; where readers differ, the stricter reading stands."""
+    found: dict[UUID, str] = {}
+    for event in heard:
+        if event.kind == EventKind.REVIEW and event.about and found.get(event.about) != Verdict.REVOKE:
+            found[event.about] = event.verdict
+    return found
+
+
+def _withdraw(state: Standing, event: Event, scope: str, code: str, *, is_final: bool = False) -> Standing:
+    made = Withdrawal(event.id, event.occurred_at, scope or Scope.ALL.value, code, is_final)
+    return replace(state, withdrawals=(*state.withdrawals, made))
+
+
+def _on_revoke(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    return _withdraw(state, event, event.scope, "REVOKED")
+
+
+def _on_dnc(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    return _withdraw(state, event, event.scope, "INTERNAL_DNC")
+
+
+def _on_wrong_number(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    return _withdraw(state, event, Scope.EVERYTHING.value, "REVOKED")
+
+
+def _on_deceased(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    return _withdraw(state, event, Scope.EVERYTHING.value, "REVOKED", is_final=True)
+
+
+def _on_clarify(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    """The person said what the last withdrawal meant; without a clear scope it keeps meaning everything [V06]."""
+    if not state.withdrawals or not event.scope or state.withdrawals[-1].is_final:
+        return state
+    last = replace(state.withdrawals[-1], scope=event.scope)
+    return replace(state, withdrawals=(*state.withdrawals[:-1], last))
+
+
+def _on_inbound(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    verdict = event.verdict
+    if verdict == Verdict.REVIEW:
+        verdict = verdicts.get(event.id, verdict)
+    if verdict == Verdict.REVOKE:
+        return _withdraw(state, event, event.scope, "REVOKED")
+    if verdict == Verdict.REVIEW:
+        state = replace(state, to_review=(*state.to_review, event.id))
+    elif verdict == Verdict.START:
+        state = _lift(state, event, only_texts=True)
+    return replace(state, last_message_at=event.occurred_at, last_message=event.id)
+
+
+def _on_grant(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    """Only a fresh act of the person lifts what was withdrawn; old proof, however strong, never does [V10]."""
+    if not event.fresh_opt_in or not event.is_intact or (seller and not event.names(seller)):
+        return state
+    state = _lift(state, event)
+    if "email" in event.channels:
+        if state.unsubscribed_at and state.unsubscribed_at < event.occurred_at:
+            state = replace(state, unsubscribed=None, unsubscribed_at=None, complaint=None)
+    return state
+
+
+def _lift(state: Standing, event: Event, *, only_texts: bool = False) -> Standing:
+    """Drop withdrawals older than the act; START by text lifts no do-not-call request and nothing wider."""
+
+    def stays(w: Withdrawal) -> bool:
+        if w.is_final or w.at >= event.occurred_at:
+            return True
+        return only_texts and (w.code != "REVOKED" or BREADTH.get(Scope(w.scope), 3) > BREADTH[Scope.ALL])
+
+    kept = tuple(w for w in state.withdrawals if stays(w))
+    return replace(state, withdrawals=kept, to_review=state.to_review if only_texts else ())
+
+
+def _on_unsub(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    return replace(state, unsubscribed=event.id, unsubscribed_at=event.occurred_at)
+
+
+def _on_complaint(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    """A complaint counts as an unsubscribe and keeps its own name [E04]."""
+    return replace(state, complaint=event.id, unsubscribed_at=event.occurred_at)
+
+
+def _on_bounce(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    return replace(state, hard_bounce=event.id)
+
+
+def _on_check(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    return replace(state, number_check=event)
+
+
+def _on_invalid(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    return replace(state, invalid_number=event.id)
+
+
+def _on_erasure(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    return replace(state, erasure=event.id)
+
+
+def _on_readmission(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    return replace(state, erasure=None)
+
+
+STEPS = {
+    EventKind.REVOKE: _on_revoke,
+    EventKind.INTERNAL_DNC: _on_dnc,
+    EventKind.WRONG_NUMBER: _on_wrong_number,
+    EventKind.DECEASED: _on_deceased,
+    EventKind.CLARIFY: _on_clarify,
+    EventKind.INBOUND: _on_inbound,
+    EventKind.GRANT: _on_grant,
+    EventKind.EMAIL_UNSUB: _on_unsub,
+    EventKind.EMAIL_COMPLAINT: _on_complaint,
+    EventKind.EMAIL_HARD_BOUNCE: _on_bounce,
+    EventKind.NUMBER_CHECK: _on_check,
+    EventKind.REASSIGNED: _on_check,
+    EventKind.INVALID_NUMBER: _on_invalid,
+    EventKind.ERASURE: _on_erasure,
+    EventKind.READMISSION: _on_readmission,
+}
+
+
+def grants(events: Sequence[Event]) -> list[Event]:
+    """Return every grant that was not voided, also those that begin later."""
+    return [e for e in in_order(events, None) if e.kind == EventKind.GRANT]
+
+
+def begins_at(grant: Event) -> datetime:
+    """A grant holds from its effective date, or from the act itself."""
+    return grant.effective_at or grant.occurred_at
+
+
+def views(events: Sequence[Event], *, kind: str, at: datetime | None = None) -> tuple[ChannelView, ...]:
+    """Return the permission per channel of a phone or e-mail address for lists; marketing is what is asked about."""
+    standing = stand(events, at=at)
+    channels = (GrantChannel.EMAIL,) if kind == "email" else (GrantChannel.VOICE, GrantChannel.SMS)
+    given = [g for g in grants(events) if at is None or g.occurred_at <= at]
+    return tuple(_view(channel.value, standing, given) for channel in channels)
+
+
+def _view(channel: str, standing: Standing, given: Sequence[Event]) -> ChannelView:
+    mine = [g for g in given if channel in g.channels]
+    best = max(mine, key=lambda g: (STRENGTH.get(Level(g.level), 0), g.occurred_at, g.seq), default=None)
+    code, event = _obstacle(channel, standing)
+    if code:
+        state = "review" if code == "REVOCATION_REVIEW" else "blocked"
+        return ChannelView(channel, state, code=code, level=best.level if best else "", event=event)
+    if best is None:
+        return ChannelView(channel, "none")
+    return ChannelView(
+        channel,
+        "granted",
+        level=best.level,
+        purposes=tuple(sorted({p for g in mine for p in g.purposes})),
+        sellers=tuple(sorted({s for g in mine for s in g.sellers})),
+        since=begins_at(best),
+        expires_at=best.expires_at,
+        event=best.id,
+    )
+
+
+def _obstacle(channel: str, standing: Standing) -> tuple[str, UUID | None]:
+    """Name what stands in the way of marketing on this channel, first the strongest."""
+    probe = "voice_autodial" if channel == "voice" else channel
+    if standing.erasure:
+        return "ERASED_SUBJECT", standing.erasure
+    for code in ("REVOKED", "INTERNAL_DNC"):
+        for withdrawal in standing.withdrawals:
+            if withdrawal.code == code and withdrawal.blocks(probe, Purpose.MARKETING):
+                return code, withdrawal.event
+    if channel == "email":
+        return _mail_obstacle(standing)
+    if standing.to_review:
+        return "REVOCATION_REVIEW", standing.to_review[-1]
+    if standing.number_check and reassigned(standing.number_check) == "yes":
+        return "NUMBER_REASSIGNED", standing.number_check.id
+    if standing.invalid_number:
+        return "NUMBER_INVALID", standing.invalid_number
+    return "", None
+
+
+def _mail_obstacle(standing: Standing) -> tuple[str, UUID | None]:
+    if standing.unsubscribed:
+        return "EMAIL_UNSUBSCRIBED", standing.unsubscribed
+    if standing.complaint:
+        return "EMAIL_COMPLAINT", standing.complaint
+    if standing.hard_bounce:
+        return "EMAIL_HARD_BOUNCE", standing.hard_bounce
+    return "", None
+
+
+def reassigned(event: Event) -> str:
+    """Return the answer of a reassigned-numbers check; an observed change of holder is a yes."""
+    return "yes" if event.kind == EventKind.REASSIGNED else str(event.facts.get("result", "not_checked"))
+
+
+__all__ = ["ChannelView", "Event", "Standing", "Withdrawal", "begins_at", "granted_as", "grants", "stand", "views"]

@@ -1,0 +1,262 @@
+"""How does a fact about permission enter the ledger, and what did the ledger say at any moment?
+
+`record` and `record_many` are the only way in. The database links the rows; the projection is folded again in the
+same transaction; `permission_changed` tells the rooms above.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import connection, transaction
+from uuid_utils.compat import uuid7
+
+from consent import fold, history, wording
+from consent.models import Address, ConsentEvent, Disclosure, Permission
+from consent.models.ledger import PEWC_ELEMENTS
+from consent.signals import permission_changed
+from consent.vocabulary import EventKind, Scope
+from medcrm.lib.errors import RuleError
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+SKEW = timedelta(minutes=2)  # clocks of providers may run ahead of ours [contact_rules 14(g)]
+SILENT = frozenset({EventKind.PURCHASED.value})  # changes nobody's permission
+
+
+class InvalidEvent(RuleError):
+    """The ledger cannot take this entry; the message says why."""
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__("INVALID_EVENT", message, field=field)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that happened, as `record` takes it. Times are aware; what is personal goes in `text` and `evidence`."""
+
+    address_id: int
+    kind: str
+    occurred_at: datetime = field(kw_only=True)
+    channels: Sequence[str] = field(default=(), kw_only=True)
+    purposes: Sequence[str] = field(default=(), kw_only=True)
+    level: str = field(default="", kw_only=True)
+    seller: str | Sequence[str] = field(default=(), kw_only=True)
+    disclosure: Disclosure | None = field(default=None, kw_only=True)
+    shown_sha256: str = field(default="", kw_only=True)
+    scope: str = field(default="", kw_only=True)
+    verdict: str = field(default="", kw_only=True)
+    fresh_opt_in: bool = field(default=False, kw_only=True)
+    effective_at: datetime | None = field(default=None, kw_only=True)
+    expires_at: datetime | None = field(default=None, kw_only=True)
+    about: UUID | None = field(default=None, kw_only=True)
+    facts: Mapping[str, object] = field(default_factory=dict, kw_only=True)
+    evidence: Mapping[str, object] = field(default_factory=dict, kw_only=True)
+    text: str = field(default="", kw_only=True)
+    by: AbstractBaseUser | None = field(default=None, kw_only=True)
+    source: str = field(default="", kw_only=True)
+
+
+def record(address_id: int, kind: str, *, now: datetime, **fields: object) -> ConsentEvent:
+    """Write one event (see Entry for the fields) and return it. Locks the address."""
+    [event] = record_many([Entry(address_id, kind, **fields)], now=now)  # type: ignore[arg-type]
+    return event
+
+
+def record_many(entries: Sequence[Entry], *, now: datetime) -> list[ConsentEvent]:
+    """Write events in their order, fold the projection again, tell the rooms above. Three queries, however many.
+
+    Raise InvalidEvent for an entry that cannot be true; then nothing is written.
+    """
+    if not entries:
+        return []
+    _check_aware(now)
+    rows = [_row(entry, now) for entry in entries]
+    with transaction.atomic(savepoint=False):
+        events = _insert(rows)
+        address_ids = sorted({entry.address_id for entry in entries})
+        project(address_ids)
+        changed = sorted({entry.address_id for entry in entries if entry.kind not in SILENT})
+        if changed:
+            permission_changed.send(sender=ConsentEvent, address_ids=changed, at=now)
+    return events
+
+
+def permission(address: Address, *, at: datetime, known_at: datetime | None = None) -> tuple[fold.ChannelView, ...]:
+    """Return the permission per channel as of any moment; `known_at` leaves out what was written down later."""
+    chain = history.chains([address.pk]).get(address.pk)
+    events = chain.events if chain else ()
+    heard = [e for e in events if known_at is None or e.recorded_at <= known_at]
+    return fold.views(heard, kind=address.kind, at=at)
+
+
+def project(address_ids: Iterable[int]) -> int:
+    """Fold the chains of these addresses into Permission rows and return how many. Two queries."""
+    rows = [
+        _projected(address_id, view, len(chain.events))
+        for address_id, chain in history.chains(address_ids).items()
+        for view in fold.views(chain.events, kind=chain.kind)
+    ]
+    Permission.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["address", "channel"], update_fields=PROJECTED, batch_size=2000
+    )
+    return len(rows)
+
+
+PROJECTED = ["state", "code", "level", "purposes", "sellers", "since", "expires_at", "event", "seq"]
+
+
+def _projected(address_id: int, view: fold.ChannelView, length: int) -> Permission:
+    return Permission(
+        address_id=address_id,
+        channel=view.channel,
+        state=view.state,
+        code=view.code,
+        level=view.level,
+        purposes=list(view.purposes),
+        sellers=list(view.sellers),
+        since=view.since,
+        expires_at=view.expires_at,
+        event=view.event,
+        seq=length,
+    )
+
+
+# Entry to row
+
+
+def _row(entry: Entry, now: datetime) -> dict[str, object]:
+    _check(entry, now)
+    disclosure = entry.disclosure
+    sellers = [entry.seller] if isinstance(entry.seller, str) else list(entry.seller)
+    if disclosure and not sellers:
+        sellers = [disclosure.seller_id]
+    salt = secrets.token_hex(16)
+    body = json.dumps({"text": entry.text, "evidence": dict(entry.evidence)}, sort_keys=True, default=str)
+    return {
+        "id": str(uuid7()),
+        "address_id": entry.address_id,
+        "kind": str(entry.kind),
+        "occurred_at": entry.occurred_at.isoformat(),
+        "recorded_at": now.isoformat(),
+        "effective_at": entry.effective_at and entry.effective_at.isoformat(),
+        "expires_at": entry.expires_at and entry.expires_at.isoformat(),
+        "channels": list(entry.channels) or (list(disclosure.channels) if disclosure else []),
+        "purposes": list(entry.purposes) or (list(disclosure.purposes) if disclosure else []),
+        "level": str(entry.level or (disclosure.level if disclosure else "")),
+        "sellers": [s for s in sellers if s],
+        "scope": str(entry.scope or _default_scope(entry.kind)),
+        "verdict": str(entry.verdict or (wording.classify(entry.text) if entry.kind == EventKind.INBOUND else "")),
+        "fresh_opt_in": entry.fresh_opt_in,
+        "disclosure_id": disclosure.pk if disclosure else None,
+        "shown_sha256": entry.shown_sha256 or (_sha256(disclosure.text) if disclosure else ""),
+        "is_evidence_complete": bool(disclosure and set(PEWC_ELEMENTS) <= set(disclosure.elements)),
+        "about": entry.about and str(entry.about),
+        "facts": dict(entry.facts),
+        "source": entry.source,
+        "by_id": entry.by.pk if entry.by else None,
+        "commitment": _sha256(salt + body),
+        "salt": salt,
+        "body": body,
+    }
+
+
+def _default_scope(kind: str) -> str:
+    """A withdrawal that does not say how far it reaches means everything [V06, policy revocation_scope_default]."""
+    return Scope.ALL.value if kind in (EventKind.REVOKE, EventKind.INTERNAL_DNC) else ""
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check(entry: Entry, now: datetime) -> None:
+    """Raise unless the entry could be true."""
+    _check_aware(entry.occurred_at, entry.effective_at, entry.expires_at)
+    if entry.kind not in EventKind.values:
+        raise InvalidEvent(f"The ledger knows no event “{entry.kind}”.", field="kind")
+    if entry.scope and entry.scope not in Scope.values:
+        raise InvalidEvent(f"“{entry.scope}” is not a scope of a withdrawal.", field="scope")
+    if entry.occurred_at > now + SKEW:
+        raise InvalidEvent(
+            "This lies in the future. Enter when it happened; a later start goes into “effective”.",
+            field="occurred_at",
+        )
+    if entry.kind in (EventKind.REVIEW, EventKind.CORRECTION) and entry.about is None:
+        raise InvalidEvent("Name the entry that this one is about.", field="about")
+    if entry.kind == EventKind.GRANT and not (entry.disclosure or (entry.level and entry.channels and entry.purposes)):
+        raise InvalidEvent("A grant says its level, channels and purposes, or names the disclosure shown.")
+
+
+def _check_aware(*instants: datetime | None) -> None:
+    if any(instant is not None and instant.tzinfo is None for instant in instants):
+        raise ValueError("ledger times are aware datetimes")
+
+
+# Rows into the database
+
+TYPES = {
+    "id": "uuid",
+    "address_id": "bigint",
+    "kind": "text",
+    "occurred_at": "timestamptz",
+    "recorded_at": "timestamptz",
+    "effective_at": "timestamptz",
+    "expires_at": "timestamptz",
+    "channels": "text[]",
+    "purposes": "text[]",
+    "level": "text",
+    "sellers": "text[]",
+    "scope": "text",
+    "verdict": "text",
+    "fresh_opt_in": "boolean",
+    "disclosure_id": "bigint",
+    "shown_sha256": "text",
+    "is_evidence_complete": "boolean",
+    "about": "uuid",
+    "facts": "jsonb",
+    "source": "text",
+    "by_id": "integer",
+    "commitment": "text",
+}
+
+# One statement for events and their personal values; addresses in key order, so that writers never deadlock.
+# The names interpolated here are constants of this module.
+INSERT = f"""
+WITH entries AS MATERIALIZED (
+  SELECT * FROM ROWS FROM (
+    jsonb_to_recordset(%s) AS ({", ".join(f"{k} {v}" for k, v in TYPES.items())}, salt text, body text)
+  ) WITH ORDINALITY AS r ({", ".join(TYPES)}, salt, body, place)
+), kept AS (
+  INSERT INTO consent_eventvalue (event_id, salt, body) SELECT id, salt, body FROM entries
+)
+INSERT INTO consent_consentevent ({", ".join(TYPES)}, seq, prev_hash, hash)
+SELECT {", ".join(TYPES)}, 0, '', '' FROM entries ORDER BY address_id, place
+RETURNING id, seq, prev_hash, hash
+"""  # noqa: S608
+
+
+def _insert(rows: Sequence[Mapping[str, object]]) -> list[ConsentEvent]:
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [json.dumps(rows)])
+        links = {row[0]: row[1:] for row in cursor.fetchall()}
+    return [_instance(row, links[UUID(str(row["id"]))]) for row in rows]
+
+
+def _instance(row: Mapping[str, object], link: tuple[int, str, str]) -> ConsentEvent:
+    """Build the saved event from what was written, without reading it back."""
+    fields = {name: row[name] for name in TYPES}
+    for name in ("occurred_at", "recorded_at", "effective_at", "expires_at"):
+        fields[name] = fields[name] and datetime.fromisoformat(str(fields[name]))
+    fields["id"], fields["about"] = UUID(str(row["id"])), row["about"] and UUID(str(row["about"]))
+    event = ConsentEvent(**fields, seq=link[0], prev_hash=link[1], hash=link[2])
+    event._state.adding, event._state.db = False, connection.alias
+    return event

@@ -1,0 +1,13 @@
+"""Link every event on insert and refuse change, deletion and truncation: consent/sql/chain.sql."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+SQL = Path(__file__).resolve().parent.parent / "sql" / "chain.sql"
+
+
+class Migration(migrations.Migration):
+    dependencies = [("consent", "0001_initial")]
+
+    operations = [migrations.RunSQL(SQL.read_text(), migrations.RunSQL.noop)]
