@@ -4,12 +4,19 @@
 import os
 import sys
 
+from medcrm import embedded
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medcrm.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        with embedded.joined():
+            embedded.migrate_if_empty(sys.argv)
+            execute_from_command_line(sys.argv)
+    except embedded.CannotStart as error:
+        sys.exit(f"{error}")
 
 
 if __name__ == "__main__":

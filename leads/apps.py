@@ -6,4 +6,4 @@ class LeadsConfig(AppConfig):
     verbose_name = "Leads"
 
     def ready(self) -> None:
-        from leads import facts  # noqa: F401
+        from leads import facts, receivers  # noqa: F401

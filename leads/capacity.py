@@ -32,6 +32,7 @@ from leads.models import Authorization, Availability, DocumentStatus, Offering, 
 from leads.vocabulary import AuthorizationState, DocumentState, LeadType
 
 EARTH_RADIUS_MILES = 3958.8
+REFERRAL_LETTER = "referral_letter"
 
 IS_ORGANISATION = Q(lead_type__in=[LeadType.PARTNER, LeadType.B2B])
 HAS_PLACE = Q(latitude__isnull=False)
@@ -156,9 +157,18 @@ def missing_documents(*, at: datetime) -> Expression:
     return ExpressionWrapper(_count(required, "serviceline") - _count(held, "lead"), output_field=IntegerField())
 
 
+def referral_missing(*, at: datetime) -> Expression:
+    """Whether the lead's service asks for a referral letter that is not here and valid."""
+    required = ServiceLine.documents.through.objects.filter(serviceline=OuterRef("service"), document=REFERRAL_LETTER)
+    held = DocumentStatus.objects.filter(held_documents(at=at), lead=OuterRef("pk"), document=REFERRAL_LETTER)
+    return Case(When(Exists(required) & ~Exists(held), then=Value(True)), default=Value(False))
+
+
 def needs_authorization(*, at: datetime) -> Expression:
-    """Whether the payer wants prior authorization for this service within reach and none is approved and valid."""
-    wanted = within_reach(OfferingPayer.objects.filter(payer=OuterRef("payer"), prior_authorization=True), "offering__")
+    """Whether the payer wants prior authorization within reach and none is approved; unknown without a payer."""
+    terms = OfferingPayer.objects.filter(prior_authorization=True)
+    anybody_wants = Exists(given(terms, "offering__"))
+    wanted = within_reach(terms.filter(payer=OuterRef("payer")), "offering__")
     approved = Authorization.objects.filter(
         Q(expires_on__isnull=True) | Q(expires_on__gte=at.date()),
         lead=OuterRef("pk"),
@@ -167,7 +177,8 @@ def needs_authorization(*, at: datetime) -> Expression:
     )
     return Case(
         When(IS_ORGANISATION, then=Value(False)),
-        When(Q(payer__isnull=True) | Q(service__isnull=True), then=None),
+        When(~anybody_wants, then=Value(False)),
+        When(Q(payer__isnull=True), then=None),
         When(Exists(wanted) & ~Exists(approved), then=Value(True)),
         default=Value(False),
         output_field=BooleanField(),

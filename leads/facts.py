@@ -9,6 +9,7 @@ from django.db.models import (
     Case,
     Count,
     DurationField,
+    Exists,
     Expression,
     ExpressionWrapper,
     F,
@@ -24,6 +25,8 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Coalesce, Extract, Greatest, NullIf
 
+from consent.models import Permission
+from consent.models.ledger import PermissionState
 from leads import capacity
 from leads.criteria import Fact, Kind, register
 from leads.lifecycle import Stage
@@ -126,6 +129,13 @@ def days_until_slot(at: datetime) -> Expression:
     return Cast(Extract(days, "day"), IntegerField())
 
 
+def has_grant(at: datetime) -> Expression:
+    """Whether any address of the lead holds a permission in force; the gate still decides each contact."""
+    granted = Permission.objects.filter(state=PermissionState.GRANTED)
+    by_phone, by_email = (Exists(granted.filter(address=OuterRef(name))) for name in ("phone", "email"))
+    return Case(When(by_phone | by_email, then=Value(True)), default=Value(False))
+
+
 def contact_points(at: datetime) -> Expression:
     """How many of phone and e-mail we hold."""
     return Case(When(phone__isnull=False, then=1), default=0) + Case(When(email__isnull=False, then=1), default=0)
@@ -189,6 +199,7 @@ register(
     Fact("age_status", "age", Kind.CODE, lambda at: capacity.age_status()),
     Fact("miles_to_clinic", "miles to the nearest clinic", Kind.NUMBER, lambda at: capacity.miles_to_clinic()),
     Fact("days_until_slot", "days until the first open slot", Kind.NUMBER, days_until_slot),
+    Fact("referral_missing", "referral letter missing", Kind.YES_NO, lambda at: capacity.referral_missing(at=at)),
     Fact("documents_missing", "missing documents", Kind.NUMBER, lambda at: capacity.missing_documents(at=at)),
     Fact(
         "authorization_missing",
@@ -198,6 +209,7 @@ register(
     ),
     Fact("contact_points", "phone and e-mail held", Kind.NUMBER, contact_points),
     Fact("complete_fields", "of phone, e-mail, service and location given", Kind.NUMBER, complete_fields),
+    Fact("has_grant", "permission granted", Kind.YES_NO, has_grant),
     Fact("replies", "replies", Kind.NUMBER, happened(InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)),
     Fact("webinars", "webinars attended", Kind.NUMBER, happened(InteractionKind.WEBINAR_ATTENDED)),
     Fact("downloads", "guides downloaded", Kind.NUMBER, happened(InteractionKind.GUIDE_DOWNLOAD)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -55,6 +56,9 @@ class ServiceLine(Coded):
         max_length=40,
         blank=True,
         help_text=_("Sensitive service: only staff with this training, e.g. “behavioral_health”."),
+    )
+    needs_agreement = models.BooleanField(
+        default=False, help_text=_("A signed agreement is collected from the organisation [R33].")
     )
     documents = models.ManyToManyField(
         Document,
@@ -153,6 +157,9 @@ class Source(Coded):
     expectation = models.CharField(
         max_length=120, blank=True, help_text=_("What should usually happen next, e.g. “same-day call”.")
     )
+    seller = models.ForeignKey(
+        "consent.Seller", on_delete=models.PROTECT, related_name="+", help_text=_("For whom the source collects leads.")
+    )
     disclosure = models.ForeignKey(
         "consent.Disclosure",
         null=True,
@@ -216,20 +223,29 @@ class Disposition(Coded):
         ordering = ["group", "position"]
 
 
-class StopReason(Coded):
-    reporting_class = models.CharField(max_length=10, choices=ReportingClass.choices)
-
-
 class TriggerKind(Coded):
     """What may wake a held or stopped lead [R40]."""
 
     is_dated = models.BooleanField(default=False, help_text=_("Fires by itself when its date comes."))
 
 
+class StopReason(Coded):
+    reporting_class = models.CharField(max_length=10, choices=ReportingClass.choices)
+    default_triggers = models.ManyToManyField(
+        TriggerKind, blank=True, related_name="+", help_text=_("What re-opens a lead stopped for this reason [R41].")
+    )
+
+
 class HoldReason(Coded):
     """Why a lead waits, and what wakes it unless somebody says otherwise."""
 
     default_triggers = models.ManyToManyField(TriggerKind, blank=True, related_name="+")
+    stale_answers = ArrayField(
+        models.CharField(max_length=40),
+        default=list,
+        blank=True,
+        help_text=_("Questions whose answers are unknown again when the lead wakes, e.g. “timing”."),
+    )
     default_days = models.PositiveSmallIntegerField(
         null=True,
         blank=True,

@@ -1,0 +1,200 @@
+"""What do the four checks say of a lead, and why? Facts in, verdicts with reasons out; no database, no clock.
+
+Unknown is never fail: it becomes a question. A clear fit fail ends early, and the later checks are not asked [R2, R4].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from leads.vocabulary import Agreement, Band, Budget, Check, ContactRole, ForWhom, LeadType, Request, Verdict
+
+ASKS = (
+    Request.APPOINTMENT,
+    Request.CALLBACK,
+    Request.PRICE,
+    Request.AVAILABILITY,
+    Request.QUOTE,
+    Request.DEMO,
+    Request.REFERRAL,
+    Request.QUESTION,
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a lead at one moment; None or blank is unknown."""
+
+    lead_type: str
+    service_status: str | None = None
+    location_status: str | None = None
+    payer_status: str | None = None
+    age_status: str | None = None
+    first_open_on: date | None = None
+    has_timing: bool = False
+    timing_is_open: bool = False
+    documents_missing: Sequence[str] = ()
+    authorization_missing: bool | None = None
+    readiness: str = ""
+    request: str = ""
+    for_whom: str = ""
+    contact_role: str = ""
+    approver: str = ""
+    budget: str = ""
+    rollout: str = ""
+    organisation: str = ""
+    clinic_size: int | None = None
+    agreement: str = ""
+    needs_agreement: bool = False
+    may_speak_with_someone: bool = False
+
+    @property
+    def is_organisation(self) -> bool:
+        return self.lead_type != LeadType.PATIENT
+
+
+@dataclass(frozen=True)
+class Reason:
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's verdict, its reasons, and the questions that would settle what is unknown."""
+
+    verdict: Verdict
+    reasons: Sequence[Reason] = ()
+    unknown: Sequence[str] = ()
+
+
+NOT_ASKED = Finding(Verdict.UNKNOWN, [Reason("not_asked", "Not asked, because fit already failed.")])
+
+
+@dataclass(frozen=True)
+class Assessment:
+    findings: dict[Check, Finding]
+    missing: Sequence[str] = field(default=())
+
+    def verdict(self, check: Check) -> Verdict:
+        return self.findings[check].verdict
+
+    @property
+    def unknown(self) -> list[str]:
+        """Codes of the open questions, each once, in the order of the checks."""
+        return list(dict.fromkeys(code for finding in self.findings.values() for code in finding.unknown))
+
+
+def assess(facts: Facts) -> Assessment:
+    """Run the four checks in their order; a failed fit leaves the rest unasked."""
+    fit = check_fit(facts)
+    if fit.verdict == Verdict.FAIL:
+        rest = (Check.CAPACITY, Check.READINESS, Check.DECISION_PATH)
+        return Assessment({Check.FIT: fit, **dict.fromkeys(rest, NOT_ASKED)})
+    findings = {
+        Check.FIT: fit,
+        Check.CAPACITY: check_capacity(facts),
+        Check.READINESS: check_readiness(facts),
+        Check.DECISION_PATH: check_decision_path(facts),
+    }
+    return Assessment(findings, missing_items(facts))
+
+
+FIT_FAILS = {
+    ("service_status", "not_offered"): Reason("service_not_offered", "No clinic gives this service to new patients."),
+    ("location_status", "outside"): Reason("outside_area", "No clinic that gives it is within reach."),
+    ("payer_status", "not_accepted"): Reason("payer_not_accepted", "The payer is not accepted within reach."),
+    ("age_status", "not_eligible"): Reason("not_eligible", "The age is outside the service's limits."),
+}
+FIT_QUESTIONS = {
+    "service_status": "service",
+    "location_status": "location",
+    "payer_status": "payer",
+    "age_status": "age_eligible",
+}
+
+
+def check_fit(facts: Facts) -> Finding:
+    """Service, location, payer and eligibility, from the catalogue [R14]."""
+    fails = [reason for (name, value), reason in FIT_FAILS.items() if getattr(facts, name) == value]
+    if fails:
+        return Finding(Verdict.FAIL, fails)
+    unknown = [code for name, code in FIT_QUESTIONS.items() if getattr(facts, name) is None]
+    if facts.is_organisation:
+        unknown += [] if facts.organisation else ["organisation"]
+    return _open_or_pass(unknown, "The service is given within reach, for this payer and this person.")
+
+
+def check_capacity(facts: Facts) -> Finding:
+    """An open slot inside the window, and the documents and authorization it takes [R15, R16]."""
+    if facts.is_organisation:
+        return Finding(Verdict.PASS, [Reason("not_applicable", "Organisation services have no appointment slots.")])
+    fails = [Reason(f"document_{code}", f"Missing: {code.replace('_', ' ')}.") for code in facts.documents_missing]
+    if facts.authorization_missing:
+        fails.append(Reason("prior_authorization", "The payer wants prior authorization first."))
+    unknown = [code for name, code in FIT_QUESTIONS.items() if name != "age_status" and getattr(facts, name) is None]
+    if facts.first_open_on is None and not unknown:
+        fails.append(Reason("no_slot", "No slot is open inside the wanted dates."))
+    if fails:
+        return Finding(Verdict.FAIL, fails, unknown)
+    if not facts.has_timing:
+        unknown.append("timing")
+    return _open_or_pass(unknown, f"A slot is open on {facts.first_open_on}.")
+
+
+def check_readiness(facts: Facts) -> Finding:
+    """The readiness band by its own rules; web activity alone never passes [R13, R18]."""
+    asks = facts.request in ASKS
+    if facts.readiness == Band.HIGH or (facts.readiness == Band.MEDIUM and asks):
+        return Finding(Verdict.PASS, [Reason("asks", "Asks for a next step.")])
+    unknown = [] if facts.request else ["request"]
+    if not facts.has_timing or facts.timing_is_open:
+        unknown.append("timing")
+    if unknown:
+        return Finding(Verdict.UNKNOWN, [Reason("undecided", "Has not said what should happen, or when.")], unknown)
+    return Finding(Verdict.FAIL, [Reason("asks_nothing", "Asks for nothing yet.")])
+
+
+def check_decision_path(facts: Facts) -> Finding:
+    """Who decides and who may be spoken with [R19, R20]."""
+    if facts.is_organisation:
+        unknown = _open_organisation_questions(facts)
+        decides = facts.contact_role == ContactRole.DECISION_MAKER or bool(facts.approver)
+        if decides:
+            return Finding(Verdict.PASS, [Reason("decider_known", "Who approves is known.")], unknown)
+        first = "approver" if facts.lead_type == LeadType.B2B else "decision_maker"
+        return Finding(Verdict.UNKNOWN, [Reason("decider_unknown", "Who approves is not known.")], [first, *unknown])
+    if facts.for_whom == ForWhom.SELF or (facts.for_whom and facts.may_speak_with_someone):
+        return Finding(Verdict.PASS, [Reason("decider_known", "Who decides is known.")])
+    first = "may_speak_with" if facts.for_whom else "for_whom"
+    return Finding(Verdict.UNKNOWN, [Reason("decider_unknown", "Who decides is not known yet.")], [first])
+
+
+def missing_items(facts: Facts) -> list[str]:
+    """What must still arrive before the lead can move; open questions are not missing items."""
+    missing = list(facts.documents_missing)
+    if facts.authorization_missing:
+        missing.append("prior_authorization")
+    if facts.needs_agreement and facts.agreement != Agreement.SIGNED:
+        missing.append("agreement")
+    return missing
+
+
+def _open_organisation_questions(facts: Facts) -> list[str]:
+    unknown = []
+    if facts.lead_type == LeadType.B2B and facts.budget in ("", Budget.UNKNOWN):
+        unknown.append("budget")
+    if facts.lead_type == LeadType.B2B and not facts.rollout:
+        unknown.append("rollout")
+    if facts.clinic_size is None:
+        unknown.append("clinic_size")
+    return unknown
+
+
+def _open_or_pass(unknown: Sequence[str], sentence: str) -> Finding:
+    if not unknown:
+        return Finding(Verdict.PASS, [Reason("passed", sentence)])
+    open_questions = ", ".join(code.replace("_", " ") for code in unknown)
+    return Finding(Verdict.UNKNOWN, [Reason("open_questions", f"Still to ask: {open_questions}.")], unknown)

@@ -1,0 +1,44 @@
+"""How is the gate asked about a lead? The lead's facts as a contact request; the gate alone decides."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from consent import gate
+from consent.request import ContactRequest, Content, Place
+from consent.vocabulary import ContactKind, Purpose
+from leads.models import Lead
+
+HAND_DIALLED = "voice_manual"
+CHANNELS = {"voice": HAND_DIALLED, "sms": "sms", "email": "email"}
+CONSENT_NEEDED = "consent_needed"
+
+# What our own templates always carry; a template that did not would be refused when it is saved.
+OWN_TEMPLATE = Content(has_marketing=True, has_postal_address=True, has_one_click=True, has_signed_headers=True)
+
+
+def request_for(
+    lead: Lead, channel: str, *, purpose: str = Purpose.MARKETING, subject: str = "", content: Content = OWN_TEMPLATE
+) -> ContactRequest | None:
+    """Ask for one contact on a channel; None when the lead has no address for it. Reads lead.source."""
+    address_id = lead.email_id if channel == "email" else lead.phone_id
+    if address_id is None:
+        return None
+    return ContactRequest(
+        address_id=address_id,
+        channel=CHANNELS.get(channel, channel),
+        purpose=purpose,
+        seller=lead.source.seller_id,
+        subject=subject or str(lead.service_id or ""),
+        place=Place(zip=lead.zip, state=lead.state, zones=(lead.timezone,) if lead.timezone else ()),
+        contact_kind=ContactKind.BUSINESS if lead.is_organisation else ContactKind.CONSUMER,
+        content=content,
+    )
+
+
+def may_contact(lead: Lead, channel: str, *, at: datetime) -> bool:
+    """Whether the next contact on this channel would be allowed now; never while permission itself is awaited."""
+    request = request_for(lead, channel)
+    if request is None or lead.hold_reason_id == CONSENT_NEEDED:
+        return False
+    return gate.decide(request, at=at).allowed

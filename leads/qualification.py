@@ -1,0 +1,247 @@
+"""Does this lead move forward, wait or stop, why, and what happens next?
+
+Two steps of the road: `assess_leads` writes the four verdicts with their reasons, `choose_next_steps` lets the
+published rules turn verdicts and bands into a decision. What a person decided stays decided until a fact changes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from leads import capacity, checks, requalification
+from leads.checks import Assessment, Facts
+from leads.criteria import match_leads
+from leads.lifecycle import Stage
+from leads.models import DocumentStatus, Lead, MissingItem, NextStepRule, Qualification, ServiceLine, Stakeholder
+from leads.vocabulary import Check, Decision, NextStep, Outcome
+from medcrm.lib.models import VersionStatus
+
+BATCH = 500  # one INSERT or UPDATE of this many rows stays well under PostgreSQL's parameter limit
+
+VERDICT_COLUMNS = {check: f"{check.value}_check" for check in Check}
+
+
+def assess_leads(lead_ids: Sequence[int], *, at: datetime) -> None:
+    """Write the four verdicts, their reasons, the open questions and the missing items of these locked leads."""
+    leads = {lead.pk: lead for lead in _with_facts(Lead.objects.filter(pk__in=lead_ids), at)}
+    cycles = open_cycles(leads.values(), at=at)
+    held = documents_held(leads, at=at)
+    required = documents_required(lead.service_id for lead in leads.values())
+    changed_leads, changed_cycles, missing = [], [], {}
+    for lead in leads.values():
+        wanted = required[lead.service_id]
+        assessment = checks.assess(facts_of(lead, [code for code in wanted if code not in held[lead.pk]]))
+        missing[lead.pk] = assessment.missing
+        if _write_verdicts(lead, assessment):
+            changed_leads.append(lead)
+        if _write_cycle(cycles[lead.pk], lead, assessment):
+            changed_cycles.append(cycles[lead.pk])
+    Lead.objects.bulk_update(changed_leads, list(VERDICT_COLUMNS.values()), batch_size=BATCH)
+    Qualification.objects.bulk_update(changed_cycles, CYCLE_COLUMNS, batch_size=BATCH)
+    sync_missing(missing, at=at)
+
+
+def choose_next_steps(lead_ids: Sequence[int], *, at: datetime) -> None:
+    """Let the first published rule that holds decide each lead that no person has decided; no rule means review."""
+    leads = {lead.pk: lead for lead in undecided(lead_ids)}
+    if leads:
+        rules = published_rules()
+        matches = match_leads(Lead.objects.filter(pk__in=leads), list(rules.values()), at=at)
+        changed = [lead for lead in leads.values() if _decide(lead, rules.get(matches.get(lead.pk, 0)))]
+        Lead.objects.bulk_update(changed, DECISION_COLUMNS, batch_size=BATCH)
+        _record_decisions(leads, rules, matches)
+    requalification.sync_triggers(lead_ids, at=at)
+
+
+CYCLE_COLUMNS = [
+    *VERDICT_COLUMNS.values(),
+    "explanation",
+    "unknown",
+    "score",
+    "scoring_model",
+    "fit",
+    "readiness",
+]
+DECISION_COLUMNS = ["stage", "decision", "next_step", "hold_reason", "stop_reason"]
+
+
+def undecided(lead_ids: Sequence[int]) -> QuerySet[Lead]:
+    """Leads on the road whose open cycle no person has decided; a closed lead re-opens by a trigger only."""
+    decided = Qualification.objects.filter(lead=OuterRef("pk"), closed_at=None, decided_at__isnull=False)
+    return Lead.objects.open().filter(~Exists(decided), pk__in=lead_ids)
+
+
+def published_rules() -> dict[int, NextStepRule]:
+    """The next-step rules in force, in their order."""
+    rules = NextStepRule.objects.filter(rule_set__status=VersionStatus.PUBLISHED, is_active=True)
+    return {rule.pk: rule for rule in rules.order_by("position", "pk")}
+
+
+def facts_of(lead: Lead, documents_missing: Sequence[str]) -> Facts:
+    """The plain facts of a lead that `_with_facts` annotated."""
+    return Facts(
+        lead_type=lead.lead_type,
+        service_status=lead.service_status,
+        location_status=lead.location_status,
+        payer_status=lead.payer_status,
+        age_status=lead.age_status,
+        first_open_on=lead.first_open_on,
+        has_timing=lead.timing_id is not None,
+        timing_is_open=lead.timing is not None and lead.timing.kind == lead.timing.Kind.OPEN,
+        documents_missing=documents_missing,
+        authorization_missing=lead.authorization_missing,
+        readiness=lead.readiness,
+        request=lead.request,
+        for_whom=lead.for_whom,
+        contact_role=lead.contact_role,
+        approver=lead.approver,
+        budget=lead.budget,
+        rollout=lead.rollout,
+        organisation=lead.organisation,
+        clinic_size=lead.clinic_size,
+        agreement=lead.agreement,
+        needs_agreement=lead.service is not None and lead.service.needs_agreement,
+        may_speak_with_someone=lead.may_speak_with_someone,
+    )
+
+
+def open_cycles(leads: Iterable[Lead], *, at: datetime) -> dict[int, Qualification]:
+    """The open cycle of each lead, opened now where there is none."""
+    leads = list(leads)
+    cycles = {row.lead_id: row for row in Qualification.objects.filter(lead__in=leads, closed_at=None)}
+    fresh = [
+        Qualification(lead=lead, cycle=lead.cycle, opened_at=lead.created_at if lead.cycle == 1 else at)
+        for lead in leads
+        if lead.pk not in cycles
+    ]
+    Qualification.objects.bulk_create(fresh, batch_size=BATCH)
+    return cycles | {row.lead_id: row for row in fresh}
+
+
+def documents_required(service_codes: Iterable[str | None]) -> Mapping[str | None, Sequence[str]]:
+    """Service → codes of the documents it asks for."""
+    rows = ServiceLine.documents.through.objects.filter(serviceline__in={code for code in service_codes if code})
+    required: dict[str | None, list[str]] = defaultdict(list)
+    for service, document in rows.order_by("document").values_list("serviceline", "document"):
+        required[service].append(document)
+    return required
+
+
+def documents_held(leads: Iterable[int], *, at: datetime) -> Mapping[int, set[str]]:
+    """Lead → codes of the documents that are here and valid."""
+    rows = DocumentStatus.objects.filter(capacity.held_documents(at=at), lead__in=leads)
+    held: dict[int, set[str]] = defaultdict(set)
+    for lead, document in rows.values_list("lead", "document"):
+        held[lead].add(document)
+    return held
+
+
+def sync_missing(missing: Mapping[int, Sequence[str]], *, at: datetime) -> None:
+    """Open an item for what the checks miss, settle what arrived; items recorded on a call stay until answered."""
+    open_items = list(MissingItem.objects.filter(lead__in=missing, settled_at=None))
+    known = {(item.lead_id, item.kind_id) for item in open_items}
+    gone = [
+        item.pk
+        for item in open_items
+        if item.origin == MissingItem.Origin.CHECK and item.kind_id not in missing[item.lead_id]
+    ]
+    if gone:
+        MissingItem.objects.filter(pk__in=gone).update(settled_at=at)
+    fresh = [
+        MissingItem(lead_id=lead, kind_id=code, origin=MissingItem.Origin.CHECK, opened_at=at)
+        for lead, codes in missing.items()
+        for code in codes
+        if (lead, code) not in known
+    ]
+    MissingItem.objects.bulk_create(fresh, batch_size=BATCH)
+
+
+def _with_facts(leads: QuerySet[Lead], at: datetime) -> QuerySet[Lead]:
+    return leads.select_related("timing", "service").annotate(
+        service_status=capacity.service_status(),
+        location_status=capacity.location_status(),
+        payer_status=capacity.payer_status(),
+        age_status=capacity.age_status(),
+        first_open_on=capacity.first_open_date(at=at),
+        authorization_missing=capacity.needs_authorization(at=at),
+        may_speak_with_someone=Exists(Stakeholder.objects.filter(lead=OuterRef("pk"), may_be_told=True)),
+    )
+
+
+def _write_verdicts(lead: Lead, assessment: Assessment) -> bool:
+    return _set(lead, {column: assessment.verdict(check) for check, column in VERDICT_COLUMNS.items()})
+
+
+def _write_cycle(cycle: Qualification, lead: Lead, assessment: Assessment) -> bool:
+    values: dict[str, object] = {column: getattr(lead, column) for column in VERDICT_COLUMNS.values()}
+    values["explanation"] = {
+        check.value: [{"code": reason.code, "sentence": reason.sentence} for reason in finding.reasons]
+        for check, finding in assessment.findings.items()
+    }
+    values["unknown"] = assessment.unknown
+    values |= {"score": lead.score, "scoring_model_id": lead.score_model_id}
+    values |= {"fit": lead.fit, "readiness": lead.readiness}
+    return _set(cycle, values)
+
+
+def _decide(lead: Lead, rule: NextStepRule | None) -> bool:
+    decision = rule.decision if rule else Decision.REVIEW
+    next_step = rule.next_step if rule else NextStep.NONE
+    return _set(
+        lead,
+        {
+            "stage": stage_for(decision, next_step),
+            "decision": decision,
+            "next_step": next_step,
+            "hold_reason_id": rule.hold_reason_id if rule else None,
+            "stop_reason_id": rule.stop_reason_id if rule else None,
+        },
+    )
+
+
+def stage_for(decision: str, next_step: str) -> Stage:
+    """Where a decision puts the lead; a hold that is nurtured is in nurture, a review is being worked."""
+    if decision == Decision.HOLD:
+        return Stage.NURTURING if next_step == NextStep.NURTURE else Stage.HELD
+    return {Decision.FORWARD: Stage.FORWARDED, Decision.STOP: Stage.STOPPED}.get(Decision(decision), Stage.WORKING)
+
+
+def suggested_outcome(decision: str, next_step: str) -> Outcome:
+    """The outcome a caller would record if nothing contradicts it."""
+    if decision == Decision.FORWARD:
+        return Outcome.SENT_TO_TEAM
+    if decision == Decision.HOLD:
+        by_step = {NextStep.NURTURE: Outcome.NURTURE, NextStep.DOCUMENTS: Outcome.DOCUMENTS_REQUESTED}
+        return by_step.get(NextStep(next_step), Outcome.HOLD)
+    return Outcome.DISQUALIFIED if decision == Decision.STOP else Outcome.REVIEW
+
+
+def _record_decisions(leads: Mapping[int, Lead], rules: Mapping[int, NextStepRule], matches: Mapping[int, int]) -> None:
+    """Keep the decision, and the rule that made it, on the open cycle."""
+    changed = []
+    for cycle in Qualification.objects.filter(lead__in=leads, closed_at=None):
+        lead, rule = leads[cycle.lead_id], rules.get(matches.get(cycle.lead_id, 0))
+        values = {
+            "decision": lead.decision,
+            "next_step": lead.next_step,
+            "hold_reason_id": lead.hold_reason_id,
+            "stop_reason_id": lead.stop_reason_id,
+            "rule_id": rule.pk if rule else None,
+            "suggested_outcome": suggested_outcome(lead.decision, lead.next_step),
+        }
+        if _set(cycle, values):
+            changed.append(cycle)
+    columns = ["decision", "next_step", "hold_reason", "stop_reason", "rule", "suggested_outcome"]
+    Qualification.objects.bulk_update(changed, columns, batch_size=BATCH)
+
+
+def _set(row: Lead | Qualification, values: Mapping[str, object]) -> bool:
+    """Set attributes and say whether any was different, so that an unchanged row is not written."""
+    changed = {name: value for name, value in values.items() if getattr(row, name) != value}
+    for name, value in changed.items():
+        setattr(row, name, value)
+    return bool(changed)

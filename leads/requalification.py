@@ -1,0 +1,218 @@
+"""What wakes a held or stopped lead, and what happens then?
+
+A hold or a stop declares its triggers. A trigger fires once, says what fired it, and opens a new cycle; the old cycle
+stays readable [R40, R41]. Progress inside the documents step continues its cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+
+from leads import capacity
+from leads.lifecycle import Stage
+from leads.models import (
+    Answer,
+    HoldReason,
+    Interaction,
+    Lead,
+    Offering,
+    Qualification,
+    StopReason,
+    Trigger,
+    TriggerKind,
+)
+from leads.services import due
+from leads.vocabulary import Direction, InteractionKind, NextStep, Verdict
+
+BATCH = 200
+DATE_REACHED = "date_reached"
+CONTINUES_DOCUMENTS_STEP = ("document_received", "authorization_decided")
+
+
+def armed(lead_ids: Sequence[int], kind: str = "") -> list[Trigger]:
+    """Triggers that may still fire for these leads, locked."""
+    triggers = Trigger.objects.filter(lead__in=lead_ids, fired_at=None, disarmed_at=None)
+    if kind:
+        triggers = triggers.filter(kind=kind)
+    return list(triggers.select_for_update(of=("self",)).order_by("pk"))
+
+
+def sync_triggers(lead_ids: Sequence[int], *, at: datetime) -> None:
+    """Arm what each lead's hold or stop reason declares, disarm what no longer applies. Idempotent.
+
+    A date that was set when the hold was recorded is kept.
+    """
+    leads = Lead.objects.filter(pk__in=lead_ids).only("pk", "hold_reason_id", "stop_reason_id")
+    cycles = dict(Qualification.objects.filter(lead__in=lead_ids, closed_at=None).values_list("lead", "pk"))
+    wanted = _declared(leads, at)
+    present = {(trigger.lead_id, trigger.kind_id): trigger for trigger in armed(lead_ids)}
+    obsolete = [
+        trigger.pk for key, trigger in present.items() if key not in wanted and not _is_own_date(trigger, wanted)
+    ]
+    if obsolete:
+        Trigger.objects.filter(pk__in=obsolete).update(disarmed_at=at)
+    fresh = [
+        Trigger(lead_id=lead, kind_id=kind, qualification_id=cycles[lead], due_at=due_at, armed_at=at)
+        for (lead, kind), due_at in wanted.items()
+        if (lead, kind) not in present and lead in cycles
+    ]
+    Trigger.objects.bulk_create(fresh, batch_size=500)
+
+
+def _declared(leads: Sequence[Lead], at: datetime) -> dict[tuple[int, str], datetime | None]:
+    """(lead, trigger kind) → when it is due, from the reasons' own rows."""
+    holds = {reason.pk: reason for reason in HoldReason.objects.prefetch_related("default_triggers")}
+    stops = {reason.pk: reason for reason in StopReason.objects.prefetch_related("default_triggers")}
+    declared: dict[tuple[int, str], datetime | None] = {}
+    for lead in leads:
+        reason = holds.get(lead.hold_reason_id) or stops.get(lead.stop_reason_id)
+        for kind in reason.default_triggers.all() if reason else ():
+            days = reason.default_days if kind.is_dated and isinstance(reason, HoldReason) else None
+            if kind.is_dated and days is None:
+                continue
+            declared[lead.pk, kind.pk] = at + timedelta(days=days) if days is not None else None
+    return declared
+
+
+def _is_own_date(trigger: Trigger, wanted: Mapping[tuple[int, str], datetime | None]) -> bool:
+    """A date a person set stays armed as long as the lead waits at all."""
+    return trigger.due_at is not None and any(lead == trigger.lead_id for lead, _ in wanted)
+
+
+def arm_date(lead: Lead, cycle: Qualification, *, due_at: datetime, at: datetime) -> None:
+    """Wake this lead on a date a person named, instead of the default one."""
+    Trigger.objects.filter(lead=lead, kind=DATE_REACHED, fired_at=None, disarmed_at=None).update(disarmed_at=at)
+    Trigger.objects.create(lead=lead, kind_id=DATE_REACHED, qualification=cycle, due_at=due_at, armed_at=at)
+
+
+@transaction.atomic
+def fire(kind: str, lead_ids: Sequence[int], *, cause: str, at: datetime) -> list[int]:
+    """Fire the armed triggers of this kind and return the leads that woke. Locks the leads."""
+    if not lead_ids:
+        return []
+    leads = {lead.pk: lead for lead in Lead.objects.filter(pk__in=lead_ids).lock()}
+    triggers = armed(list(leads), kind)
+    if not triggers:
+        return []
+    woken = [leads[trigger.lead_id] for trigger in triggers]
+    continuing = [lead for lead in woken if lead.next_step == NextStep.DOCUMENTS and kind in CONTINUES_DOCUMENTS_STEP]
+    stale = open_next_cycles([lead for lead in woken if lead not in continuing], kind=kind, cause=cause, at=at)
+    for trigger in triggers:
+        trigger.fired_at = at
+        trigger.fired_by = {"cause": cause, "stale": stale.get(trigger.lead_id, [])}
+    Trigger.objects.bulk_update(triggers, ["fired_at", "fired_by"])
+    reconsider([lead.pk for lead in continuing])
+    due.mark_due(Lead.objects.filter(pk__in=[lead.pk for lead in woken]), at=at)
+    return [lead.pk for lead in woken]
+
+
+@transaction.atomic
+def reopen(lead: Lead, kind: str, *, cause: str, at: datetime) -> None:
+    """Open the next cycle of a locked lead for something that needs no declared trigger: a no-show, a cancellation."""
+    cycle = Qualification.objects.filter(lead=lead, closed_at=None).first()
+    stale = open_next_cycles([lead], kind=kind, cause=cause, at=at)
+    if cycle:
+        fired_by = {"cause": cause, "stale": stale[lead.pk]}
+        Trigger.objects.create(
+            lead=lead, kind_id=kind, qualification=cycle, armed_at=at, fired_at=at, fired_by=fired_by
+        )
+
+
+def open_next_cycles(leads: Sequence[Lead], *, kind: str, cause: str, at: datetime) -> dict[int, list[str]]:
+    """Close each lead's cycle, open the next, and return which answers went stale. The leads are locked."""
+    if not leads:
+        return {}
+    ids = [lead.pk for lead in leads]
+    stale_by_reason = dict(HoldReason.objects.values_list("pk", "stale_answers"))
+    stale = {lead.pk: list(stale_by_reason.get(lead.hold_reason_id, [])) for lead in leads}
+    Qualification.objects.filter(lead__in=ids, closed_at=None).update(closed_at=at)
+    Trigger.objects.filter(lead__in=ids, fired_at=None, disarmed_at=None).exclude(kind=kind).update(disarmed_at=at)
+    for lead in leads:
+        _reopen(lead, stale[lead.pk])
+    Lead.objects.bulk_update(leads, REOPEN_COLUMNS, batch_size=BATCH)
+    _make_stale(stale, at)
+    Qualification.objects.bulk_create([Qualification(lead=lead, cycle=lead.cycle, opened_at=at) for lead in leads])
+    label = TriggerKind.objects.filter(pk=kind).values_list("name", flat=True).first() or kind
+    Interaction.objects.bulk_create(
+        Interaction(
+            lead=lead,
+            kind=InteractionKind.SYSTEM,
+            direction=Direction.INTERNAL,
+            at=at,
+            text=f"{label}: cycle {lead.cycle} opened. {cause}".strip(),
+            facts={"trigger": kind, "cycle": lead.cycle, "stale": stale[lead.pk]},
+        )
+        for lead in leads
+    )
+    return stale
+
+
+REOPEN_COLUMNS = [
+    "stage",
+    "cycle",
+    "decision",
+    "next_step",
+    "hold_reason",
+    "stop_reason",
+    "timing",
+    "timing_asked_at",
+    "window_opens_on",
+    "window_closes_on",
+]
+
+
+def _reopen(lead: Lead, stale: Sequence[str]) -> None:
+    lead.stage, lead.cycle = Stage.WORKING, lead.cycle + 1
+    lead.decision = lead.next_step = ""
+    lead.hold_reason = lead.stop_reason = None
+    if "timing" in stale:
+        lead.timing = lead.timing_asked_at = lead.window_opens_on = lead.window_closes_on = None
+
+
+def _make_stale(stale: Mapping[int, Sequence[str]], at: datetime) -> None:
+    for codes in {tuple(codes) for codes in stale.values() if codes}:
+        ids = [lead for lead, its in stale.items() if tuple(its) == codes]
+        Answer.objects.filter(lead__in=ids, code__in=codes, is_current=True, stale_since=None).update(
+            stale_since=at, verdict=Verdict.UNKNOWN
+        )
+
+
+def reconsider(lead_ids: Sequence[int]) -> None:
+    """A fact of these leads changed: what a person decided in the open cycle is open to the rules again."""
+    Qualification.objects.filter(lead__in=lead_ids, closed_at=None, decided_at__isnull=False).update(decided_at=None)
+
+
+def fire_dated(*, at: datetime, limit: int = BATCH) -> int:
+    """Fire the dated triggers whose time has come; return how many leads woke. Claims with SKIP LOCKED."""
+    with transaction.atomic():
+        rows = (
+            Trigger.objects.filter(due_at__lte=at, fired_at=None, disarmed_at=None)
+            .select_for_update(of=("self",), skip_locked=True)
+            .order_by("due_at")
+            .values_list("kind", "lead")[:limit]
+        )
+        by_kind: dict[str, list[int]] = {}
+        for kind, lead in rows:
+            by_kind.setdefault(kind, []).append(lead)
+        return sum(len(fire(kind, leads, cause="Its date came.", at=at)) for kind, leads in by_kind.items())
+
+
+def slots_opened(offering: Offering, *, on: date, slots: int, at: datetime) -> list[int]:
+    """Wake who waits for a slot here on that date: best score first, and no more leads than slots."""
+    waiting = Trigger.objects.filter(lead=OuterRef("pk"), kind="slot_opened", fired_at=None, disarmed_at=None)
+    here = capacity.within_reach(Offering.objects.filter(pk=offering.pk))
+    leads = (
+        Lead.objects.filter(Exists(waiting), Exists(here), service=offering.service_id)
+        .filter(
+            Q(window_opens_on=None) | Q(window_opens_on__lte=on), Q(window_closes_on=None) | Q(window_closes_on__gte=on)
+        )
+        .filter(Q(payer=None) | Q(payer__in=offering.payers.all()))
+        .order_by(F("score").desc(nulls_last=True), "pk")
+        .values_list("pk", flat=True)[:slots]
+    )
+    cause = f"{slots} slots on {on} at {offering.clinic}."
+    return fire("slot_opened", list(leads), cause=cause, at=at)

@@ -1,0 +1,181 @@
+"""How does a lead rank, how well does it fit, how ready is it? Points and bands by the published rules, set-based.
+
+One statement per lead type reads the facts, adds the points under their caps, writes only the leads that changed and
+keeps each change in the history. The same statement, without its writes, previews a draft. The score ranks and sets the
+time goal; it never decides [R5].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import BooleanField, Case, CharField, F, IntegerField, QuerySet, Value, When
+from django.db.models.functions import Cast
+
+from leads import criteria
+from leads.criteria import Criteria
+from leads.facts import quiet_days
+from leads.models import BandRule, Lead, ScoringModel
+from leads.vocabulary import Band
+from medcrm.lib.models import VersionStatus
+
+
+@dataclass(frozen=True)
+class Point:
+    """One rule of a scoring model, as plain values."""
+
+    pk: int
+    category: int
+    points: int
+    criteria: Criteria
+
+
+@dataclass(frozen=True)
+class Category:
+    pk: int
+    code: str
+    cap: int | None
+    half_life_days: int | None
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A scoring model ready to be compiled: what one statement needs to know."""
+
+    pk: int
+    lead_type: str
+    high_from: int
+    medium_from: int
+    categories: Sequence[Category]
+    points: Sequence[Point]
+    fit_bands: Sequence[BandRule]
+    readiness_bands: Sequence[BandRule]
+
+
+def score_leads(lead_ids: Sequence[int], *, at: datetime) -> int:
+    """Score these leads by the published models of their types; return how many changed."""
+    leads = Lead.objects.filter(pk__in=lead_ids)
+    return sum(write_scores(scale, leads, at=at) for scale in published_scales())
+
+
+def published_scales() -> list[Scale]:
+    models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED).prefetch_related(
+        "categories", "rules", "bands"
+    )
+    return [scale(model) for model in models]
+
+
+def scale(model: ScoringModel) -> Scale:
+    """Read a model's rows, active rules only, in their order."""
+    bands = [rule for rule in model.bands.all() if rule.is_active]
+    return Scale(
+        pk=model.pk,
+        lead_type=model.lead_type,
+        high_from=model.high_from,
+        medium_from=model.medium_from,
+        categories=[Category(c.pk, c.code, c.cap, c.half_life_days) for c in model.categories.all()],
+        points=[Point(r.pk, r.category_id, r.points, r.criteria) for r in model.rules.all() if r.is_active],
+        fit_bands=[rule for rule in bands if rule.target == BandRule.Target.FIT],
+        readiness_bands=[rule for rule in bands if rule.target == BandRule.Target.READINESS],
+    )
+
+
+def write_scores(scale: Scale, leads: QuerySet[Lead], *, at: datetime) -> int:
+    """Write score, bands and explanation of the leads that changed, and the history of scores that moved."""
+    scored, params = _scored_sql(scale, leads, at)
+    statement = f"""
+        WITH {scored},
+        changed AS (
+            UPDATE leads_lead AS lead
+               SET score = scored.score, score_band = scored.band, score_model_id = %s, score_hits = scored.hits,
+                   score_parts = scored.parts, fit = scored.fit, readiness = scored.readiness
+              FROM scored
+             WHERE lead.id = scored.id
+               AND (lead.score, lead.score_band, lead.score_model_id, lead.score_hits, lead.score_parts, lead.fit,
+                    lead.readiness)
+                   IS DISTINCT FROM
+                   (scored.score, scored.band, %s, scored.hits, scored.parts, scored.fit, scored.readiness)
+            RETURNING lead.id, scored.old_score, scored.old_band, scored.score, scored.band, scored.hits, scored.parts
+        ),
+        history AS (
+            INSERT INTO leads_scorechange (lead_id, model_id, at, old_score, new_score, old_band, new_band, hits, parts)
+            SELECT id, %s, %s, old_score, score, old_band, band, hits, parts
+              FROM changed
+             WHERE old_score IS DISTINCT FROM score OR old_band IS DISTINCT FROM band
+        )
+        SELECT count(*) FROM changed
+    """  # noqa: S608 - identifiers are integers of ours, every value is a parameter
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*params, scale.pk, scale.pk, scale.pk, at])
+        return int(cursor.fetchone()[0])
+
+
+def _scored_sql(scale: Scale, leads: QuerySet[Lead], at: datetime) -> tuple[str, list[object]]:
+    """The common table expressions `facts` and `scored`, one row per lead of the scale's type."""
+    facts, params = _facts_query(scale, leads, at).query.sql_with_params()
+    totals = ", ".join(f"{_category_sql(scale, category)} AS c_{category.pk}" for category in scale.categories)
+    total = " + ".join(f"c_{category.pk}" for category in scale.categories) or "0"
+    hits = ", ".join(f"CASE WHEN r_{point.pk} THEN {point.pk:d} END" for point in scale.points)
+    parts = ", ".join(f"%s::text, c_{category.pk}" for category in scale.categories)
+    sql = f"""
+        facts AS ({facts}),
+        totals AS (SELECT facts.*{", " + totals if totals else ""} FROM facts),
+        scored AS (
+            SELECT id, score AS old_score, score_band AS old_band, fit_band AS fit, readiness_band AS readiness,
+                   LEAST(100, GREATEST(0, {total}))::smallint AS score,
+                   CASE WHEN {total} >= {scale.high_from:d} THEN '{Band.HIGH}'
+                        WHEN {total} >= {scale.medium_from:d} THEN '{Band.MEDIUM}'
+                        ELSE '{Band.LOW}' END AS band,
+                   array_remove(ARRAY[{hits}]::int[], NULL) AS hits,
+                   jsonb_build_object({parts}) AS parts
+              FROM totals
+        )
+    """  # noqa: S608 - identifiers and numbers are integers of ours, every value is a parameter
+    return sql, [*params, *(category.code for category in scale.categories)]
+
+
+def _facts_query(scale: Scale, leads: QuerySet[Lead], at: datetime) -> QuerySet:
+    """One row per lead: its present score, a yes or no per scoring rule, and its bands."""
+    columns = {
+        f"r_{point.pk}": Case(
+            When(criteria.condition(point.criteria, at=at), then=Value(True)),
+            default=Value(False),
+            output_field=BooleanField(),
+        )
+        for point in scale.points
+    }
+    columns["fit_band"] = _first_band(scale.fit_bands, at)
+    columns["readiness_band"] = _first_band(scale.readiness_bands, at)
+    if any(category.half_life_days for category in scale.categories):
+        columns["quiet"] = Cast(quiet_days(at), IntegerField())
+    return leads.filter(lead_type=scale.lead_type).order_by().values("id", "score", "score_band", **columns)
+
+
+def _category_sql(scale: Scale, category: Category) -> str:
+    terms = [
+        f"CASE WHEN r_{point.pk} THEN {point.points:d} ELSE 0 END"
+        for point in scale.points
+        if point.category == category.pk
+    ]
+    total = " + ".join(terms) or "0"
+    if category.cap is not None:
+        total = f"LEAST({category.cap:d}, {total})"
+    if category.half_life_days:
+        total = f"round(({total}) * power(0.5, quiet / {category.half_life_days:d}))"
+    return f"({total})::int"
+
+
+def _first_band(rules: Sequence[BandRule], at: datetime) -> Case:
+    whens = [When(criteria.condition(rule.criteria, at=at), then=Value(rule.band)) for rule in rules]
+    return Case(*whens, default=Value(Band.LOW.value), output_field=CharField())
+
+
+def explanation(lead: Lead) -> list[tuple[str, int, str]]:
+    """Why this score: rule name, points and sentence of each rule that fired, in the frozen version that scored it."""
+    if lead.score_model is None:
+        return []
+    rules = lead.score_model.rules.filter(pk__in=lead.score_hits).order_by(F("points").desc())
+    return [(rule.name, rule.points, rule.sentence) for rule in rules]

@@ -1,0 +1,263 @@
+"""How did the call end, and what follows? One call, one disposition, at most one outcome, one obvious result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from consent import ledger
+from consent.models import Attempt
+from leads import lifecycle, qualification, requalification
+from leads.lifecycle import Stage
+from leads.models import (
+    Answer,
+    Disposition,
+    HoldReason,
+    Interaction,
+    Lead,
+    MissingItem,
+    MissingKind,
+    StopReason,
+)
+from leads.services import answers, due
+from leads.services.answers import Origin
+from leads.vocabulary import Decision, Direction, InteractionKind, NextStep, Outcome, Verdict
+from medcrm.lib.errors import InvalidFields
+
+MOVES_ON = (Outcome.APPOINTMENT_SET, Outcome.SENT_TO_TEAM)
+
+
+@dataclass(frozen=True)
+class CallReport:
+    """What the caller recorded."""
+
+    disposition: str
+    outcome: str = ""
+    reason: str = ""
+    missing: Sequence[str] = ()
+    follow_up_on: date | None = None
+    callback_at: datetime | None = None
+    answers: Mapping[str, object] = field(default_factory=dict)
+    fields: Mapping[str, object] = field(default_factory=dict)
+    note: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@transaction.atomic
+def record_call(
+    lead_id: int,
+    report: CallReport,
+    *,
+    at: datetime,
+    by: AbstractBaseUser | None = None,
+    attempt: Attempt | None = None,
+) -> Interaction:
+    """Close the call: keep what was said, what it does to permission, and where its outcome puts the lead.
+
+    Without a reserved attempt the call is the lead's own. Locks the lead. Raise InvalidFields when something mandatory
+    is missing or contradicts a check; nothing is written then.
+    """
+    lead = Lead.objects.lock().select_related("phone").get(pk=lead_id)
+    disposition = Disposition.objects.filter(pk=report.disposition, is_active=True).first()
+    outcome = _outcome(report, disposition)
+    _refuse_gaps(lead, report, disposition, outcome)
+    call = _write_timeline(lead, report, disposition, attempt, by, at)
+    _tell_consent(lead, disposition, call, by, at)
+    _learn(lead, report, call, by, at)
+    if outcome:
+        decide(lead, outcome, report, by=by, at=at)
+    elif lead.stage == Stage.NEW:
+        lead.stage = Stage.WORKING
+    lead.save()
+    due.mark_due(Lead.objects.filter(pk=lead.pk), at=at)
+    return call
+
+
+def decide(
+    lead: Lead, outcome: Outcome, report: CallReport, *, at: datetime, by: AbstractBaseUser | None = None
+) -> None:
+    """Record a person's outcome on the open cycle and put the locked lead, unsaved, where it says."""
+    cycle = qualification.open_cycles([lead], at=at)[lead.pk]
+    lead.decision, lead.next_step = decision_for(outcome, lead)
+    lead.hold_reason_id = report.reason if outcome == Outcome.HOLD else _waiting_reason(lead, outcome)
+    lead.stop_reason_id = _stop_reason(report) if outcome == Outcome.DISQUALIFIED else None
+    stage = qualification.stage_for(lead.decision, lead.next_step)
+    lifecycle.check(lead.stage, stage)
+    lead.stage = stage
+    cycle.outcome, cycle.decided_by, cycle.decided_at = outcome, by, at
+    cycle.decision, cycle.next_step = lead.decision, lead.next_step
+    cycle.hold_reason_id, cycle.stop_reason_id = lead.hold_reason_id, lead.stop_reason_id
+    if contradicts(lead, outcome):
+        cycle.override_reason = report.reason
+    cycle.save()
+    if outcome == Outcome.HOLD and report.follow_up_on:
+        requalification.arm_date(lead, cycle, due_at=start_of(report.follow_up_on, lead), at=at)
+
+
+def decision_for(outcome: Outcome, lead: Lead) -> tuple[Decision, NextStep]:
+    """What an outcome means on the road; a lead sent on keeps the step it was going to."""
+    forward = NextStep(lead.next_step) if lead.decision == Decision.FORWARD else NextStep.CALLBACK
+    return {
+        Outcome.APPOINTMENT_SET: (Decision.FORWARD, NextStep.APPOINTMENT),
+        Outcome.SENT_TO_TEAM: (Decision.FORWARD, forward),
+        Outcome.NURTURE: (Decision.HOLD, NextStep.NURTURE),
+        Outcome.DOCUMENTS_REQUESTED: (Decision.HOLD, NextStep.DOCUMENTS),
+        Outcome.HOLD: (Decision.HOLD, NextStep.NONE),
+        Outcome.DISQUALIFIED: (Decision.STOP, NextStep.NONE),
+        Outcome.REVIEW: (Decision.REVIEW, NextStep.NONE),
+    }[outcome]
+
+
+def contradicts(lead: Lead, outcome: str) -> bool:
+    """Whether the outcome moves a lead on that failed a check: then it needs a reason [R5]."""
+    return outcome in MOVES_ON and Verdict.FAIL in (lead.fit_check, lead.capacity_check)
+
+
+def start_of(day: date, lead: Lead) -> datetime:
+    """Midnight that begins the day where the lead is, or in UTC where that is unknown."""
+    return datetime.combine(day, time.min, ZoneInfo(lead.timezone or "UTC"))
+
+
+def _outcome(report: CallReport, disposition: Disposition | None) -> Outcome | None:
+    """The outcome recorded, or the one that a disqualifying disposition implies."""
+    if report.outcome in Outcome.values:
+        return Outcome(report.outcome)
+    if not report.outcome and disposition and disposition.disqualifies:
+        return Outcome.DISQUALIFIED
+    return None
+
+
+def _refuse_gaps(lead: Lead, report: CallReport, disposition: Disposition | None, outcome: Outcome | None) -> None:
+    """Raise InvalidFields naming each field that is mandatory for this disposition and outcome, or contradicts them."""
+    errors: dict[str, list[str]] = {}
+    if disposition is None:
+        errors["disposition"] = ["Choose how the call ended."]
+    if report.outcome and outcome is None:
+        errors["outcome"] = [f"“{report.outcome}” is no outcome."]
+    if disposition and disposition.needs_callback and report.callback_at is None:
+        errors["callback_at"] = ["Say when to call back: date and time."]
+    if disposition and disposition.needs_missing_items and not report.missing:
+        errors["missing"] = ["Say what is missing."]
+    if report.missing and report.follow_up_on is None:
+        errors["follow_up"] = ["Say on which date to ask again for what is missing."]
+    known = (
+        set(MissingKind.objects.filter(pk__in=report.missing).values_list("pk", flat=True)) if report.missing else set()
+    )
+    if unknown := [code for code in report.missing if code not in known]:
+        errors["missing"] = [f"“{code}” is nothing that can be missing." for code in unknown]
+    if outcome and (problem := _reason_problem(lead, report, outcome)):
+        errors["reason"] = [problem]
+    if errors:
+        raise InvalidFields(errors)
+
+
+def _reason_problem(lead: Lead, report: CallReport, outcome: Outcome) -> str:
+    if outcome == Outcome.HOLD and not HoldReason.objects.filter(pk=report.reason).exists():
+        return "Say why the lead waits: choose a hold reason."
+    if outcome == Outcome.DISQUALIFIED and not StopReason.objects.filter(pk=_stop_reason(report)).exists():
+        return "Say why the lead is stopped: choose a stop reason."
+    if contradicts(lead, outcome) and not report.reason:
+        failed = "fit" if lead.fit_check == Verdict.FAIL else "capacity"
+        return f"The {failed} check failed. Say why the lead moves on all the same."
+    return ""
+
+
+def _stop_reason(report: CallReport) -> str:
+    """The reason given; a disposition such as “not interested” is one by itself."""
+    return report.reason or report.disposition
+
+
+def _waiting_reason(lead: Lead, outcome: Outcome) -> str | None:
+    """A documents outcome waits for what is missing; nurture and everything else waits for nothing named."""
+    if outcome != Outcome.DOCUMENTS_REQUESTED:
+        return None
+    return lead.hold_reason_id if lead.next_step == NextStep.DOCUMENTS and lead.hold_reason_id else "awaiting_records"
+
+
+def _write_timeline(
+    lead: Lead,
+    report: CallReport,
+    disposition: Disposition,
+    attempt: Attempt | None,
+    by: AbstractBaseUser | None,
+    at: datetime,
+) -> Interaction:
+    kind = InteractionKind.VOICEMAIL if disposition.is_voicemail else InteractionKind.CALL
+    facts = dict(report.facts)
+    if report.missing:
+        facts |= {"missing": list(report.missing), "follow_up_on": str(report.follow_up_on)}
+    if report.callback_at:
+        facts["callback_at"] = report.callback_at.isoformat()
+    return Interaction.objects.create(
+        lead=lead,
+        kind=kind if attempt else InteractionKind.INBOUND_CALL,
+        direction=Direction.OUTBOUND if attempt else Direction.INBOUND,
+        at=at,
+        by=by,
+        disposition=disposition,
+        attempt=attempt,
+        text=report.note,
+        facts=facts,
+    )
+
+
+def _tell_consent(
+    lead: Lead, disposition: Disposition, call: Interaction, by: AbstractBaseUser | None, at: datetime
+) -> None:
+    """What the person said about being contacted goes to the ledger in this transaction [2.11]."""
+    kinds = {
+        "internal_dnc": disposition.adds_do_not_call,
+        "revoke": disposition.opts_out_text,
+        "wrong_number": disposition.is_wrong_number,
+        "invalid_number": disposition.invalidates_number,
+        "deceased": disposition.suppresses_everything,
+    }
+    entries = [
+        ledger.Entry(
+            address.pk,
+            kind,
+            occurred_at=at,
+            facts={"call": call.pk, "disposition": disposition.pk},
+            text=call.text,
+            by=by,
+            source="call",
+        )
+        for kind, applies in kinds.items()
+        if applies
+        for address in ((lead.phone, lead.email) if kind == "deceased" else (lead.phone,))
+        if address
+    ]
+    if entries:
+        ledger.record_many(entries, now=at)
+
+
+def _learn(lead: Lead, report: CallReport, call: Interaction, by: AbstractBaseUser | None, at: datetime) -> None:
+    """Write answers and corrected fields to the lead, and note what is still missing and when to ask again."""
+    origin = Origin(Answer.Origin.CALL, by=by, interaction_id=call.pk)
+    said = {**report.answers, **report.fields}
+    news = answers.write_fields(lead, {k: v for k, v in said.items() if v not in ("unknown", "yes", "no")}, at=at)
+    if said:
+        answers.keep_answers(lead, said, origin, at=at)
+        lead.save()
+        answers.tell_news(lead, news, cause="Said on a call.", at=at)
+        lead.refresh_from_db()
+    present = set(MissingItem.objects.filter(lead=lead, settled_at=None).values_list("kind", flat=True))
+    MissingItem.objects.filter(lead=lead, settled_at=None, kind__in=report.missing).update(
+        origin=MissingItem.Origin.CALL, follow_up_on=report.follow_up_on
+    )
+    MissingItem.objects.bulk_create(
+        MissingItem(
+            lead=lead,
+            kind_id=code,
+            origin=MissingItem.Origin.CALL,
+            follow_up_on=report.follow_up_on,
+            opened_at=at,
+        )
+        for code in dict.fromkeys(report.missing)
+        if code not in present
+    )

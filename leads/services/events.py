@@ -1,0 +1,175 @@
+"""What happened to a lead, or to what it waits for? Each event is kept, and puts back on the road whom it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from consent import ledger
+from leads import lifecycle, requalification
+from leads.lifecycle import Stage
+from leads.models import (
+    Answer,
+    Appointment,
+    Authorization,
+    Availability,
+    DocumentStatus,
+    Interaction,
+    Lead,
+    Offering,
+)
+from leads.services import answers, due
+from leads.services.answers import Origin
+from leads.vocabulary import AppointmentState, AuthorizationState, Direction, DocumentState, InteractionKind
+
+ENDS_A_BOOKING = {AppointmentState.NO_SHOW: "no_show", AppointmentState.CANCELLED: "appointment_cancelled"}
+REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)
+DECIDED = (AuthorizationState.APPROVED, AuthorizationState.DENIED, AuthorizationState.NOT_NEEDED)
+
+
+@transaction.atomic
+def record_activity(
+    lead_id: int, kind: InteractionKind, *, at: datetime, service: str = "", count: int = 1, text: str = ""
+) -> Interaction:
+    """Keep something the lead did: a download, visits, a reply. Activity alone never qualifies [R13]."""
+    _hear(lead_id, kind, text, at)
+    activity = Interaction.objects.create(
+        lead_id=lead_id,
+        kind=kind,
+        direction=Direction.INBOUND,
+        at=at,
+        service_id=service or None,
+        count=count,
+        text=text,
+    )
+    if kind in REPLIES:
+        requalification.fire("reply_received", [lead_id], cause="Replied.", at=at)
+    due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
+    return activity
+
+
+@transaction.atomic
+def record_document(
+    lead_id: int,
+    document: str,
+    *,
+    at: datetime,
+    status: str = DocumentState.RECEIVED,
+    expires_on: date | None = None,
+    by: AbstractBaseUser | None = None,
+) -> DocumentStatus:
+    """Note where a document stands; one that arrived wakes who waits for it, or moves its documents step on."""
+    lead = Lead.objects.lock().get(pk=lead_id)
+    row, _ = DocumentStatus.objects.update_or_create(
+        lead=lead, document_id=document, defaults={"status": status, "changed_at": at, "expires_on": expires_on}
+    )
+    _note(lead, InteractionKind.DOCUMENT, {"document": document, "status": status}, by, at)
+    if status == DocumentState.RECEIVED:
+        requalification.fire("document_received", [lead.pk], cause=f"{row.document} received.", at=at)
+    due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
+    return row
+
+
+@transaction.atomic
+def record_authorization(
+    lead_id: int,
+    service: str,
+    status: str,
+    *,
+    at: datetime,
+    expires_on: date | None = None,
+    reference: str = "",
+    by: AbstractBaseUser | None = None,
+) -> Authorization:
+    """Note where the payer's prior authorization stands; a decision wakes who waits for it."""
+    lead = Lead.objects.lock().get(pk=lead_id)
+    values = {"status": status, "changed_at": at, "expires_on": expires_on, "payer_id": lead.payer_id}
+    row, _ = Authorization.objects.update_or_create(
+        lead=lead, service_id=service, defaults=values | ({"reference": reference} if reference else {})
+    )
+    _note(lead, InteractionKind.DOCUMENT, {"authorization": service, "status": status}, by, at)
+    if status in DECIDED:
+        requalification.fire("authorization_decided", [lead.pk], cause=f"Authorization {status}.", at=at)
+    due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
+    return row
+
+
+@transaction.atomic
+def set_availability(service: str, clinic: str, on: date, slots: int, *, at: datetime) -> Availability:
+    """Set the number of open slots of one day; slots that were added wake who waits, best score first."""
+    offering = Offering.objects.select_related("clinic").get(service=service, clinic=clinic)
+    days = Availability.objects.select_for_update()
+    before = days.filter(offering=offering, date=on).values_list("open_slots", flat=True).first() or 0
+    row, _ = Availability.objects.update_or_create(offering=offering, date=on, defaults={"open_slots": slots})
+    if slots > before:
+        requalification.slots_opened(offering, on=on, slots=slots - before, at=at)
+    return row
+
+
+@transaction.atomic
+def record_appointment(
+    lead_id: int,
+    *,
+    service: str,
+    clinic: str,
+    on: date,
+    status: str,
+    at: datetime,
+    starts_at: datetime | None = None,
+    by: AbstractBaseUser | None = None,
+) -> Appointment:
+    """Book an appointment or note what became of it: attended converts the lead, a no-show re-opens it."""
+    lead = Lead.objects.lock().get(pk=lead_id)
+    live = Appointment.objects.filter(
+        lead=lead, service=service, date=on, status__in=[AppointmentState.BOOKED, AppointmentState.CONFIRMED]
+    ).first()
+    row = live or Appointment(lead=lead, service_id=service, date=on, cycle=lead.cycle, by=by, created_at=at)
+    row.clinic_id, row.status, row.changed_at = clinic, status, at
+    row.starts_at = starts_at or row.starts_at
+    row.offering = Offering.objects.filter(service=service, clinic=clinic).first()
+    row.save()
+    _note(lead, InteractionKind.APPOINTMENT, {"service": service, "date": str(on), "status": status}, by, at)
+    if status in ENDS_A_BOOKING:
+        requalification.reopen(lead, ENDS_A_BOOKING[AppointmentState(status)], cause=str(row), at=at)
+    elif status == AppointmentState.ATTENDED and lead.stage != Stage.CONVERTED:
+        lifecycle.check(lead.stage, Stage.CONVERTED)
+        Lead.objects.filter(pk=lead.pk).update(stage=Stage.CONVERTED)
+    due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
+    return row
+
+
+@transaction.atomic
+def record_preference(lead_id: int, fields: Mapping[str, object], *, at: datetime) -> Lead:
+    """Take in what the lead told us by itself, e.g. in the preference centre; new answers may change its next step."""
+    lead = Lead.objects.lock().get(pk=lead_id)
+    news = answers.write_fields(lead, fields, at=at)
+    lead.save()
+    answers.keep_answers(lead, fields, Origin(Answer.Origin.EVENT), at=at)
+    _note(lead, InteractionKind.SYSTEM, {"preference": sorted(fields)}, None, at, Direction.INBOUND)
+    answers.tell_news(lead, news, cause="The lead told us.", at=at)
+    due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
+    return lead
+
+
+def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime) -> None:
+    """What a reply says about permission goes to the ledger before anything else is done with it."""
+    if kind not in REPLIES:
+        return
+    lead = Lead.objects.get(pk=lead_id)
+    address_id = lead.email_id if kind == InteractionKind.EMAIL_REPLY else lead.phone_id
+    if address_id:
+        ledger.record(address_id, "inbound", occurred_at=at, now=at, text=text, source=kind)
+
+
+def _note(
+    lead: Lead,
+    kind: InteractionKind,
+    facts: dict[str, object],
+    by: AbstractBaseUser | None,
+    at: datetime,
+    direction: Direction = Direction.INTERNAL,
+) -> None:
+    Interaction.objects.create(lead=lead, kind=kind, direction=direction, at=at, by=by, facts=facts)

@@ -1,0 +1,259 @@
+"""How does a submission become a lead? Keep it raw first, then normalise, match or open, record consent, mark due.
+
+A refused submission stays as an inquiry with its errors; after repair it is replayed through the same code. Nothing
+that reached us is lost, and the same delivery twice is one inquiry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import Q
+
+from consent import addresses, ledger
+from consent.models import Address
+from leads.lifecycle import OPEN
+from leads.models import (
+    DocumentStatus,
+    Inquiry,
+    Interaction,
+    Lead,
+    Source,
+)
+from leads.services import answers
+from leads.submission import EMAIL, PHONE, Submission, normalise, parse
+from leads.vocabulary import Direction, DocumentState, InteractionKind, SourceKind
+from medcrm.lib import bell
+from medcrm.lib.errors import InvalidFields, RuleError
+
+MAX_BODY_BYTES = 64 * 1024  # a form is a few kilobytes; more is a mistake or an attack
+VOICE_AND_TEXT = ("voice", "sms")
+
+
+class KeyReused(RuleError):
+    """The idempotency key was used before with another body."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "IDEMPOTENCY_KEY_REUSED",
+            "This Idempotency-Key was used before with another body. Send a new key with a new submission.",
+            field="Idempotency-Key",
+        )
+
+
+class BodyTooLarge(RuleError):
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            "BODY_TOO_LARGE", f"The body has {size:,} bytes; at most {MAX_BODY_BYTES:,} are read. Send one inquiry."
+        )
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What came with the body."""
+
+    idempotency_key: str = ""
+    remote_addr: str | None = None
+    user_agent: str = ""
+
+
+def receive(source: Source, raw: bytes, delivery: Delivery, *, at: datetime) -> Inquiry:
+    """Keep the raw body, then turn it into a lead. Return the inquiry; a repeated delivery returns the first one.
+
+    Raise InvalidFields (kept as refused), KeyReused or BodyTooLarge.
+    """
+    inquiry, is_new = keep(source, raw, delivery, at=at)
+    if not is_new:
+        return inquiry
+    if len(raw) > MAX_BODY_BYTES:
+        error = BodyTooLarge(len(raw))
+        refuse(inquiry, {"body": [error.message]}, at=at)
+        raise error
+    return take_in(inquiry, raw, at=at)
+
+
+def take_in(inquiry: Inquiry, body: bytes | dict[str, object], *, at: datetime) -> Inquiry:
+    """Accept a kept submission, or keep why it was refused and raise InvalidFields."""
+    try:
+        submission = normalise(body if isinstance(body, dict) else parse(body))
+    except InvalidFields as error:
+        refuse(inquiry, error.errors, at=at)
+        raise
+    return accept(inquiry, submission, at=at)
+
+
+def keep(source: Source, raw: bytes, delivery: Delivery, *, at: datetime) -> tuple[Inquiry, bool]:
+    """Store the submission as it came, before anything is done with it; say whether it is new. Raise KeyReused."""
+    inquiry = Inquiry(
+        source=source,
+        idempotency_key=delivery.idempotency_key[:200],
+        raw_body=raw.decode("utf-8", errors="backslashreplace").replace("\x00", "\\x00"),
+        body_sha256=hashlib.sha256(raw).hexdigest(),
+        remote_addr=delivery.remote_addr,
+        user_agent=delivery.user_agent[:300],
+        received_at=at,
+    )
+    # Insert without raising, so that this also works inside a caller's transaction (journeys, tests).
+    Inquiry.objects.bulk_create([inquiry], ignore_conflicts=True)
+    stored = Inquiry.objects.select_related("lead").filter(public_id=inquiry.public_id).first()
+    if stored is not None:
+        stored.source = source
+        return stored, True
+    earlier = Inquiry.objects.select_related("lead").get(source=source, idempotency_key=inquiry.idempotency_key)
+    if earlier.body_sha256 != inquiry.body_sha256:
+        raise KeyReused
+    return earlier, False
+
+
+def refuse(inquiry: Inquiry, errors: Mapping[str, Sequence[str]], *, at: datetime) -> None:
+    """Keep why the submission was not usable, for the repair queue."""
+    inquiry.status, inquiry.errors, inquiry.settled_at = Inquiry.Status.REFUSED, dict(errors), at
+    inquiry.save(update_fields=["status", "errors", "settled_at"])
+
+
+def replay(inquiry_id: int, fields: dict[str, object], *, by: AbstractBaseUser, at: datetime) -> Inquiry:
+    """Take a refused inquiry in again with repaired fields; the raw body stays. Raise InvalidFields or RuleError."""
+    inquiry = Inquiry.objects.select_related("source__disclosure").get(pk=inquiry_id)
+    if inquiry.status != Inquiry.Status.REFUSED:
+        raise RuleError("NOT_REFUSED", "Only a refused inquiry can be replayed; this one was taken in already.")
+    inquiry.repaired = fields
+    inquiry.save(update_fields=["repaired"])
+    return take_in(inquiry, fields, at=at)
+
+
+@transaction.atomic
+def accept(inquiry: Inquiry, submission: Submission, *, at: datetime) -> Inquiry:
+    """Match or open the lead, record consent and the timeline entry, mark the lead due. Locks addresses, then the lead.
+
+    The inquiry is accepted in the same transaction as everything that follows from it.
+    """
+    held = addresses.lock_addresses(submission.addresses)
+    phone, email = held.get((PHONE, submission.phone)), held.get((EMAIL, submission.email))
+    lead = match(submission, phone, email)
+    inquiry.is_repeat = lead is not None
+    if lead is None:
+        lead = open_lead(inquiry.source, submission, phone, email, at=at)
+    else:
+        attach(lead, inquiry, submission, phone, email, at=at)
+    record_consent(inquiry, submission, [address for address in (phone, email) if address], at=at)
+    _record_documents(lead, submission.documents, at=at)
+    inquiry.lead, inquiry.status, inquiry.settled_at, inquiry.errors = lead, Inquiry.Status.ACCEPTED, at, {}
+    inquiry.save(update_fields=["lead", "status", "settled_at", "is_repeat", "errors"])
+    _write_timeline(lead, inquiry, submission, at=at)
+    bell.ring()
+    return inquiry
+
+
+def match(submission: Submission, phone: Address | None, email: Address | None) -> Lead | None:
+    """The lead this person already is, locked: the same address and no other name [2.21].
+
+    A family may share a phone, so a shared address alone is a candidate, never the same person.
+    """
+    shared = Q(pk__in=[])
+    if phone:
+        shared |= Q(phone=phone)
+    if email:
+        shared |= Q(email=email)
+    candidates = Lead.objects.filter(shared, merged_into=None, lead_type=submission.fields["lead_type"]).lock()
+    same = [lead for lead in candidates if _is_same_name(lead, submission.fields)]
+    return max(same, key=lambda lead: (lead.stage in OPEN, lead.pk), default=None)
+
+
+def open_lead(
+    source: Source, submission: Submission, phone: Address | None, email: Address | None, *, at: datetime
+) -> Lead:
+    """Create a new lead from the submission and mark it due."""
+    lead_type = submission.fields["lead_type"]
+    lead = Lead(source=source, lead_type=lead_type, phone=phone, email=email, created_at=at, advance_due_at=at)
+    answers.write_fields(lead, submission.fields, at=at)
+    lead.save(force_insert=True)
+    return lead
+
+
+def attach(
+    lead: Lead,
+    inquiry: Inquiry,
+    submission: Submission,
+    phone: Address | None,
+    email: Address | None,
+    *,
+    at: datetime,
+) -> None:
+    """Add a repeat inquiry to a known lead: newer answers win, the owner stays, a sleeping lead may wake [R40]."""
+    lead.phone, lead.email = phone or lead.phone, email or lead.email
+    news = answers.write_fields(lead, submission.fields, at=at)
+    lead.advance_due_at = at
+    lead.save()
+    answers.tell_news(lead, [*news, answers.REPEAT_INQUIRY], cause=f"New inquiry from {inquiry.source}.", at=at)
+
+
+def record_consent(inquiry: Inquiry, submission: Submission, held: Sequence[Address], *, at: datetime) -> None:
+    """Write what the person did to the ledger: the inquiry itself, and a grant for each box ticked.
+
+    A purchased list is no act of the person, so it establishes no relationship and grants nothing [2.2].
+    """
+    source = inquiry.source
+    purchased = source.kind == SourceKind.PURCHASED_LIST
+    common = {
+        "occurred_at": at,
+        "seller": source.seller_id,
+        "source": source.pk,
+        "evidence": {
+            "inquiry": str(inquiry.public_id),
+            "page_url": submission.page_url,
+            "remote_addr": inquiry.remote_addr or "",
+            "user_agent": inquiry.user_agent,
+        },
+    }
+    entries = []
+    for address in held:
+        entries.append(ledger.Entry(address.pk, "purchased" if purchased else "inquiry", **common))
+        ticked = [channel for channel in submission.channels if (channel in VOICE_AND_TEXT) == (address.kind == PHONE)]
+        if ticked and source.disclosure:
+            # A box ticked beside the source's own disclosure is a fresh act of the person on exactly these channels.
+            entries.append(
+                ledger.Entry(
+                    address.pk, "grant", channels=ticked, disclosure=source.disclosure, fresh_opt_in=True, **common
+                )
+            )
+    ledger.record_many(entries, now=at)
+
+
+def _is_same_name(lead: Lead, fields: Mapping[str, object]) -> bool:
+    """No name given, or the same one, whatever the case."""
+    pairs = ((lead.first_name, fields.get("first_name")), (lead.last_name, fields.get("last_name")))
+    return all(not old or not new or old.casefold() == str(new).casefold() for old, new in pairs)
+
+
+def _record_documents(lead: Lead, codes: Sequence[str], *, at: datetime) -> None:
+    """Note the documents the person says to hold; existing statuses are brought up to date."""
+    rows = [
+        DocumentStatus(lead=lead, document_id=code, status=DocumentState.RECEIVED, changed_at=at)
+        for code in dict.fromkeys(codes)
+    ]
+    DocumentStatus.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["lead", "document"], update_fields=["status", "changed_at"]
+    )
+
+
+TIMELINE_KINDS = {
+    SourceKind.GUIDE_DOWNLOAD: InteractionKind.GUIDE_DOWNLOAD,
+    SourceKind.INBOUND_CALL: InteractionKind.INBOUND_CALL,
+}
+
+
+def _write_timeline(lead: Lead, inquiry: Inquiry, submission: Submission, *, at: datetime) -> None:
+    Interaction.objects.create(
+        lead=lead,
+        kind=TIMELINE_KINDS.get(SourceKind(inquiry.source.kind), InteractionKind.FORM_SUBMISSION),
+        direction=Direction.INBOUND,
+        at=at,
+        inquiry=inquiry,
+        service_id=submission.fields.get("service") or None,
+        text=str(submission.fields.get("question", "")),
+    )

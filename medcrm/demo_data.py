@@ -1,0 +1,233 @@
+"""Some hundred synthetic leads in every state of the road, made by living three weeks through the real code.
+
+Inquiries come in through intake, callers record calls, documents and slots arrive, people reply or go quiet; the clock
+moves from day to day and everything due on the way runs. The seed is fixed, so every demo is the same organisation.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from leads.models import Lead, Source
+from leads.services import calls, events, intake
+from leads.services.calls import CallReport
+from leads.services.intake import Delivery
+from leads.vocabulary import Decision, InteractionKind, NextStep
+from medcrm import journey
+from medcrm.lib.errors import RuleError
+
+SEED = 20261124
+DAYS = 21
+LEADS = 220
+
+FIRST_NAMES = """Ana Ben Carla David Elena Frank Grace Hector Irene James Karen Luis Maria Noah Olivia Paul Quinn Rosa
+Sam Tara""".split()
+LAST_NAMES = """Adams Brooks Castillo Diaz Evans Foster Garcia Hayes Ingram Jones Kim Lopez Moore Nguyen Ortiz Perez
+Reed Silva Turner Vega""".split()
+ZIPS = {
+    "512": ["78704", "78745", "78759", "78664", "78613"],
+    "915": ["79912", "79936"],
+    "405": ["73102", "73120"],
+    "407": ["32801", "32822"],
+}
+ORGANISATIONS = ["Lakeline Logistics", "Travis Foods", "Mesa Manufacturing", "Red River Schools", "Orange Grove Hotels"]
+PRACTICES = ["Hill Country Family Practice", "Westside Pediatrics", "Barton Internal Medicine"]
+QUESTIONS = [
+    "",
+    "",
+    "Is parking free?",
+    "Do I need a referral?",
+    "Can my daughter come along?",
+    "Do you have evening hours?",
+]
+
+
+@dataclass
+class Town:
+    """The dice and the clock of the synthetic weeks."""
+
+    dice: random.Random
+    number: int = 0
+
+    def person(self) -> dict[str, object]:
+        """A new person with an address of their own in the fictional 555-01xx range."""
+        self.number += 1
+        area = self.dice.choice(list(ZIPS))
+        exchange = 200 + self.number // 100
+        first, last = self.dice.choice(FIRST_NAMES), self.dice.choice(LAST_NAMES)
+        return {
+            "first_name": first,
+            "last_name": last,
+            "phone": f"+1{area}{exchange}01{self.number % 100:02d}" if self.dice.random() < 0.9 else "",
+            "email": f"{first}.{last}{self.number}@example.org".lower(),
+            "zip": self.dice.choice(ZIPS[area]) if self.dice.random() < 0.95 else "",
+            "consent": self.dice.choice([["voice", "sms", "email"]] * 4 + [["email"], ["voice"], []]),
+            "language": self.dice.choice(["en"] * 5 + ["es"]),
+        }
+
+    def inquiry(self) -> tuple[str, dict[str, object]]:
+        """A source and what its form would send."""
+        kind = self.dice.choices(
+            [self.patient, self.guide, self.facility, self.partner, self.broken], [70, 18, 7, 4, 3]
+        )[0]
+        source, fields = kind()
+        return source, {**self.person(), **fields}
+
+    def patient(self) -> tuple[str, dict[str, object]]:
+        pick = self.dice.choice
+        return pick(["web_consult"] * 3 + ["landing", "ads", "phone"]), {
+            "lead_type": "patient",
+            "service": pick(["ortho"] * 3 + ["pt", "derm", "cardio", "mri", "bh"]),
+            "timing": pick(["now", "two_weeks", "two_weeks", "month", "month", "quarter", "later", "not_sure"]),
+            "request": pick(["appointment"] * 4 + ["callback", "price", "availability", "question"]),
+            "payer": pick(["ppo", "ppo", "medicare", "hmo", "self", "medicaid", ""]),
+            "age": self.dice.randint(19, 84),
+            "for_whom": pick(["self"] * 4 + ["family"]),
+            "question": pick(QUESTIONS),
+            "documents": pick([[], [], ["referral_letter"], ["referral_letter", "medical_history"]]),
+        }
+
+    def guide(self) -> tuple[str, dict[str, object]]:
+        pick = self.dice.choice
+        return pick(["guide", "guide", "webinar"]), {
+            "lead_type": "patient",
+            "service": pick(["ortho", "pt", "derm", "cardio"]),
+            "timing": "not_sure",
+            "request": "info",
+            "for_whom": "self",
+        }
+
+    def facility(self) -> tuple[str, dict[str, object]]:
+        pick = self.dice.choice
+        return "facility", {
+            "lead_type": "b2b",
+            "service": "screening",
+            "timing": pick(["month", "quarter", "next_quarter"]),
+            "request": pick(["quote", "demo", "info"]),
+            "organisation": pick(ORGANISATIONS),
+            "contact_role": pick(["office_manager", "procurement", "decision_maker"]),
+            "clinic_size": self.dice.randint(20, 900),
+        }
+
+    def partner(self) -> tuple[str, dict[str, object]]:
+        pick = self.dice.choice
+        return "partner", {
+            "lead_type": "partner",
+            "service": "referral_network",
+            "timing": "quarter",
+            "request": "referral",
+            "organisation": pick(PRACTICES),
+            "contact_role": pick(["decision_maker", "office_manager"]),
+            "agreement": pick(["none", "sent", "signed"]),
+        }
+
+    def broken(self) -> tuple[str, dict[str, object]]:
+        """What forms really send: a mistyped number, a service that is not in the catalogue."""
+        wrong = self.dice.choice([{"phone": "12345"}, {"service": "acupuncture"}, {"phone": "", "email": "no-at-sign"}])
+        return "landing", {"lead_type": "patient", "service": "ortho", "request": "appointment", **wrong}
+
+
+def make(*, at: datetime) -> int:
+    """Live the last three weeks before `at` and return how many leads there are; does nothing where leads exist."""
+    if Lead.objects.exists():
+        return 0
+    town = Town(random.Random(SEED))  # noqa: S311 - a repeatable demo, not a secret
+    sources = {source.pk: source for source in Source.objects.select_related("disclosure")}
+    clock = at - timedelta(days=DAYS)
+    step = timedelta(days=DAYS) / LEADS
+    for _ in range(LEADS):
+        clock += step
+        source, fields = town.inquiry()
+        submit(sources[source], fields, at=clock)
+        journey.advance_due(at=clock)
+        live(town, at=clock)
+    return Lead.objects.count()
+
+
+def submit(source: Source, fields: dict[str, object], *, at: datetime) -> None:
+    """Send one inquiry; a refused one stays in the repair queue."""
+    try:
+        intake.receive(source, json.dumps(fields).encode(), Delivery(user_agent="demo"), at=at)
+    except RuleError:
+        return
+
+
+def live(town: Town, *, at: datetime) -> None:
+    """Something happens to one of the leads that are on the road."""
+    leads = Lead.objects.open().filter(created_at__lt=at - timedelta(hours=6)).order_by("pk")
+    count = leads.count()
+    if count == 0 or town.dice.random() < 0.2:
+        return
+    lead = leads[town.dice.randrange(count)]
+    happening = choose(town, lead)
+    try:
+        happening(lead, at)
+    except RuleError:
+        return
+    journey.advance_due(at=at)
+
+
+def choose(town: Town, lead: Lead) -> Callable[[Lead, datetime], object]:
+    """What could happen to a lead where it stands."""
+    if lead.decision == Decision.FORWARD and lead.next_step == NextStep.APPOINTMENT:
+        return town.dice.choice([booked, booked, said("needs_to_think", "hold", "timing_later"), refused, unanswered])
+    if lead.next_step == NextStep.DOCUMENTS:
+        return town.dice.choice([document, document, unanswered])
+    if lead.next_step == NextStep.NURTURE:
+        return town.dice.choice([visited, replied, decided])
+    return town.dice.choice(
+        [said("sent_to_team", "sent_to_team", "Agreed with the supervisor."), unanswered, refused, asked]
+    )
+
+
+def said(disposition: str, outcome: str = "", reason: str = "") -> Callable[[Lead, datetime], object]:
+    report = CallReport(disposition, outcome=outcome, reason=reason)
+    return lambda lead, at: calls.record_call(lead.pk, report, at=at)
+
+
+def refused(lead: Lead, at: datetime) -> None:
+    calls.record_call(lead.pk, CallReport("not_interested", outcome="disqualified", reason="not_interested"), at=at)
+
+
+def unanswered(lead: Lead, at: datetime) -> None:
+    calls.record_call(lead.pk, CallReport("gatekeeper", note="Call back after 4 pm."), at=at)
+
+
+def asked(lead: Lead, at: datetime) -> None:
+    report = CallReport("missing_information", missing=["payer"], follow_up_on=(at + timedelta(days=2)).date())
+    calls.record_call(lead.pk, report, at=at)
+
+
+def booked(lead: Lead, at: datetime) -> None:
+    """Book the first open day; some appointments of the past were kept, some were not."""
+    calls.record_call(lead.pk, CallReport("appointment_set", outcome="appointment_set", reason="As asked."), at=at)
+    clinic = lead.preferred_clinic_id or "aus"
+    on = (at + timedelta(days=2)).date()
+    booking = {"service": str(lead.service_id), "clinic": clinic, "on": on, "at": at}
+    events.record_appointment(lead.pk, status="booked", **booking)
+    if lead.pk % 3:
+        events.record_appointment(lead.pk, status="attended" if lead.pk % 4 else "no_show", **booking)
+
+
+def document(lead: Lead, at: datetime) -> None:
+    for item in lead.missing_items.filter(settled_at=None)[:1]:
+        if item.kind_id == "prior_authorization":
+            events.record_authorization(lead.pk, str(lead.service_id), "approved", at=at)
+        elif item.kind.document_id:
+            events.record_document(lead.pk, item.kind.document_id, at=at)
+
+
+def visited(lead: Lead, at: datetime) -> None:
+    events.record_activity(lead.pk, InteractionKind.PAGE_VISIT, at=at, count=4)
+
+
+def replied(lead: Lead, at: datetime) -> None:
+    events.record_activity(lead.pk, InteractionKind.EMAIL_REPLY, at=at, text="Thank you, I am still thinking.")
+
+
+def decided(lead: Lead, at: datetime) -> None:
+    events.record_preference(lead.pk, {"timing": "two_weeks", "request": "appointment", "payer": "ppo"}, at=at)

@@ -1,0 +1,58 @@
+"""What should happen to these leads now? The one road every lead walks, whatever changed.
+
+    score    rank it, band its fit and its readiness                         leads.scoring
+    assess   fit, capacity, readiness, decision path: pass, fail, unknown    leads.qualification
+    choose   forward, hold, stop or review, and the next step                leads.qualification
+    act      a forwarded lead gets its team, owner, handoff and clock        routing.router
+    plan     outreach starts, stops or changes to match                      nurture.enrollment
+
+A form, a call, a document, a slot, a consent change or a published rule only marks a lead due (`advance_due_at`) and
+rings the bell. Walking twice changes nothing the second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from leads import qualification, requalification, scoring
+from leads.models import Lead
+from nurture import enrollment
+from routing import router
+
+BATCH = 200  # leads in one transaction: their rows stay locked for well under a second
+
+
+@transaction.atomic
+def advance(lead_ids: Sequence[int], *, at: datetime) -> list[int]:
+    """Walk these leads down the road and return those that were still there. Locks the leads."""
+    ids = [lead.pk for lead in Lead.objects.filter(pk__in=lead_ids, merged_into=None).only("pk").lock()]
+    if ids:
+        scoring.score_leads(ids, at=at)
+        qualification.assess_leads(ids, at=at)
+        qualification.choose_next_steps(ids, at=at)
+        router.route(ids, at=at)
+        enrollment.plan(ids, at=at)
+    # Merged rows are no longer walked, so they must not stay due either.
+    Lead.objects.filter(pk__in=lead_ids, advance_due_at__lte=at).update(advance_due_at=None, advanced_at=at)
+    return ids
+
+
+@transaction.atomic
+def advance_batch(*, at: datetime, limit: int = BATCH) -> int:
+    """Claim up to `limit` due leads that nobody else is walking, and walk them; return how many."""
+    claimed = Lead.objects.due(at).select_for_update(of=("self",), no_key=True, skip_locked=True)
+    ids = list(claimed.values_list("pk", flat=True)[:limit])
+    advance(ids, at=at)
+    return len(ids)
+
+
+def advance_due(*, at: datetime) -> int:
+    """Wake what waits for a date, then walk every due lead, batch by batch; return how many walked."""
+    requalification.fire_dated(at=at)
+    walked = 0
+    while batch := advance_batch(at=at):
+        walked += batch
+    return walked

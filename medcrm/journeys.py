@@ -1,0 +1,346 @@
+"""Does the product decide worked cases right? Plays a case through the real intake, call, event and clock code.
+
+A case is a list of steps at a clock that starts at its `now` (form: shared/cases/README.md). Compliance staff and
+operations keep their own cases and re-run them after a rule change. Nothing here knows any case.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+from django.db import transaction
+from django.utils.dateparse import parse_date, parse_datetime, parse_duration
+
+from consent import gate
+from consent.gate import NotContactable
+from consent.models import Attempt
+from leads import contact
+from leads.models import Inquiry, Lead, MissingItem, Qualification, Source, Trigger
+from leads.services import calls, events, intake
+from leads.services.calls import CallReport
+from leads.services.intake import Delivery
+from leads.vocabulary import Check, InteractionKind
+from medcrm import journey, reference
+from medcrm.lib.errors import InvalidFields
+from nurture import dispatch
+from nurture.models import Enrollment, Message
+from routing.models import Handoff
+
+STEPS = ("submit", "event", "call", "clock", "rule", "expect")
+ACTIVITIES = frozenset(InteractionKind.values) - {InteractionKind.CALL, InteractionKind.APPOINTMENT}
+
+
+class Malformed(Exception):
+    """The file is not in the form of cases; the message names the case and the field."""
+
+
+class NotBuilt(Exception):
+    """The case asks for something the product does not do yet."""
+
+
+@dataclass
+class Play:
+    """One case being played: its clock and its leads in the order they appeared."""
+
+    now: datetime
+    leads: list[int] = field(default_factory=list)
+    last: int | None = None
+    expected: dict[str, object] = field(default_factory=dict)
+    got: dict[str, object] = field(default_factory=dict)
+
+    def lead(self, step: Mapping[str, object]) -> Lead:
+        number = step.get("lead")
+        pk = self.leads[int(number) - 1] if number else self.last
+        if pk is None:
+            raise Malformed("the step concerns a lead, and none was submitted yet")
+        return Lead.objects.get(pk=pk)
+
+    def check(self, name: str, wanted: object, found: object, holds: bool | None = None) -> None:
+        """Note a difference; the first one of each name is enough to understand the case."""
+        if not (wanted == found if holds is None else holds):
+            self.expected.setdefault(name, wanted)
+            self.got.setdefault(name, found)
+
+
+def run(cases: Sequence[Mapping[str, object]]) -> Iterator[dict[str, object]]:
+    """Play each case in a transaction that is rolled back; yield its result. Raise Malformed."""
+    for case in cases:
+        yield run_case(case)
+
+
+def run_case(case: Mapping[str, object]) -> dict[str, object]:
+    identity = str(case.get("id", "without id"))
+    try:
+        now, steps = moment(case["now"]), list(case["steps"])
+        with transaction.atomic():
+            play = play_steps(now, steps)
+            transaction.set_rollback(True)
+    except KeyError as error:
+        raise Malformed(f"{identity}: the field {error} is missing") from None
+    except (Malformed, ValueError, TypeError) as error:
+        raise Malformed(f"{identity}: {error}") from error
+    return {"id": identity, "passed": not play.expected, "expected": play.expected, "got": play.got}
+
+
+def play_steps(now: datetime, steps: Sequence[Mapping[str, object]]) -> Play:
+    reference.load(at=now)
+    play = Play(now)
+    for step in steps:
+        kind = next((name for name in STEPS if name in step), None)
+        if kind is None:
+            raise Malformed(f"a step has none of {', '.join(STEPS)}")
+        refused_field = PLAYERS[kind](play, step[kind])
+        wanted = step.get("expect_error")
+        if wanted or (refused_field and kind != "submit"):
+            play.check("expect_error", wanted, refused_field)
+        settle(play)
+    return play
+
+
+def settle(play: Play) -> None:
+    """Everything that is due at this moment runs."""
+    journey.advance_due(at=play.now)
+    dispatch.dispatch_due(at=play.now)
+    journey.advance_due(at=play.now)
+
+
+def play_submit(play: Play, submit: Mapping[str, object]) -> str:
+    """Send an inquiry through the real intake; return the field it was refused for, if it was."""
+    fields = {name: value for name, value in submit.items() if name not in ("source", "idempotency_key")}
+    source = Source.objects.select_related("disclosure").get(pk=submit["source"])
+    delivery = Delivery(idempotency_key=str(submit.get("idempotency_key", "")))
+    try:
+        inquiry = intake.receive(source, json.dumps(fields).encode(), delivery, at=play.now)
+    except InvalidFields as error:
+        return error.field
+    play.last = inquiry.lead_id
+    if inquiry.lead_id not in play.leads:
+        play.leads.append(inquiry.lead_id)
+    return ""
+
+
+def play_event(play: Play, event: Mapping[str, object]) -> str:
+    kind, at = str(event["kind"]), play.now
+    values = {name: value for name, value in event.items() if name not in ("kind", "lead")}
+    if kind == "availability":
+        on = day(values["date"])
+        events.set_availability(str(values["service"]), str(values["clinic"]), on, int(values["slots"]), at=at)
+        return ""
+    lead = play.lead(event)
+    if kind == "document_received":
+        status = str(values.get("status", "received"))
+        events.record_document(lead.pk, str(values["document"]), status=status, at=at)
+    elif kind == "authorization":
+        expires = day(values["expires"]) if values.get("expires") else None
+        service = str(values.get("service") or lead.service_id)
+        events.record_authorization(lead.pk, service, str(values["status"]), expires_on=expires, at=at)
+    elif kind == "appointment":
+        booking = {"service": str(values.get("service") or lead.service_id), "on": day(values["date"])}
+        clinic = str(values.get("clinic") or lead.preferred_clinic_id)
+        events.record_appointment(lead.pk, clinic=clinic, status=str(values["status"]), at=at, **booking)
+    elif kind == "preference":
+        events.record_preference(lead.pk, values, at=at)
+    elif kind in ACTIVITIES:
+        values = {name: values[name] for name in ("service", "count", "text") if name in values}
+        events.record_activity(lead.pk, InteractionKind(kind), at=at, **values)
+    else:
+        raise Malformed(f"there is no event “{kind}”")
+    return ""
+
+
+def play_call(play: Play, call: Mapping[str, object]) -> str:
+    """Record a call as the workspace does: reserved where the gate allows it, else as the lead's own call."""
+    lead = play.lead(call)
+    try:
+        report = CallReport(
+            disposition=str(call["disposition"]),
+            outcome=str(call.get("outcome", "")),
+            reason=str(call.get("reason", "")),
+            missing=list(call.get("missing", [])),
+            follow_up_on=day(call["follow_up"]) if call.get("follow_up") else None,
+            callback_at=moment(call["callback_at"]) if call.get("callback_at") else None,
+            answers=dict(call.get("answers", {})),
+            fields=dict(call.get("set", {})),
+            note=str(call.get("note", "")),
+        )
+        with transaction.atomic():
+            calls.record_call(lead.pk, report, attempt=reserve_call(lead, play.now), at=play.now)
+    except InvalidFields as error:
+        return error.field
+    return ""
+
+
+def reserve_call(lead: Lead, at: datetime) -> Attempt | None:
+    request = contact.request_for(lead, "voice")
+    if request is None:
+        return None
+    try:
+        return gate.reserve(request, at=at)
+    except NotContactable:
+        return None
+
+
+def play_clock(play: Play, clock: str) -> str:
+    """Move the clock, stopping at every instant at which something falls due, in order."""
+    target = play.now + duration(clock) if clock.startswith("P") else moment(clock)
+    for _ in range(10_000):
+        upcoming = [at for at in next_due() if play.now < at <= target]
+        if not upcoming:
+            break
+        play.now = min(upcoming)
+        settle(play)
+    play.now = target
+    return ""
+
+
+def next_due() -> list[datetime]:
+    """The earliest due instant of each kind of due work."""
+    rows = (
+        Trigger.objects.filter(due_at__isnull=False, fired_at=None, disarmed_at=None).values_list("due_at", flat=True),
+        Enrollment.objects.active().filter(next_due_at__isnull=False).values_list("next_due_at", flat=True),
+        Lead.objects.filter(advance_due_at__isnull=False).values_list("advance_due_at", flat=True),
+    )
+    firsts = [kind.order_by().order_by(kind.query.values_select[0]).first() for kind in rows]
+    return [at for at in firsts if at is not None]
+
+
+def play_rule(play: Play, rule: Mapping[str, object]) -> str:
+    raise NotBuilt("rule steps")
+
+
+def play_expect(play: Play, expect: Mapping[str, object]) -> str:
+    lead = play.lead(expect) if play.leads else None
+    for name, wanted in expect.items():
+        if name == "lead":
+            continue
+        looker = LOOKERS.get(name)
+        if looker is None:
+            raise Malformed(f"there is nothing to expect called “{name}”")
+        looker(play, lead, wanted)
+    return ""
+
+
+def look_attribute(name: str, attribute: str = "") -> Callable[[Play, Lead, object], None]:
+    return lambda play, lead, wanted: play.check(name, wanted, getattr(lead, attribute or name))
+
+
+def look_checks(play: Play, lead: Lead, wanted: Mapping[str, str]) -> None:
+    for check, verdict in wanted.items():
+        play.check(f"checks.{Check(check)}", verdict, getattr(lead, f"{check}_check"))
+
+
+def look_outcome(play: Play, lead: Lead, wanted: object) -> None:
+    play.check(
+        "outcome",
+        wanted,
+        Qualification.objects.filter(lead=lead, closed_at=None).values_list("outcome", flat=True).first(),
+    )
+
+
+def look_wakes_on(play: Play, lead: Lead, wanted: Sequence[str]) -> None:
+    armed = sorted(Trigger.objects.filter(lead=lead, fired_at=None, disarmed_at=None).values_list("kind", flat=True))
+    play.check("wakes_on", wanted, armed, holds=set(wanted) <= set(armed))
+
+
+def look_missing(play: Play, lead: Lead, wanted: Sequence[str]) -> None:
+    found = sorted(MissingItem.objects.filter(lead=lead, settled_at=None).values_list("kind", flat=True))
+    play.check("missing", sorted(wanted), found)
+
+
+def look_owner(play: Play, lead: Lead, wanted: bool) -> None:
+    play.check("has_owner", wanted, lead.owner_id is not None)
+
+
+def look_sequence(play: Play, lead: Lead, wanted: str | None) -> None:
+    found = Enrollment.objects.active().filter(lead=lead).values_list("sequence__code", flat=True).first()
+    play.check("sequence", wanted, found)
+
+
+def look_messages(play: Play, lead: Lead, wanted: int) -> None:
+    play.check("messages", wanted, Message.objects.sent().filter(enrollment__lead=lead).count())
+
+
+def look_may_contact(play: Play, lead: Lead, wanted: Mapping[str, bool]) -> None:
+    for channel, allowed in wanted.items():
+        play.check(f"may_contact.{channel}", allowed, contact.may_contact(lead, channel, at=play.now))
+
+
+def look_due(play: Play, lead: Lead, wanted: str) -> None:
+    due = lead.next_action_due_at
+    play.check("due_by", wanted, due and due.isoformat(), holds=due is not None and due <= moment(wanted))
+
+
+def look_handoff(play: Play, lead: Lead, wanted: Mapping[str, object] | None) -> None:
+    """A subset match on the packet of the last handoff, with what was added to it since."""
+    handoff = Handoff.objects.filter(lead=lead).order_by("pk").last()
+    if wanted is None:
+        play.check("handoff", None, handoff and handoff.packet)
+        return
+    packet = handoff.current_packet() if handoff else {}
+    for name, value in wanted.items():
+        found = packet.get(name)
+        holds = set(value) <= set(found or []) if isinstance(value, list) else found == value
+        play.check(f"handoff.{name}", value, found, holds=holds)
+
+
+def look_leads(play: Play, lead: Lead | None, wanted: int) -> None:
+    play.check("leads", wanted, len(play.leads))
+
+
+def look_inquiries(play: Play, lead: Lead | None, wanted: int) -> None:
+    play.check("inquiries", wanted, Inquiry.objects.filter(received_at__lte=play.now, pk__gt=0).count())
+
+
+PLAYERS = {
+    "submit": play_submit,
+    "event": play_event,
+    "call": play_call,
+    "clock": play_clock,
+    "rule": play_rule,
+    "expect": play_expect,
+}
+LOOKERS: dict[str, Callable[[Play, Lead, object], None]] = {
+    **{
+        name: look_attribute(name)
+        for name in ("stage", "score_band", "fit", "readiness", "decision", "next_step", "team", "cycle")
+    },
+    "hold_reason": look_attribute("hold_reason", "hold_reason_id"),
+    "stop_reason": look_attribute("stop_reason", "stop_reason_id"),
+    "checks": look_checks,
+    "outcome": look_outcome,
+    "wakes_on": look_wakes_on,
+    "missing": look_missing,
+    "has_owner": look_owner,
+    "sequence": look_sequence,
+    "messages": look_messages,
+    "may_contact": look_may_contact,
+    "due_by": look_due,
+    "handoff": look_handoff,
+    "leads": look_leads,
+    "inquiries": look_inquiries,
+}
+
+
+def moment(value: object) -> datetime:
+    found = parse_datetime(str(value))
+    if found is None or found.tzinfo is None:
+        raise ValueError(f"“{value}” is no instant with a zone, e.g. 2026-12-01T16:00:00Z")
+    return found.astimezone(UTC)
+
+
+def day(value: object) -> date:
+    found = parse_date(str(value))
+    if found is None:
+        raise ValueError(f"“{value}” is no date, e.g. 2026-12-03")
+    return found
+
+
+def duration(value: str) -> timedelta:
+    found = parse_duration(value)
+    if found is None or not re.match(r"^P", value):
+        raise ValueError(f"“{value}” is no duration, e.g. P3D")
+    return found

@@ -1,0 +1,13 @@
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from medcrm import demo_data
+
+
+class Command(BaseCommand):
+    help = "Make the demo's logins and some hundred synthetic leads in every state, where there are none yet."
+
+    def handle(self, **options: object) -> None:
+        demo_data.make_logins()
+        made = demo_data.make(at=timezone.now())
+        self.stdout.write(f"{made} synthetic leads made." if made else "The leads are there already.")

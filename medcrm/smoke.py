@@ -1,0 +1,106 @@
+"""`make smoke`: do the three worked examples come out right through the real web server, worker and beat?"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from medcrm import embedded
+from medcrm.demo import free_port, manage, say
+from medcrm.embedded import BASE_DIR, CannotStart
+from medcrm.processes import ChildDied, Processes
+
+EXAMPLES = BASE_DIR / "medcrm" / "data" / "worked_examples.json"
+LATEST_SECONDS = 2.0  # the budget from POST to routed
+PATIENCE_SECONDS = 30.0
+ROW = "{:<62} {:<10} {:<9} {:<12} {:<18} {:>7}"
+
+
+@dataclass(frozen=True)
+class Result:
+    title: str
+    wanted: Mapping[str, object]
+    got: Mapping[str, object]
+    seconds: float
+
+    @property
+    def is_right(self) -> bool:
+        return self.seconds <= LATEST_SECONDS and all(
+            self.got.get(name) == value for name, value in self.wanted.items()
+        )
+
+
+def main() -> None:
+    place = BASE_DIR / ".medcrm" / "smoke"
+    shutil.rmtree(place, ignore_errors=True)
+    os.environ["MEDCRM_HOME"] = str(place)
+    os.environ["MEDCRM_THROWAWAY"] = "1"
+    try:
+        with embedded.joined(), Processes(place / "log") as processes:
+            processes.environment = dict(os.environ)
+            results = run(processes)
+    except (CannotStart, ChildDied, TimeoutError, subprocess.CalledProcessError) as error:
+        sys.exit(f"The smoke test cannot run: {error}")
+    show(results)
+    wrong = [result for result in results if not result.is_right]
+    say(f"\n{len(results) - len(wrong)} passed, {len(wrong)} failed")
+    sys.exit(1 if wrong else 0)
+
+
+def run(processes: Processes) -> list[Result]:
+    manage("migrate", "--verbosity", "0")
+    manage("collectstatic", "--no-input", "--verbosity", "0")
+    manage("load_reference")
+    base = f"http://127.0.0.1:{(port := free_port())}"
+    processes.start_web(port)
+    processes.start_worker()
+    processes.start_beat()
+    processes.wait_for_http(f"{base}/admin/login/")
+    return [post_and_wait(base, example, processes) for example in json.loads(EXAMPLES.read_text())]
+
+
+def post_and_wait(base: str, example: Mapping[str, object], processes: Processes) -> Result:
+    """Post one example with its source's key and ask for its status until it has walked the road."""
+    submission = dict(example["submit"])
+    headers = {"Authorization": f"Bearer {source_key(submission.pop('source'))}", "Content-Type": "application/json"}
+    started = time.monotonic()
+    receipt = fetch(f"{base}/api/v1/inquiries/", headers, json.dumps(submission).encode())
+    status: Mapping[str, object] = {}
+    while not status.get("advanced_at") and time.monotonic() - started < PATIENCE_SECONDS:
+        processes.check()
+        time.sleep(0.02)
+        status = fetch(receipt["status_url"], headers)
+    return Result(str(example["title"]), example["expect"], status, time.monotonic() - started)
+
+
+def source_key(source: str) -> str:
+    command = [sys.executable, "manage.py", "source_key", source, "--label", "smoke"]
+    return subprocess.run(command, cwd=BASE_DIR, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
+
+
+def fetch(url: str, headers: Mapping[str, str], body: bytes | None = None) -> dict[str, object]:
+    request = urllib.request.Request(url, data=body, headers=dict(headers))  # noqa: S310
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def show(results: list[Result]) -> None:
+    head = ("example", "readiness", "decision", "next step", "team or sequence", "seconds")
+    say(ROW.format(*head))
+    for result in results:
+        got = result.got
+        place = got.get("sequence") or got.get("team")
+        cells = (result.title[:60], got.get("readiness"), got.get("decision"), got.get("next_step"), place)
+        mark = "" if result.is_right else f"  ✗ wanted {dict(result.wanted)} within {LATEST_SECONDS} s"
+        say(ROW.format(*(str(cell or "–") for cell in cells), f"{result.seconds:.2f}") + mark)
+
+
+if __name__ == "__main__":
+    main()
