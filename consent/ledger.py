@@ -41,7 +41,7 @@ class InvalidEvent(RuleError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that happened, as `record` takes it. Times are aware; what is personal goes in `text` and `evidence`."""
+    """One thing that happened, as `record` takes it. What is personal goes in `text` and `evidence`."""
 
     address_id: int
     kind: str
@@ -62,6 +62,7 @@ class Entry:
     evidence: Mapping[str, object] = field(default_factory=dict, kw_only=True)
     text: str = field(default="", kw_only=True)
     by: AbstractBaseUser | None = field(default=None, kw_only=True)
+    id: UUID = field(default_factory=uuid7, kw_only=True)
     source: str = field(default="", kw_only=True)
 
 
@@ -142,7 +143,7 @@ def _row(entry: Entry, now: datetime) -> dict[str, object]:
     salt = secrets.token_hex(16)
     body = json.dumps({"text": entry.text, "evidence": dict(entry.evidence)}, sort_keys=True, default=str)
     return {
-        "id": str(uuid7()),
+        "id": str(entry.id),
         "address_id": entry.address_id,
         "kind": str(entry.kind),
         "occurred_at": entry.occurred_at.isoformat(),

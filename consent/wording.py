@@ -12,28 +12,44 @@ STOP_WORDS = frozenset(
 HELP_WORDS = frozenset({"help", "info"})
 START_WORDS = frozenset({"start", "unstop"})  # YES may answer a question, so it restarts nothing
 
-_CONTACT = (
-    r"(?:text|txt|message|msg|call|phone|ring|contact|e-?mail|mail|bother|bug|spam|harass|reach)(?:s|es|ing|ed|ping)?"
+REACH = r"(?:text|txt|message|msg|call|phone|ring|contact|e ?mail|mail|bother|bug|spam|harass|reach)"
+REACHING = (
+    r"(?:texting|messaging|messages|calling|calls|ringing|contacting|mailing|e ?mailing|bothering|harassing|spamming)"
 )
-_NEG = r"(?:do not|dont|don t|never|not to|no longer|quit|stop|cease|enough)"
+CONSENT = r"(?:my |any |all )?(?:prior )?(?:consent|permission)"
+MORE = r"(?:any ?more |more |these |those |the |all |your )*"
+
+
 PLAIN_REQUESTS = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"\b{_NEG} (?:ever |please |pls |you |send(?:ing)? )?(?:me |us )?(?:any ?more |more |these |those |the |all |your )*{_CONTACT}\b",
-        r"\b(?:do not|dont|don t|never) want (?:any |any more |more |your |these |to (?:be|get|receive|hear))",
-        rf"\bno (?:more|further) {_CONTACT}\b",
-        r"\b(?:take|remove|delete|drop|get|scratch) (?:me|us|my (?:number|name|phone|info|contact|e ?mail)|this number|our number)\b(?!\s+(?:in|to|an?|the|back|there|home|started)\b)",
-        r"\b(?:unsubscribe|opt|sign) (?:me|us) (?:out|off)?\b|\bunsubscribe me\b|\bopt(?:ing|ed)? (?:me )?out\b",
-        r"\bplease (?:just )?(?:stop|quit|cease|unsubscribe)$|^(?:just |pls |please |you (?:need to|must|should) )*(?:stop|quit|unsubscribe)(?: it| this| now| that| please| pls| already| immediately| thanks| thank you| thx)*$",
-        r"\bwrong (?:number|person|phone)\b|\bnot (?:the|my) (?:right )?(?:number|person)\b.*\bwrong\b",
-        r"\bleave me alone\b|\blose my number\b|\bgo away\b|\bpiss off\b|\bfuck off\b",
-        r"\bi (?:hereby )?(?:revoke|withdraw) (?:my |any |all )?(?:prior )?(?:consent|permission)\b|\b(?:revoke|withdraw)(?:ing)? (?:my |any |all )?(?:prior )?(?:consent|permission)\b",
-        r"\b(?:do not|dont|don t) (?:contact|call|text|message|mail|email)\b",
-        r"\b(?:cease and desist|off (?:of )?(?:your|the|this) (?:\w+ )?(?:list|lists))\b",
-        r"\bstop (?:sending|contacting|calling|texting|messaging|mailing|emailing|bothering|harassing|spamming)\b",
+        # do not call, pls dont text me again, never contact us
+        rf"\b(?:do not|dont|don t|never|no longer) (?:ever |please |pls |you )?{REACH}\b(?! about it)",
+        rf"\b(?:do not|dont|don t|never) (?:ever )?send(?:ing)? (?:me |us )?{MORE}(?:{REACH}s?|anything)\b",
+        r"\b(?:do not|dont|don t|never) want (?:any |more |your |these |to (?:be|get|receive|hear))",
+        # no more texts, no calls please
+        rf"\bno (?:more|further) {REACH}(?:s|es)?\b",
         r"\bno (?:calls|texts|messages|emails|mails)(?: please| pls)?$",
+        # take me off, remove me from your list, delete my number
+        r"\b(?:take|remove|delete|drop|get|scratch) (?:me|us|my (?:number|name|phone|info|contact|e ?mail)"
+        r"|this number|our number)(?:$| off\b| from\b| out of\b(?! (?:pain|bed|here))| please\b| pls\b| now\b)",
+        r"\boff (?:of )?(?:your|the|this) (?:\w+ )?lists?\b",
+        # unsubscribe me, opt me out, sign me off
+        r"\bunsubscribe (?:me|us|please|pls|now)\b|\bopt(?:ing|ed)? (?:me |us )?out\b|\bsign me off\b",
+        # please stop, stop it now, you need to stop
+        r"\bplease (?:just )?(?:stop|quit|cease|unsubscribe)$",
+        r"^(?:just |pls |please |you (?:need to|must|should) )*(?:stop|quit|unsubscribe)"
+        r"(?: it| this| now| that| please| pls| already| immediately| thanks| thank you| thx)*$",
+        rf"\b(?:stop|quit|cease|enough) (?:sending|{REACHING})\b",
+        rf"\b(?:stop|quit|cease) (?:the |these |those |your |all )+(?:{REACH}s?|{REACHING})\b",
+        r"\bcease and desist\b",
+        # wrong number
+        r"\bwrong (?:number|person|phone)\b",
+        r"\bleave me alone\b|\blose my number\b|\bgo away\b|\b(?:piss|fuck) off\b",
+        rf"\b(?:revoke|revoking|withdraw|withdrawing) {CONSENT}\b",
+        # Spanish: alto, no me llame, numero equivocado
         r"^(?:por favor )?(?:alto|parar|pare|basta|cancelar|detener|no mas)(?: por favor)?$",
-        r"\bno (?:me )?(?:llame|llamen|escriba|escriban|mande|manden|contacte|contacten|moleste|molesten)\b",
+        r"\bno (?:me )?(?:llamen?|escriban?|manden?|contacten?|molesten?)\b",
         r"\bnumero equivocado\b",
     )
 )

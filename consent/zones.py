@@ -1,0 +1,163 @@
+"""In which zones and states may the person be? ZIP, stated place and area code together, with the reasons kept.
+
+The legal test is where the called party is; an area code is only a sign of it, and some states bind by area code
+too. So every zone and every state that any sign points to must allow the contact [contact_rules 5].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+import phonenumbers
+import zipcodes
+from phonenumbers import geocoder
+from phonenumbers.tzdata import TIMEZONE_DATA
+
+from consent.fold import Event
+from consent.request import Area, Place
+from consent.vocabulary import EventKind
+
+STATES = {
+    "Alabama": "AL", "Alaska": "AK", "Arizona": "AZ", "Arkansas": "AR", "California": "CA", "Colorado": "CO",
+    "Connecticut": "CT", "Delaware": "DE", "District of Columbia": "DC", "Florida": "FL", "Georgia": "GA",
+    "Hawaii": "HI", "Idaho": "ID", "Illinois": "IL", "Indiana": "IN", "Iowa": "IA", "Kansas": "KS",
+    "Kentucky": "KY", "Louisiana": "LA", "Maine": "ME", "Maryland": "MD", "Massachusetts": "MA", "Michigan": "MI",
+    "Minnesota": "MN", "Mississippi": "MS", "Missouri": "MO", "Montana": "MT", "Nebraska": "NE", "Nevada": "NV",
+    "New Hampshire": "NH", "New Jersey": "NJ", "New Mexico": "NM", "New York": "NY", "North Carolina": "NC",
+    "North Dakota": "ND", "Ohio": "OH", "Oklahoma": "OK", "Oregon": "OR", "Pennsylvania": "PA",
+    "Puerto Rico": "PR", "Rhode Island": "RI", "South Carolina": "SC", "South Dakota": "SD", "Tennessee": "TN",
+    "Texas": "TX", "Utah": "UT", "Vermont": "VT", "Virginia": "VA", "Washington": "WA", "Washington D.C.": "DC",
+    "West Virginia": "WV", "Wisconsin": "WI", "Wyoming": "WY",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where the person may be, and what says so; `states` has the address's own state first."""
+
+    zones: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+def locate(place: Place, *, phone: str | None, stated: Event | None = None) -> Location:
+    """Unite what the address, the person's own word and the area code say."""
+    home = _home(place)
+    area = place.area if place.area is not None else area_of(phone or "")
+    said = _stated(stated)
+    signs = [(name, zones, states) for name, zones, states in (home, said, _named(area)) if zones or states]
+    return Location(
+        zones=_unique(zone for _n, zones, _s in signs for zone in zones if is_zone(zone)),
+        states=_unique(state for _n, _z, states in signs for state in states),
+        sources=tuple(f"{name}: {', '.join((*zones, *states))}" for name, zones, states in signs),
+    )
+
+
+Sign = tuple[str, tuple[str, ...], tuple[str, ...]]
+
+
+def _home(place: Place) -> Sign:
+    """ZIP first, else state; what the caller already knows goes before both."""
+    state, zones, name = place.state, place.zones, "address"
+    if place.zip and not (zones and state):
+        found = zip_place(place.zip)
+        name = f"ZIP {place.zip}"
+        state, zones = state or found.state, zones or found.zones
+    if state and not zones:
+        name, zones = f"state {state}", state_zones(state)
+    return name, tuple(zones), (state,) if state else ()
+
+
+def _stated(event: Event | None) -> Sign:
+    if event is None:
+        return "", (), ()
+    zone, state = str(event.facts.get("zone", "")), str(event.facts.get("state", ""))
+    zones = (zone,) if zone else state_zones(state)
+    return f"said on {event.occurred_at:%Y-%m-%d}", zones, (state,) if state else ()
+
+
+def _named(area: Area) -> Sign:
+    return f"area code {area.code}", area.zones, area.states
+
+
+def stated_place(events: Sequence[Event]) -> Event | None:
+    """Return the last time the person said where they are."""
+    said = [event for event in events if event.kind == EventKind.LOCATION]
+    return max(said, key=lambda e: (e.occurred_at, e.seq), default=None)
+
+
+def _unique(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+@lru_cache(maxsize=2048)
+def is_zone(name: str) -> bool:
+    """Say whether this is an IANA zone we can compute with."""
+    return name in available_timezones()
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+# Offline reference data
+
+
+@dataclass(frozen=True)
+class ZipPlace:
+    state: str = ""
+    zones: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1)
+def _zips() -> dict[str, ZipPlace]:
+    return {row["zip_code"]: ZipPlace(row["state"], (row["timezone"],)) for row in zipcodes.list_all()}
+
+
+@lru_cache(maxsize=1)
+def _states() -> dict[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = {}
+    for place in _zips().values():
+        found.setdefault(place.state, set()).update(place.zones)
+    return {state: tuple(sorted(zones)) for state, zones in found.items()}
+
+
+def zip_place(zip_code: str) -> ZipPlace:
+    """Return the state and zone of a ZIP code; nothing for one that is not known."""
+    return _zips().get(zip_code.strip()[:5], ZipPlace())
+
+
+def state_zones(state: str) -> tuple[str, ...]:
+    """Return every zone in a state."""
+    return _states().get(state.upper(), ())
+
+
+def area_of(phone: str) -> Area:
+    """Return what a North American number's area code says; nothing for toll-free and foreign numbers."""
+    if not phone.startswith("+1") or len(phone) != 12:
+        return Area()
+    return _area(phone[2:5])
+
+
+@lru_cache(maxsize=1024)
+def _area(code: str) -> Area:
+    """Unite the zones of every exchange of the area code, so that one with two zones gives both."""
+    sample = phonenumbers.PhoneNumber(country_code=1, national_number=int(f"{code}5550100"))
+    if phonenumbers.number_type(sample) == phonenumbers.PhoneNumberType.TOLL_FREE:
+        return Area(code)
+    zones = {z for prefix, names in _prefixes(code) for z in names if prefix != "1" and z != "Etc/Unknown"}
+    state = _state_named(geocoder.description_for_number(sample, "en"))
+    return Area(code, (state,) if state else (), tuple(sorted(zones)))
+
+
+def _prefixes(code: str) -> list[tuple[str, tuple[str, ...]]]:
+    return [(prefix, names) for prefix, names in TIMEZONE_DATA.items() if prefix.startswith(f"1{code}")]
+
+
+def _state_named(description: str) -> str:
+    tail = description.rsplit(", ", 1)[-1]
+    return tail if tail in STATES.values() else STATES.get(description, "")
