@@ -16,7 +16,7 @@ from leads.authentication import HasSource, SourceKeyAuthentication
 from leads.models import Inquiry
 from leads.serializers import InquirySerializer
 from leads.services import intake
-from leads.services.intake import BodyTooLarge, Delivery, KeyReused
+from leads.services.intake import BodyTooLarge, Delivery, KeyReused, StillBeingTakenIn
 from medcrm.lib.errors import InvalidFields, RuleError
 
 
@@ -50,10 +50,10 @@ class InquiryView(APIView):
             user_agent=request.headers.get("User-Agent", ""),
         )
         try:
-            inquiry = intake.receive(request.auth, _body(request), delivery, at=timezone.now())
+            inquiry = intake.receive(request.auth, _body(request, delivery), delivery, at=timezone.now())
         except InvalidFields as error:
             return Response(error.errors, status=status.HTTP_400_BAD_REQUEST)
-        except KeyReused as error:
+        except (KeyReused, StillBeingTakenIn) as error:
             return _problem(error, status.HTTP_409_CONFLICT)
         except BodyTooLarge as error:
             return _problem(error, status.HTTP_413_REQUEST_ENTITY_TOO_LARGE)
@@ -61,12 +61,14 @@ class InquiryView(APIView):
         return Response(receipt.data, status=status.HTTP_201_CREATED)
 
 
-def _body(request: Request) -> bytes:
+def _body(request: Request, delivery: Delivery) -> bytes:
     """The raw body. Raise BodyTooLarge or InvalidFields when it cannot be read whole."""
     try:
         return request.body
     except RequestDataTooBig:
-        raise BodyTooLarge(int(request.META.get("CONTENT_LENGTH") or 0)) from None
+        size = int(request.META.get("CONTENT_LENGTH") or 0)
+        intake.note_unread(request.auth, size, delivery, at=timezone.now())
+        raise BodyTooLarge(size) from None
     except UnreadablePostError:
         raise InvalidFields({"body": ["The connection ended before the body was complete. Send it again."]}) from None
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 
 from medcrm import embedded
-from medcrm.embedded import BASE_DIR, CannotStart
-from medcrm.processes import ChildDied, Processes
+from medcrm.embedded import CannotStart
+from medcrm.processes import BASE_DIR, ChildDied, Processes
+from medcrm.servers import free_port
 
 FAVOURITE_PORT = 8000
 
@@ -19,19 +18,11 @@ FAVOURITE_PORT = 8000
 def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with embedded.joined(), Processes(embedded.home() / "log") as processes:
+        with embedded.joined() as locks:
             os.environ.setdefault("TIME_ZONE", "America/Chicago")
-            processes.environment = dict(os.environ)
             prepare()
-            port = free_port()
-            processes.start_web(port)
-            processes.start_worker()
-            processes.start_beat()
-            processes.wait_for_http(f"http://127.0.0.1:{port}/admin/login/")
-            say(f"\nMedCRM is running at http://127.0.0.1:{port}/admin/\n")
-            manage("demo_logins")
-            say("\nCtrl-C stops everything; the data stays. “make reset” drops it.")
-            watch(processes)
+            with Processes(embedded.home() / "log", locks=locks) as processes:
+                serve(processes)
     except KeyboardInterrupt:
         say("\nStopped.")
     except (CannotStart, ChildDied, TimeoutError, subprocess.CalledProcessError) as error:
@@ -40,31 +31,37 @@ def main() -> None:
 
 def prepare() -> None:
     """Tables, static files, the reference organisation and the synthetic leads; quick when they are there."""
-    manage("migrate", "--verbosity", "0")
-    manage("collectstatic", "--no-input", "--verbosity", "0")
+    prepare_tables()
     manage("load_reference")
     manage("make_demo_data")
 
 
+def prepare_tables() -> None:
+    manage("migrate", "--verbosity", "0")
+    manage("collectstatic", "--no-input", "--verbosity", "0")
+
+
+def serve(processes: Processes) -> None:
+    """Start web, worker and beat, say where they are, and watch them."""
+    base = start(processes, free_port(FAVOURITE_PORT))
+    say(f"\nMedCRM is running at {base}/admin/\n")
+    manage("demo_logins")
+    say("\nCtrl-C stops everything; the data stays. “make reset” drops it.")
+    processes.watch()
+
+
+def start(processes: Processes, port: int) -> str:
+    """Start web, worker and beat, and return the address once the web server answers."""
+    processes.start_web(port)
+    processes.start_worker()
+    processes.start_beat()
+    base = f"http://127.0.0.1:{port}"
+    processes.wait_for_http(f"{base}/admin/login/")
+    return base
+
+
 def manage(*arguments: str) -> None:
-    subprocess.run([sys.executable, "manage.py", *arguments], cwd=BASE_DIR, check=True)  # noqa: S603
-
-
-def free_port() -> int:
-    for port in (FAVOURITE_PORT, 0):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise CannotStart("No port is free on this machine.")
-
-
-def watch(processes: Processes) -> None:
-    while True:
-        processes.check()
-        time.sleep(1)
+    subprocess.run([sys.executable, "manage.py", *arguments], cwd=BASE_DIR, check=True)
 
 
 def say(text: str) -> None:

@@ -13,15 +13,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from medcrm.embedded import BASE_DIR
-
+BASE_DIR = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 STOP_SECONDS = 15
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before any fork
 
 
 class ChildDied(Exception):
@@ -29,12 +29,16 @@ class ChildDied(Exception):
 
 
 class Processes:
-    """A group of child processes with their logs; leaving the block stops them all."""
+    """A group of child processes with their logs; leaving the block stops them all.
 
-    def __init__(self, logs: Path, environment: Mapping[str, str] | None = None) -> None:
+    The children inherit `locks`, so the embedded servers stay until the last child has ended, even if we are killed.
+    """
+
+    def __init__(self, logs: Path, environment: Mapping[str, str] | None = None, *, locks: Iterable[int] = ()) -> None:
         self.logs = logs
         self.environment = {**os.environ, **(environment or {})}
-        self.running: dict[str, subprocess.Popen] = {}
+        self.locks = tuple(locks)
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Processes:
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -43,65 +47,65 @@ class Processes:
     def __exit__(self, *error: object) -> None:
         self.stop_all()
 
-    def start(self, name: str, *command: str) -> subprocess.Popen:
+    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
         """Start a process in a group of its own; it ends when this process does, however that ends."""
-        with (self.logs / f"{name}.log").open("wb") as log:
-            self.running[name] = subprocess.Popen(  # noqa: S603
+        with (self.logs / f"{name}.log").open("ab") as log:
+            self.running[name] = subprocess.Popen(
                 command,
                 cwd=BASE_DIR,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=self.locks,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=end_with_parent,
             )
         return self.running[name]
 
     def start_web(self, port: int) -> None:
-        gunicorn = ["medcrm.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
-        self.start("web", str(BIN / "gunicorn"), *gunicorn)
+        place = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
+        self.start("web", str(BIN / "gunicorn"), "medcrm.wsgi", *place, "--no-control-socket")
 
     def start_worker(self, name: str = "worker", concurrency: int = 2) -> None:
-        options = [
-            "--concurrency",
-            str(concurrency),
-            "--without-mingle",
-            "--hostname",
-            f"{name}@%h",
-            "--loglevel",
-            "INFO",
-        ]
-        self.start(name, str(BIN / "celery"), "-A", "medcrm", "worker", *options)
+        options = ["--concurrency", str(concurrency), "--without-mingle", "--hostname", f"{name}@%h"]
+        self.start(name, str(BIN / "celery"), "-A", "medcrm", "worker", *options, "--loglevel", "INFO")
 
     def start_beat(self) -> None:
         schedule = self.logs / "beat-schedule"
-        self.start("beat", str(BIN / "celery"), "-A", "medcrm", "beat", "--schedule", str(schedule))
+        self.start("beat", str(BIN / "celery"), "-A", "medcrm", "beat", "--schedule", str(schedule), "--pidfile=")
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
-        """Signal the whole group of one process and wait for it; for SIGKILL the group is gone at once."""
+        """Signal one process and wait for it; its group ends with it, and what does not listen is killed."""
         process = self.running.pop(name)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        if number != signal.SIGKILL:
+            process.send_signal(number)  # only the leader, which tells its own workers in its own order
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+        with suppress(ProcessLookupError, PermissionError):  # nobody is left; macOS says it the second way
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        process.wait()
 
     def stop_all(self) -> None:
-        for process in self.running.values():
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-        for name in list(self.running):
-            self.kill(name, signal.SIGTERM)
+        """Stop them together; a second Ctrl-C does not leave half of them behind."""
+        with _undisturbed():
+            for process in self.running.values():
+                process.send_signal(signal.SIGTERM)
+            for name in list(self.running):
+                self.kill(name, signal.SIGTERM)
 
     def check(self) -> None:
         """Raise ChildDied when one of them has ended."""
         for name, process in self.running.items():
             if process.poll() is not None:
-                tail = "\n".join((self.logs / f"{name}.log").read_text(errors="replace").splitlines()[-15:])
-                raise ChildDied(f"{name} ended with exit code {process.returncode}. The end of its log:\n{tail}")
+                end = tail(self.logs / f"{name}.log", 15)
+                raise ChildDied(f"{name} ended with exit code {process.returncode}. The end of its log:\n{end}")
+
+    def watch(self) -> None:
+        """Wait until one of them ends. Raise ChildDied."""
+        while True:
+            self.check()
+            time.sleep(0.5)
 
     def wait_for_http(self, url: str, *, seconds: float = 60) -> None:
         """Wait until the URL answers anything. Raise ChildDied or TimeoutError."""
@@ -118,6 +122,28 @@ class Processes:
         raise TimeoutError(f"{url} does not answer after {seconds:.0f} s; see {self.logs}.")
 
 
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def end_with_parent(number: int = signal.SIGTERM) -> None:
+    """Have the kernel signal this process when its parent ends; run in the child. Linux only, elsewhere nothing."""
+    if LIBC is not None:
+        LIBC.prctl(PR_SET_PDEATHSIG, int(number))
+
+
+def tail(path: Path, lines: int) -> str:
+    """The last lines of a log, as far as there is one."""
+    with suppress(OSError):
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+    return ""
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ignore Ctrl-C and SIGTERM inside the block; outside the main thread there is nothing to ignore."""
+    handlers = {}
+    with suppress(ValueError):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handlers[number] = signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+
+from medcrm.embedded import BASE_DIR
+
+ORGANISATION = tomllib.loads((BASE_DIR / "medcrm" / "data" / "organisation.toml").read_text())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
@@ -24,3 +30,74 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
 def now() -> datetime:
     """A Tuesday at 10:00 in Austin."""
     return datetime(2026, 12, 1, 16, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def broker_away(settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unit tests ring no real bell; the tests with processes start a broker of their own."""
+    from celery import current_app
+
+    monkeypatch.setattr(current_app, "send_task", lambda *args, **kwargs: None)
+
+
+@pytest.fixture
+def catalogue(db: None, now: datetime) -> None:
+    """Vocabulary, catalogue, sources and rules of the reference organisation; no people."""
+    import consent.reference
+    import leads.reference
+
+    disclosure = consent.reference.load(ORGANISATION, at=now)
+    leads.reference.load(ORGANISATION, disclosure, at=now)
+
+
+@pytest.fixture
+def submit(catalogue: None, now: datetime) -> Callable[..., object]:
+    """Send an inquiry through the real intake and return the lead; keywords replace fields of a good request."""
+    import json
+
+    from leads.models import Source
+    from leads.services import intake
+    from leads.services.intake import Delivery
+
+    def send(source: str = "web_consult", *, at: datetime = now, key: str = "", **fields: object) -> object:
+        row = Source.objects.select_related("disclosure").get(pk=source)
+        body = json.dumps({**CONSULT, **fields}).encode()
+        return intake.receive(row, body, Delivery(idempotency_key=key), at=at).lead
+
+    return send
+
+
+CONSULT = {
+    "lead_type": "patient",
+    "first_name": "Test",
+    "last_name": "Alpha",
+    "phone": "+15125550101",
+    "email": "alpha@example.org",
+    "zip": "78704",
+    "service": "ortho",
+    "preferred_clinic": "aus",
+    "timing": "two_weeks",
+    "request": "appointment",
+    "payer": "ppo",
+    "age": 45,
+    "for_whom": "self",
+    "consent": ["voice", "sms", "email"],
+}
+
+
+@pytest.fixture
+def organisation(db: None, now: datetime) -> None:
+    """The whole reference organisation: catalogue, rules, teams, people and sequences."""
+    from medcrm import reference
+
+    reference.load(at=now)
+
+
+@pytest.fixture
+def transactional_organisation(transactional_db: None) -> None:
+    """The same, committed, as of the real clock: for tests with processes of their own."""
+    from django.utils import timezone
+
+    from medcrm import reference
+
+    reference.load(at=timezone.now())

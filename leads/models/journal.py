@@ -57,7 +57,9 @@ class Inquiry(models.Model):
         ]
         indexes = [
             # read by the repair queue
-            models.Index(name="inquiry_refused", fields=["-received_at"], condition=Q(status="refused"))
+            models.Index(name="inquiry_refused", fields=["-received_at"], condition=Q(status="refused")),
+            # read by leads.services.intake.settle_stranded
+            models.Index(name="inquiry_received", fields=["received_at"], condition=Q(status="received")),
         ]
         triggers = [
             pgtrigger.Trigger(

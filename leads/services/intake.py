@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import structlog
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Q
@@ -31,7 +32,10 @@ from leads.vocabulary import Direction, DocumentState, InteractionKind, SourceKi
 from medcrm.lib import bell
 from medcrm.lib.errors import InvalidFields, RuleError
 
+log = structlog.get_logger(__name__)
+
 MAX_BODY_BYTES = 64 * 1024  # a form is a few kilobytes; more is a mistake or an attack
+STRANDED_AFTER = timedelta(minutes=1)  # far longer than any request lives
 VOICE_AND_TEXT = ("voice", "sms")
 
 
@@ -44,6 +48,13 @@ class KeyReused(RuleError):
             "This Idempotency-Key was used before with another body. Send a new key with a new submission.",
             field="Idempotency-Key",
         )
+
+
+class StillBeingTakenIn(RuleError):
+    """The same delivery is being processed at this moment, or its process died and the sweep will take it in."""
+
+    def __init__(self) -> None:
+        super().__init__("STILL_BEING_TAKEN_IN", "This submission is being taken in. Send it again in a minute.")
 
 
 class BodyTooLarge(RuleError):
@@ -65,16 +76,32 @@ class Delivery:
 def receive(source: Source, raw: bytes, delivery: Delivery, *, at: datetime) -> Inquiry:
     """Keep the raw body, then turn it into a lead. Return the inquiry; a repeated delivery returns the first one.
 
-    Raise InvalidFields (kept as refused), KeyReused or BodyTooLarge.
+    Raise InvalidFields (kept as refused), KeyReused, StillBeingTakenIn or BodyTooLarge.
     """
     inquiry, is_new = keep(source, raw, delivery, at=at)
     if not is_new:
-        return inquiry
+        return answer_again(inquiry)
     if len(raw) > MAX_BODY_BYTES:
         error = BodyTooLarge(len(raw))
         refuse(inquiry, {"body": [error.message]}, at=at)
         raise error
     return take_in(inquiry, raw, at=at)
+
+
+def note_unread(source: Source, size: int, delivery: Delivery, *, at: datetime) -> Inquiry:
+    """Keep that somebody sent a body too large to be read at all, so that the sender can be asked for it."""
+    inquiry, _ = keep(source, f"({size} bytes, not read)".encode(), delivery, at=at)
+    refuse(inquiry, {"body": [BodyTooLarge(size).message]}, at=at)
+    return inquiry
+
+
+def answer_again(inquiry: Inquiry) -> Inquiry:
+    """Answer a repeated delivery as the first one was answered."""
+    if inquiry.status == Inquiry.Status.RECEIVED:
+        raise StillBeingTakenIn
+    if inquiry.lead is None:
+        raise InvalidFields(inquiry.errors)
+    return inquiry
 
 
 def take_in(inquiry: Inquiry, body: bytes | dict[str, object], *, at: datetime) -> Inquiry:
@@ -142,11 +169,31 @@ def accept(inquiry: Inquiry, submission: Submission, *, at: datetime) -> Inquiry
         attach(lead, inquiry, submission, phone, email, at=at)
     record_consent(inquiry, submission, [address for address in (phone, email) if address], at=at)
     _record_documents(lead, submission.documents, at=at)
-    inquiry.lead, inquiry.status, inquiry.settled_at, inquiry.errors = lead, Inquiry.Status.ACCEPTED, at, {}
-    inquiry.save(update_fields=["lead", "status", "settled_at", "is_repeat", "errors"])
+    _settle(inquiry, lead, at=at)
     _write_timeline(lead, inquiry, submission, at=at)
     bell.ring()
     return inquiry
+
+
+def _settle(inquiry: Inquiry, lead: Lead, *, at: datetime) -> None:
+    """Mark the inquiry accepted, unless somebody else took it in meanwhile: then everything here is undone."""
+    before = inquiry.status
+    inquiry.lead, inquiry.status, inquiry.settled_at, inquiry.errors = lead, Inquiry.Status.ACCEPTED, at, {}
+    values = {name: getattr(inquiry, name) for name in ("lead", "status", "settled_at", "is_repeat", "errors")}
+    if not Inquiry.objects.filter(pk=inquiry.pk, status=before).update(**values):
+        raise RuleError("ALREADY_TAKEN_IN", "This submission was taken in by somebody else meanwhile.")
+
+
+def settle_stranded(*, at: datetime, limit: int = 100) -> int:
+    """Take in submissions that were kept and then left by a process that died; return how many were looked at."""
+    stranded = Inquiry.objects.filter(status=Inquiry.Status.RECEIVED, received_at__lt=at - STRANDED_AFTER)
+    inquiries = list(stranded.select_related("source__disclosure").order_by("received_at")[:limit])
+    for inquiry in inquiries:
+        try:
+            take_in(inquiry, inquiry.raw_body.encode(), at=at)
+        except RuleError as error:
+            log.info("stranded_inquiry_refused", inquiry=str(inquiry.public_id), code=error.code)
+    return len(inquiries)
 
 
 def match(submission: Submission, phone: Address | None, email: Address | None) -> Lead | None:

@@ -1,0 +1,359 @@
+"""The one door to the admin theme: base classes, badges and actions that every app's admin is built from.
+
+Only this module imports django-unfold. Its plain row and detail actions are GET links, so whatever changes data is a
+`service_action`: a POST that checks permissions on the object itself, calls one service and says what came of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import ClassVar
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import BaseModelAdmin
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from unfold import admin as unfold
+from unfold import widgets
+from unfold.contrib.filters.admin import (
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    RangeDateFilter,
+    RelatedDropdownFilter,
+)
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from medcrm.lib.badges import badge, field_badge, icon, yes_no_badge
+from medcrm.lib.errors import InvalidFields, RuleError
+from medcrm.lib.paginator import BoundedPaginator
+
+__all__ = [
+    "ActionForm",
+    "AdminPasswordChangeForm",
+    "BooleanRadioFilter",
+    "ChoicesDropdownFilter",
+    "CodedAdmin",
+    "DropdownFilter",
+    "ModelAdmin",
+    "RangeDateFilter",
+    "ReadOnlyAdmin",
+    "ReadOnlyInline",
+    "RelatedDropdownFilter",
+    "StackedInline",
+    "TabularInline",
+    "UserChangeForm",
+    "UserCreationForm",
+    "badge",
+    "badge_column",
+    "display",
+    "field_badge",
+    "icon",
+    "link",
+    "service_action",
+    "verb_permission",
+    "widgets",
+    "yes_no_badge",
+]
+
+
+class _FewQueries(BaseModelAdmin):
+    """Foreign keys are picked by search where the other side can be searched, so no page loads a whole table."""
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> Sequence[str]:
+        found = list(super().get_autocomplete_fields(request))
+        for field in self.model._meta.get_fields():
+            is_key = isinstance(field, models.ForeignKey | models.ManyToManyField)
+            if is_key and field.name not in found and self._is_searchable(field.related_model):
+                found.append(field.name)
+        return [name for name in found if name not in self.raw_id_fields]
+
+    def _is_searchable(self, model: type[models.Model]) -> bool:
+        other = self.admin_site._registry.get(model)
+        return other is not None and bool(other.search_fields) and not isinstance(other, CodedAdmin)
+
+
+class ModelAdmin(_FewQueries, unfold.ModelAdmin):
+    """A model that staff work with. Lists select what they show and count no further than a bound."""
+
+    empty_text: ClassVar[object] = ""
+    """What to do when the list is empty, in a sentence."""
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    list_max_show_all = 0
+    list_filter_submit = True
+    warn_unsaved_form = True
+    compressed_fields = True
+    save_on_top = False
+    view_on_site = False
+
+    class Media:
+        css: ClassVar = {"all": ["medcrm/medcrm.css"]}
+
+    def get_actions(self, request: HttpRequest) -> dict:
+        """Leave out “delete selected”: rows are retired, not dropped in batches."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """A ledger: nobody adds, changes or deletes here, not even a superuser."""
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+class CodedAdmin(ModelAdmin):
+    """A vocabulary row: its code is fixed once it exists, its wording is not, and it is retired, never deleted."""
+
+    list_display = ("name", "code", "is_active")
+    search_fields = ("name", "code")
+    list_filter = (("is_active", BooleanRadioFilter),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Sequence[str]:
+        fixed = ("code",) if obj else ()
+        return (*super().get_readonly_fields(request, obj), *fixed)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+class TabularInline(_FewQueries, unfold.TabularInline):
+    extra = 0
+
+
+class StackedInline(_FewQueries, unfold.StackedInline):
+    extra = 0
+
+
+class ReadOnlyInline(TabularInline):
+    """Rows shown beside their parent and written only by services; the newest twenty, with a link to the rest."""
+
+    can_delete = False
+    per_page = 20
+    show_change_link = False
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+def badge_column(field: str, description: object = "", *, sortable: bool = False) -> Callable:
+    """A list column that shows a choice field as its badge; sortable only where an index serves the order."""
+
+    @display(description=description or capfirst(field.replace("_", " ")), ordering=field if sortable else None)
+    def column(self: BaseModelAdmin, obj: models.Model) -> SafeString | None:
+        return field_badge(obj, field)
+
+    column.__name__ = f"{field}_badge"
+    return column
+
+
+def link(obj: models.Model | None, label: object = "") -> SafeString | None:
+    """A link to the row's own page, or its name where it has none."""
+    if obj is None:
+        return None
+    meta = obj._meta
+    try:
+        url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[obj.pk])
+    except NoReverseMatch:
+        return format_html("{}", label or obj)
+    return format_html('<a class="mc-link" href="{}">{}</a>', url, label or obj)
+
+
+def verb_permission(verb: str) -> Callable:
+    """`has_reassign_permission = verb_permission("reassign")`: may the user do this verb to the model's rows?"""
+
+    def has_permission(self: BaseModelAdmin, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.{verb}_{self.opts.model_name}")
+
+    has_permission.__name__ = f"has_{verb}_permission"
+    return has_permission
+
+
+class ActionForm(forms.Form):
+    """What an action asks for before it acts. Fields get the theme's look by themselves; `obj` is None for many."""
+
+    LOOK: ClassVar = {
+        forms.TextInput: widgets.UnfoldAdminTextInputWidget,
+        forms.Textarea: widgets.UnfoldAdminTextareaWidget,
+        forms.NumberInput: widgets.UnfoldAdminIntegerFieldWidget,
+        forms.Select: widgets.UnfoldAdminSelectWidget,
+        forms.CheckboxInput: widgets.UnfoldBooleanSwitchWidget,
+        forms.EmailInput: widgets.UnfoldAdminEmailInputWidget,
+    }
+
+    def __init__(self, data: object = None, *, obj: models.Model | None = None, request: HttpRequest) -> None:
+        super().__init__(data)
+        self.obj, self.request = obj, request
+        for number, field in enumerate(self.fields.values()):
+            look = self.LOOK.get(type(field.widget))
+            if look:
+                choices = getattr(field, "choices", None)
+                field.widget = look(attrs=field.widget.attrs)
+                if choices is not None:
+                    field.widget.choices = choices
+                field.widget.is_required = field.required
+            if number == 0:
+                field.widget.attrs["autofocus"] = True
+
+
+def service_action(
+    description: object,
+    *,
+    permissions: Iterable[str],
+    text: object = "",
+    form: type[ActionForm] = ActionForm,
+    icon: str = "bolt",
+    variant: str = "default",
+    submit: object = "",
+) -> Callable:
+    """Make a method that calls one service into an action, for `actions` (many rows) and `actions_detail` (one).
+
+    The method gets `(self, request, pk, *, at, **fields)`. It only ever runs by POST, after the user confirmed. For one
+    row a refusal is shown in the dialog, beside its field; for many the outcome reads “12 done, 3 refused: CODE × 2 …”.
+    """
+
+    def decorator(method: Callable) -> Callable:
+        name = method.__name__
+
+        @wraps(method)
+        def inner(
+            self: ModelAdmin,
+            request: HttpRequest,
+            queryset: models.QuerySet | None = None,
+            *,
+            object_id: str | None = None,
+        ) -> HttpResponse | None:
+            if object_id is not None:
+                return _act_on_one(self, request, object_id)
+            return _act_on_many(self, request, queryset)
+
+        def _act_on_one(self: ModelAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+            obj = self.get_object(request, object_id)
+            if obj is None:
+                raise Http404
+            _require(self, request, obj)
+            filled = form(request.POST if request.method == "POST" else None, obj=obj, request=request)
+            if request.method == "POST" and filled.is_valid():
+                try:
+                    method(self, request, obj.pk, at=timezone.now(), **filled.cleaned_data)
+                except RuleError as error:
+                    _show(filled, error)
+                else:
+                    self.log_change(request, obj, str(description))
+                    messages.success(request, _("Done: %(what)s.") % {"what": description})
+                    return _leave(self, request, obj)
+            return _ask(self, request, filled, obj=obj, is_many=False)
+
+        def _act_on_many(self: ModelAdmin, request: HttpRequest, queryset: models.QuerySet) -> HttpResponse | None:
+            _require(self, request, None)
+            is_confirmed = "_confirmed" in request.POST
+            filled = form(request.POST if is_confirmed else None, request=request)
+            if not is_confirmed or not filled.is_valid():
+                return _ask(self, request, filled, obj=queryset, is_many=True)
+            done, refused = 0, Counter()
+            for obj in queryset.order_by("pk"):
+                try:
+                    _require(self, request, obj)
+                    method(self, request, obj.pk, at=timezone.now(), **filled.cleaned_data)
+                except RuleError as error:
+                    refused[error.code] += 1
+                else:
+                    self.log_change(request, obj, str(description))
+                    done += 1
+            level = messages.WARNING if refused else messages.SUCCESS
+            messages.add_message(request, level, outcome(done, refused))
+            return None
+
+        def _require(self: ModelAdmin, request: HttpRequest, obj: models.Model | None) -> None:
+            if not all(getattr(self, f"has_{p}_permission")(request, obj) for p in inner.allowed_permissions):
+                raise PermissionDenied
+
+        def _ask(self: ModelAdmin, request: HttpRequest, filled: ActionForm, *, obj: object, is_many: bool):
+            context = {
+                **self.admin_site.each_context(request),
+                "title": description,
+                "opts": self.opts,
+                "form": filled,
+                "dialog_title": description,
+                "dialog_text": text,
+                "dialog_submit": submit or description,
+                "action_name": name,
+                "selected": request.POST.getlist(ACTION_CHECKBOX_NAME) if is_many else [],
+                "select_across": request.POST.get("select_across", "0") if is_many else "",
+                "target": None if is_many else obj,
+                "target_count": obj.count() if is_many else 1,
+            }
+            in_dialog = request.headers.get("HX-Request") == "true"
+            template = "admin/action_dialog.html" if in_dialog else "admin/action_page.html"
+            return TemplateResponse(request, template, context)
+
+        inner.allowed_permissions = tuple(permissions)
+        inner.short_description = description
+        inner.dialog = {"title": description, "description": text}
+        inner.icon, inner.variant, inner.attrs = icon, ActionVariant(variant), {}
+        inner.original_function_name = name
+        inner.url_path = name.replace("_", "-")
+        inner.is_service_action = True
+        return inner
+
+    return decorator
+
+
+def outcome(done: int, refused: Counter) -> str:
+    """“12 done, 3 refused: NOT_CONTACTABLE × 2, INVALID_TRANSITION × 1.”"""
+    parts = [ngettext("%(n)d done", "%(n)d done", done) % {"n": done}]
+    if refused:
+        codes = ", ".join(f"{code} × {count}" for code, count in refused.most_common())
+        total = refused.total()
+        parts.append(ngettext("%(n)d refused", "%(n)d refused", total) % {"n": total} + f": {codes}")
+    return ", ".join(parts) + "."
+
+
+def _show(form: ActionForm, error: RuleError) -> None:
+    problems = error.errors if isinstance(error, InvalidFields) else {error.field: [error.message]}
+    for field, sentences in problems.items():
+        for sentence in sentences:
+            if field in form.fields:
+                form.add_error(field, sentence)
+            else:
+                form.add_error(None, f"{field}: {sentence}" if field else sentence)
+
+
+def _leave(self: ModelAdmin, request: HttpRequest, obj: models.Model) -> HttpResponse:
+    """Go back to the row, or to the list when the action took it out of the user's sight."""
+    prefix = f"admin:{self.opts.app_label}_{self.opts.model_name}"
+    is_visible = self.get_object(request, str(obj.pk)) is not None
+    url = reverse(f"{prefix}_change", args=[obj.pk]) if is_visible else reverse(f"{prefix}_changelist")
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponse(headers={"HX-Redirect": url})
+    return HttpResponseRedirect(url)

@@ -1,0 +1,62 @@
+"""By when must a team do what it owes? Goals are rows; the most specific one wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from routing.calendar import WorkingCalendar, add_working_time, end_of_business_days, working_time_between
+
+if TYPE_CHECKING:
+    from routing.models import Goal, RoutingRule
+
+
+@dataclass(frozen=True)
+class Target:
+    """A time goal: working minutes, or the end of so many business days on (0 is the same day)."""
+
+    minutes: int | None = None
+    business_days: int | None = None
+    warn_percent: int = 75
+    on_breach: str = "notify"
+    marks_away: bool = False
+
+    def due_at(self, start: datetime, calendar: WorkingCalendar) -> datetime:
+        if self.minutes is not None:
+            return add_working_time(start, timedelta(minutes=self.minutes), calendar)
+        return end_of_business_days(start, self.business_days or 0, calendar)
+
+    def warn_at(self, start: datetime, due_at: datetime, calendar: WorkingCalendar) -> datetime:
+        """When so many percent of the working time until `due_at` are used up."""
+        span = working_time_between(start, due_at, calendar)
+        if not span:
+            return min(start, due_at)
+        return min(add_working_time(start, span * self.warn_percent / 100, calendar), due_at)
+
+
+# Where no row says anything: something is always owed by the next business day's close.
+NO_GOAL = Target(business_days=1)
+
+
+class GoalBook:
+    """The goals in force, looked up without queries."""
+
+    def __init__(self, goals: Iterable[Goal]) -> None:
+        self._goals = {
+            (goal.owed, goal.team_id, goal.score_band): Target(
+                goal.minutes, goal.business_days, goal.warn_percent, goal.on_breach, goal.marks_away
+            )
+            for goal in goals
+        }
+
+    def target(self, owed: str, team: str, band: str, rule: RoutingRule | None = None) -> Target:
+        """The rule's own goal, else team and band, team, band, neither."""
+        keys = ((owed, team, band), (owed, team, ""), (owed, None, band), (owed, None, ""))
+        found = next((self._goals[key] for key in keys if key in self._goals), NO_GOAL)
+        if rule is not None and (rule.goal_minutes is not None or rule.goal_business_days is not None):
+            return Target(
+                rule.goal_minutes, rule.goal_business_days, found.warn_percent, found.on_breach, found.marks_away
+            )
+        return found

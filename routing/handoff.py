@@ -1,0 +1,101 @@
+"""Does the next person have everything to continue, and did they take it?
+
+Offered when responsibility moves, re-issued while nobody accepted it, frozen on acceptance, then only added to. The
+lead rows are locked by the caller of the bulk verbs; `accept` and `give_back` lock them themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from routing import packet
+from routing.models import Handoff, HandoffState
+from routing.packet import Packet
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Who should hold the handoff of a lead now, from whom, and what it says."""
+
+    lead_id: int
+    from_team: str | None
+    from_owner: int | None
+    to_team: str
+    to_owner: int | None
+    packet: Packet
+    rule_id: int | None = None
+    script_id: str | None = None
+
+
+def sync(offers: Sequence[Offer], done_with: Sequence[int], *, at: datetime) -> None:
+    """Bring the open handoffs of these leads up to date; close those of leads that need nobody. Idempotent."""
+    ids = [offer.lead_id for offer in offers]
+    present = {row.lead_id: row for row in Handoff.objects.open().filter(lead__in=[*ids, *done_with])}
+    fresh, closed, changed = [], [present[lead] for lead in done_with if lead in present], []
+    for offer in offers:
+        row = present.get(offer.lead_id)
+        if row is None or _moved_on(row, offer):
+            if row is not None:
+                closed.append(row)
+            fresh.append(_offer(offer, at))
+        elif _update(row, offer, at):
+            changed.append(row)
+    _close(closed, at)
+    Handoff.objects.bulk_update(changed, UPDATED, batch_size=BATCH)
+    Handoff.objects.bulk_create(fresh, batch_size=BATCH)
+
+
+UPDATED = ["packet", "issue", "issued_at", "additions", "to_owner", "rule", "script"]
+
+
+def _moved_on(row: Handoff, offer: Offer) -> bool:
+    """Another team, or another owner after somebody had accepted: that is a handoff of its own."""
+    if row.to_team_id != offer.to_team:
+        return True
+    return row.state == HandoffState.ACCEPTED and offer.to_owner is not None and row.to_owner_id != offer.to_owner
+
+
+def _update(row: Handoff, offer: Offer, at: datetime) -> bool:
+    """Re-issue an offered packet, or add what is new to an accepted one; say whether anything changed."""
+    if row.state == HandoffState.ACCEPTED:
+        said = packet.news(offer.packet, row.current_packet())
+        if said:
+            row.additions = [*row.additions, {"at": at.isoformat(), "facts": said}]
+        return bool(said)
+    values = {"to_owner_id": offer.to_owner, "rule_id": offer.rule_id, "script_id": offer.script_id}
+    is_changed = any(getattr(row, name) != value for name, value in values.items())
+    for name, value in values.items():
+        setattr(row, name, value)
+    if row.packet != offer.packet:
+        row.packet, row.issue, row.issued_at, is_changed = offer.packet, row.issue + 1, at, True
+    return is_changed
+
+
+def _offer(offer: Offer, at: datetime) -> Handoff:
+    return Handoff(
+        lead_id=offer.lead_id,
+        from_team_id=offer.from_team,
+        from_owner_id=offer.from_owner,
+        to_team_id=offer.to_team,
+        to_owner_id=offer.to_owner,
+        rule_id=offer.rule_id,
+        script_id=offer.script_id,
+        packet=offer.packet,
+        offered_at=at,
+        issued_at=at,
+    )
+
+
+def _close(rows: Sequence[Handoff], at: datetime) -> None:
+    for row in rows:
+        row.state, row.closed_at = HandoffState.CLOSED, at
+    Handoff.objects.bulk_update(rows, ["state", "closed_at"], batch_size=BATCH)
+
+
+def open_handoffs(lead_ids: Sequence[int]) -> Mapping[int, Handoff]:
+    """Lead → its open handoff."""
+    return {row.lead_id: row for row in Handoff.objects.open().filter(lead__in=lead_ids)}

@@ -1,0 +1,123 @@
+"""Rules as rows: which team gets a lead, with which words, and how soon it must act."""
+
+from __future__ import annotations
+
+import pghistory
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from leads.models import Rule
+from leads.vocabulary import Band
+from medcrm.lib.models import Coded, VersionedSet
+from routing.models.teams import Team, codes
+from routing.vocabulary import Owed, Strategy
+
+
+@pghistory.track()
+class Script(Coded):
+    """What to say, chosen by the rule that routed the lead [R25]."""
+
+    requires_consent_step = models.BooleanField(
+        default=False, help_text=_("The caller must read the consent step and record the answer first [R26].")
+    )
+    required_training = models.CharField(max_length=40, blank=True, help_text=_("Only agents with this training."))
+
+
+@pghistory.track()
+class ScriptText(models.Model):
+    """A script in one language."""
+
+    script = models.ForeignKey(Script, on_delete=models.CASCADE, related_name="texts")
+    language = models.CharField(max_length=8, default="en")
+    words = models.TextField(help_text=_("What to say, in short lines."))
+    consent_step = models.TextField(blank=True, help_text=_("What to ask before anything else, word for word."))
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="one_script_text_per_language", fields=["script", "language"])]
+
+    def __str__(self) -> str:
+        return f"{self.script} ({self.language})"
+
+
+class RouteSet(VersionedSet):
+    """The ordered routing rules, as one version."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="one_route_set_version", fields=["version"]),
+            models.UniqueConstraint(
+                name="one_published_route_set", fields=["status"], condition=VersionedSet.PUBLISHED
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Routing v{self.version} ({self.get_status_display()})"
+
+
+@pghistory.track()
+class RoutingRule(Rule):
+    """First match wins: which team, how the lead is dealt out in it, and what the caller says."""
+
+    rule_set = models.ForeignKey(RouteSet, on_delete=models.CASCADE, related_name="rules")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="rules")
+    strategy = models.CharField(max_length=15, choices=Strategy.choices, default=Strategy.ROUND_ROBIN)
+    script = models.ForeignKey(Script, null=True, blank=True, on_delete=models.PROTECT, related_name="rules")
+    required_skills = codes(_("Skills the agent must have."))
+    goal_minutes = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("Working minutes; blank: the goals table decides.")
+    )
+    goal_business_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("End of that many business days on; 0: the same day.")
+    )
+
+    class Meta(Rule.Meta):
+        constraints = [
+            models.CheckConstraint(
+                name="routing_rule_has_one_goal",
+                condition=Q(goal_minutes__isnull=True) | Q(goal_business_days__isnull=True),
+            ),
+            models.CheckConstraint(name="routing_strategy_known", condition=Q(strategy__in=Strategy.values)),
+        ]
+
+
+class OnBreach(models.TextChoices):
+    NOTIFY = "notify", _("Tell the owner and the team")
+    REASSIGN = "reassign", _("Give it to somebody else of the team")
+    ESCALATE = "escalate", _("Give it to the fallback team")
+
+
+@pghistory.track()
+class Goal(models.Model):
+    """How soon what is owed must be done; the most specific row wins: team and band, team, band, neither."""
+
+    owed = models.CharField(max_length=15, choices=Owed.choices)
+    team = models.ForeignKey(
+        Team, null=True, blank=True, on_delete=models.CASCADE, related_name="goals", help_text=_("Blank: any.")
+    )
+    score_band = models.CharField(max_length=6, choices=Band.choices, blank=True, help_text=_("Blank: any."))
+    minutes = models.PositiveIntegerField(null=True, blank=True, help_text=_("Working minutes of the team."))
+    business_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("End of that many business days on; 0: the same business day.")
+    )
+    warn_percent = models.PositiveSmallIntegerField(default=75, help_text=_("Warn when so much of it is used up."))
+    on_breach = models.CharField(max_length=10, choices=OnBreach.choices, default=OnBreach.NOTIFY)
+    marks_away = models.BooleanField(
+        default=False, help_text=_("A breach marks the silent agent away until a supervisor says otherwise.")
+    )
+
+    class Meta:
+        ordering = ["owed", "team", "score_band"]
+        constraints = [
+            models.UniqueConstraint(name="one_goal", fields=["owed", "team", "score_band"], nulls_distinct=False),
+            models.CheckConstraint(
+                name="goal_is_minutes_or_days",
+                condition=Q(minutes__isnull=False, business_days__isnull=True)
+                | Q(minutes__isnull=True, business_days__isnull=False),
+            ),
+            models.CheckConstraint(name="goal_warns_in_time", condition=Q(warn_percent__range=(1, 100))),
+        ]
+
+    def __str__(self) -> str:
+        where = " · ".join(str(part) for part in (self.team, self.get_score_band_display()) if part)
+        return f"{self.get_owed_display()}{f' ({where})' if where else ''}"

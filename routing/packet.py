@@ -1,0 +1,161 @@
+"""What does the next person need to continue instead of starting from zero? [R28, R29]
+
+A packet is plain JSON in stable codes with the names beside them, built for any number of leads in a constant number
+of queries. It holds no “now”, so the same facts always give the same packet.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+
+from django.db.models import F, Q
+
+from leads import qualification
+from leads.models import Answer, Authorization, Inquiry, Interaction, Lead, MissingItem, Qualification, Stakeholder
+from leads.vocabulary import AuthorizationState, Direction, InteractionKind
+from routing import permission
+
+Packet = dict[str, object]
+
+CONFIRMING = (Answer.Origin.CALL, Answer.Origin.DOCUMENT, Answer.Origin.STAFF)
+ATTEMPTS_SHOWN = 10  # the last ten tell the story; the timeline has all
+
+# What is added, dated, to a handoff that was accepted; the rest is the receiver's own doing.
+ADDED_LATER = (
+    "inquiry",
+    "service",
+    "clinic",
+    "question",
+    "request",
+    "timing",
+    "payer",
+    "documents_held",
+    "documents_missing",
+    "authorization",
+)
+
+
+def build(leads: Sequence[Lead], *, at: datetime) -> dict[int, Packet]:
+    """Lead key → packet. The leads come from `routing.router.with_place`."""
+    ids = [lead.pk for lead in leads]
+    unknown = dict(Qualification.objects.filter(lead__in=ids, closed_at=None).values_list("lead", "unknown"))
+    held = qualification.documents_held(ids, at=at)
+    missing = _grouped(
+        MissingItem.objects.filter(lead__in=ids, settled_at=None)
+        .order_by("kind")
+        .values_list("lead", "kind", "kind__document")
+    )
+    authorizations = _authorizations(ids)
+    parts = {
+        "inquiry": _latest_inquiry(ids),
+        "confirmed": _confirmed(ids),
+        "decision_path": _stakeholders(ids),
+        "attempts": _attempts(ids),
+        "channels": permission.channels(leads, at=at),
+    }
+    return {
+        lead.pk: _of_lead(lead)
+        | {
+            "unknown": sorted(unknown.get(lead.pk, [])),
+            "documents_held": sorted(held.get(lead.pk, ())),
+            "documents_missing": [kind for kind, document in missing[lead.pk] if document],
+            "missing": [kind for kind, _ in missing[lead.pk]],
+            "authorization": authorizations.get((lead.pk, lead.service_id), ""),
+        }
+        | {name: values.get(lead.pk, EMPTY[name]) for name, values in parts.items()}
+        for lead in leads
+    }
+
+
+EMPTY: dict[str, object] = {"inquiry": "", "confirmed": {}, "decision_path": [], "attempts": [], "channels": {}}
+
+
+def news(packet: Mapping[str, object], known: Mapping[str, object]) -> Packet:
+    """What a fresh packet says that an accepted one, with its additions, does not yet."""
+    return {name: packet[name] for name in ADDED_LATER if packet.get(name) != known.get(name)}
+
+
+def _of_lead(lead: Lead) -> Packet:
+    """What the lead's own row says."""
+    clinic = lead.preferred_clinic
+    return {
+        "service": lead.service_id or "",
+        "service_name": lead.service.name if lead.service else "",
+        "clinic": clinic.pk if clinic else (lead.nearest_clinic or ""),
+        "clinic_is_preferred": clinic is not None,
+        "question": lead.question,
+        "request": lead.request,
+        "timing": lead.timing_id or "",
+        "window": [_iso(lead.window_opens_on), _iso(lead.window_closes_on)],
+        "urgency": lead.urgency,
+        "payer": lead.payer_id or "",
+        "for_whom": lead.for_whom,
+        "language": lead.language,
+        "timezone": lead.timezone,
+        "preferred_channel": lead.preferred_channel,
+        "preferred_time": lead.preferred_time,
+        "organisation": lead.organisation,
+        "contact_role": lead.contact_role,
+        "clinic_size": lead.clinic_size,
+        "score_band": lead.score_band,
+        "readiness": lead.readiness,
+        "next_step": lead.next_step,
+    }
+
+
+def _iso(day: date | None) -> str:
+    return day.isoformat() if day else ""
+
+
+def _grouped(rows: Iterable[Sequence[object]]) -> Mapping[object, list[Sequence[object]]]:
+    groups: dict[object, list[Sequence[object]]] = defaultdict(list)
+    for lead, *rest in rows:
+        groups[lead].append(rest)
+    return groups
+
+
+def _latest_inquiry(ids: Sequence[int]) -> dict[int, str]:
+    rows = (
+        Inquiry.objects.filter(lead__in=ids, status=Inquiry.Status.ACCEPTED)
+        .order_by("lead_id", "-received_at", "-pk")
+        .distinct("lead_id")
+        .values_list("lead", "public_id")
+    )
+    return {lead: str(public_id) for lead, public_id in rows}
+
+
+def _confirmed(ids: Sequence[int]) -> dict[int, dict[str, object]]:
+    """Facts that a person or a document confirmed, as opposed to what a form said."""
+    rows = Answer.objects.filter(lead__in=ids, is_current=True, stale_since=None, origin__in=CONFIRMING)
+    groups = _grouped(rows.order_by("code").values_list("lead", "code", "value"))
+    return {lead: {str(code): value for code, value in pairs} for lead, pairs in groups.items()}  # type: ignore[misc]
+
+
+def _authorizations(ids: Sequence[int]) -> dict[tuple[int, str], str]:
+    rows = Authorization.objects.filter(lead__in=ids).exclude(status=AuthorizationState.NOT_NEEDED)
+    return {(lead, service): status for lead, service, status in rows.values_list("lead", "service", "status")}
+
+
+def _stakeholders(ids: Sequence[int]) -> dict[int, list[dict[str, object]]]:
+    columns = ("name", "role", "can_approve", "can_block", "may_be_told")
+    groups = _grouped(Stakeholder.objects.filter(lead__in=ids).order_by("pk").values_list("lead", *columns))
+    return {lead: [dict(zip(columns, row, strict=True)) for row in rows] for lead, rows in groups.items()}  # type: ignore[misc]
+
+
+def _attempts(ids: Sequence[int]) -> dict[int, list[dict[str, object]]]:
+    """The last calls to and from the lead, newest first."""
+    spoken = Q(kind__in=[InteractionKind.CALL, InteractionKind.VOICEMAIL], direction=Direction.OUTBOUND)
+    rows = (
+        Interaction.objects.filter(spoken | Q(kind=InteractionKind.INBOUND_CALL), lead__in=ids)
+        .order_by("lead_id", F("at").desc(), "-pk")
+        .values_list("lead", "at", "kind", "disposition", "by__username")
+    )
+    return {
+        lead: [
+            {"at": at.isoformat(), "kind": kind, "disposition": disposition or "", "by": by or ""}
+            for at, kind, disposition, by in calls[:ATTEMPTS_SHOWN]
+        ]
+        for lead, calls in _grouped(rows).items()
+    }  # type: ignore[misc]

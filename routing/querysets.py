@@ -1,0 +1,43 @@
+"""Chainable reads of routing's rows, named as adjectives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+
+
+class TeamQuerySet(models.QuerySet):
+    def active(self) -> TeamQuerySet:
+        return self.filter(is_active=True)
+
+    def fallback(self) -> TeamQuerySet:
+        return self.active().filter(is_fallback=True)
+
+
+class AgentQuerySet(models.QuerySet):
+    def active(self) -> AgentQuerySet:
+        return self.filter(user__is_active=True, team__is_active=True)
+
+    def away(self, at: datetime) -> AgentQuerySet:
+        return self.filter(Q(away_until=None) | Q(away_until__gt=at), away_from__lte=at)
+
+
+class HandoffQuerySet(models.QuerySet):
+    def open(self) -> HandoffQuerySet:
+        return self.filter(state__in=["offered", "accepted"])
+
+    def offered(self) -> HandoffQuerySet:
+        return self.filter(state="offered")
+
+
+class ClockQuerySet(models.QuerySet):
+    def open(self) -> ClockQuerySet:
+        return self.filter(met_at=None, ended_at=None)
+
+    def running(self) -> ClockQuerySet:
+        return self.open().filter(paused_at=None)
+
+    def breached(self) -> ClockQuerySet:
+        return self.open().filter(breached_at__isnull=False)

@@ -1,0 +1,283 @@
+"""Who should have this lead now, and why them?
+
+`decide` answers without writing anything, so the simulator asks the same code; `route` writes the answer: assignment,
+handoff, clocks, owner and next action. Both take any number of leads in a constant number of queries, and asking again
+with nothing changed writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from django.db import transaction
+from django.db.models import F, QuerySet, Subquery
+
+from leads import capacity
+from leads.criteria import match_leads
+from leads.models import Lead, Offering
+from leads.services import ownership
+from leads.services.ownership import NextAction, Ownership
+from medcrm.lib.models import VersionStatus
+from routing import clocks, handoff, owed, packet, staffing
+from routing.clocks import Standing, Wanted
+from routing.goals import GoalBook
+from routing.handoff import Offer
+from routing.models import Assignment, Goal, RouteSet, RoutingRule, Team
+from routing.roster import Need, Roster, may_keep
+from routing.vocabulary import ACTIONS, AssignedBecause, Owed, Strategy
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where one lead goes and the path that led there."""
+
+    lead: Lead
+    step: Owed
+    team: Team
+    rule: RoutingRule | None
+    owner_id: int | None
+    because: AssignedBecause
+    clocks: Sequence[Wanted]
+    path: Mapping[str, object]
+
+    @property
+    def is_change(self) -> bool:
+        return (self.lead.team, self.lead.owner_id) != (self.team.pk, self.owner_id)
+
+
+@dataclass(frozen=True)
+class RouteReport:
+    """What routing did with a batch."""
+
+    assigned: Sequence[int] = ()
+    queued: Sequence[int] = ()
+    kept: Sequence[int] = ()
+    released: Sequence[int] = ()
+    unrouted: Sequence[int] = ()
+
+
+@dataclass
+class RuleBook:
+    """The rules of one version in their order, the goals, and the team that gets the rest."""
+
+    rule_set: RouteSet | None
+    rules: Mapping[int, RoutingRule]
+    goals: GoalBook
+    fallback: Team | None
+    matches: Mapping[int, int] = field(default_factory=dict)
+
+    def rule(self, lead: Lead) -> RoutingRule | None:
+        return self.rules.get(self.matches.get(lead.pk, 0))
+
+    def team(self, lead: Lead) -> Team | None:
+        rule = self.rule(lead)
+        return rule.team if rule else self.fallback
+
+    def tried(self, lead: Lead) -> list[int]:
+        """The rules asked for this lead, the one that held last."""
+        keys, rule = list(self.rules), self.rule(lead)
+        return keys[: keys.index(rule.pk) + 1] if rule else keys
+
+
+@transaction.atomic
+def route(lead_ids: Sequence[int], *, at: datetime) -> RouteReport:
+    """Route these leads, whose rows the caller has locked. Locks the cursors of the teams that get work."""
+    leads = list(with_place(Lead.objects.filter(pk__in=lead_ids)).order_by("pk"))
+    standing = clocks.standings(leads, at=at)
+    clocks.settle(standing, {lead.pk: lead.owner_id for lead in leads})
+    steps = {lead.pk: step for lead in leads if (step := _step(lead, standing[lead.pk]))}
+    book = rule_book(at=at)
+    routes, unrouted = decide(leads, steps, standing, book, at=at, is_real=True)
+    idle = [lead for lead in leads if lead.pk not in steps]
+    _write(routes, idle, standing, at=at)
+    if unrouted:
+        log.error("no_fallback_team", leads=unrouted)
+    return _report(routes, idle, unrouted)
+
+
+def decide(
+    leads: Sequence[Lead],
+    steps: Mapping[int, Owed],
+    standing: Mapping[int, Standing],
+    book: RuleBook,
+    *,
+    at: datetime,
+    is_real: bool,
+) -> tuple[list[Route], list[int]]:
+    """Choose team and owner of each lead that somebody owes something; say which no team would take.
+
+    With `is_real` the teams' cursors are locked and moved on; without, everything stays as it is.
+    """
+    todo = [lead for lead in leads if lead.pk in steps]
+    if todo:
+        queryset = Lead.objects.filter(pk__in=[lead.pk for lead in todo])
+        book.matches = match_leads(queryset, list(book.rules.values()), at=at)
+    teams = {team.pk: team for lead in todo if (team := book.team(lead))}
+    rosters = staffing.rosters(list(teams.values()), at=at, lock=is_real)
+    routes = [
+        _choose(lead, steps[lead.pk], standing[lead.pk], team, book, rosters[team.pk], at=at)
+        for lead in todo
+        if (team := book.team(lead))
+    ]
+    if is_real:
+        staffing.save_turns(rosters)
+    return routes, [lead.pk for lead in todo if not book.team(lead)]
+
+
+def rule_book(*, at: datetime, rule_set: RouteSet | None = None) -> RuleBook:
+    """The published rules, or those of a draft that is being tried out."""
+    rules = RoutingRule.objects.filter(is_active=True, team__is_active=True).select_related(
+        "team", "script", "rule_set"
+    )
+    wanted = {"rule_set": rule_set} if rule_set else {"rule_set__status": VersionStatus.PUBLISHED}
+    ordered = {rule.pk: rule for rule in rules.filter(**wanted).order_by("position", "pk")}
+    version = rule_set or next((rule.rule_set for rule in ordered.values()), None)
+    return RuleBook(version, ordered, GoalBook(Goal.objects.all()), Team.objects.fallback().first())
+
+
+def with_place(leads: QuerySet[Lead]) -> QuerySet[Lead]:
+    """Leads with what a packet and a choice of staff ask of them, and the nearest clinic that gives the service."""
+    nearest = capacity.within_reach(Offering.objects.all()).order_by(F("miles").asc(nulls_last=True), "clinic")
+    return leads.select_related("service", "preferred_clinic").annotate(
+        nearest_clinic=Subquery(nearest.values("clinic")[:1])
+    )
+
+
+def _step(lead: Lead, state: Standing) -> Owed | None:
+    return owed.step_owed(lead.decision, lead.next_step, lead.stage, is_booked=state.visit is not None)
+
+
+def _choose(
+    lead: Lead, step: Owed, state: Standing, team: Team, book: RuleBook, roster: Roster, *, at: datetime
+) -> Route:
+    """Keep the owner who may keep it, else deal it out by the rule's strategy, else leave it in the team's queue."""
+    rule = book.rule(lead)
+    due = clocks.wanted(step, lead, state, team, rule, book.goals, at=at)
+    need = _need(lead, team, rule, min(clock.due_at for clock in due))
+    because = AssignedBecause.RULE if rule else AssignedBecause.FALLBACK
+    path: dict[str, object] = {"version": book.rule_set.version if book.rule_set else None, "rules": book.tried(lead)}
+    owner_id, candidates = _keep(lead, team, need, roster, at=at)
+    if owner_id is not None and owner_id != lead.owner_id:
+        because = AssignedBecause.STAND_IN
+    if owner_id is None:
+        choice = roster.choose(need, rule.strategy if rule else Strategy.ROUND_ROBIN, at=at)
+        owner_id, candidates = choice.user_id, choice.why_not
+        because = because if owner_id else AssignedBecause.QUEUE
+    path |= {"strategy": rule.strategy if rule else Strategy.ROUND_ROBIN, "not": dict(candidates)}
+    return Route(lead, step, team, rule, owner_id, because, due, path)
+
+
+def _need(lead: Lead, team: Team, rule: RoutingRule | None, due_at: datetime) -> Need:
+    script = rule.script if rule else None
+    trainings = {
+        team.required_training,
+        lead.service.required_training if lead.service else "",
+        script.required_training if script else "",
+    }
+    return Need(
+        due_at=due_at,
+        language=lead.language,
+        trainings=frozenset(trainings - {""}),
+        skills=frozenset(rule.required_skills if rule else ()),
+        clinic=lead.preferred_clinic_id or lead.nearest_clinic,
+    )
+
+
+def _keep(lead: Lead, team: Team, need: Need, roster: Roster, *, at: datetime) -> tuple[int | None, Mapping[str, str]]:
+    """The owner who keeps the lead on a repeat inquiry, or the stand-in of one who is away [2.8]."""
+    owner = roster.member(lead.owner_id) if lead.team == team.pk else None
+    if owner is None:
+        return None, {}
+    is_counted = lead.next_action_due_at is not None
+    why = may_keep(owner, need, at=at, is_counted=is_counted)
+    if why is None:
+        if not is_counted:
+            owner.open_load += 1
+        return owner.user_id, {}
+    stand_in = roster.member(owner.stand_in) if why.is_absence else None
+    if stand_in is not None and roster.may_get(stand_in, need, at=at):
+        roster.give(stand_in)
+        return stand_in.user_id, {owner.login: str(why)}
+    return None, {}
+
+
+def _write(routes: Sequence[Route], idle: Sequence[Lead], standing: Mapping[int, Standing], *, at: datetime) -> None:
+    """Write what was decided. Order of locks: leads (the caller's), cursors, assignments."""
+    changed = [route for route in routes if route.is_change]
+    Assignment.objects.bulk_create([_assignment(route, at) for route in changed], batch_size=BATCH)
+    ownership.set_owners([_ownership(route) for route in changed], at=at)
+    packets = packet.build([route.lead for route in routes], at=at)
+    handoff.sync([_offer(route, packets[route.lead.pk]) for route in routes], [lead.pk for lead in idle], at=at)
+    plans: dict[int, tuple[Team | None, int | None, Sequence[Wanted]]] = {lead.pk: (None, None, ()) for lead in idle}
+    plans |= {route.lead.pk: (route.team, route.owner_id, route.clocks) for route in routes}
+    clocks.sync(plans, standing, {lead: standing_cycle for lead, standing_cycle in _cycles(routes, idle)}, at=at)
+    actions = [_action(route) for route in routes] + [NextAction(lead.pk) for lead in idle]
+    present = {lead.pk: lead for lead in (*(route.lead for route in routes), *idle)}
+    ownership.set_next_actions([action for action in actions if _differs(action, present[action.lead_id])], at=at)
+
+
+def _cycles(routes: Sequence[Route], idle: Sequence[Lead]) -> list[tuple[int, int]]:
+    return [(lead.pk, lead.cycle) for lead in (*(route.lead for route in routes), *idle)]
+
+
+def _assignment(route: Route, at: datetime) -> Assignment:
+    return Assignment(
+        lead=route.lead,
+        from_team_id=route.lead.team or None,
+        from_owner_id=route.lead.owner_id,
+        to_team=route.team,
+        to_owner_id=route.owner_id,
+        because=route.because,
+        rule=route.rule,
+        path=dict(route.path),
+        at=at,
+    )
+
+
+def _ownership(route: Route) -> Ownership:
+    why = f"rule “{route.rule.name}”" if route.rule else "no rule held"
+    who = "assigned" if route.owner_id else "waiting in the team's queue: nobody may take it now"
+    return Ownership(route.lead.pk, route.team.pk, route.owner_id, f"{route.team.name}: {who} ({why}).")
+
+
+def _offer(route: Route, facts: packet.Packet) -> Offer:
+    first = min(route.clocks, key=lambda clock: clock.due_at)
+    script = route.rule.script if route.rule else None
+    promised = {"action": ACTIONS[first.owed], "due_at": first.due_at.isoformat(), "is_promise": first.is_promise}
+    return Offer(
+        lead_id=route.lead.pk,
+        from_team=route.lead.team or None,
+        from_owner=route.lead.owner_id,
+        to_team=route.team.pk,
+        to_owner=route.owner_id,
+        packet=facts | {"promised": promised, "script": script.pk if script else ""},
+        rule_id=route.rule.pk if route.rule else None,
+        script_id=script.pk if script else None,
+    )
+
+
+def _action(route: Route) -> NextAction:
+    first = min(route.clocks, key=lambda clock: clock.due_at)
+    text = f"{ACTIONS[first.owed]}: {first.why}" if first.why else ACTIONS[first.owed]
+    return NextAction(route.lead.pk, text, first.due_at)
+
+
+def _differs(action: NextAction, lead: Lead) -> bool:
+    return (action.text, action.due_at) != (lead.next_action, lead.next_action_due_at)
+
+
+def _report(routes: Sequence[Route], idle: Sequence[Lead], unrouted: Sequence[int]) -> RouteReport:
+    return RouteReport(
+        assigned=[route.lead.pk for route in routes if route.is_change and route.owner_id],
+        queued=[route.lead.pk for route in routes if not route.owner_id],
+        kept=[route.lead.pk for route in routes if not route.is_change and route.owner_id],
+        released=[lead.pk for lead in idle],
+        unrouted=unrouted,
+    )

@@ -1,0 +1,103 @@
+"""The compiler: each operator on a fact that matches, misses or is unknown; nothing is true by accident."""
+
+from datetime import datetime
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from leads import criteria
+from leads.models import Lead
+
+MATCH, MISS, UNKNOWN = "match", "miss", "unknown"
+
+
+@pytest.fixture
+def three(submit) -> dict[int, str]:
+    """Leads whose age and payer match, miss and are unknown."""
+    people = {
+        MATCH: {"age": 40, "payer": "ppo"},
+        MISS: {"age": 70, "payer": "medicare"},
+        UNKNOWN: {"age": None, "payer": ""},
+    }
+    return {
+        submit(phone=f"+1512555010{n}", email=f"{name}@example.org", last_name=name, **fields).pk: name
+        for n, (name, fields) in enumerate(people.items())
+    }
+
+
+@pytest.mark.parametrize(
+    ("term", "holds"),
+    [
+        ({"fact": "payer", "op": "is", "value": "ppo"}, {MATCH}),
+        ({"fact": "payer", "op": "is_not", "value": "ppo"}, {MISS}),
+        ({"fact": "payer", "op": "in", "value": ["ppo", "hmo"]}, {MATCH}),
+        ({"fact": "payer", "op": "not_in", "value": ["ppo", "hmo"]}, {MISS}),
+        ({"fact": "payer", "op": "known"}, {MATCH, MISS}),
+        ({"fact": "payer", "op": "unknown"}, {UNKNOWN}),
+        ({"fact": "age", "op": "is", "value": 40}, {MATCH}),
+        ({"fact": "age", "op": "lt", "value": 41}, {MATCH}),
+        ({"fact": "age", "op": "lt", "value": 40}, set()),
+        ({"fact": "age", "op": "lte", "value": 40}, {MATCH}),
+        ({"fact": "age", "op": "gt", "value": 40}, {MISS}),
+        ({"fact": "age", "op": "gte", "value": 40}, {MATCH, MISS}),
+        ({"fact": "age", "op": "unknown"}, {UNKNOWN}),
+        ({"fact": "has_grant", "op": "is", "value": True}, {MATCH, MISS, UNKNOWN}),
+        ({"fact": "has_grant", "op": "is", "value": False}, set()),
+    ],
+)
+def test_an_operator_on_match_miss_and_unknown(three, term, holds, now: datetime) -> None:
+    criteria.validate([[term]])
+    found = Lead.objects.filter(criteria.condition([[term]], at=now)).values_list("pk", flat=True)
+    assert {three[pk] for pk in found} == holds
+
+
+def test_groups_are_or_and_conditions_are_and(three, now: datetime) -> None:
+    older, ppo = {"fact": "age", "op": "gt", "value": 60}, {"fact": "payer", "op": "is", "value": "ppo"}
+    both = Lead.objects.filter(criteria.condition([[older, ppo]], at=now))
+    either = Lead.objects.filter(criteria.condition([[older], [ppo]], at=now))
+    assert [three[lead.pk] for lead in both] == []
+    assert {three[lead.pk] for lead in either} == {MATCH, MISS}
+
+
+def test_no_condition_is_always_true(three, now: datetime) -> None:
+    assert Lead.objects.filter(criteria.condition([], at=now)).count() == 3
+
+
+def test_every_fact_compiles_and_is_a_column_of_the_lead_query(three, now: datetime, django_assert_num_queries) -> None:
+    terms = [[{"fact": fact.name, "op": "known"}] for fact in criteria.facts()]
+    for term in terms:
+        with django_assert_num_queries(1):
+            assert 0 <= Lead.objects.filter(criteria.condition([term], at=now)).count() <= 3
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ("text", "list of groups"),
+        ([{"fact": "age"}], "list of groups"),
+        ([["age"]], "needs a fact and an operator"),
+        ([[{"fact": "shoe_size", "op": "is", "value": 1}]], "no fact called"),
+        ([[{"fact": "age", "op": "in", "value": [1]}]], "can be compared with"),
+        ([[{"fact": "age", "op": "gt", "value": "old"}]], "a number"),
+        ([[{"fact": "age", "op": "gt", "value": True}]], "a number"),
+        ([[{"fact": "has_grant", "op": "is", "value": "yes"}]], "yes or no"),
+        ([[{"fact": "payer", "op": "in", "value": []}]], "a list of values"),
+        ([[{"fact": "payer", "op": "is", "value": "barter"}]], "known are"),
+    ],
+)
+def test_what_cannot_be_compiled_is_explained(catalogue, bad: object, says: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        criteria.validate(bad)
+    assert says in " ".join(refused.value.messages)
+
+
+def test_a_rule_reads_as_a_sentence(catalogue) -> None:
+    rule = [
+        [{"fact": "timing", "op": "in", "value": ["now", "two_weeks"]}, {"fact": "payer", "op": "known"}],
+        [{"fact": "has_grant", "op": "is", "value": True}],
+    ]
+    expected = (
+        "(timing is one of As soon as possible, Within two weeks and payer is known) or (permission granted is yes)"
+    )
+    assert criteria.sentence(rule) == expected
+    assert criteria.sentence([]) == "always"

@@ -1,0 +1,159 @@
+"""Intake: kept first, matched by exact address and name, refused with every problem at once, replayable."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError
+
+from consent.models import ConsentEvent
+from leads.models import Inquiry, Lead, Source
+from leads.services import intake
+from leads.services.intake import BodyTooLarge, Delivery, KeyReused, StillBeingTakenIn
+from medcrm.lib.errors import InvalidFields, RuleError
+from tests.conftest import CONSULT
+
+
+def receive(body: bytes, now, key: str = "") -> Inquiry:
+    source = Source.objects.select_related("disclosure").get(pk="web_consult")
+    return intake.receive(source, body, Delivery(idempotency_key=key), at=now)
+
+
+def test_a_submission_becomes_a_due_lead_in_normal_form(submit, now) -> None:
+    lead = submit(phone="(512) 555-0101", email=" Alpha@Example.ORG ", zip="78704-1234")
+    lead.refresh_from_db()
+    assert (lead.phone.value, lead.email.value) == ("+15125550101", "alpha@example.org")
+    assert (lead.city, lead.state, lead.timezone) == ("Austin", "TX", "America/Chicago")
+    assert lead.advance_due_at == now
+    assert (lead.window_closes_on - now.date()).days == 14
+
+
+def test_each_ticked_box_is_a_grant_with_the_disclosure_that_was_shown(submit) -> None:
+    lead = submit(consent=["sms", "email"])
+    kinds = {
+        address.kind: [
+            (event.kind, event.channels) for event in ConsentEvent.objects.filter(address=address).order_by("seq")
+        ]
+        for address in (lead.phone, lead.email)
+    }
+    assert kinds == {
+        "phone": [("inquiry", []), ("grant", ["sms"])],
+        "email": [("inquiry", []), ("grant", ["email"])],
+    }
+    assert ConsentEvent.objects.filter(kind="grant", disclosure__isnull=False, fresh_opt_in=True).count() == 2
+
+
+def test_a_purchased_list_is_no_inquiry_and_grants_nothing(submit) -> None:
+    lead = submit("purchased", consent=[])
+    assert set(ConsentEvent.objects.filter(address=lead.phone).values_list("kind", flat=True)) == {"purchased"}
+
+
+def test_the_same_person_again_attaches(submit, now) -> None:
+    first = submit()
+    again = submit(at=now + timedelta(hours=2), question="Is parking free?")
+    assert again.pk == first.pk
+    again.refresh_from_db()
+    assert again.question == "Is parking free?"
+    assert list(again.inquiries.order_by("pk").values_list("is_repeat", flat=True)) == [False, True]
+
+
+def test_a_shared_phone_is_a_candidate_never_a_block(submit) -> None:
+    assert submit(first_name="Alpha").pk != submit(first_name="Beta", email="beta@example.org").pk
+
+
+def test_the_same_delivery_twice_is_one_inquiry(submit) -> None:
+    assert submit(key="k-1").pk == submit(key="k-1").pk
+    assert Inquiry.objects.count() == 1
+
+
+def test_a_key_reused_with_another_body_is_refused(submit) -> None:
+    submit(key="k-1")
+    with pytest.raises(KeyReused):
+        submit(key="k-1", age=46)
+    assert Inquiry.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"phone": "12345"}, "phone"),
+        ({"phone": 5125550101}, "phone"),
+        ({"email": "no-at-sign"}, "email"),
+        ({"phone": "", "email": ""}, "phone"),
+        ({"service": "acupuncture"}, "service"),
+        ({"timing": "someday"}, "timing"),
+        ({"zip": "787"}, "zip"),
+        ({"age": 400}, "age"),
+        ({"age": "old"}, "age"),
+        ({"lead_type": "robot"}, "lead_type"),
+        ({"request": ["appointment"]}, "request"),
+        ({"documents": ["passport"]}, "documents"),
+        ({"documents": "referral_letter"}, "documents"),
+        ({"consent": ["fax"]}, "consent"),
+        ({"question": "x" * 201}, "question"),
+    ],
+)
+def test_an_unusable_field_is_named_and_the_submission_kept(catalogue, now, change, field) -> None:
+    with pytest.raises(InvalidFields) as refused:
+        receive(json.dumps({**CONSULT, **change}).encode(), now)
+    assert list(refused.value.errors) == [field]
+    kept = Inquiry.objects.get()
+    assert (kept.status, list(kept.errors), kept.lead) == (Inquiry.Status.REFUSED, [field], None)
+
+
+def test_all_problems_are_named_at_once(catalogue, now) -> None:
+    with pytest.raises(InvalidFields) as refused:
+        receive(json.dumps({**CONSULT, "phone": "1", "email": "x", "service": "y", "age": -1}).encode(), now)
+    assert set(refused.value.errors) == {"phone", "email", "service", "age"}
+
+
+@pytest.mark.parametrize("body", [b'{"lead_type": "pat', b"", b"[]", b"7", b"\xff\xfe", b'{"a":' * 10_000, b"null"])
+def test_what_is_not_one_json_object_is_kept_too(catalogue, now, body) -> None:
+    with pytest.raises(InvalidFields):
+        receive(body, now)
+    assert Inquiry.objects.get().errors.keys() == {"body"}
+
+
+def test_a_body_that_is_too_large_is_kept_and_refused(catalogue, now) -> None:
+    with pytest.raises(BodyTooLarge):
+        receive(b"x" * (intake.MAX_BODY_BYTES + 1), now)
+    assert Inquiry.objects.get().status == Inquiry.Status.REFUSED
+
+
+def test_a_refused_inquiry_is_replayed_after_repair(catalogue, now, admin_user) -> None:
+    with pytest.raises(InvalidFields):
+        receive(json.dumps({**CONSULT, "phone": "12345"}).encode(), now)
+    kept = Inquiry.objects.get()
+    replayed = intake.replay(kept.pk, CONSULT, by=admin_user, at=now + timedelta(days=1))
+    kept.refresh_from_db()
+    assert (kept.status, replayed.lead) == (Inquiry.Status.ACCEPTED, Lead.objects.get())
+    assert json.loads(kept.raw_body)["phone"] == "12345"
+    with pytest.raises(RuleError, match="taken in already"):
+        intake.replay(kept.pk, CONSULT, by=admin_user, at=now)
+
+
+def test_the_raw_body_cannot_be_changed(submit) -> None:
+    submit()
+    with pytest.raises(DatabaseError, match="never changed"):
+        Inquiry.objects.update(raw_body="{}")
+
+
+def test_a_submission_left_by_a_dead_process_is_taken_in_by_the_sweep(catalogue, now) -> None:
+    source = Source.objects.get(pk="web_consult")
+    body = json.dumps(CONSULT).encode()
+    intake.keep(source, body, Delivery(idempotency_key="k-1"), at=now)
+    with pytest.raises(StillBeingTakenIn):
+        receive(body, now, key="k-1")
+    assert intake.settle_stranded(at=now + timedelta(seconds=30)) == 0
+    assert intake.settle_stranded(at=now + timedelta(minutes=2)) == 1
+    assert receive(body, now, key="k-1").lead == Lead.objects.get()
+
+
+def test_what_two_processes_take_in_becomes_one_lead(catalogue, now) -> None:
+    source = Source.objects.select_related("disclosure").get(pk="web_consult")
+    body = json.dumps(CONSULT).encode()
+    slow, _ = intake.keep(source, body, Delivery(), at=now)
+    intake.settle_stranded(at=now + timedelta(minutes=2))
+    with pytest.raises(RuleError, match="by somebody else"):
+        intake.take_in(slow, body, at=now)
+    assert Lead.objects.count() == 1
