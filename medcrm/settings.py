@@ -156,6 +156,16 @@ CELERY_BEAT_SCHEDULE_FILENAME = env.str("CELERY_BEAT_SCHEDULE_FILENAME", default
 CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "medcrm.tasks.advance_due", "schedule": 5.0},
     "settle-stranded-inquiries": {"task": "medcrm.tasks.settle_stranded_inquiries", "schedule": 60.0},
+    "dispatch": {"task": "nurture.tasks.dispatch_due", "schedule": 5.0},
+    "revisit": {"task": "nurture.tasks.revisit", "schedule": 6 * 3600.0},
+}
+
+# Nurture: where public pages are reached from outside, and who carries each medium (nurture/channels)
+
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
+NURTURE_CHANNELS = {
+    "email": env.str("NURTURE_EMAIL_CHANNEL", default="nurture.channels.sandbox.Sandbox"),
+    "sms": env.str("NURTURE_SMS_CHANNEL", default="nurture.channels.sandbox.Sandbox"),
 }
 
 # API
