@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from medcrm import embedded
-from medcrm.demo import manage, prepare_tables, say, start
 from medcrm.embedded import CannotStart
-from medcrm.processes import BASE_DIR, ChildDied, Processes
+from medcrm.processes import BASE_DIR, ChildDied, Processes, manage, say
 from medcrm.servers import free_port
 
 EXAMPLES = BASE_DIR / "medcrm" / "data" / "worked_examples.json"
@@ -47,7 +46,8 @@ def main() -> None:
         os.environ[variable] = ""  # whatever it or .env names: the examples are made-up people
     try:
         with embedded.joined() as locks:
-            prepare_tables()
+            manage("migrate", "--verbosity", "0")
+            manage("collectstatic", "--no-input", "--verbosity", "0")
             manage("load_reference")
             with Processes(place / "log", locks=locks) as processes:
                 results = run(processes)
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def run(processes: Processes) -> list[Result]:
-    base = start(processes, free_port())
+    base = processes.start_all(free_port())
     return [post_and_wait(base, example, processes) for example in json.loads(EXAMPLES.read_text())]
 
 
