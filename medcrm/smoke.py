@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -39,18 +39,21 @@ class Result:
 
 def main() -> None:
     place = BASE_DIR / ".medcrm" / "smoke"
-    shutil.rmtree(place, ignore_errors=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ["MEDCRM_HOME"] = str(place)
     os.environ["MEDCRM_THROWAWAY"] = "1"
     for variable in ("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL"):
         os.environ[variable] = ""  # whatever it or .env names: the examples are made-up people
     try:
+        embedded.reset()
         with embedded.joined() as locks:
             manage("migrate", "--verbosity", "0")
             manage("collectstatic", "--no-input", "--verbosity", "0")
             manage("load_reference")
             with Processes(place / "log", locks=locks) as processes:
                 results = run(processes)
+    except KeyboardInterrupt:
+        sys.exit("\nStopped.")
     except (CannotStart, ChildDied, TimeoutError, subprocess.CalledProcessError) as error:
         sys.exit(f"The smoke test cannot run: {error}")
     show(results)
