@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ EXAMPLES = BASE_DIR / "medcrm" / "data" / "worked_examples.json"
 LATEST_SECONDS = 2.0  # the budget from POST to routed
 PATIENCE_SECONDS = 30.0
 ROW = "{:<62} {:<10} {:<9} {:<12} {:<18} {:>7}"
+
+
+class Refused(Exception):
+    """The web server did not accept an example; the message holds its answer."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ def main() -> None:
                 results = run(processes)
     except KeyboardInterrupt:
         sys.exit("\nStopped.")
-    except (CannotStart, ChildDied, TimeoutError, subprocess.CalledProcessError) as error:
+    except (CannotStart, ChildDied, Refused, OSError, subprocess.CalledProcessError) as error:
         sys.exit(f"The smoke test cannot run: {error}")
     show(results)
     wrong = [result for result in results if not result.is_right]
@@ -87,9 +92,13 @@ def source_key(source: str) -> str:
 
 
 def fetch(url: str, headers: Mapping[str, str], body: bytes | None = None) -> dict[str, object]:
+    """The JSON answer. Raise Refused with what the server said instead."""
     request = urllib.request.Request(url, data=body, headers=dict(headers))  # noqa: S310
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-        return json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise Refused(f"{url} answered {error.code}: {error.read(500).decode(errors='replace')}") from error
 
 
 def show(results: list[Result]) -> None:
