@@ -19,7 +19,7 @@ from medcrm.lib.errors import RuleError
 from routing import clocks, handoff, notices, router, staffing
 from routing.clocks import Standing
 from routing.models import Agent, Assignment, Handoff, Notice, Team
-from routing.roster import Member, Need, Roster
+from routing.roster import Member, Need, Roster, why_not_eligible
 from routing.router import Route, RuleBook
 from routing.vocabulary import AssignedBecause, Owed, Strategy, WhyNot
 
@@ -145,6 +145,25 @@ def move_breached(lead_ids: Sequence[int], *, to_fallback: bool, at: datetime) -
     staffing.save_turns(rosters)
     desk.write(routes, at=at)
     return routes
+
+
+def claim(lead_id: int, agent: Agent, *, at: datetime) -> WhyNot | None:
+    """Make a locked lead of the queue this agent's if training, language, presence and caps allow, else say why not."""
+    desk = _desk([lead_id], at=at)
+    if not desk.leads or desk.leads[0].owner_id is not None:
+        return WhyNot.TAKEN
+    lead, team = desk.leads[0], agent.team
+    roster = staffing.rosters([team], at=at, lock=True)[team.pk]
+    member = roster.member(agent.user_id)
+    need = router.need_of(lead, team, desk.book.rule(lead), desk.due_at(lead, team, at))
+    if member is None:
+        return WhyNot.INACTIVE
+    if why := why_not_eligible(member, need, at=at):
+        return why
+    roster.give(member)
+    staffing.save_turns({team.pk: roster})
+    desk.write([desk.route(lead, team, agent.user_id, AssignedBecause.CLAIMED, by=agent.user, at=at)], at=at)
+    return None
 
 
 def replay(lead_ids: Iterable[int]) -> dict[int, tuple[str, int | None]]:
