@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence as Many
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
 from consent import ledger
 from leads import qualification, scoring
 from leads.models import Lead
@@ -14,6 +16,7 @@ from nurture.enrollment import PlanReport
 from nurture.models import Enrollment, Sequence, Step
 
 
+@transaction.atomic
 def walk(ids: Many[int], *, at: datetime) -> PlanReport:
     """Score, assess, choose and plan; the lead is not due afterwards."""
     scoring.score_leads(ids, at=at)
