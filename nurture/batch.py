@@ -86,4 +86,4 @@ def _quiet(enrollments: Sequence[Enrollment], at: datetime) -> frozenset[int]:
 
 def _meeting(rows: Sequence[Enrollment], conditions: criteria.Criteria, at: datetime) -> set[int]:
     leads = Lead.objects.filter(pk__in=[row.lead_id for row in rows])
-    return set(leads.filter(criteria.condition(conditions, at=at)).order_by().values_list("pk", flat=True))
+    return {lead for lead, [holds] in criteria.holding(leads, [conditions], at=at).items() if holds}

@@ -14,7 +14,7 @@ from operator import or_
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import BooleanField, Case, Exists, Max, OuterRef, Q, Value, When
+from django.db.models import Exists, Max, OuterRef, Q
 
 from leads import criteria
 from leads.lifecycle import OPEN
@@ -158,15 +158,15 @@ def _matches(
     leads: Iterable[int], known: Mapping[int, NurtureSequence], at: datetime
 ) -> tuple[dict[int, set[int]], dict[int, set[int]]]:
     """For each lead the sequences it may enter and those it may stay in, in one query."""
-    holds = [
-        Case(When(criteria.condition(rule, at=at), then=Value(True)), default=Value(False), output_field=BooleanField())
+    rules = [
+        rule
         for sequence in known.values()
         for rule in (sequence.criteria, sequence.criteria if sequence.stay_criteria is None else sequence.stay_criteria)
     ]
     matching: dict[int, set[int]] = defaultdict(set)
     staying: dict[int, set[int]] = defaultdict(set)
-    if holds:
-        for pk, *answers in Lead.objects.filter(pk__in=leads).order_by().values_list("pk", *holds):
+    if rules:
+        for pk, answers in criteria.holding(Lead.objects.filter(pk__in=leads), rules, at=at).items():
             pairs = list(zip(known, answers[::2], answers[1::2], strict=True))
             matching[pk] = {sequence for sequence, enters, _stays in pairs if enters}
             staying[pk] = {sequence for sequence, _enters, stays in pairs if stays}

@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
+import consent.reference
 import leads.reference
 import routing.reference
 from leads.models import Lead
@@ -19,7 +20,8 @@ from tests.routing.factories import make_lead
 @pytest.fixture
 def organisation(db: None, now: datetime) -> dict[str, object]:
     data = tomllib.loads((settings.BASE_DIR / "medcrm" / "data" / "organisation.toml").read_text())
-    leads.reference.load(data, None, at=now)
+    disclosure = consent.reference.load(data, at=now)
+    leads.reference.load(data, disclosure, at=now)
     routing.reference.load(data)
     return data
 
