@@ -12,14 +12,22 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medcrm.settings")
     from django.core.management import execute_from_command_line
 
-    if os.environ.get("RUN_MAIN"):  # runserver's reloaded child would outlive a reloader that is killed
-        end_with_parent()
+    end_with_reloader()
     try:
         with embedded.joined():
             embedded.migrate_if_empty(sys.argv)
             execute_from_command_line(sys.argv)
     except embedded.CannotStart as error:
         sys.exit(f"{error}")
+
+
+def end_with_reloader() -> None:
+    """Have runserver's reloaded child end when its reloader is killed, even if that happens right now."""
+    if os.environ.get("RUN_MAIN"):
+        end_with_parent()
+        if os.environ.get("MEDCRM_RELOADER") != str(os.getppid()):
+            sys.exit("The reloader has ended.")
+    os.environ["MEDCRM_RELOADER"] = str(os.getpid())
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def in_order(events: Iterable[Event], at: datetime | None) -> list[Event]:
     known = sorted(events, key=lambda e: (e.occurred_at, e.seq))
     heard = [e for e in known if at is None or e.occurred_at <= at]
     voided = {e.about for e in heard if e.kind == EventKind.CORRECTION}
-    return [e for e in heard if not (e.id in voided and e.kind in VOIDABLE)]
+    return [e for e in heard if e.id not in voided or e.kind not in VOIDABLE]
 
 
 def stand(events: Sequence[Event], *, at: datetime | None, seller: str = "") -> Standing:
@@ -255,8 +255,14 @@ STEPS = {
 
 
 def grants(events: Sequence[Event]) -> list[Event]:
-    """Return every grant that was not voided, also those that begin later."""
-    return [e for e in in_order(events, None) if e.kind == EventKind.GRANT]
+    """Return every grant that was not voided, also those that begin later; an erasure took the proof of older ones."""
+    found: list[Event] = []
+    for event in in_order(events, None):
+        if event.kind == EventKind.ERASURE:
+            found = []
+        elif event.kind == EventKind.GRANT:
+            found.append(event)
+    return found
 
 
 def begins_at(grant: Event) -> datetime:

@@ -104,12 +104,29 @@ def project(address_ids: Iterable[int]) -> int:
     rows = [
         _projected(address_id, view, len(chain.events))
         for address_id, chain in history.chains(address_ids).items()
+        if chain.events
         for view in fold.views(chain.events, kind=chain.kind)
     ]
     Permission.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["address", "channel"], update_fields=PROJECTED, batch_size=2000
     )
     return len(rows)
+
+
+def stale_projections(address_ids: Iterable[int]) -> list[tuple[int, str]]:
+    """Return the address and channel of each Permission row that differs from the fold of its chain."""
+    kept = {(row.address_id, row.channel): row for row in Permission.objects.filter(address_id__in=address_ids)}
+    wanted = {
+        (address_id, view.channel): _projected(address_id, view, len(chain.events))
+        for address_id, chain in history.chains(address_ids).items()
+        if chain.events
+        for view in fold.views(chain.events, kind=chain.kind)
+    }
+    return sorted(key for key in wanted.keys() | kept.keys() if _said(kept.get(key)) != _said(wanted.get(key)))
+
+
+def _said(row: Permission | None) -> tuple[object, ...] | None:
+    return None if row is None else tuple(getattr(row, name) for name in PROJECTED)
 
 
 PROJECTED = ["state", "code", "level", "purposes", "sellers", "since", "expires_at", "event", "seq"]

@@ -12,12 +12,12 @@ from django.db.models import Q
 from consent import book as books
 from consent import fold, history, zones
 from consent.book import Book
+from consent.facts import Facts, Lists
 from consent.frequency import Past
 from consent.history import Chain
 from consent.lifecycle import COUNTED
 from consent.models import Attempt
 from consent.request import ContactRequest
-from consent.rules import Facts, Lists
 from consent.vocabulary import LineType, Purpose
 
 WEEK_HOURS = 7 * 24

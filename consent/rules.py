@@ -12,76 +12,17 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from consent import fold, frequency, grants, windows
-from consent.book import Book, StateRule
-from consent.fold import Event, Standing
-from consent.frequency import Full, Past
-from consent.request import ContactRequest, Decision, Exemption
+from consent.facts import Facts
+from consent.fold import Event
+from consent.frequency import Full
+from consent.request import Decision, Exemption
 from consent.sentences import sentence
 from consent.vocabulary import AUTOMATED_VOICE, Channel, ContactKind, EventKind, Level, LineType, Purpose
 from consent.windows import Hours
-from consent.zones import Location, zone
+from consent.zones import zone
 
 ALLOW, DENY, HOLD = "allow", "deny", "hold"
 LOOKAHEADS = 60  # each one passes a window or a cap; more would lie beyond any horizon of a plan
-
-
-@dataclass(frozen=True)
-class Lists:
-    """What the do-not-call lists say of a number. No national version at all is as bad as an old one."""
-
-    national_taken_at: datetime | None = None
-    on_national: bool = False
-    on_state: bool = False
-    ids: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Everything a decision rests on, gathered once for the instant asked about."""
-
-    request: ContactRequest
-    heard: tuple[Event, ...]
-    grants: tuple[Event, ...]
-    standing: Standing
-    past: tuple[Past, ...]
-    lists: Lists
-    location: Location
-    book: Book
-    is_whole: bool = True
-    line_type: str = LineType.UNKNOWN.value
-
-    @property
-    def is_reply(self) -> bool:
-        """A reply answers something; without a message of the person it is information like any other."""
-        return self.request.is_reply and self.standing.last_message_at is not None
-
-    @property
-    def rules(self) -> list[StateRule]:
-        """The rows of every state involved; where none is known, the strictest of all."""
-        return [self.book.rule(state) for state in self.location.states] or [self.book.strictest]
-
-    @property
-    def is_consumer_marketing(self) -> bool:
-        return self.request.is_marketing and self.request.is_phone and self.request.is_consumer
-
-    @property
-    def level(self) -> str:
-        """The level of permission this contact needs, or nothing [T01, T02, CT, 8]."""
-        ask = self.request
-        if self.is_reply or (ask.purpose == Purpose.HEALTHCARE_EXEMPT and ask.is_automated):
-            return ""
-        if ask.is_automated:
-            return Level.PEWC.value if ask.is_marketing else Level.PEC.value
-        if self.is_consumer_marketing and any(rule.manual_needs_pewc for rule in self.rules):
-            return Level.PEWC.value
-        if ask.channel == Channel.EMAIL and ask.is_marketing and ask.place.country not in ("", "US"):
-            return Level.EMAIL_OPTIN.value
-        return ""
-
-    def grant(self, level: str, at: datetime) -> grants.Found:
-        """Find the grant that gives this level for the request."""
-        ask = self.request
-        return grants.find(self.grants, seller=ask.seller, channel=ask.channel, purpose=ask.purpose, level=level, at=at)
 
 
 @dataclass(frozen=True)

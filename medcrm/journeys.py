@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Min
 from django.utils.dateparse import parse_date, parse_datetime, parse_duration
 
 from consent import gate
@@ -199,12 +200,12 @@ def play_clock(play: Play, clock: str) -> str:
 
 def next_due() -> list[datetime]:
     """The earliest due instant of each kind of due work."""
-    rows = (
-        Trigger.objects.filter(due_at__isnull=False, fired_at=None, disarmed_at=None).values_list("due_at", flat=True),
-        Enrollment.objects.active().filter(next_due_at__isnull=False).values_list("next_due_at", flat=True),
-        Lead.objects.filter(advance_due_at__isnull=False).values_list("advance_due_at", flat=True),
+    kinds = (
+        (Trigger.objects.filter(fired_at=None, disarmed_at=None), "due_at"),
+        (Enrollment.objects.active(), "next_due_at"),
+        (Lead.objects.all(), "advance_due_at"),
     )
-    firsts = [kind.order_by().order_by(kind.query.values_select[0]).first() for kind in rows]
+    firsts = [rows.aggregate(first=Min(column))["first"] for rows, column in kinds]
     return [at for at in firsts if at is not None]
 
 

@@ -13,13 +13,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from medcrm.servers import SERVERS, CannotStart, Server
 
-GLANCE_SECONDS = 0.1  # how long a server outlives its last user
+GLANCE_SECONDS = 0.2  # how long a server may outlive its last user
 
 
 def keep(server: Server) -> None:
@@ -43,11 +44,12 @@ def keep(server: Server) -> None:
 
 def glance(server: Server, process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
     """Wait a moment, and start the server again when it has died."""
-    with suppress(subprocess.TimeoutExpired):
-        code = process.wait(GLANCE_SECONDS)
-        note(f"{server.name} ended by itself (exit code {code}) and is started again.")
-        process = server.start()
-        server.publish(process)
+    time.sleep(GLANCE_SECONDS)
+    if process.poll() is None:
+        return process
+    note(f"{server.name} ended by itself (exit code {process.returncode}) and is started again.")
+    process = server.start()
+    server.publish(process)
     return process
 
 

@@ -15,7 +15,6 @@ import consent.reference
 import leads.reference
 import nurture.reference
 import routing.reference
-from medcrm import roles
 
 ORGANISATION = Path(__file__).parent / "data" / "organisation.toml"
 
@@ -24,8 +23,7 @@ ORGANISATION = Path(__file__).parent / "data" / "organisation.toml"
 def load(path: Path = ORGANISATION, *, at: datetime) -> None:
     """Load every room's part, lowest room first. Slots and scrub ages in the file count from `at`."""
     organisation = tomllib.loads(path.read_text())
-    roles.sync()
     disclosure = consent.reference.load(organisation, at=at)
     leads.reference.load(organisation, disclosure, at=at)
-    routing.reference.load(organisation)
+    routing.reference.load(organisation, at=at)
     nurture.reference.load(organisation)

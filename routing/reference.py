@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 
 from medcrm.lib.models import VersionStatus
 from routing.calendar import DAYS
@@ -28,14 +28,14 @@ Row = Mapping[str, object]
 
 
 @transaction.atomic
-def load(organisation: Mapping[str, object], *, password: str | None = None) -> None:
+def load(organisation: Mapping[str, object], *, at: datetime, password: str | None = None) -> None:
     """Load everything routing needs. Logins get the password given, or one that lets nobody in."""
     load_teams(organisation["team"])
     load_agents(organisation["agent"], password=password)
     load_scripts()
     load_goals()
     Cadence.objects.get_or_create(team=None)
-    load_rules()
+    load_rules(at=at)
 
 
 def load_teams(rows: Iterable[Row]) -> None:
@@ -114,12 +114,10 @@ def load_goals() -> None:
         Goal.objects.get_or_create(**key, defaults=values)
 
 
-def load_rules() -> None:
+def load_rules(*, at: datetime) -> None:
     if RouteSet.objects.exists():
         return
-    rule_set = RouteSet.objects.create(
-        note="The defaults.", status=VersionStatus.PUBLISHED, published_at=timezone.now()
-    )
+    rule_set = RouteSet.objects.create(note="The defaults.", status=VersionStatus.PUBLISHED, published_at=at)
     rules = [
         RoutingRule(
             rule_set=rule_set,

@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 import pytest
 
 from medcrm.embedded import BASE_DIR
+from tests import servers
+
+servers.join()  # before anything of Django is imported
 
 ORGANISATION = tomllib.loads((BASE_DIR / "medcrm" / "data" / "organisation.toml").read_text())
 
@@ -24,6 +27,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
         if any(item.get_closest_marker(name) for name in left_out):
             items.remove(item)
             config.hook.pytest_deselected(items=[item])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not shutil.which("chromium"):
+        terminalreporter.write_line(
+            "Left out: the browser tests, because chromium is not installed (Debian: apt-get install chromium)."
+        )
 
 
 @pytest.fixture

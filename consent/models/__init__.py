@@ -4,7 +4,7 @@ from consent.models.addresses import Address, Seller
 from consent.models.attempts import Attempt
 from consent.models.book import CallingRule, Emergency, ListEntry, ListSnapshot, PolicySetting
 from consent.models.ledger import ConsentEvent, Disclosure, EventValue, Permission
-from consent.models.proof import Checkpoint, CheckpointHead, ExportLog
+from consent.models.proof import Checkpoint, CheckpointHead, ExportLog, Verification
 
 __all__ = [
     "Address",
@@ -22,4 +22,5 @@ __all__ = [
     "Permission",
     "PolicySetting",
     "Seller",
+    "Verification",
 ]

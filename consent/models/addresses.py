@@ -46,6 +46,9 @@ class Address(models.Model):
     line_type = models.CharField(max_length=10, choices=LineType.choices, default=LineType.UNKNOWN)
     created_at = models.DateTimeField(auto_now_add=True)
     erased_at = models.DateTimeField(null=True, blank=True, editable=False)
+    broken_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("When a verification found its chain broken; no contact.")
+    )
     head_seq = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     head_hash = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     sealed_seq = models.PositiveIntegerField(

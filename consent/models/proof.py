@@ -51,6 +51,25 @@ class CheckpointHead(models.Model):
         return f"{self.keyed_hash[:8]} {self.seq}"
 
 
+class Verification(models.Model):
+    """One run over the whole ledger and what it found."""
+
+    ran_at = models.DateTimeField()
+    took_ms = models.PositiveIntegerField()
+    chains_count = models.PositiveBigIntegerField()
+    events_count = models.PositiveBigIntegerField()
+    checkpoints_count = models.PositiveIntegerField()
+    breaks_count = models.PositiveIntegerField()
+    breaks = models.JSONField(default=list, help_text=_("The first hundred, in the order of the chains."))
+
+    class Meta:
+        ordering = ["-id"]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.ran_at:%Y-%m-%d %H:%M}Z: {self.breaks_count or 'no'} breaks"
+
+
 class ExportLog(models.Model):
     """Who took evidence out, of whom, as of when, and what exactly the file was."""
 

@@ -5,9 +5,8 @@ from medcrm import demo_data
 
 
 class Command(BaseCommand):
-    help = "Make the demo's logins and some hundred synthetic leads in every state, where there are none yet."
+    help = "Make some hundred synthetic leads in every state, where there are none yet."
 
     def handle(self, **options: object) -> None:
-        demo_data.make_logins()
         made = demo_data.make(at=timezone.now())
         self.stdout.write(f"{made} synthetic leads made." if made else "The leads are there already.")

@@ -1,0 +1,73 @@
+"""What does a decision rest on? The facts of one request, gathered once for the instant asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from consent import grants
+from consent.book import Book, StateRule
+from consent.fold import Event, Standing
+from consent.frequency import Past
+from consent.request import ContactRequest
+from consent.vocabulary import Channel, Level, LineType, Purpose
+from consent.zones import Location
+
+
+@dataclass(frozen=True)
+class Lists:
+    """What the do-not-call lists say of a number. No national version at all is as bad as an old one."""
+
+    national_taken_at: datetime | None = None
+    on_national: bool = False
+    on_state: bool = False
+    ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything a decision rests on, gathered once for the instant asked about."""
+
+    request: ContactRequest
+    heard: tuple[Event, ...]
+    grants: tuple[Event, ...]
+    standing: Standing
+    past: tuple[Past, ...]
+    lists: Lists
+    location: Location
+    book: Book
+    is_whole: bool = True
+    line_type: str = LineType.UNKNOWN.value
+
+    @property
+    def is_reply(self) -> bool:
+        """A reply answers something; without a message of the person it is information like any other."""
+        return self.request.is_reply and self.standing.last_message_at is not None
+
+    @property
+    def rules(self) -> list[StateRule]:
+        """The rows of every state involved; where none is known, the strictest of all."""
+        return [self.book.rule(state) for state in self.location.states] or [self.book.strictest]
+
+    @property
+    def is_consumer_marketing(self) -> bool:
+        return self.request.is_marketing and self.request.is_phone and self.request.is_consumer
+
+    @property
+    def level(self) -> str:
+        """The level of permission this contact needs, or nothing [T01, T02, CT, 8]."""
+        ask = self.request
+        if self.is_reply or (ask.purpose == Purpose.HEALTHCARE_EXEMPT and ask.is_automated):
+            return ""
+        if ask.is_automated:
+            return Level.PEWC.value if ask.is_marketing else Level.PEC.value
+        if self.is_consumer_marketing and any(rule.manual_needs_pewc for rule in self.rules):
+            return Level.PEWC.value
+        if ask.channel == Channel.EMAIL and ask.is_marketing and ask.place.country not in ("", "US"):
+            return Level.EMAIL_OPTIN.value
+        return ""
+
+    def grant(self, level: str, at: datetime) -> grants.Found:
+        """Find the grant that gives this level for the request."""
+        ask = self.request
+        return grants.find(self.grants, seller=ask.seller, channel=ask.channel, purpose=ask.purpose, level=level, at=at)
