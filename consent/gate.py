@@ -130,9 +130,13 @@ def hand_over(attempt_id: int, *, at: datetime) -> Attempt:
 def settle(
     attempt_id: int, state: str, *, now: datetime, outcome: str = "", provider_id: str = "", error: str = ""
 ) -> Attempt:
-    """Write how the contact ended: sent, unknown, failed or cancelled. Raise InvalidTransition if it had ended."""
+    """Write how the contact ended: sent, unknown, failed or cancelled; saying the same twice does no harm.
+
+    Raise InvalidTransition if it had ended otherwise.
+    """
     attempt = Attempt.objects.select_for_update(of=("self",)).get(pk=attempt_id)
-    lifecycle.check(attempt.state, state)
+    if attempt.state != state:
+        lifecycle.check(attempt.state, state)
     attempt.state, attempt.settled_at, attempt.outcome = state, now, outcome or attempt.outcome
     attempt.provider_id, attempt.error = provider_id or attempt.provider_id, error[:300]
     attempt.save(update_fields=["state", "settled_at", "outcome", "provider_id", "error"])

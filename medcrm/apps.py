@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -12,4 +12,5 @@ class MedcrmConfig(AppConfig):
         from medcrm.receivers import sync_roles
 
         access.use(roles.scope, roles.team_names)
-        post_migrate.connect(sync_roles, sender=self, dispatch_uid="medcrm.sync_roles")
+        # Django signals only apps that have models; this one has none, so it listens to the ground floor.
+        post_migrate.connect(sync_roles, sender=apps.get_app_config("consent"), dispatch_uid="medcrm.sync_roles")

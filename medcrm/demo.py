@@ -9,7 +9,7 @@ import sys
 
 from medcrm import embedded
 from medcrm.embedded import CannotStart
-from medcrm.processes import BASE_DIR, ChildDied, Processes
+from medcrm.processes import ChildDied, Processes, manage, say
 from medcrm.servers import free_port
 
 FAVOURITE_PORT = 8000
@@ -31,42 +31,19 @@ def main() -> None:
 
 def prepare() -> None:
     """Tables, static files, the reference organisation and the synthetic leads; quick when they are there."""
-    prepare_tables()
+    manage("migrate", "--verbosity", "0")
+    manage("collectstatic", "--no-input", "--verbosity", "0")
     manage("load_reference")
     manage("make_demo_data")
 
 
-def prepare_tables() -> None:
-    manage("migrate", "--verbosity", "0")
-    manage("collectstatic", "--no-input", "--verbosity", "0")
-
-
 def serve(processes: Processes) -> None:
     """Start web, worker and beat, say where they are, and watch them."""
-    base = start(processes, free_port(FAVOURITE_PORT))
+    base = processes.start_all(free_port(FAVOURITE_PORT))
     say(f"\nMedCRM is running at {base}/admin/\n")
     manage("demo_logins")
     say("\nCtrl-C stops everything; the data stays. “make reset” drops it.")
     processes.watch()
-
-
-def start(processes: Processes, port: int) -> str:
-    """Start web, worker and beat, and return the address once the web server answers."""
-    processes.start_web(port)
-    processes.start_worker()
-    processes.start_beat()
-    base = f"http://127.0.0.1:{port}"
-    processes.wait_for_http(f"{base}/admin/login/")
-    return base
-
-
-def manage(*arguments: str) -> None:
-    subprocess.run([sys.executable, "manage.py", *arguments], cwd=BASE_DIR, check=True)
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

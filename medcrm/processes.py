@@ -63,6 +63,15 @@ class Processes:
             )
         return self.running[name]
 
+    def start_all(self, port: int) -> str:
+        """Start web, worker and beat, and return the address once the web server answers. Raise ChildDied."""
+        self.start_web(port)
+        self.start_worker()
+        self.start_beat()
+        base = f"http://127.0.0.1:{port}"
+        self.wait_for_http(f"{base}/admin/login/")
+        return base
+
     def start_web(self, port: int) -> None:
         place = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
         self.start("web", str(BIN / "gunicorn"), "medcrm.wsgi", *place, "--no-control-socket")
@@ -133,6 +142,16 @@ def tail(path: Path, lines: int) -> str:
     with suppress(OSError):
         return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
     return ""
+
+
+def manage(*arguments: str) -> None:
+    """Run a command of manage.py to its end. Raise CalledProcessError."""
+    subprocess.run([sys.executable, "manage.py", *arguments], cwd=BASE_DIR, check=True)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import environ
 import structlog
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -156,6 +157,16 @@ CELERY_BEAT_SCHEDULE_FILENAME = env.str("CELERY_BEAT_SCHEDULE_FILENAME", default
 CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "medcrm.tasks.advance_due", "schedule": 5.0},
     "settle-stranded-inquiries": {"task": "medcrm.tasks.settle_stranded_inquiries", "schedule": 60.0},
+    "dispatch": {"task": "nurture.tasks.dispatch_due", "schedule": 5.0},
+    "revisit": {"task": "nurture.tasks.revisit", "schedule": 6 * 3600.0},
+}
+
+# Nurture: where public pages are reached from outside, and who carries each medium (nurture/channels)
+
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
+NURTURE_CHANNELS = {
+    "email": env.str("NURTURE_EMAIL_CHANNEL", default="nurture.channels.sandbox.Sandbox"),
+    "sms": env.str("NURTURE_SMS_CHANNEL", default="nurture.channels.sandbox.Sandbox"),
 }
 
 # API
@@ -215,6 +226,29 @@ UNFOLD = {
     "SITE_TITLE": "MedCRM",
     "SITE_HEADER": "MedCRM",
     "SITE_SUBHEADER": _("Medical lead qualification"),
+    "SITE_SYMBOL": "clinical_notes",
+    "SITE_URL": None,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "6px",
+    "STYLES": [lambda request: static("medcrm/medcrm.css")],
+    "DASHBOARD_CALLBACK": "medcrm.dashboard.fill",
+    "SIDEBAR": {"navigation": "medcrm.admin_site.navigation"},
+    "COLORS": {
+        # Teal; 600 is dark enough for white letters on it (4.5:1), 400 and 500 for letters on dark ground.
+        "primary": {
+            "50": "oklch(98.4% .014 180.72)",
+            "100": "oklch(95.3% .051 180.8)",
+            "200": "oklch(91% .096 180.43)",
+            "300": "oklch(85.5% .138 181.07)",
+            "400": "oklch(77.7% .152 181.91)",
+            "500": "oklch(68% .135 182.5)",
+            "600": "oklch(51.1% .096 186.39)",
+            "700": "oklch(43.7% .078 188.22)",
+            "800": "oklch(38.6% .063 188.42)",
+            "900": "oklch(33% .054 190)",
+            "950": "oklch(27.7% .046 192.52)",
+        },
+    },
 }

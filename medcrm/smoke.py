@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from medcrm import embedded
-from medcrm.demo import manage, prepare_tables, say, start
 from medcrm.embedded import CannotStart
-from medcrm.processes import BASE_DIR, ChildDied, Processes
+from medcrm.processes import BASE_DIR, ChildDied, Processes, manage, say
 from medcrm.servers import free_port
 
 EXAMPLES = BASE_DIR / "medcrm" / "data" / "worked_examples.json"
 LATEST_SECONDS = 2.0  # the budget from POST to routed
 PATIENCE_SECONDS = 30.0
 ROW = "{:<62} {:<10} {:<9} {:<12} {:<18} {:>7}"
+
+
+class Refused(Exception):
+    """The web server did not accept an example; the message holds its answer."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +44,22 @@ class Result:
 
 def main() -> None:
     place = BASE_DIR / ".medcrm" / "smoke"
-    shutil.rmtree(place, ignore_errors=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ["MEDCRM_HOME"] = str(place)
     os.environ["MEDCRM_THROWAWAY"] = "1"
     for variable in ("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL"):
         os.environ[variable] = ""  # whatever it or .env names: the examples are made-up people
     try:
+        embedded.reset()
         with embedded.joined() as locks:
-            prepare_tables()
+            manage("migrate", "--verbosity", "0")
+            manage("collectstatic", "--no-input", "--verbosity", "0")
             manage("load_reference")
             with Processes(place / "log", locks=locks) as processes:
                 results = run(processes)
-    except (CannotStart, ChildDied, TimeoutError, subprocess.CalledProcessError) as error:
+    except KeyboardInterrupt:
+        sys.exit("\nStopped.")
+    except (CannotStart, ChildDied, Refused, OSError, subprocess.CalledProcessError) as error:
         sys.exit(f"The smoke test cannot run: {error}")
     show(results)
     wrong = [result for result in results if not result.is_right]
@@ -60,7 +68,7 @@ def main() -> None:
 
 
 def run(processes: Processes) -> list[Result]:
-    base = start(processes, free_port())
+    base = processes.start_all(free_port())
     return [post_and_wait(base, example, processes) for example in json.loads(EXAMPLES.read_text())]
 
 
@@ -84,9 +92,13 @@ def source_key(source: str) -> str:
 
 
 def fetch(url: str, headers: Mapping[str, str], body: bytes | None = None) -> dict[str, object]:
+    """The JSON answer. Raise Refused with what the server said instead."""
     request = urllib.request.Request(url, data=body, headers=dict(headers))  # noqa: S310
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-        return json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise Refused(f"{url} answered {error.code}: {error.read(500).decode(errors='replace')}") from error
 
 
 def show(results: list[Result]) -> None:

@@ -36,6 +36,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Copy the tables instead of migrating once per worker and run."""
+    from django.db import connection
+
+    connection.settings_dict["TEST"]["TEMPLATE"] = servers.template()
+
+
 @pytest.fixture
 def now() -> datetime:
     """A Tuesday at 10:00 in Austin."""

@@ -214,6 +214,10 @@ class ActionForm(forms.Form):
     def __init__(self, data: object = None, *, obj: models.Model | None = None, request: HttpRequest) -> None:
         super().__init__(data)
         self.obj, self.request = obj, request
+        self.look()
+
+    def look(self) -> None:
+        """Dress the fields; called again by a form that makes fields of its own."""
         for number, field in enumerate(self.fields.values()):
             look = self.LOOK.get(type(field.widget))
             if look:

@@ -1,0 +1,13 @@
+"""The screens of leads; one module per noun, all built on medcrm.lib.admin."""
+
+from leads.admin import (  # noqa: F401
+    catalog,
+    checklist,
+    documents,
+    inquiry,
+    journal,
+    lead,
+    qualification,
+    rules,
+    vocabulary,
+)

@@ -1,0 +1,141 @@
+"""What must be held before a visit, and the visits themselves: documents, authorizations, appointments."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from leads.admin.base import OfLead
+from leads.models import Appointment, Authorization, DocumentStatus, MissingItem
+from leads.services import appointments, events
+from leads.vocabulary import AppointmentState, AuthorizationState, DocumentState
+from medcrm.lib.admin import (
+    ActionForm,
+    ChoicesDropdownFilter,
+    RangeDateFilter,
+    ReadOnlyAdmin,
+    RelatedDropdownFilter,
+    badge,
+    badge_column,
+    display,
+    service_action,
+    verb_permission,
+)
+
+EXPIRY = forms.TextInput(attrs={"type": "date"})
+
+
+class DocumentForm(ActionForm):
+    status = forms.ChoiceField(label=_("Where does it stand?"), choices=DocumentState.choices)
+    expires_on = forms.DateField(label=_("Valid until"), required=False, widget=EXPIRY)
+
+
+@admin.register(DocumentStatus)
+class DocumentStatusAdmin(OfLead, ReadOnlyAdmin):
+    list_display = ("document", "of_lead", "status_badge", "changed_at", "expires_on")
+    list_select_related = ("lead", "document")
+    list_filter = (("status", ChoicesDropdownFilter), ("document", RelatedDropdownFilter))
+    actions = actions_detail = ("record",)
+    empty_text = _("Documents appear here when a lead's service asks for them.")
+    status_badge = badge_column("status", _("Status"))
+    has_record_permission = verb_permission("record")
+
+    @service_action(
+        _("Record where it stands"),
+        permissions=["record"],
+        form=DocumentForm,
+        icon="task",
+        text=_("A document that arrived wakes a lead that waits for it."),
+        submit=_("Save"),
+    )
+    def record(self, request: HttpRequest, pk: int, *, at, status: str, expires_on) -> None:
+        row = DocumentStatus.objects.get(pk=pk)
+        events.record_document(
+            row.lead_id, row.document_id, at=at, status=status, expires_on=expires_on, by=request.user
+        )
+
+
+class AuthorizationForm(ActionForm):
+    status = forms.ChoiceField(label=_("Where does it stand?"), choices=AuthorizationState.choices)
+    reference = forms.CharField(label=_("Payer's reference"), max_length=60, required=False)
+    expires_on = forms.DateField(label=_("Valid until"), required=False, widget=EXPIRY)
+
+
+@admin.register(Authorization)
+class AuthorizationAdmin(OfLead, ReadOnlyAdmin):
+    list_display = ("service", "of_lead", "payer", "status_badge", "reference", "changed_at", "expires_on")
+    list_select_related = ("lead", "service", "payer")
+    list_filter = (("status", ChoicesDropdownFilter), ("payer", RelatedDropdownFilter))
+    actions = actions_detail = ("record",)
+    empty_text = _("Authorizations appear here when a payer asks for one.")
+    status_badge = badge_column("status", _("Status"))
+    has_record_permission = verb_permission("record")
+
+    @service_action(
+        _("Record where it stands"),
+        permissions=["record"],
+        form=AuthorizationForm,
+        icon="task",
+        text=_("A payer's decision wakes a lead that waits for it."),
+        submit=_("Save"),
+    )
+    def record(self, request: HttpRequest, pk: int, *, at, status: str, reference: str, expires_on) -> None:
+        row = Authorization.objects.get(pk=pk)
+        events.record_authorization(
+            row.lead_id,
+            row.service_id,
+            status,
+            at=at,
+            expires_on=expires_on,
+            reference=reference,
+            by=request.user,
+        )
+
+
+class AppointmentForm(ActionForm):
+    status = forms.ChoiceField(label=_("What became of it?"), choices=AppointmentState.choices)
+
+
+@admin.register(Appointment)
+class AppointmentAdmin(OfLead, ReadOnlyAdmin):
+    list_display = ("date", "of_lead", "service", "clinic", "status_badge", "by")
+    list_select_related = ("lead", "service", "clinic", "by")
+    list_filter = (
+        ("date", RangeDateFilter),
+        ("status", ChoicesDropdownFilter),
+        ("clinic", RelatedDropdownFilter),
+        ("service", RelatedDropdownFilter),
+    )
+    actions = actions_detail = ("record",)
+    empty_text = _("Appointments appear here when they are booked on a call or by the scheduling system.")
+    status_badge = badge_column("status", _("Status"))
+    has_record_permission = verb_permission("record")
+
+    @service_action(
+        _("Record what became of it"),
+        permissions=["record"],
+        form=AppointmentForm,
+        icon="event_note",
+        text=_("An attended visit closes the lead's road; a missed one starts the call-back."),
+        submit=_("Save"),
+    )
+    def record(self, request: HttpRequest, pk: int, *, at, status: str) -> None:
+        appointments.settle_appointment(pk, status, by=request.user, at=at)
+
+
+@admin.register(MissingItem)
+class MissingItemAdmin(OfLead, ReadOnlyAdmin):
+    list_display = ("kind", "of_lead", "state", "origin", "opened_at", "follow_up_on", "settled_at")
+    list_select_related = ("lead", "kind")
+    list_filter = (
+        ("kind", RelatedDropdownFilter),
+        ("origin", ChoicesDropdownFilter),
+        ("follow_up_on", RangeDateFilter),
+    )
+    empty_text = _("Nothing is missing.")
+
+    @display(description=_("State"))
+    def state(self, obj: MissingItem) -> str:
+        return badge("received", _("settled"), symbol="check_circle") if obj.settled_at else badge("missing", _("open"))

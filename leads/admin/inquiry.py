@@ -1,0 +1,153 @@
+"""What came in, word for word, and the queue of what could not be taken in: repaired here and replayed."""
+
+from __future__ import annotations
+
+import json
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from leads.admin.base import OfLead
+from leads.models import Inquiry, Lead
+from leads.search import find_leads
+from leads.services import intake
+from leads.visibility import visible
+from medcrm.lib.access import scope_of
+from medcrm.lib.admin import (
+    ActionForm,
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    RangeDateFilter,
+    ReadOnlyAdmin,
+    RelatedDropdownFilter,
+    badge_column,
+    display,
+    service_action,
+    verb_permission,
+)
+
+
+class RepairForm(ActionForm):
+    """One box per field of the submission as it came, the wrong ones first and said to be wrong."""
+
+    def __init__(self, data: object = None, *, obj: Inquiry | None = None, request: HttpRequest) -> None:
+        super().__init__(data, obj=obj, request=request)
+        if obj is None:
+            return
+        self.sent = obj.repaired or _read(obj.raw_body)
+        wrong = [name for name in obj.errors if name != "body"]
+        for name in [*wrong, *(name for name in self.sent if name not in wrong)]:
+            value = self.sent.get(name, "")
+            self.fields[name] = forms.CharField(
+                label=name.replace("_", " ").capitalize(),
+                required=False,
+                initial=value if isinstance(value, str) else json.dumps(value),
+                help_text=" ".join(obj.errors.get(name, [])),
+            )
+        if not self.sent:
+            text = forms.Textarea(attrs={"rows": 10})
+            self.fields["body"] = forms.CharField(label=_("The submission"), widget=text, initial=obj.raw_body)
+        self.look()
+
+    def clean(self) -> dict[str, object]:
+        """Give lists and numbers back as what they were; the boxes hold text."""
+        cleaned = super().clean() or {}
+        if "body" in self.fields:
+            return {"fields": intake_fields(cleaned.get("body", ""))}
+        return {"fields": {name: _as_sent(value, self.sent.get(name)) for name, value in cleaned.items()}}
+
+
+def intake_fields(body: str) -> dict[str, object]:
+    found = _read(body)
+    if not found:
+        raise forms.ValidationError(_("This is still not readable. It must be one JSON object."))
+    return found
+
+
+def _read(body: str) -> dict[str, object]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _as_sent(text: str, sent: object) -> object:
+    if isinstance(sent, str) or sent is None:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+@admin.register(Inquiry)
+class InquiryAdmin(OfLead, ReadOnlyAdmin):
+    list_display = ("received_at", "source", "status_badge", "of_lead", "is_repeat", "what_is_wrong")
+    list_select_related = ("lead", "source")
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        ("source", RelatedDropdownFilter),
+        ("is_repeat", BooleanRadioFilter),
+        ("received_at", RangeDateFilter),
+    )
+    fieldsets = (
+        (None, {"fields": (("source", "received_at"), ("status_badge", "settled_at"), "of_lead")}),
+        (_("What is wrong"), {"fields": ("errors_in_words",)}),
+        (_("As received"), {"fields": ("raw_in_lines", "body_sha256")}),
+        (_("After repair"), {"fields": ("repaired",)}),
+        (_("Delivery"), {"fields": (("remote_addr", "user_agent"), "idempotency_key")}),
+    )
+    readonly_fields = ("status_badge", "of_lead", "errors_in_words", "raw_in_lines")
+    actions_detail = ("repair",)
+    empty_text = _("Inquiries appear here as forms are sent. To receive some, open a source and make a key for it.")
+    status_badge = badge_column("status", _("Status"))
+    has_repair_permission = verb_permission("repair")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        # Without a lead nobody can tell whose it would be: only who sees all teams repairs those.
+        queryset = super(OfLead, self).get_queryset(request)
+        condition = Q(lead__isnull=False) & visible(request.user, "lead__")
+        if scope_of(request.user).sees_all_teams:
+            condition |= Q(lead__isnull=True)
+        return queryset.filter(condition)
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        if not search_term.strip():
+            return queryset, False
+        leads = find_leads(Lead.objects.filter(visible(request.user)), search_term)
+        return queryset.filter(lead__in=list(leads.order_by().values_list("pk", flat=True)[:500])), False
+
+    @display(description=_("What is wrong"))
+    def what_is_wrong(self, obj: Inquiry) -> str:
+        return "; ".join(f"{name.replace('_', ' ')}: {' '.join(found)}" for name, found in obj.errors.items())
+
+    @display(description=_("What is wrong"))
+    def errors_in_words(self, obj: Inquiry) -> SafeString | str:
+        if not obj.errors:
+            return _("Nothing.")
+        rows = [(name.replace("_", " "), " ".join(found)) for name, found in obj.errors.items()]
+        return format_html('<ul class="mc-list">{}</ul>', format_html_join("", "<li><b>{}</b>: {}</li>", rows))
+
+    @display(description=_("As received"))
+    def raw_in_lines(self, obj: Inquiry) -> SafeString:
+        found = _read(obj.raw_body)
+        text = json.dumps(found, indent=1, ensure_ascii=False) if found else obj.raw_body
+        return format_html('<pre class="mc-raw" tabindex="0">{}</pre>', text[:20_000])
+
+    @service_action(
+        _("Replay after repair"),
+        permissions=["repair"],
+        form=RepairForm,
+        icon="build",
+        variant="primary",
+        text=_("What came in stays as it is; the repaired copy goes through the same checks again."),
+        submit=_("Replay"),
+    )
+    def repair(self, request: HttpRequest, pk: int, *, at, fields: dict[str, object]) -> None:
+        intake.replay(pk, fields, by=request.user, at=at)

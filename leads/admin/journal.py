@@ -1,0 +1,49 @@
+"""What happened: the timeline and the moves of the score. Nobody rewrites either."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from leads.admin.base import OfLead
+from leads.models import Interaction, ScoreChange
+from medcrm.lib.admin import (
+    ChoicesDropdownFilter,
+    RangeDateFilter,
+    ReadOnlyAdmin,
+    RelatedDropdownFilter,
+    badge_column,
+    display,
+    field_badge,
+)
+
+
+@admin.register(Interaction)
+class InteractionAdmin(OfLead, ReadOnlyAdmin):
+    list_display = ("at", "kind", "of_lead", "direction", "disposition", "by", "excerpt")
+    list_select_related = ("lead", "disposition", "by")
+    list_filter = (
+        ("kind", ChoicesDropdownFilter),
+        ("direction", ChoicesDropdownFilter),
+        ("disposition", RelatedDropdownFilter),
+        ("at", RangeDateFilter),
+    )
+    empty_text = _("Everything that happens with a lead is noted here by itself.")
+
+    @display(description=_("Text"))
+    def excerpt(self, obj: Interaction) -> str:
+        return obj.text if len(obj.text) <= 80 else obj.text[:79] + "…"
+
+
+@admin.register(ScoreChange)
+class ScoreChangeAdmin(OfLead, ReadOnlyAdmin):
+    list_display = ("at", "of_lead", "old_score", "new_score", "old_badge", "new_badge", "model")
+    list_select_related = ("lead", "model")
+    list_filter = (("new_band", ChoicesDropdownFilter), ("at", RangeDateFilter))
+    new_badge = badge_column("new_band", _("To"))
+    empty_text = _("Moves of a score appear here when facts or rules change.")
+
+    @display(description=_("From"))
+    def old_badge(self, obj: ScoreChange) -> SafeString | None:
+        return field_badge(obj, "old_band")

@@ -1,0 +1,220 @@
+"""The lead: lists of what is owed, and a page that says where a lead stands on the road and why.
+
+Nothing here is typed over: facts are corrected by an action that keeps who did it, state moves by the road alone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince, timeuntil
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from leads.admin import lead_page
+from leads.filters import CapturedFilter, DueFilter, OwnerFilter, TeamFilter, start_of_day
+from leads.lifecycle import OPEN
+from leads.models import Clinic, Lead, Payer, ServiceLine, TimingWindow
+from leads.search import find_leads
+from leads.services import corrections
+from leads.visibility import visible
+from leads.vocabulary import Agreement, Budget, ContactRole, ForWhom, Request, Urgency
+from medcrm.lib.access import scope_of, team_names
+from medcrm.lib.admin import (
+    ActionForm,
+    ChoicesDropdownFilter,
+    ReadOnlyAdmin,
+    RelatedDropdownFilter,
+    badge,
+    badge_column,
+    display,
+    service_action,
+)
+
+UNCHANGED = [("", _("leave as it is"))]
+
+
+def choose(label: object, choices: list[tuple[str, object]]) -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, choices=[*UNCHANGED, *choices], required=False)
+
+
+class Row(forms.ModelChoiceField):
+    """A catalogue row in force; the service gets its code."""
+
+    def __init__(self, label: object, model: type) -> None:
+        super().__init__(model.objects.filter(is_active=True), label=label, required=False, empty_label=UNCHANGED[0][1])
+
+    def clean(self, value: object) -> str:
+        row = super().clean(value)
+        return row.pk if row else ""
+
+
+class FactsForm(ActionForm):
+    """What may be corrected by hand; a box left empty changes nothing."""
+
+    first_name = forms.CharField(label=_("First name"), max_length=80, required=False)
+    last_name = forms.CharField(label=_("Last name"), max_length=80, required=False)
+    zip = forms.RegexField(r"^\d{5}$", label=_("ZIP"), required=False, help_text=_("Five digits, e.g. 78701."))
+    service = Row(_("Service"), ServiceLine)
+    preferred_clinic = Row(_("Preferred clinic"), Clinic)
+    timing = Row(_("When"), TimingWindow)
+    payer = Row(_("Pays with"), Payer)
+    request = choose(_("Asks for"), Request.choices)
+    for_whom = choose(_("For whom"), ForWhom.choices)
+    age = forms.IntegerField(label=_("Age"), min_value=0, max_value=120, required=False)
+    urgency = choose(_("Urgency"), Urgency.choices)
+    preferred_time = forms.CharField(label=_("Best time, as said"), max_length=80, required=False)
+    question = forms.CharField(label=_("The lead's question"), max_length=200, required=False)
+
+
+class OrganisationForm(FactsForm):
+    for_whom = age = payer = None
+    organisation = forms.CharField(label=_("Organisation"), max_length=120, required=False)
+    contact_role = choose(_("Contact's role"), ContactRole.choices)
+    clinic_size = forms.IntegerField(label=_("People at the site"), min_value=0, required=False)
+    budget = choose(_("Budget"), Budget.choices)
+    rollout = forms.CharField(label=_("Rollout"), max_length=80, required=False)
+    approver = forms.CharField(label=_("Who approves vendors"), max_length=120, required=False)
+    agreement = choose(_("Agreement"), Agreement.choices)
+
+
+def facts_form(data: object = None, *, obj: Lead | None = None, request: HttpRequest) -> FactsForm:
+    form = OrganisationForm if obj is not None and obj.is_organisation else FactsForm
+    return form(data, obj=obj, request=request)
+
+
+@admin.register(Lead)
+class LeadAdmin(ReadOnlyAdmin):
+    list_display = (
+        "who",
+        "kind",
+        "service",
+        "stage_badge",
+        "next",
+        "due",
+        "score_column",
+        "readiness_badge",
+        "in_whose_hands",
+        "captured",
+    )
+    list_display_links = ("who",)
+    list_select_related = ("service", "owner", "hold_reason", "stop_reason")
+    list_filter = (
+        DueFilter,
+        OwnerFilter,
+        TeamFilter,
+        ("stage", ChoicesDropdownFilter),
+        ("next_step", ChoicesDropdownFilter),
+        ("decision", ChoicesDropdownFilter),
+        ("score_band", ChoicesDropdownFilter),
+        ("readiness", ChoicesDropdownFilter),
+        ("fit", ChoicesDropdownFilter),
+        ("hold_reason", RelatedDropdownFilter),
+        ("stop_reason", RelatedDropdownFilter),
+        ("service", RelatedDropdownFilter),
+        ("source", RelatedDropdownFilter),
+        ("lead_type", ChoicesDropdownFilter),
+        CapturedFilter,
+    )
+    search_fields = ("last_name",)
+    search_help_text = _("Last name, organisation, phone in any format, e-mail or lead id")
+    sortable_by = ("captured",)
+    change_form_template = "leads/lead.html"
+    actions_detail = ("correct_facts",)
+    empty_text = _(
+        "Leads appear here as inquiries come in. To receive inquiries, an administrator makes a key for a source."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Lead]:
+        rows = super().get_queryset(request).filter(visible(request.user), merged_into=None)
+        return rows.select_related("source", *self.list_select_related)
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        # A team's own list reads in the order of what is owed, by the team's index; all teams read newest first.
+        return ("-pk",) if scope_of(request.user).sees_all_teams else ("next_action_due_at", "pk")
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        return find_leads(queryset, search_term), False
+
+    @display(description=_("Lead"))
+    def who(self, obj: Lead) -> str:
+        if obj.is_organisation and obj.organisation:
+            return f"{obj.organisation} ({obj.name})" if obj.name else obj.organisation
+        return obj.name or _now("no name given")
+
+    @display(description=_("Kind"))
+    def kind(self, obj: Lead) -> str:
+        return obj.get_lead_type_display()
+
+    stage_badge = badge_column("stage", _("Stage"))
+    readiness_badge = badge_column("readiness", _("Readiness"))
+
+    @display(description=_("Next step"))
+    def next(self, obj: Lead) -> object:
+        reason = obj.hold_reason or obj.stop_reason
+        step = obj.get_next_step_display() if obj.next_step not in ("", "none") else ""
+        return " · ".join(str(part) for part in (step, reason) if part)
+
+    @display(description=_("Due"))
+    def due(self, obj: Lead) -> SafeString | None:
+        return due_badge(obj, at=timezone.now())
+
+    @display(description=_("Score"))
+    def score_column(self, obj: Lead) -> SafeString | None:
+        if obj.score is None:
+            return None
+        return badge(obj.score_band, f"{obj.score} {obj.get_score_band_display().lower()}")
+
+    @display(description=_("In whose hands"))
+    def in_whose_hands(self, obj: Lead) -> str:
+        owner = (obj.owner.get_full_name() or obj.owner.get_username()) if obj.owner else ""
+        return " · ".join(part for part in (owner, obj.team.replace("_", " ").capitalize()) if part)
+
+    @display(description=_("Captured"), ordering="created_at")
+    def captured(self, obj: Lead) -> str:
+        return date_format(timezone.localtime(obj.created_at), "j M, H:i")
+
+    @service_action(
+        _("Correct facts"),
+        permissions=["correct"],
+        form=facts_form,
+        icon="edit",
+        text=_("Fill in only what changes. The checks run again, and your correction is noted on the timeline."),
+        submit=_("Save"),
+    )
+    def correct_facts(self, request: HttpRequest, pk: int, *, at: datetime, **fields: object) -> None:
+        corrections.correct_facts(pk, fields, by=request.user, at=at)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        lead = self.get_object(request, object_id)
+        if lead is not None and self.has_view_permission(request, lead):
+            page = lead_page.read(lead, request, at=timezone.now())
+            title = {"title": self.who(lead), "subtitle": None, "content_title": self.who(lead)}
+            extra_context = {**(extra_context or {}), **title, "page": page, "teams": team_names()}
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def has_correct_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm("leads.change_lead")
+
+
+def due_badge(lead: Lead, *, at: datetime) -> SafeString | None:
+    """When the next action is owed, as a word: overdue and for how long, today at what time, or the date."""
+    due = lead.next_action_due_at
+    if due is None or lead.stage not in OPEN:
+        return None
+    local = timezone.localtime(due)
+    if due < at:
+        return badge("overdue", _now("overdue %(time)s") % {"time": timesince(due, at, depth=1)}, title=local)
+    if (due - start_of_day(at)).days < 1:
+        return badge("today", _now("today %(time)s") % {"time": date_format(local, "H:i")}, title=local)
+    return badge("later", _now("in %(time)s") % {"time": timeuntil(due, at, depth=1)}, title=local)

@@ -1,0 +1,159 @@
+"""What was decided in each cycle and why, with the answers it rests on and what wakes the lead again."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from leads.admin.base import OfLead
+from leads.models import Answer, Qualification, Stakeholder, Trigger
+from leads.services import reviews
+from leads.vocabulary import Check
+from medcrm.lib.admin import (
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    ModelAdmin,
+    RangeDateFilter,
+    ReadOnlyAdmin,
+    RelatedDropdownFilter,
+    badge,
+    badge_column,
+    display,
+    service_action,
+    verb_permission,
+)
+
+
+class OverrideFilter(DropdownFilter):
+    title = _("override")
+    parameter_name = "override"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, object]]:
+        return [("open", _("To be reviewed")), ("done", _("Reviewed"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() not in ("open", "done"):
+            return queryset
+        overridden = queryset.exclude(override_reason="")
+        return overridden.filter(override_reviewed_at__isnull=self.value() == "open")
+
+
+@admin.register(Qualification)
+class QualificationAdmin(OfLead, ReadOnlyAdmin):
+    list_display = (
+        "of_lead",
+        "cycle",
+        "fit_verdict",
+        "capacity_verdict",
+        "readiness_verdict",
+        "path_verdict",
+        "decision_badge",
+        "next_step",
+        "outcome",
+        "decided_by",
+    )
+    list_select_related = ("lead", "decided_by")
+    list_filter = (
+        OverrideFilter,
+        ("decision", ChoicesDropdownFilter),
+        ("outcome", ChoicesDropdownFilter),
+        ("hold_reason", RelatedDropdownFilter),
+        ("stop_reason", RelatedDropdownFilter),
+        ("opened_at", RangeDateFilter),
+    )
+    fieldsets = (
+        (None, {"fields": ("lead", ("cycle", "opened_at", "closed_at"))}),
+        (_("Checks"), {"fields": ("reasons", "open_questions")}),
+        (_("Decision"), {"fields": (("decision_badge", "next_step"), ("hold_reason", "stop_reason"), "rule_in_words")}),
+        (_("Outcome"), {"fields": (("outcome", "suggested_outcome"), ("decided_by", "decided_at"), "override_reason")}),
+        (_("Review"), {"fields": (("override_reviewed_by", "override_reviewed_at"),)}),
+    )
+    readonly_fields = ("reasons", "open_questions", "rule_in_words", "decision_badge")
+    actions = actions_detail = ("review_override",)
+    empty_text = _("A cycle opens by itself when a lead comes in.")
+    fit_verdict = badge_column("fit_check", _("Fit"))
+    capacity_verdict = badge_column("capacity_check", _("Capacity"))
+    readiness_verdict = badge_column("readiness_check", _("Readiness"))
+    path_verdict = badge_column("decision_path_check", _("Decision path"))
+    decision_badge = badge_column("decision", _("Decision"))
+    has_review_permission = verb_permission("review")
+
+    @display(description=_("Why"))
+    def reasons(self, obj: Qualification) -> SafeString:
+        rows = [
+            (
+                check.label,
+                badge(getattr(obj, f"{check}_check")),
+                " ".join(reason["sentence"] for reason in obj.explanation.get(check, [])),
+            )
+            for check in Check
+        ]
+        return format_html('<dl class="mc-facts">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{} {}</dd>", rows))
+
+    @display(description=_("Open questions"))
+    def open_questions(self, obj: Qualification) -> str:
+        return ", ".join(code.replace("_", " ") for code in obj.unknown)
+
+    @display(description=_("Rule"))
+    def rule_in_words(self, obj: Qualification) -> str:
+        return f"{obj.rule.name}: {obj.rule.sentence}" if obj.rule else _("Decided by a person.")
+
+    @service_action(
+        _("Mark override as reviewed"),
+        permissions=["review"],
+        icon="rate_review",
+        text=_("Somebody decided against the checks and said why. Marking it says that you looked at it."),
+        submit=_("Reviewed"),
+    )
+    def review_override(self, request: HttpRequest, pk: int, *, at) -> None:
+        reviews.review_override(pk, by=request.user, at=at)
+
+
+@admin.register(Answer)
+class AnswerAdmin(OfLead, ReadOnlyAdmin):
+    list_display = ("of_lead", "code", "value", "verdict_badge", "origin", "by", "answered_at", "is_current")
+    list_select_related = ("lead", "by")
+    list_filter = (
+        ("verdict", ChoicesDropdownFilter),
+        ("origin", ChoicesDropdownFilter),
+        ("is_current", BooleanRadioFilter),
+    )
+    verdict_badge = badge_column("verdict", _("Verdict"))
+    empty_text = _("Answers appear here when forms are sent and calls are recorded.")
+
+
+@admin.register(Trigger)
+class TriggerAdmin(OfLead, ReadOnlyAdmin):
+    list_display = ("of_lead", "kind", "state", "due_at", "armed_at", "fired_at")
+    list_select_related = ("lead", "kind", "qualification__lead")
+    list_filter = (("kind", RelatedDropdownFilter), ("due_at", RangeDateFilter))
+    empty_text = _("What wakes a waiting lead appears here when it is put on hold.")
+
+    @display(description=_("State"))
+    def state(self, obj: Trigger) -> SafeString:
+        if obj.fired_at:
+            return badge("accepted", _("woke the lead"), symbol="notifications_active")
+        if obj.disarmed_at:
+            return badge("cancelled", _("no longer needed"), symbol="notifications_off")
+        return badge("planned", _("waiting"), symbol="notifications")
+
+
+@admin.register(Stakeholder)
+class StakeholderAdmin(OfLead, ModelAdmin):
+    list_display = ("name", "of_lead", "role", "approves", "blocks", "may_be_told")
+    list_filter = (("role", ChoicesDropdownFilter),)
+    fields = ("lead", "name", "role", ("can_approve", "can_block", "may_be_told"))
+    empty_text = _("Note here who decides, who arranges visits and whom we may speak with.")
+
+    @display(description=_("Approves"), boolean=True)
+    def approves(self, obj: Stakeholder) -> bool | None:
+        return obj.can_approve
+
+    @display(description=_("Can block"), boolean=True)
+    def blocks(self, obj: Stakeholder) -> bool | None:
+        return obj.can_block

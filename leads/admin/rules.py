@@ -1,0 +1,219 @@
+"""How leads are ranked, banded and sent on: versioned sets of rules that read as sentences."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, JsonResponse
+from django.urls import path
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from leads.admin.criteria import RuleAdmin, RuleInline, facts_view, is_draft
+from leads.models import BandRule, NextStepRule, NextStepSet, ScoringCategory, ScoringModel, ScoringRule
+from leads.services import versions
+from medcrm.lib.admin import (
+    ActionForm,
+    ChoicesDropdownFilter,
+    ModelAdmin,
+    TabularInline,
+    badge_column,
+    display,
+    field_badge,
+    service_action,
+    verb_permission,
+)
+
+
+class NoteForm(ActionForm):
+    note = forms.CharField(
+        label=_("Why a new version?"), max_length=200, help_text=_("In a sentence, for those who read it later.")
+    )
+
+
+class VersionedAdmin(ModelAdmin):
+    """A set of rules: drafts are edited, published ones are read, and an action leads from one to the other."""
+
+    list_filter = (("status", ChoicesDropdownFilter),)
+    readonly_fields = ("version", "status", "created_at", "published_at", "published_by")
+    list_select_related = ("published_by",)
+    actions_detail = ("start_draft", "publish")
+    sortable_by = ()
+    status_badge = badge_column("status", _("Status"))
+    has_publish_permission = verb_permission("publish")
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return super().has_change_permission(request, obj) and (not isinstance(obj, self.model) or is_draft(obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_draft_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.add_{self.opts.model_name}")
+
+    @service_action(
+        _("Start a draft from this version"),
+        permissions=["draft"],
+        form=NoteForm,
+        icon="edit_note",
+        text=_("The draft is a copy. This version stays as it is, and in force, until the draft is published."),
+        submit=_("Start the draft"),
+    )
+    def start_draft(self, request: HttpRequest, pk: int, *, at, note: str) -> None:
+        versions.start_draft(self.model, pk, note=note)
+
+    @service_action(
+        _("Publish"),
+        permissions=["publish"],
+        icon="publish",
+        variant="primary",
+        text=_("The version in force retires, and every open lead it concerns is looked at again."),
+    )
+    def publish(self, request: HttpRequest, pk: int, *, at) -> None:
+        versions.publish(self.model, pk, by=request.user, at=at)
+
+
+class CategoryInline(TabularInline):
+    model = ScoringCategory
+    fields = ("code", "name", "cap", "half_life_days")
+    tab = True
+
+
+class ScoringRuleInline(RuleInline):
+    model = ScoringRule
+    fields = readonly_fields = ("name", "category", "in_words", "points", "is_active")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).select_related("category").order_by("category", "position", "pk")
+
+
+class BandRuleInline(RuleInline):
+    model = BandRule
+    fields = readonly_fields = ("target", "position", "in_words", "band_badge", "is_active")
+
+    @display(description=_("Band"))
+    def band_badge(self, obj: BandRule) -> SafeString | None:
+        return field_badge(obj, "band")
+
+
+def _counted(queryset: QuerySet, model: type, field: str) -> Subquery:
+    rows = model.objects.filter(**{field: OuterRef("pk")}).order_by().values(field)
+    return Subquery(rows.annotate(n=Count("pk")).values("n"))
+
+
+@admin.register(ScoringModel)
+class ScoringModelAdmin(VersionedAdmin):
+    list_display = ("__str__", "lead_type", "status_badge", "thresholds", "rule_count", "published_at", "note")
+    list_filter = (("lead_type", ChoicesDropdownFilter), ("status", ChoicesDropdownFilter))
+    fieldsets = (
+        (None, {"fields": (("lead_type", "version", "status"), ("high_from", "medium_from"), "note")}),
+        (_("Publication"), {"fields": (("created_at", "published_at", "published_by"),)}),
+    )
+    inlines = (ScoringRuleInline, BandRuleInline, CategoryInline)
+
+    def get_urls(self) -> list:
+        return [
+            path("facts/", self.admin_site.admin_view(self.facts), name="leads_scoringmodel_facts"),
+            *super().get_urls(),
+        ]
+
+    def facts(self, request: HttpRequest) -> JsonResponse:
+        return facts_view(request)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        queryset = super().get_queryset(request)
+        return queryset.annotate(rule_total=_counted(queryset, ScoringRule, "model"))
+
+    @display(description=_("High / medium from"))
+    def thresholds(self, obj: ScoringModel) -> str:
+        return f"{obj.high_from} / {obj.medium_from}"
+
+    @display(description=_("Rules"))
+    def rule_count(self, obj: ScoringModel) -> int:
+        return obj.rule_total or 0
+
+
+@admin.register(ScoringRule)
+class ScoringRuleAdmin(RuleAdmin):
+    list_display = ("name", "in_words", "points", "category", "model", "is_active")
+    list_select_related = ("category", "model")
+    list_filter = (("model__lead_type", ChoicesDropdownFilter), ("model__status", ChoicesDropdownFilter), "is_active")
+    fields = ("model", "category", "name", "criteria", ("points", "axis"), ("position", "is_active"))
+
+
+@admin.register(BandRule)
+class BandRuleAdmin(RuleAdmin):
+    list_display = ("name", "in_words", "target", "band_badge", "model", "is_active")
+    list_select_related = ("model",)
+    list_filter = (("target", ChoicesDropdownFilter), ("model__status", ChoicesDropdownFilter), "is_active")
+    fields = ("model", "name", "criteria", ("target", "band"), ("position", "is_active"))
+    band_badge = badge_column("band", _("Band"))
+
+
+@admin.register(ScoringCategory)
+class ScoringCategoryAdmin(ModelAdmin):
+    list_display = ("name", "code", "cap", "half_life_days", "model")
+    list_select_related = ("model",)
+    list_filter = (("model__status", ChoicesDropdownFilter),)
+    search_fields = ("name", "code")
+    sortable_by = ()
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        is_category = isinstance(obj, ScoringCategory)
+        return super().has_change_permission(request, obj) and (not is_category or is_draft(obj.model))
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        is_category = isinstance(obj, ScoringCategory)
+        return super().has_delete_permission(request, obj) and (not is_category or is_draft(obj.model))
+
+
+class NextStepRuleInline(RuleInline):
+    model = NextStepRule
+    fields = readonly_fields = ("position", "name", "in_words", "decision_badge", "next_step", "why", "is_active")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).select_related("hold_reason", "stop_reason")
+
+    @display(description=_("Decision"))
+    def decision_badge(self, obj: NextStepRule) -> SafeString | None:
+        return field_badge(obj, "decision")
+
+    @display(description=_("Reason"))
+    def why(self, obj: NextStepRule) -> object:
+        return obj.hold_reason or obj.stop_reason or ""
+
+
+@admin.register(NextStepSet)
+class NextStepSetAdmin(VersionedAdmin):
+    list_display = ("__str__", "status_badge", "rule_count", "published_at", "published_by", "note")
+    fieldsets = (
+        (None, {"fields": (("version", "status"), "note")}),
+        (_("Publication"), {"fields": (("created_at", "published_at", "published_by"),)}),
+    )
+    inlines = (NextStepRuleInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        queryset = super().get_queryset(request)
+        return queryset.annotate(rule_total=_counted(queryset, NextStepRule, "rule_set"))
+
+    @display(description=_("Rules"))
+    def rule_count(self, obj: NextStepSet) -> int:
+        return obj.rule_total or 0
+
+
+@admin.register(NextStepRule)
+class NextStepRuleAdmin(RuleAdmin):
+    set_field = "rule_set"
+    list_display = ("name", "in_words", "decision_badge", "next_step", "rule_set", "is_active")
+    list_select_related = ("rule_set",)
+    list_filter = (("rule_set__status", ChoicesDropdownFilter), ("decision", ChoicesDropdownFilter), "is_active")
+    fields = (
+        "rule_set",
+        "name",
+        "criteria",
+        ("decision", "next_step"),
+        ("hold_reason", "stop_reason"),
+        ("position", "is_active"),
+    )
+    decision_badge = badge_column("decision", _("Decision"))

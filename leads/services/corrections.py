@@ -1,0 +1,38 @@
+"""What does a member of staff correct on a lead, outside a call? The facts change, the checks run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from leads.models import Answer, Interaction, Lead
+from leads.services import answers, due
+from leads.services.answers import Origin
+from leads.vocabulary import Direction, InteractionKind
+from medcrm.lib.errors import RuleError
+
+
+@transaction.atomic
+def correct_facts(lead_id: int, fields: Mapping[str, object], *, by: AbstractBaseUser, at: datetime) -> Lead:
+    """Set the facts given, note who did it, let the lead walk again. Locks the lead; blank changes nothing."""
+    lead = Lead.objects.lock().get(pk=lead_id)
+    given = {name: value for name, value in fields.items() if value not in ("", None)}
+    if not given:
+        raise RuleError("NOTHING_TO_CORRECT", "Fill in what is to be corrected.")
+    news = answers.write_fields(lead, given, at=at)
+    lead.save()
+    answers.keep_answers(lead, given, Origin(Answer.Origin.STAFF, by=by), at=at)
+    Interaction.objects.create(
+        lead=lead,
+        kind=InteractionKind.SYSTEM,
+        direction=Direction.INTERNAL,
+        at=at,
+        by=by,
+        facts={"corrected": sorted(given)},
+    )
+    answers.tell_news(lead, news, cause="Corrected by staff.", at=at)
+    due.mark_due(Lead.objects.filter(pk=lead.pk), at=at)
+    return lead

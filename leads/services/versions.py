@@ -1,0 +1,81 @@
+"""How does a set of rules change? A published version is copied to a draft, edited, and published; the old one retires.
+
+Nothing is edited in place: what decided a lead stays readable in the version that decided it [R60].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import models, transaction
+from django.db.models import Max
+
+from leads.models import Checklist, Lead, NextStepSet, ScoringModel
+from leads.services import due
+from medcrm.lib.errors import RuleError
+from medcrm.lib.models import VersionedSet, VersionStatus
+
+# What makes two rows versions of the same thing.
+SCOPES: Mapping[type[VersionedSet], tuple[str, ...]] = {
+    ScoringModel: ("lead_type",),
+    NextStepSet: (),
+    Checklist: ("lead_type", "service_id"),
+}
+
+
+@transaction.atomic
+def start_draft(version_set: type[VersionedSet], pk: int, *, note: str = "") -> VersionedSet:
+    """Copy a version with its rows to a new draft and return it. Raise RuleError while another draft is open."""
+    source = version_set.objects.select_for_update().get(pk=pk)
+    siblings = _siblings(source)
+    if siblings.filter(status=VersionStatus.DRAFT).exists():
+        raise RuleError("DRAFT_IS_OPEN", "There is a draft already; publish it or go on editing it.")
+    number = siblings.aggregate(last=Max("version"))["last"] + 1
+    draft = _copy(source, version=number, status=VersionStatus.DRAFT, note=note, published_at=None, published_by=None)
+    _copy_rows(source, draft)
+    return draft
+
+
+@transaction.atomic
+def publish(version_set: type[VersionedSet], pk: int, *, by: AbstractBaseUser, at: datetime) -> VersionedSet:
+    """Put a draft in force, retire its predecessor and let the leads it concerns walk the road again."""
+    draft = version_set.objects.select_for_update().get(pk=pk)
+    if draft.status != VersionStatus.DRAFT:
+        raise RuleError("NOT_A_DRAFT", "Only a draft can be published; start one from this version.")
+    _siblings(draft).filter(status=VersionStatus.PUBLISHED).update(status=VersionStatus.RETIRED)
+    draft.status, draft.published_at, draft.published_by = VersionStatus.PUBLISHED, at, by
+    draft.save(update_fields=["status", "published_at", "published_by"])
+    leads = Lead.objects.open()
+    lead_type = getattr(draft, "lead_type", None)
+    due.mark_due(leads.filter(lead_type=lead_type) if lead_type else leads, at=at)
+    return draft
+
+
+def _siblings(version: VersionedSet) -> models.QuerySet:
+    scope = SCOPES[type(version)]
+    return type(version).objects.filter(**{name: getattr(version, name) for name in scope})
+
+
+def _copy(row: models.Model, **changes: object) -> models.Model:
+    skipped = {"id", "created_at"}
+    values = {f.attname: getattr(row, f.attname) for f in row._meta.concrete_fields if f.attname not in skipped}
+    values = {name: value for name, value in values.items() if name.removesuffix("_id") not in changes}
+    return type(row).objects.create(**values, **changes)
+
+
+def _copy_rows(source: VersionedSet, draft: VersionedSet) -> None:
+    """Copy the rows below a version; scoring rules are led to the copies of their categories."""
+    if isinstance(source, ScoringModel):
+        categories = {row.pk: _copy(row, model=draft) for row in source.categories.all()}
+        for rule in source.rules.all():
+            _copy(rule, model=draft, category=categories[rule.category_id])
+        for band in source.bands.all():
+            _copy(band, model=draft)
+    elif isinstance(source, NextStepSet):
+        for rule in source.rules.all():
+            _copy(rule, rule_set=draft)
+    elif isinstance(source, Checklist):
+        for question in source.questions.all():
+            _copy(question, checklist=draft)

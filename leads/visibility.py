@@ -1,0 +1,32 @@
+"""Which leads does this person see? The scope of a user as a condition on leads, or on rows that point to one."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Q
+
+from leads.models import ServiceLine
+from medcrm.lib.access import scope_of
+
+
+def visible(user: AbstractBaseUser, path: str = "") -> Q:
+    """The condition for leads, or for rows whose lead is at `path` (“lead__”). At most one small query per request."""
+    scope = scope_of(user)
+    condition = Q()
+    if not scope.sees_all_teams:
+        # A team's index serves its members; who is in no team sees only what is owned in person.
+        condition &= Q(**{f"{path}team__in": scope.teams}) if scope.teams else Q(**{f"{path}owner": user.pk})
+    hidden = () if scope.sees_sensitive else _untrained_for(user, scope.trainings)
+    if hidden:
+        condition &= Q(**{f"{path}service__isnull": True}) | ~Q(**{f"{path}service__in": hidden})
+    return condition
+
+
+def _untrained_for(user: AbstractBaseUser, trainings: frozenset[str]) -> tuple[str, ...]:
+    """Sensitive services that the user's trainings do not open."""
+    found = getattr(user, "_hidden_services", None)
+    if found is None:
+        sensitive = ServiceLine.objects.exclude(required_training="").exclude(required_training__in=trainings)
+        found = tuple(sensitive.order_by().values_list("pk", flat=True))
+        user._hidden_services = found  # type: ignore[attr-defined]
+    return found

@@ -1,0 +1,146 @@
+"""What does a person find in the sidebar? Entries by what people do; each shows only where its page would open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.apps import apps
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True)
+class Entry:
+    title: Promise
+    icon: str
+    model: str
+    query: str = ""
+    verb: str = "view"
+
+
+@dataclass(frozen=True)
+class Section:
+    title: Promise
+    entries: Sequence[Entry]
+    is_folded: bool = False
+
+
+SECTIONS: Sequence[Section] = (
+    Section(
+        _("Work"),
+        (
+            Entry(_("My leads"), "person_check", "leads.lead", "whose=me", "change"),
+            Entry(_("Leads"), "groups", "leads.lead"),
+            Entry(_("Handoffs"), "move_up", "routing.handoff"),
+            Entry(_("Appointments"), "event", "leads.appointment"),
+            Entry(_("Documents"), "description", "leads.documentstatus"),
+            Entry(_("Authorizations"), "verified_user", "leads.authorization"),
+            Entry(_("Missing items"), "rule", "leads.missingitem"),
+        ),
+    ),
+    Section(
+        _("Oversight"),
+        (
+            Entry(_("Inquiries to repair"), "build", "leads.inquiry", "status__exact=refused", "repair"),
+            Entry(_("Inquiries"), "inbox", "leads.inquiry"),
+            Entry(_("Decisions to review"), "rate_review", "leads.qualification", "override=open", "review"),
+            Entry(_("Assignments"), "assignment_ind", "routing.assignment", "", "view"),
+            Entry(_("Clocks"), "timer", "routing.clock"),
+            Entry(_("In sequences"), "spa", "nurture.enrollment"),
+            Entry(_("Messages"), "forum", "nurture.message"),
+        ),
+    ),
+    Section(
+        _("Permission and proof"),
+        (
+            Entry(_("Addresses"), "contact_phone", "consent.address"),
+            Entry(_("Consent events"), "history_edu", "consent.consentevent"),
+            Entry(_("Contact attempts"), "call_made", "consent.attempt"),
+            Entry(_("Disclosures"), "article", "consent.disclosure"),
+            Entry(_("Calling rules"), "gavel", "consent.callingrule"),
+            Entry(_("Do-not-call lists"), "do_not_disturb", "consent.listsnapshot"),
+            Entry(_("Checkpoints"), "fact_check", "consent.checkpoint"),
+        ),
+    ),
+    Section(
+        _("Rules"),
+        (
+            Entry(_("Scoring"), "leaderboard", "leads.scoringmodel"),
+            Entry(_("Next steps"), "alt_route", "leads.nextstepset"),
+            Entry(_("Routing"), "call_split", "routing.routeset"),
+            Entry(_("Sequences"), "mail", "nurture.sequence"),
+            Entry(_("Message templates"), "draft", "nurture.template"),
+            Entry(_("Checklists"), "checklist", "leads.checklist"),
+            Entry(_("Scripts"), "record_voice_over", "routing.script"),
+        ),
+    ),
+    Section(
+        _("Catalogue"),
+        (
+            Entry(_("Offerings and slots"), "event_available", "leads.offering"),
+            Entry(_("Services"), "medical_services", "leads.serviceline"),
+            Entry(_("Clinics"), "local_hospital", "leads.clinic"),
+            Entry(_("Payers"), "payments", "leads.payer"),
+            Entry(_("Sources"), "input", "leads.source", "", "change"),
+        ),
+        is_folded=True,
+    ),
+    Section(
+        _("Words and reasons"),
+        (
+            Entry(_("Call results"), "call_end", "leads.disposition", "", "change"),
+            Entry(_("Hold reasons"), "pause_circle", "leads.holdreason", "", "change"),
+            Entry(_("Stop reasons"), "do_not_disturb_on", "leads.stopreason", "", "change"),
+            Entry(_("Kinds of document"), "folder", "leads.document", "", "change"),
+            Entry(_("Missing things"), "help", "leads.missingkind", "", "change"),
+            Entry(_("Timing answers"), "schedule", "leads.timingwindow", "", "change"),
+            Entry(_("What wakes a lead"), "notifications", "leads.triggerkind", "", "change"),
+        ),
+        is_folded=True,
+    ),
+    Section(
+        _("People"),
+        (
+            Entry(_("Teams"), "diversity_3", "routing.team"),
+            Entry(_("Agents"), "support_agent", "routing.agent"),
+            Entry(_("Logins"), "badge", "auth.user", "", "change"),
+            Entry(_("Roles"), "admin_panel_settings", "auth.group"),
+        ),
+    ),
+)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, object]]:
+    """The sidebar of this person."""
+    home = {"title": _("Dashboard"), "icon": "home", "link": reverse("admin:index")}
+    groups: list[dict[str, object]] = [{"items": [home]}]
+    for section in SECTIONS:
+        items = [_item(request, entry) for entry in section.entries if may_open(request, entry)]
+        if items:
+            groups.append({"title": section.title, "items": items, "collapsible": section.is_folded})
+    return groups
+
+
+def may_open(request: HttpRequest, entry: Entry) -> bool:
+    """Whether the page exists and the person has the verb the entry is for, besides seeing it."""
+    app_label, name = entry.model.split(".")
+    model = apps.all_models[app_label].get(name)
+    page = admin.site._registry.get(model) if model else None
+    if page is None or not page.has_view_permission(request):
+        return False
+    return entry.verb == "view" or request.user.has_perm(f"{app_label}.{entry.verb}_{name}")
+
+
+def _item(request: HttpRequest, entry: Entry) -> dict[str, object]:
+    path = reverse(f"admin:{entry.model.replace('.', '_')}_changelist")
+    wanted = dict(pair.split("=") for pair in entry.query.split("&")) if entry.query else {}
+    is_same = all(request.GET.get(name) == value for name, value in wanted.items())
+    others = [e.query for s in SECTIONS for e in s.entries if e.model == entry.model and e.query]
+    taken = not wanted and any(request.GET.get(q.split("=")[0]) == q.split("=")[1] for q in others)
+    is_active = request.path.startswith(path) and is_same and not taken
+    link = f"{path}?{entry.query}" if entry.query else path
+    return {"title": entry.title, "icon": entry.icon, "link": link, "active": is_active}

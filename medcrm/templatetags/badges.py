@@ -1,0 +1,62 @@
+"""Badges, icons and small wordings for templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import phonenumbers
+from django import template
+from django.db import models
+from django.utils.safestring import SafeString
+
+from medcrm.lib import badges
+
+register = template.Library()
+register.simple_tag(badges.icon, name="icon")
+
+
+@register.simple_tag
+def badge(code: str, label: object = "") -> SafeString:
+    return badges.badge(code, label)
+
+
+@register.simple_tag
+def field_badge(obj: models.Model, field: str) -> SafeString | str:
+    return badges.field_badge(obj, field) or "–"
+
+
+@register.filter
+def signed(number: int) -> str:
+    return f"{number:+d}"
+
+
+@register.filter
+def phone(value: object) -> str:
+    """+15125550100 as it is said in its country; what is no number stays as it is."""
+    try:
+        number = phonenumbers.parse(str(value), "US")
+    except phonenumbers.NumberParseException:
+        return str(value)
+    national = number.country_code == 1
+    form = phonenumbers.PhoneNumberFormat.NATIONAL if national else phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    return phonenumbers.format_number(number, form)
+
+
+@register.filter
+def facts_in_words(facts: object) -> str:
+    """The structured facts of a timeline entry, in a line."""
+    if not isinstance(facts, Mapping):
+        return ""
+    return "; ".join(f"{_word(name)}: {_words(value)}" for name, value in facts.items() if value not in ("", None, []))
+
+
+def _word(code: object) -> str:
+    return str(code).replace("_", " ")
+
+
+def _words(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_word(item) for item in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_word(name)} {_word(item)}" for name, item in value.items())
+    return _word(value)
