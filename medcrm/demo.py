@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 
 from medcrm import embedded
 from medcrm.embedded import CannotStart
-from medcrm.processes import ChildDied, Processes, manage, say
+from medcrm.processes import ChildDied, Processes, manage, say, stop_on_signals
 from medcrm.servers import free_port
 
 FAVOURITE_PORT = 8000
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop_on_signals()
     try:
         with embedded.joined() as locks:
             os.environ.setdefault("TIME_ZONE", "America/Chicago")

@@ -173,12 +173,19 @@ def tail(path: Path, lines: int) -> str:
 
 def manage(*arguments: str) -> None:
     """Run a command of manage.py to its end. Raise CalledProcessError."""
-    subprocess.run([sys.executable, "manage.py", *arguments], cwd=BASE_DIR, check=True)
+    command = [sys.executable, "manage.py", *arguments]
+    subprocess.run(command, cwd=BASE_DIR, check=True, preexec_fn=end_with_parent)
 
 
 def say(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def stop_on_signals() -> None:
+    """Turn Ctrl-C and SIGTERM into KeyboardInterrupt, also where a script started us in the background."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 @contextmanager
