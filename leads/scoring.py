@@ -7,7 +7,7 @@ time goal; it never decides [R5].
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,14 +58,14 @@ class Scale:
 def score_leads(lead_ids: Sequence[int], *, at: datetime) -> int:
     """Score these leads by the published models of their types; return how many changed."""
     leads = Lead.objects.filter(pk__in=lead_ids)
-    return sum(write_scores(scale, leads, at=at) for scale in published_scales())
+    types = set(leads.order_by().values_list("lead_type", flat=True))
+    return sum(write_scores(scale, leads, at=at) for scale in published_scales(types))
 
 
-def published_scales() -> list[Scale]:
-    models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED).prefetch_related(
-        "categories", "rules", "bands"
-    )
-    return [scale(model) for model in models]
+def published_scales(lead_types: Collection[str]) -> list[Scale]:
+    """The scales in force for these types, each type at most once."""
+    models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED, lead_type__in=lead_types)
+    return [scale(model) for model in models.prefetch_related("categories", "rules", "bands")]
 
 
 def scale(model: ScoringModel) -> Scale:

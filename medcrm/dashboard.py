@@ -55,7 +55,8 @@ def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
             "owed": owed(request, leads),
             "road": _bars(ROAD, stages),
             "ends": _bars(ENDS, stages),
-            "road_max": max([1, *stages.values()]),
+            "road_max": max([1, *(stages.get(stage, 0) for stage in ROAD)]),
+            "ends_max": max([1, *(stages.get(stage, 0) for stage in ENDS)]),
             "waiting": waiting(leads),
         }
     context["repairs"] = repairs(request)

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class Processes:
         self.environment = {**os.environ, **(environment or {})}
         self.locks = tuple(locks)
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.started: dict[str, int] = {}  # where in its log the latest start of each begins
 
     def __enter__(self) -> Processes:
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -49,7 +50,11 @@ class Processes:
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
         """Start a process in a group of its own; it ends when this process does, however that ends."""
-        with (self.logs / f"{name}.log").open("ab") as log:
+        log_file = self.log(name)
+        if name not in self.started:
+            log_file.unlink(missing_ok=True)  # one of an earlier run
+        with log_file.open("ab") as log:
+            self.started[name] = log.tell()
             self.running[name] = subprocess.Popen(
                 command,
                 cwd=BASE_DIR,
@@ -64,12 +69,13 @@ class Processes:
         return self.running[name]
 
     def start_all(self, port: int) -> str:
-        """Start web, worker and beat, and return the address once the web server answers. Raise ChildDied."""
+        """Start web, worker and beat, and return the address once they are ready. Raise ChildDied or TimeoutError."""
         self.start_web(port)
         self.start_worker()
         self.start_beat()
         base = f"http://127.0.0.1:{port}"
         self.wait_for_http(f"{base}/admin/login/")
+        self.wait_for_log("worker", "ready.")
         return base
 
     def start_web(self, port: int) -> None:
@@ -107,8 +113,11 @@ class Processes:
         """Raise ChildDied when one of them has ended."""
         for name, process in self.running.items():
             if process.poll() is not None:
-                end = tail(self.logs / f"{name}.log", 15)
+                end = tail(self.log(name), 15)
                 raise ChildDied(f"{name} ended with exit code {process.returncode}. The end of its log:\n{end}")
+
+    def log(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
 
     def watch(self) -> None:
         """Wait until one of them ends. Raise ChildDied."""
@@ -118,17 +127,35 @@ class Processes:
 
     def wait_for_http(self, url: str, *, seconds: float = 60) -> None:
         """Wait until the URL answers anything. Raise ChildDied or TimeoutError."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self.check()
+
+        def answers() -> bool:
             try:
                 urllib.request.urlopen(url, timeout=5).close()  # noqa: S310
-                return
             except urllib.error.HTTPError:
-                return
+                return True
             except OSError:
-                time.sleep(0.1)
-        raise TimeoutError(f"{url} does not answer after {seconds:.0f} s; see {self.logs}.")
+                return False
+            return True
+
+        self._wait(answers, f"{url} does not answer", seconds)
+
+    def wait_for_log(self, name: str, text: str, *, seconds: float = 60) -> None:
+        """Wait until the process has logged the text since its latest start. Raise ChildDied or TimeoutError."""
+
+        def says() -> bool:
+            with self.log(name).open("rb") as log:
+                log.seek(self.started[name])
+                return text.encode() in log.read()
+
+        self._wait(says, f"{name} does not say “{text}”", seconds)
+
+    def _wait(self, is_true: Callable[[], bool], complaint: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not is_true():
+            self.check()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{complaint} after {seconds:.0f} s; see {self.logs}.")
+            time.sleep(0.1)
 
 
 def end_with_parent(number: int = signal.SIGTERM) -> None:

@@ -261,7 +261,5 @@ def _tell(routes: Sequence[Route], by: AbstractBaseUser, at: datetime, kind: str
     """One notice per person: what they got and what was taken from them, but not what they did themselves."""
     given = Counter(route.owner_id for route in routes if route.owner_id and route.owner_id != by.pk)
     taken = Counter(route.lead.owner_id for route in routes if route.lead.owner_id and route.lead.owner_id != by.pk)
-    notices.tell({user: (kind, f"{n} leads were given to you.") for user, n in given.items()}, at=at)
-    notices.tell(
-        {user: (Notice.Kind.TAKEN, f"{n} leads were taken over from you.") for user, n in taken.items()}, at=at
-    )
+    notices.tell(given, kind, at=at)
+    notices.tell(taken, Notice.Kind.TAKEN, at=at)

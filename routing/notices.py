@@ -9,22 +9,21 @@ from datetime import datetime
 from django.contrib.auth import get_user_model
 from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import F
 
 from routing.models import Notice
 
 BATCH = 500
 
 
-def tell(messages: Mapping[int, tuple[str, str]], *, at: datetime, leads: Mapping[int, int] | None = None) -> None:
-    """User → (kind, text): one notice each; `leads` names the lead where it is about a single one."""
-    about = leads or {}
-    Notice.objects.bulk_create(
-        [
-            Notice(user_id=user, kind=kind, text=text[:200], lead_id=about.get(user), at=at)
-            for user, (kind, text) in messages.items()
-        ],
-        batch_size=BATCH,
-    )
+def tell(counts: Mapping[int, int], kind: str, *, at: datetime) -> None:
+    """User → how many leads it is about. Notices of one kind add up until they are read or mailed."""
+    fresh = []
+    for user, count in counts.items():
+        unseen = Notice.objects.filter(user=user, kind=kind, read_at=None, mailed_at=None)
+        if not unseen.update(count=F("count") + count, at=at):
+            fresh.append(Notice(user_id=user, kind=kind, count=count, at=at))
+    Notice.objects.bulk_create(fresh, batch_size=BATCH)
 
 
 def mark_read(user_id: int, *, at: datetime) -> int:
@@ -45,7 +44,7 @@ def send_due(*, at: datetime) -> int:
         Notice.objects.filter(pk__in=[row.pk for row in rows]).update(mailed_at=at)
     texts: dict[int, list[str]] = defaultdict(list)
     for row in rows:
-        texts[row.user_id].append(row.text)
+        texts[row.user_id].append(str(row))
     addresses = dict(
         get_user_model().objects.filter(pk__in=texts, is_active=True).exclude(email="").values_list("pk", "email")
     )

@@ -62,7 +62,7 @@ def warn(*, at: datetime) -> int:
         .order_by("warn_at")[:BATCH]
     )
     Clock.objects.filter(pk__in=[clock.pk for clock in clocks]).update(warned_at=at)
-    _tell(clocks, Notice.Kind.WARNING, "{n} of your leads are nearly late.", at)
+    _tell(clocks, Notice.Kind.WARNING, at)
     return len(clocks)
 
 
@@ -74,7 +74,7 @@ def breach(*, at: datetime) -> tuple[int, int]:
     ids = list(free.order_by("pk").values_list("pk", flat=True))
     clocks = list(Clock.objects.to_breach(at).filter(lead__in=ids).select_for_update(of=("self",)).order_by("pk"))
     Clock.objects.filter(pk__in=[clock.pk for clock in clocks]).update(breached_at=at)
-    _tell(clocks, Notice.Kind.BREACH, "{n} of your leads are late.", at)
+    _tell(clocks, Notice.Kind.BREACH, at)
     _tell_exhausted(clocks, at)
     _mark_away([clock for clock in clocks if clock.marks_away], at)
     moved = 0
@@ -118,21 +118,20 @@ def _room(members: Sequence[staffing.Member], at: datetime) -> int | None:
     return room
 
 
-def _tell(clocks: Sequence[Clock], kind: str, text: str, at: datetime) -> None:
+def _tell(clocks: Sequence[Clock], kind: str, at: datetime) -> None:
     mine: dict[int, set[int]] = defaultdict(set)
     for clock in clocks:
         if clock.owner_id:
             mine[clock.owner_id].add(clock.lead_id)
-    notices.tell({user: (kind, text.format(n=len(leads))) for user, leads in mine.items()}, at=at)
+    notices.tell({user: len(leads) for user, leads in mine.items()}, kind, at=at)
 
 
 def _tell_exhausted(clocks: Sequence[Clock], at: datetime) -> None:
     """A decision nobody makes is the fallback team's business too."""
     n = len({clock.lead_id for clock in clocks if clock.owed == Owed.DECISION})
     if n:
-        text = f"{n} leads wait for a decision after their last attempt."
         users = Agent.objects.active().filter(team__is_fallback=True).values_list("user", flat=True)
-        notices.tell({user: (Notice.Kind.EXHAUSTED, text) for user in users}, at=at)
+        notices.tell(dict.fromkeys(users, n), Notice.Kind.EXHAUSTED, at=at)
 
 
 def _mark_away(clocks: Sequence[Clock], at: datetime) -> None:

@@ -7,8 +7,8 @@ may.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from consent import gate
+from consent.request import Decision
 from leads import contact
 from leads.models import Lead
 from medcrm.lib.errors import RuleError
@@ -61,14 +62,10 @@ def take_next(user: AbstractBaseUser, *, at: datetime) -> Offer:
         raise RuleError("NOT_AN_AGENT", "Only members of a team take calls. Ask a supervisor for a profile.")
     Lease.objects.filter(user=user).delete()
     held = _Held()
-    for candidates in (_own(agent, at), _queue(agent, at)):
-        for clock in _callable(candidates, held, at=at):
-            why_not = assignment.claim(clock.lead_id, agent, at=at) if clock.owner_id is None else None
-            if why_not is None:
-                return Offer(_lease(clock.lead_id, agent, at), clock, held.count, held.next_at)
-            if why_not.is_about_agent:
-                break
-    return Offer(None, None, held.count, held.next_at)
+    taken = _take(_own(agent, at), agent, held, at=at) or _take(_queue(agent, at), agent, held, at=at)
+    held.put_off()
+    lease = _lease(taken.lead_id, agent, at) if taken else None
+    return Offer(lease, taken, len(held.clocks), held.next_at)
 
 
 def release(lead_id: int, user_id: int) -> bool:
@@ -80,13 +77,20 @@ def release(lead_id: int, user_id: int) -> bool:
 class _Held:
     """What may not be called now, and when the first of it may."""
 
-    count: int = 0
+    clocks: list[Clock] = field(default_factory=list)
     next_at: datetime | None = None
 
-    def add(self, until: datetime | None) -> None:
-        self.count += 1
-        if until and (self.next_at is None or until < self.next_at):
-            self.next_at = until
+    def add(self, clock: Clock, decision: Decision | None, at: datetime) -> None:
+        until = (decision.next_allowed_at if decision else None) or at + ASK_AGAIN
+        clock.not_before, clock.held_code = until, decision.code if decision else "NO_ADDRESS"
+        self.clocks.append(clock)
+        self.next_at = min(until, self.next_at or until)
+
+    def put_off(self) -> None:
+        """Spare the next caller the same questions. Waits for nobody: a clock in use is asked about again."""
+        free = Clock.objects.filter(pk__in=[clock.pk for clock in self.clocks])
+        keys = set(free.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
+        Clock.objects.bulk_update([c for c in self.clocks if c.pk in keys], ["not_before", "held_code"])
 
 
 def _offered(at: datetime) -> QuerySet[Clock]:
@@ -106,53 +110,48 @@ def _queue(agent: Agent, at: datetime) -> QuerySet[Clock]:
     return _offered(at).filter(owner=None, team=agent.team_id)
 
 
-def _callable(candidates: QuerySet[Clock], held: _Held, *, at: datetime) -> Iterable[Clock]:
-    """Locked clocks whose lead the gate allows to be called this minute; the others are put off until it does."""
+def _take(candidates: QuerySet[Clock], agent: Agent, held: _Held, *, at: datetime) -> Clock | None:
+    """The first candidate that may be called this minute and that nobody else has in hand; its lead is then locked."""
     seen: set[int] = set()
     for _ in range(ROUNDS):
-        clocks = _lock(candidates.exclude(lead__in=seen), at)
-        if not clocks:
-            return
+        clocks = _pressing(candidates.exclude(lead__in=seen), at)
         seen |= {clock.lead_id for clock in clocks}
         decisions = _ask([clock.lead for clock in clocks], at=at)
-        put_off = []
         for clock in clocks:
             decision = decisions.get(clock.lead_id)
-            if decision is not None and decision.allowed:
-                _put_off(put_off)
-                put_off = []
-                yield clock
-                continue
-            until = (decision.next_allowed_at if decision else None) or at + ASK_AGAIN
-            clock.not_before, clock.held_code = until, decision.code if decision else "NO_ADDRESS"
-            held.add(until)
-            put_off.append(clock)
-        _put_off(put_off)
+            if decision is None or not decision.allowed:
+                held.add(clock, decision, at)
+            elif _seize(clock, at):
+                why_not = assignment.claim(clock.lead_id, agent, at=at) if clock.owner_id is None else None
+                if why_not is None:
+                    return clock
+                if why_not.is_about_agent:
+                    return None
+        if not clocks:
+            return None
+    return None
 
 
-def _put_off(clocks: Sequence[Clock]) -> None:
-    Clock.objects.bulk_update(clocks, ["not_before", "held_code"])
-
-
-def _lock(candidates: QuerySet[Clock], at: datetime) -> list[Clock]:
-    """The most pressing candidates that nobody else is looking at or holds a lease on. Locks lead, then clock."""
+def _pressing(candidates: QuerySet[Clock], at: datetime) -> list[Clock]:
+    """The most pressing clock of each of the next leads that nobody holds a lease on. Locks nothing."""
     leased = Lease.objects.filter(expires_at__gt=at).values("lead")
-    pressing = candidates.exclude(lead__in=leased).order_by("due_at").values_list("lead", flat=True)[:LOOK]
-    free = Lead.objects.filter(pk__in=list(dict.fromkeys(pressing))).select_for_update(
-        of=("self",), no_key=True, skip_locked=True
-    )
-    leads = {lead.pk: lead for lead in free.select_related("source").order_by("pk")}
-    # Somebody may have leased one between the two statements; the lock shows it.
-    taken = set(Lease.objects.filter(lead__in=leads, expires_at__gt=at).values_list("lead", flat=True))
-    clocks = in_order(candidates.filter(lead__in=set(leads) - taken), at=at)
+    rows = in_order(candidates.exclude(lead__in=leased), at=at).select_related("lead__source")[:LOOK]
     first: dict[int, Clock] = {}
-    for clock in clocks:
-        clock.lead = leads[clock.lead_id]
+    for clock in rows:
         first.setdefault(clock.lead_id, clock)
     return list(first.values())
 
 
-def _ask(leads: Sequence[Lead], *, at: datetime) -> dict[int, gate.Decision]:
+def _seize(clock: Clock, at: datetime) -> bool:
+    """Lock this one lead if nobody else has it in hand, and check under the lock that it is still to be had."""
+    free = Lead.objects.filter(pk=clock.lead_id).select_for_update(of=("self",), no_key=True, skip_locked=True)
+    if free.only("pk").first() is None:
+        return False
+    is_same = Clock.objects.open().filter(pk=clock.pk, owner=clock.owner_id).exists()
+    return is_same and not Lease.objects.filter(lead=clock.lead_id, expires_at__gt=at).exists()
+
+
+def _ask(leads: Sequence[Lead], *, at: datetime) -> dict[int, Decision]:
     asked = [(lead.pk, request) for lead in leads if (request := contact.request_for(lead, "voice"))]
     decisions = gate.decide_many([request for _, request in asked], at=at)
     return {pk: decision for (pk, _), decision in zip(asked, decisions, strict=True)}

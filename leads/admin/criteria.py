@@ -6,7 +6,7 @@ stays, with the facts one may ask for in its help.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.forms import Field
 from django.http import HttpRequest, JsonResponse
@@ -81,6 +81,16 @@ class RuleAdmin(ModelAdmin):
                 "Every line of a group must hold; one group is enough. No group: the rule always holds."
             )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: object = None) -> Sequence:
+        """Who may not edit reads the sentence instead of what it is made from."""
+        fields = super().get_fields(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fields
+        return ["in_words" if name == "criteria" else name for name in fields]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> Sequence[str]:
+        return (*super().get_readonly_fields(request, obj), "in_words")
 
     @display(description=_("Holds when"))
     def in_words(self, obj) -> SafeString:

@@ -46,7 +46,7 @@ class RepairForm(ActionForm):
             self.fields[name] = forms.CharField(
                 label=name.replace("_", " ").capitalize(),
                 required=False,
-                initial=value if isinstance(value, str) else json.dumps(value),
+                initial=_in_a_box(value),
                 help_text=" ".join(obj.errors.get(name, [])),
             )
         if not self.sent:
@@ -77,9 +77,17 @@ def _read(body: str) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
+def _in_a_box(value: object) -> str:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _as_sent(text: str, sent: object) -> object:
     if isinstance(sent, str) or sent is None:
         return text
+    if isinstance(sent, list) and not text.startswith("["):
+        return [item.strip() for item in text.split(",") if item.strip()]
     try:
         return json.loads(text)
     except ValueError:

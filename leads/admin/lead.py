@@ -95,14 +95,13 @@ def facts_form(data: object = None, *, obj: Lead | None = None, request: HttpReq
 class LeadAdmin(ReadOnlyAdmin):
     list_display = (
         "who",
-        "kind",
         "service",
         "stage_badge",
         "next",
         "due",
+        "in_whose_hands",
         "score_column",
         "readiness_badge",
-        "in_whose_hands",
         "captured",
     )
     list_display_links = ("who",)
@@ -150,10 +149,6 @@ class LeadAdmin(ReadOnlyAdmin):
             return f"{obj.organisation} ({obj.name})" if obj.name else obj.organisation
         return obj.name or _now("no name given")
 
-    @display(description=_("Kind"))
-    def kind(self, obj: Lead) -> str:
-        return obj.get_lead_type_display()
-
     stage_badge = badge_column("stage", _("Stage"))
     readiness_badge = badge_column("readiness", _("Readiness"))
 
@@ -174,13 +169,13 @@ class LeadAdmin(ReadOnlyAdmin):
         return badge(obj.score_band, f"{obj.score} {obj.get_score_band_display().lower()}")
 
     @display(description=_("In whose hands"))
-    def in_whose_hands(self, obj: Lead) -> str:
+    def in_whose_hands(self, obj: Lead) -> str | None:
         owner = (obj.owner.get_full_name() or obj.owner.get_username()) if obj.owner else ""
-        return " · ".join(part for part in (owner, obj.team.replace("_", " ").capitalize()) if part)
+        return owner or (_now("queue of %(team)s") % {"team": obj.team.replace("_", " ")} if obj.team else None)
 
     @display(description=_("Captured"), ordering="created_at")
     def captured(self, obj: Lead) -> str:
-        return date_format(timezone.localtime(obj.created_at), "j M, H:i")
+        return date_format(timezone.localtime(obj.created_at), "M j, g:i A")
 
     @service_action(
         _("Correct facts"),
@@ -216,5 +211,5 @@ def due_badge(lead: Lead, *, at: datetime) -> SafeString | None:
     if due < at:
         return badge("overdue", _now("overdue %(time)s") % {"time": timesince(due, at, depth=1)}, title=local)
     if (due - start_of_day(at)).days < 1:
-        return badge("today", _now("today %(time)s") % {"time": date_format(local, "H:i")}, title=local)
+        return badge("today", _now("today %(time)s") % {"time": date_format(local, "g:i A")}, title=local)
     return badge("later", _now("in %(time)s") % {"time": timeuntil(due, at, depth=1)}, title=local)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf.locale import LANG_INFO
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
 from leads.admin import panels, road
@@ -136,7 +138,7 @@ def facts_of(lead: Lead) -> list[tuple[str, object]]:
         (_("Age"), lead.age),
         (_("Patient"), who),
         (_("Place"), place),
-        (_("Language"), lead.language),
+        (_("Language"), _language(lead.language)),
         (_("Prefers"), " · ".join(part for part in (lead.preferred_channel, lead.preferred_time) if part)),
         (_("Urgency"), lead.get_urgency_display()),
     ]
@@ -151,3 +153,8 @@ def facts_of(lead: Lead) -> list[tuple[str, object]]:
             (_("Agreement"), lead.get_agreement_display()),
         ]
     return [(label, value) for label, value in rows if value not in ("", None)]
+
+
+def _language(code: str) -> str:
+    known = LANG_INFO.get(code, {})
+    return gettext(known["name"]) if "name" in known else code

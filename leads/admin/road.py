@@ -97,7 +97,8 @@ def _captured(lead: Lead, first: Inquiry | None) -> Step:
 def _contactable(contacts: Sequence[Contact]) -> Step:
     allowed = [str(each.name) for each in contacts if each.is_allowed]
     if allowed:
-        return Step(_("Contactable"), "done", badge("allow", ", ".join(allowed)), [])
+        others = [f"{each.name}: {each.sentence}" for each in contacts if not each.is_allowed]
+        return Step(_("Contactable"), "done", badge("allow", ", ".join(allowed)), others)
     held = [each for each in contacts if each.kind == HOLD]
     code, label = ("hold", _("not now")) if held else ("deny", _("no channel"))
     reasons = [f"{each.name}: {each.sentence}" for each in (held or contacts)][:2]
@@ -122,9 +123,10 @@ def _decided(lead: Lead, cycle: Qualification | None, triggers: Sequence[Trigger
         reasons.append(_("Rule: %(name)s.") % {"name": cycle.rule.name})
     if cycle and cycle.override_reason:
         reasons.append(_("Against the checks: %(why)s") % {"why": cycle.override_reason})
-    waking = [f"{each.kind} {_when(each.due_at)}" if each.due_at else str(each.kind) for each in triggers]
+    named = [(str(each.kind).lower(), each.due_at) for each in triggers]
+    waking = [f"{kind} {_when(due)}" if due else kind for kind, due in named]
     if waking and lead.decision in (Decision.HOLD, Decision.STOP):
-        reasons.append(_("Wakes on: %(what)s.") % {"what": ", ".join(waking).lower()})
+        reasons.append(_("Wakes on: %(what)s.") % {"what": ", ".join(waking)})
     state = {Decision.FORWARD: "done", Decision.STOP: "blocked"}.get(Decision(lead.decision), "here")
     return Step(_("Decision"), state, field_badge(lead, "decision"), reasons)
 
@@ -135,6 +137,8 @@ def _next(lead: Lead, missing: Sequence[MissingItem]) -> Step:
         reasons.append(_("Due %(when)s.") % {"when": _when(lead.next_action_due_at)})
     if missing:
         reasons.append(_("Missing: %(what)s.") % {"what": ", ".join(str(item.kind) for item in missing).lower()})
+    if lead.hold_reason and lead.next_step in ("", NextStep.NONE):
+        return Step(_("Next step"), "ahead", badge("hold", _("waits")), [str(lead.hold_reason), *reasons])
     if not lead.next_step or lead.next_step == NextStep.NONE:
         return Step(_("Next step"), "ahead", badge("none", _("none"), symbol="remove"), reasons)
     state = "here" if lead.stage in OPEN else "done"
@@ -166,4 +170,4 @@ def local_time(lead: Lead, *, at: datetime) -> datetime | None:
 
 
 def _when(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "j M, H:i")
+    return date_format(timezone.localtime(moment), "M j, g:i A")

@@ -14,7 +14,7 @@ from typing import ClassVar
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.options import BaseModelAdmin, ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -101,6 +101,7 @@ class ModelAdmin(_FewQueries, unfold.ModelAdmin):
     warn_unsaved_form = True
     compressed_fields = True
     save_on_top = False
+    show_facets = ShowFacets.NEVER  # a count per choice would read the whole table once per filter
     view_on_site = False
 
     class Media:

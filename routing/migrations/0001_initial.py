@@ -23,18 +23,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Cadence',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('max_attempts', models.PositiveSmallIntegerField(blank=True, default=6, help_text='Unanswered tries. Blank: no limit; 0: none at all.', null=True)),
-                ('min_spacing_minutes', models.PositiveIntegerField(default=120, help_text='At least so long between two tries.')),
-                ('varies_time_of_day', models.BooleanField(default=True, help_text="The next try falls in another part of the lead's day: morning, afternoon, late day.")),
-            ],
-            options={
-                'verbose_name_plural': 'cadences',
-            },
-        ),
-        migrations.CreateModel(
             name='Team',
             fields=[
                 ('code', models.CharField(help_text='Stable, e.g. “ortho”.', max_length=40, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9_]*$', 'Lower-case letters, digits and underscores, e.g. “no_answer”.')])),
@@ -140,20 +128,6 @@ class Migration(migrations.Migration):
                 ('taken_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
             ],
-        ),
-        migrations.CreateModel(
-            name='Notice',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('given', 'Leads given to you'), ('taken', 'Leads taken over from you'), ('warning', 'Nearly late'), ('breach', 'Late'), ('returned', 'Handoff returned'), ('exhausted', 'All attempts used up')], max_length=10)),
-                ('text', models.CharField(help_text='Without anything about the person.', max_length=200)),
-                ('at', models.DateTimeField()),
-                ('read_at', models.DateTimeField(blank=True, null=True)),
-                ('mailed_at', models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                'ordering': ['-pk'],
-            },
         ),
         migrations.CreateModel(
             name='RouteSet',
@@ -334,8 +308,6 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('because', models.CharField(choices=[('rule', 'A routing rule'), ('fallback', 'No rule held: fallback team'), ('queue', 'Nobody eligible: team queue'), ('stand_in', 'Stand-in of an absent owner'), ('reassigned', 'Reassigned by a person'), ('absence', 'Absence hand-over'), ('returned', 'Handoff returned'), ('breach', 'Clock breached'), ('claimed', 'Taken by “call next”')], max_length=12)),
                 ('path', models.JSONField(default=dict, help_text='Each rule tried; each candidate and why not.')),
-                ('step', models.CharField(blank=True, choices=[('first_attempt', 'First human attempt'), ('follow_up', 'Follow-up'), ('booking', 'Booking'), ('documents', 'Documents'), ('quote', 'Quote'), ('discovery', 'Discovery call'), ('partnership', 'Partnership call'), ('review', 'Review'), ('decision', 'Decision after the last attempt')], help_text='What was owed then.', max_length=15)),
-                ('cycle', models.PositiveSmallIntegerField(default=1)),
                 ('note', models.CharField(blank=True, help_text='The reason a person gave.', max_length=300)),
                 ('at', models.DateTimeField()),
                 ('by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -345,23 +317,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-pk'],
-            },
-        ),
-        migrations.CreateModel(
-            name='CadenceEvent',
-            fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('max_attempts', models.PositiveSmallIntegerField(blank=True, default=6, help_text='Unanswered tries. Blank: no limit; 0: none at all.', null=True)),
-                ('min_spacing_minutes', models.PositiveIntegerField(default=120, help_text='At least so long between two tries.')),
-                ('varies_time_of_day', models.BooleanField(default=True, help_text="The next try falls in another part of the lead's day: morning, afternoon, late day.")),
-                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='routing.cadence')),
-            ],
-            options={
-                'abstract': False,
             },
         ),
         migrations.CreateModel(
@@ -383,9 +338,8 @@ class Migration(migrations.Migration):
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('ended_because', models.CharField(blank=True, choices=[('superseded', 'Something else is owed now'), ('not_needed', 'Nothing is owed any more'), ('handed_over', 'Another team owes it now')], max_length=12)),
                 ('paused_at', models.DateTimeField(blank=True, null=True)),
-                ('paused_until', models.DateTimeField(blank=True, help_text='The due time was moved by the working time of the pause.', null=True)),
-                ('not_before', models.DateTimeField(blank=True, help_text='“Call next” does not offer it earlier: the contact gate said so.', null=True)),
-                ('held_code', models.CharField(blank=True, help_text='What the gate said, e.g. QUIET_HOURS.', max_length=40)),
+                ('paused_until', models.DateTimeField(blank=True, help_text='Blank while paused: until resumed.', null=True)),
+                ('paused_reason', models.CharField(blank=True, max_length=40)),
                 ('cause', models.ForeignKey(blank=True, help_text='The act that promised it; blank: the road itself.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='leads.interaction')),
                 ('lead', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='clocks', to='leads.lead')),
                 ('met_act', models.ForeignKey(blank=True, help_text='What met it.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='leads.interaction')),
@@ -416,16 +370,6 @@ class Migration(migrations.Migration):
             model_name='clock',
             name='team',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='routing.team'),
-        ),
-        migrations.AddField(
-            model_name='cadenceevent',
-            name='team',
-            field=models.ForeignKey(blank=True, db_constraint=False, help_text='Blank: any other.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='routing.team'),
-        ),
-        migrations.AddField(
-            model_name='cadence',
-            name='team',
-            field=models.OneToOneField(blank=True, help_text='Blank: any other.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='cadence', to='routing.team'),
         ),
         migrations.AddField(
             model_name='assignment',
@@ -561,16 +505,6 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='leases', to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddField(
-            model_name='notice',
-            name='lead',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='leads.lead'),
-        ),
-        migrations.AddField(
-            model_name='notice',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
             model_name='routeset',
             name='published_by',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
@@ -690,19 +624,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='clock',
-            index=models.Index(condition=models.Q(('ended_at__isnull', True), ('met_at__isnull', True), ('warned_at__isnull', True)), fields=['warn_at'], name='clock_to_warn'),
+            index=models.Index(condition=models.Q(('ended_at__isnull', True), ('met_at__isnull', True), ('paused_at__isnull', True), ('warned_at__isnull', True)), fields=['warn_at'], name='clock_to_warn'),
         ),
         migrations.AddIndex(
             model_name='clock',
-            index=models.Index(condition=models.Q(('ended_at__isnull', True), ('met_at__isnull', True), ('breached_at__isnull', True)), fields=['due_at'], name='clock_to_breach'),
+            index=models.Index(condition=models.Q(('ended_at__isnull', True), ('met_at__isnull', True), ('breached_at__isnull', True), ('paused_at__isnull', True)), fields=['due_at'], name='clock_to_breach'),
         ),
         migrations.AddIndex(
             model_name='clock',
-            index=models.Index(condition=models.Q(('ended_at__isnull', True), ('met_at__isnull', True)), fields=['owner', 'due_at'], name='clock_of_owner'),
-        ),
-        migrations.AddIndex(
-            model_name='clock',
-            index=models.Index(condition=models.Q(('ended_at__isnull', True), ('met_at__isnull', True), ('owner__isnull', True)), fields=['team', 'due_at'], name='clock_of_queue'),
+            index=models.Index(condition=models.Q(('ended_at__isnull', True), ('met_at__isnull', True), ('paused_until__isnull', False)), fields=['paused_until'], name='clock_to_resume'),
         ),
         migrations.AddIndex(
             model_name='clock',
@@ -727,18 +657,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='clock',
             constraint=models.CheckConstraint(condition=models.Q(('warn_at__lte', models.F('due_at'))), name='clock_warns_before_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='cadence',
-            constraint=models.UniqueConstraint(fields=('team',), name='one_cadence_for_the_rest', nulls_distinct=False),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='cadence',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "routing_cadenceevent" ("id", "max_attempts", "min_spacing_minutes", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "team_id", "varies_time_of_day") VALUES (NEW."id", NEW."max_attempts", NEW."min_spacing_minutes", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."team_id", NEW."varies_time_of_day"); RETURN NULL;', hash='df4b538b91f270d610125419bf3576e3924c9fb2', operation='INSERT', pgid='pgtrigger_insert_insert_dd287', table='routing_cadence', when='AFTER')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='cadence',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "routing_cadenceevent" ("id", "max_attempts", "min_spacing_minutes", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "team_id", "varies_time_of_day") VALUES (NEW."id", NEW."max_attempts", NEW."min_spacing_minutes", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."team_id", NEW."varies_time_of_day"); RETURN NULL;', hash='eb4997c07de04fed44187274b1a0c2c0703f7406', operation='UPDATE', pgid='pgtrigger_update_update_38521', table='routing_cadence', when='AFTER')),
         ),
         migrations.AddIndex(
             model_name='agent',
@@ -783,14 +701,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='lease',
             index=models.Index(fields=['user', 'expires_at'], name='lease_of_user'),
-        ),
-        migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(condition=models.Q(('read_at__isnull', True)), fields=['user', '-id'], name='notice_unread'),
-        ),
-        migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(condition=models.Q(('mailed_at__isnull', True)), fields=['user'], name='notice_to_mail'),
         ),
         migrations.AddConstraint(
             model_name='routeset',

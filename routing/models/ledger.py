@@ -273,8 +273,7 @@ class Notice(models.Model):
 
     user = user_key("notices", null=False)
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    lead = models.ForeignKey(Lead, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
-    text = models.CharField(max_length=200, help_text=_("Without anything about the person."))
+    count = models.PositiveIntegerField(default=1, help_text=_("Of leads; notices of one kind add up until read."))
     at = models.DateTimeField()
     read_at = models.DateTimeField(null=True, blank=True)
     mailed_at = models.DateTimeField(null=True, blank=True)
@@ -289,7 +288,7 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.text}"
+        return f"{self.get_kind_display()}: {self.count}"
 
 
 class Lease(models.Model):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +9,9 @@ from datetime import datetime, timedelta
 from threading import Barrier
 
 import pytest
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 
-import consent.reference
-import leads.reference
-import routing.reference
 from leads.models import Lead
 from routing import assignment, router, worklist
 from routing.models import Agent, Assignment, Clock, Handoff, Lease
@@ -27,11 +22,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def organisation(transactional_db: None, now: datetime) -> None:
-    data = tomllib.loads((settings.BASE_DIR / "medcrm" / "data" / "organisation.toml").read_text())
-    disclosure = consent.reference.load(data, at=now)
-    leads.reference.load(data, disclosure, at=now)
-    routing.reference.load(data)
+def people(transactional_db: None, organisation: None) -> None:
+    """The reference organisation, committed."""
 
 
 def together(jobs: Sequence[Callable[[], object]]) -> list[object]:
@@ -49,10 +41,10 @@ def together(jobs: Sequence[Callable[[], object]]) -> list[object]:
         return list(pool.map(run, jobs))
 
 
+@transaction.atomic
 def route_batch(ids: Sequence[int], now: datetime) -> None:
-    with transaction.atomic():
-        locked = list(Lead.objects.filter(pk__in=ids).lock().values_list("pk", flat=True))
-        router.route(locked, at=now)
+    locked = [lead.pk for lead in Lead.objects.filter(pk__in=ids).only("pk").lock()]
+    router.route(locked, at=now)
 
 
 def test_two_workers_share_the_turns_and_never_pass_a_cap(now):
@@ -76,7 +68,8 @@ def test_the_same_leads_routed_twice_at_once_have_one_owner_and_one_history(now)
 
 def test_four_callers_at_once_never_hold_the_same_lead(now):
     Agent.objects.filter(team="scheduling").update(open_cap=0)
-    ids = [reachable(now, 101 + n).pk for n in range(6)]
+    with transaction.atomic():
+        ids = [reachable(now, 101 + n).pk for n in range(6)]
     route_batch(ids, now)
     users = [get_user_model().objects.create_user(f"caller{n}") for n in range(4)]
     for user in users:
