@@ -170,6 +170,20 @@ NURTURE_CHANNELS = {
     "email": env.str("NURTURE_EMAIL_CHANNEL", default="nurture.channels.sandbox.Sandbox"),
     "sms": env.str("NURTURE_SMS_CHANNEL", default="nurture.channels.sandbox.Sandbox"),
 }
+NURTURE_MAIL_IS_SIGNED = env.bool("NURTURE_MAIL_IS_SIGNED", default=False)  # DKIM covers List-Unsubscribe [E03]
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="care@example.org")
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
+EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", default=25)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
+EMAIL_TIMEOUT = 15
+ANYMAIL = env.json("ANYMAIL", default={})
+TWILIO_API = env.str("TWILIO_API", default="https://api.twilio.com")
+TWILIO_ACCOUNT_SID = env.str("TWILIO_ACCOUNT_SID", default="")
+TWILIO_AUTH_TOKEN = env.str("TWILIO_AUTH_TOKEN", default="")
+TWILIO_SENDER = env.str("TWILIO_SENDER", default="")  # a number in E.164, or a messaging service (MG…)
 
 # API
 

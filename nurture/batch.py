@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from leads import criteria
 from leads.models import Lead
 from medcrm.lib.models import VersionStatus
@@ -33,20 +35,26 @@ class Batch:
 
 
 def load(ids: Sequence[int], *, at: datetime) -> Batch:
-    rows = (
-        Enrollment.objects.filter(pk__in=ids)
-        .select_related(
-            "sequence",
-            "step__template",
-            "lead__source__seller",
-            "lead__service",
-            "lead__preferred_clinic",
-            "lead__phone",
-            "lead__email",
-        )
-        .prefetch_related("sequence__steps")
-    )
-    enrollments = sorted(rows, key=lambda row: (row.next_due_at, row.pk))
+    """The claimed enrolments, the longest due first, with what their steps rest on."""
+    rows = with_lead(Enrollment.objects.filter(pk__in=ids))
+    return gather(sorted(rows, key=lambda row: (row.next_due_at, row.pk)), at=at)
+
+
+def with_lead(rows: QuerySet[Enrollment]) -> QuerySet[Enrollment]:
+    """Enrolments with everything a step reads of its lead."""
+    return rows.select_related(
+        "sequence",
+        "step__template",
+        "lead__source__seller",
+        "lead__service",
+        "lead__preferred_clinic",
+        "lead__phone",
+        "lead__email",
+    ).prefetch_related("sequence__steps__template")
+
+
+def gather(enrollments: Sequence[Enrollment], *, at: datetime) -> Batch:
+    """What these enrolments' present steps rest on at an instant; a plan asks it of instants to come."""
     templates = {row.step.template_id for row in enrollments}
     words = Wording.objects.filter(template__in=templates, status=VersionStatus.PUBLISHED)
     return Batch(

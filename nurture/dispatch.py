@@ -19,19 +19,15 @@ from django.db.models import F
 from consent import gate
 from consent.gate import NotContactable
 from consent.models import Address
-from consent.request import Content
-from consent.vocabulary import Purpose
-from leads import contact
 from leads.models import Lead
 from leads.services import due
 from nurture import batch as batches
-from nurture import caps, enrollment, obstacles, outbox, rendering, windows
+from nurture import caps, composing, enrollment, obstacles, outbox, windows
 from nurture.batch import Batch
 from nurture.lifecycle import EnrollmentState
-from nurture.links import Recipient
 from nurture.models import CallTask, Enrollment, Message, Skip
 from nurture.obstacles import Obstacle
-from nurture.rendering import NotRendered, Rendered
+from nurture.rendering import NotRendered
 from nurture.vocabulary import Medium, SkipCode
 
 log = structlog.get_logger(__name__)
@@ -140,16 +136,11 @@ def _is_still_ours(row: Enrollment, at: datetime) -> bool:
 
 def _reserve(row: Enrollment, batch: Batch, at: datetime) -> Message | str:
     """The gate's word is law: reserve and write the message, or keep its reason."""
-    wording, seller = batch.wording(row), row.lead.source.seller
-    medium, address_id = row.step.template.medium, obstacles.address_of(row)
-    recipient = Recipient(address_id, seller.pk, row.lead_id)
+    wording = batch.wording(row)
     try:
-        words = rendering.render(wording.subject, wording.body, medium=medium, lead=row.lead, recipient=recipient)
+        words, request = composing.compose(row, wording)
     except NotRendered as reason:
         return _stand_back(row, Obstacle(SkipCode.NOT_RENDERED, str(reason)), at)
-    request = contact.request_for(
-        row.lead, medium, purpose=row.step.template.purpose, content=_content(row, words, str(wording))
-    )
     try:
         attempt = gate.reserve(request, at=at, automation=AUTOMATION)
     except NotContactable as refusal:
@@ -169,29 +160,17 @@ def _reserve(row: Enrollment, batch: Batch, at: datetime) -> Message | str:
     return message
 
 
-def _content(row: Enrollment, words: Rendered, template: str) -> Content:
-    """What the gate wants to know about the words as they stand."""
-    seller, medium = row.lead.source.seller, row.step.template.medium
-    is_email = medium == Medium.EMAIL
-    return Content(
-        sha256=words.sha256,
-        template=template,
-        has_marketing=row.step.template.purpose == Purpose.MARKETING,
-        has_postal_address=is_email and bool(seller.postal_address) and seller.postal_address in words.body,
-        has_one_click=is_email,
-        has_signed_headers=is_email and outbox.channel_for(medium).signs_headers,
-    )
-
-
 def _ask_to_call(row: Enrollment, batch: Batch, at: datetime) -> str:
     """Open a task for staff; the gate is asked when somebody dials."""
     wording = batch.wording(row)
     if wording is None:
         return _stand_back(row, Obstacle(SkipCode.NO_WORDING, SkipCode.NO_WORDING.label), at)
-    recipient = Recipient(row.lead.phone_id or 0, row.lead.source.seller_id, row.lead_id)
-    words = rendering.render("", wording.body, medium=Medium.CALL, lead=row.lead, recipient=recipient)
+    try:
+        text = composing.script(row, wording)
+    except NotRendered as reason:
+        return _stand_back(row, Obstacle(SkipCode.NOT_RENDERED, str(reason)), at)
     CallTask.objects.create(
-        enrollment=row, step=row.step, lead_id=row.lead_id, text=words.body, opened_at=at, due_at=at + row.step.cutoff
+        enrollment=row, step=row.step, lead_id=row.lead_id, text=text, opened_at=at, due_at=at + row.step.cutoff
     )
     _move_on(row, at)
     return "called"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Exists, Expression, OuterRef, Subquery, TextField
+from django.db.models import Expression, OuterRef, Subquery, TextField
 
 from leads.criteria import Fact, Kind, register
 from leads.models import Appointment
 from leads.vocabulary import AppointmentState
-from nurture.models import Message
 
 
 def last_appointment(at: datetime) -> Expression:
@@ -18,11 +17,6 @@ def last_appointment(at: datetime) -> Expression:
     return Subquery(last, output_field=TextField())
 
 
-def was_messaged(at: datetime) -> Expression:
-    return Exists(Message.objects.sent().filter(enrollment__lead=OuterRef("pk")))
-
-
 register(
     Fact("last_appointment", "last appointment", Kind.CODE, last_appointment, lambda: AppointmentState.choices),
-    Fact("was_messaged", "got a message of a sequence", Kind.YES_NO, was_messaged),
 )

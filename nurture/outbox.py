@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from consent import gate
+from consent import gate, ledger
 from consent.gate import NotContactable
 from consent.lifecycle import AttemptState
 from medcrm.lib.errors import InvalidTransition
@@ -47,6 +47,8 @@ def send(message: Message, *, clock: Callable[[], datetime]) -> MessageState:
         receipt = channel.send(parcel(message))
     except NotSent as reason:
         settle(message.pk, MessageState.FAILED, at=clock(), receipt=Receipt(channel.name), error=str(reason))
+        if reason.is_opted_out:
+            _take_over_opt_out(message, at=clock(), provider=channel.name)
         if reason.may_retry:
             _try_later(message, at=clock())
         return MessageState.FAILED
@@ -79,12 +81,17 @@ def parcel(message: Message) -> Parcel:
 
 @transaction.atomic
 def settle(message_id: int, state: MessageState, *, at: datetime, receipt: Receipt, error: str = "") -> Message:
-    """Record what became of a message, with its attempt. Raise InvalidTransition if it had ended otherwise."""
+    """Record what became of a message, with its attempt. Raise InvalidTransition if it had ended otherwise.
+
+    A provider's report may be here before the answer to our own call: then the report stands.
+    """
     message = Message.objects.select_for_update(of=("self",), no_key=True).get(pk=message_id)
+    if state == MessageState.SENT and message.state in lifecycle.REACHED:
+        state = MessageState(message.state)
     lifecycle.check(message.state, state)
     gate.settle(
         message.attempt_id,
-        ATTEMPT_STATES[state],
+        ATTEMPT_STATES.get(state, AttemptState.SENT),
         now=at,
         outcome=state.value,
         provider_id=receipt.provider_id,
@@ -125,6 +132,11 @@ def _cancel(message: Message, refusal: NotContactable, *, at: datetime) -> Messa
         at=at,
     )
     return MessageState.CANCELLED
+
+
+def _take_over_opt_out(message: Message, *, at: datetime, provider: str) -> None:
+    """The carrier blocks the number because its owner texted STOP there: our ledger says so too [contact_rules 9]."""
+    ledger.record(message.attempt.address_id, "revoke", occurred_at=at, now=at, scope="all", source=provider)
 
 
 @transaction.atomic

@@ -29,11 +29,12 @@ class Receipt:
 
 
 class NotSent(Exception):
-    """It certainly did not leave; `may_retry` when the reason may pass."""
+    """It certainly did not leave; `may_retry` when the reason may pass, `is_opted_out` when the carrier says so."""
 
-    def __init__(self, reason: str, *, may_retry: bool = False) -> None:
+    def __init__(self, reason: str, *, may_retry: bool = False, is_opted_out: bool = False) -> None:
         super().__init__(reason)
         self.may_retry = may_retry
+        self.is_opted_out = is_opted_out
 
 
 class Uncertain(Exception):

@@ -1,5 +1,6 @@
 """What the nurture room keeps: sequences and wordings, who is enrolled, what was sent, skipped or asked of staff."""
 
+from nurture.models.deliveries import ProviderEvent
 from nurture.models.enrollments import CallTask, Enrollment, Skip
 from nurture.models.messages import Message
 from nurture.models.sequences import FrequencyCap, Sequence, Step
@@ -10,6 +11,7 @@ __all__ = [
     "Enrollment",
     "FrequencyCap",
     "Message",
+    "ProviderEvent",
     "Sequence",
     "Skip",
     "Step",

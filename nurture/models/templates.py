@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pghistory
 import pgtrigger
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from consent.vocabulary import Purpose
 from medcrm.lib.models import Coded, VersionedSet
+from nurture import rendering
 from nurture.vocabulary import Medium
 
 PURPOSES = [(p.value, p.label) for p in (Purpose.MARKETING, Purpose.INFORMATIONAL)]
@@ -75,3 +77,8 @@ class Wording(VersionedSet):
 
     def __str__(self) -> str:
         return f"{self.template_id} {self.language} v{self.version}"
+
+    def clean(self) -> None:
+        """Say everything that is wrong with the words before they are saved."""
+        if self.template_id and (found := rendering.problems(self.subject, self.body, medium=self.template.medium)):
+            raise ValidationError({"body": found})
