@@ -12,5 +12,5 @@ class MedcrmConfig(AppConfig):
         from medcrm.receivers import sync_roles
 
         access.use(roles.scope, roles.team_names)
-        # Django signals only apps that have models; this one has none, so it listens to the ground floor.
-        post_migrate.connect(sync_roles, sender=apps.get_app_config("consent"), dispatch_uid="medcrm.sync_roles")
+        # Django tells only apps with models that they were migrated; auth's word is given once per migration.
+        post_migrate.connect(sync_roles, sender=apps.get_app_config("auth"), dispatch_uid="medcrm.sync_roles")

@@ -98,6 +98,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 SESSION_COOKIE_AGE = 15 * 60  # 45 CFR 164.312(a)(2)(iii): automatic logoff after 15 idle minutes
 SESSION_SAVE_EVERY_REQUEST = True
 

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _now
@@ -166,7 +167,8 @@ class LeadAdmin(ReadOnlyAdmin):
     def score_column(self, obj: Lead) -> SafeString | None:
         if obj.score is None:
             return None
-        return badge(obj.score_band, f"{obj.score} {obj.get_score_band_display().lower()}")
+        band = obj.get_score_band_display()
+        return badge(obj.score_band, format_html('{}<span class="mc-hidden"> {}</span>', obj.score, band), title=band)
 
     @display(description=_("In whose hands"))
     def in_whose_hands(self, obj: Lead) -> str | None:

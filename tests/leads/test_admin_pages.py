@@ -1,0 +1,128 @@
+"""The lead's page, the repair of inquiries, drafts of rules and the dashboard do what they say."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from leads.models import BandRule, Inquiry, Interaction, Lead, Qualification, ScoringModel, ScoringRule
+from tests.rows import NOW, make, make_rows
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def supervisor(client) -> User:
+    user = User.objects.create(username="supervisor", is_staff=True)
+    user.groups.add(Group.objects.get(name="supervisor"))
+    client.force_login(user)
+    return user
+
+
+def queries(client, path: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(path).status_code == 200
+    return len(captured)
+
+
+def test_the_lead_page_says_where_it_stands_and_costs_the_same_with_a_long_history(client, supervisor):
+    lead = make(
+        Lead, first_name="Ana", decision="forward", next_step="appointment", fit_check="pass", stage="forwarded"
+    )
+    sentence = "The service is given within reach."
+    make(Qualification, lead=lead, closed_at=None, cycle=1, explanation={"fit": [{"code": "x", "sentence": sentence}]})
+    path = f"/admin/leads/lead/{lead.pk}/change/"
+    page = client.get(path).content.decode()
+    assert sentence in page
+    assert "Move forward" in page
+    make_rows(Interaction, 1)
+    few = queries(client, path)
+    for _ in range(30):
+        make(Interaction, lead=lead)
+    assert queries(client, path) == few
+
+
+def test_a_lead_outside_the_scope_cannot_be_opened_by_its_number(client):
+    lead = make(Lead, team="quotes")
+    caller = User.objects.create(username="caller", is_staff=True)
+    caller.groups.add(Group.objects.get(name="caller"))
+    client.force_login(caller)
+    assert client.get(f"/admin/leads/lead/{lead.pk}/change/").status_code == 302
+    assert client.get(f"/admin/leads/lead/{lead.pk}/correct-facts/").status_code == 404
+
+
+def test_a_refused_inquiry_is_repaired_field_by_field(client, supervisor):
+    body = {"lead_type": "patient", "last_name": "Diaz", "phone": "12345", "consent": ["voice"]}
+    inquiry = make(
+        Inquiry, status="refused", raw_body=json.dumps(body), errors={"phone": ["Not a number."]}, received_at=NOW
+    )
+    path = f"/admin/leads/inquiry/{inquiry.pk}/repair/"
+    assert "Not a number." in client.get(path).content.decode()
+    again = client.post(path, {**body, "consent": "voice", "phone": "123"})
+    assert again.status_code == 200
+    assert Inquiry.objects.get().status == "refused"
+    client.post(path, {**body, "consent": "voice", "phone": "512-555-0101"})
+    inquiry.refresh_from_db()
+    assert inquiry.status == "accepted"
+    assert json.loads(inquiry.raw_body) == body
+    assert inquiry.repaired["phone"] == "512-555-0101"
+    assert inquiry.lead.last_name == "Diaz"
+
+
+def test_a_published_set_is_read_a_draft_is_edited_and_publishing_retires_the_old(client):
+    client.force_login(User.objects.create(username="root", is_staff=True, is_superuser=True))
+    published = make(ScoringModel, status="published", version=1)
+    rule = make(ScoringRule, model=published, criteria=[])
+    make(BandRule, model=published, criteria=[])
+    assert client.post(f"/admin/leads/scoringrule/{rule.pk}/change/", {"name": "x"}).status_code == 403
+    client.post(f"/admin/leads/scoringmodel/{published.pk}/start-draft/", {"note": "Try more for timing."})
+    draft = ScoringModel.objects.get(status="draft")
+    assert (draft.version, draft.rules.count(), draft.bands.count()) == (2, 1, 1)
+    assert draft.rules.get().category.model_id == draft.pk
+    assert client.get(f"/admin/leads/scoringrule/{draft.rules.get().pk}/change/").status_code == 200
+    client.post(f"/admin/leads/scoringmodel/{draft.pk}/publish/", {})
+    published.refresh_from_db()
+    draft.refresh_from_db()
+    assert (published.status, draft.status, draft.published_by.username) == ("retired", "published", "root")
+
+
+def test_correcting_facts_notes_who_did_it_and_lets_the_lead_walk_again(client, supervisor):
+    lead = make(Lead, team="intake")
+    client.post(f"/admin/leads/lead/{lead.pk}/correct-facts/", {"last_name": "Reed", "age": "44"})
+    lead.refresh_from_db()
+    assert (lead.last_name, lead.age) == ("Reed", 44)
+    assert lead.advance_due_at is not None
+    assert lead.interactions.get().by == supervisor
+
+
+def test_the_dashboard_counts_what_its_lists_show_in_few_queries(client, supervisor):
+    make_rows(Lead, 3)
+    client.get("/admin/")
+    few = queries(client, "/admin/")
+    make_rows(Lead, 20)
+    assert queries(client, "/admin/") == few
+    assert few <= 20
+    figures = {str(figure.label): figure for figure in client.get("/admin/").context["owed"]}
+    assert figures["Captured in 7 days"].count == 0  # they were captured in December of another clock
+    for figure in figures.values():
+        assert client.get(figure.link).context["cl"].result_count == figure.count
+
+
+@pytest.mark.parametrize(
+    "role", ["caller", "scheduler", "documents", "sales", "compliance", "marketing", "administrator"]
+)
+def test_every_role_has_a_dashboard(role, client):
+    user = User.objects.create(username=role, is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    client.force_login(user)
+    assert client.get("/admin/").status_code == 200
+
+
+def test_signing_in_leads_to_the_dashboard(client):
+    User.objects.create_user("ana", password="long enough to pass", is_staff=True)
+    answer = client.post("/admin/login/", {"username": "ana", "password": "long enough to pass"})
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")

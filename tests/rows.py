@@ -1,0 +1,84 @@
+"""Rows of any model, made from what its fields ask for: tests over every registered admin need no list of models.
+
+Where constraints tie fields together, `SPECIAL` says what fits.
+"""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import uuid4
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+NOW = datetime(2026, 12, 1, 16, tzinfo=UTC)
+_number = itertools.count(1)
+
+SPECIAL: dict[str, dict[str, object]] = {
+    "leads.lead": {"service": None},
+    "leads.timingwindow": {"kind": "open"},
+    "leads.interaction": {"kind": "note", "direction": "internal"},
+    "leads.inquiry": {"status": "received"},
+    "leads.qualification": {"closed_at": NOW, "decision": "hold"},
+    "leads.scoringmodel": {"status": "draft", "high_from": 60, "medium_from": 30},
+    "leads.checklist": {"status": "draft"},
+    "leads.nextstepset": {"status": "draft"},
+    "leads.nextsteprule": {"decision": "forward"},
+    "leads.serviceline": {"required_training": "", "max_age": None, "min_age": 0},
+    "leads.clinic": {"timezone": "America/Chicago", "zip": "78701", "latitude": 30.27, "longitude": -97.74},
+    "consent.address": {"kind": "email"},
+    "consent.attempt": {"kind": "allow", "state": "reserved"},
+    "consent.seller": {"timezone": "America/Chicago"},
+    "routing.team": {"timezone": "America/Chicago", "is_fallback": False},
+}
+
+
+def make_rows(model: type[models.Model], count: int) -> list[models.Model]:
+    return [make(model) for _ in range(count)]
+
+
+def make(model: type[models.Model], **given: object) -> models.Model:
+    """Create one row with every required field filled; keys to other rows are made too."""
+    values = {**SPECIAL.get(model._meta.label_lower, {}), **given}
+    for field in model._meta.concrete_fields:
+        if field.name in values or not _is_required(field):
+            continue
+        values[field.name] = _value(field)
+    return model._default_manager.create(**values)
+
+
+def _is_required(field: models.Field) -> bool:
+    if isinstance(field, models.AutoField) or field.has_default() or field.has_db_default():
+        return False
+    if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
+        return False
+    is_text = isinstance(field, models.CharField | models.TextField)
+    return not field.null and not (is_text and field.blank and not field.unique)
+
+
+def _value(field: models.Field) -> object:
+    number = next(_number)
+    if isinstance(field, models.ForeignKey):
+        return make(field.related_model)
+    if field.choices:
+        return field.flatchoices[0][0]
+    if isinstance(field, ArrayField):
+        return []
+    if isinstance(field, models.UUIDField):
+        return uuid4()
+    if isinstance(field, models.DateTimeField):
+        return NOW + timedelta(minutes=number)
+    if isinstance(field, models.DateField):
+        return date(2026, 12, 1) + timedelta(days=number % 1000)
+    if isinstance(field, models.TimeField):
+        return time(9)
+    if isinstance(field, models.BooleanField):
+        return False
+    if isinstance(field, models.IntegerField | models.FloatField | models.DecimalField):
+        return number % 30_000
+    if isinstance(field, models.JSONField):
+        return {}
+    text = f"{field.name[:8]}_{number}"
+    length = field.max_length or 40
+    return text if len(text) <= length else str(number).zfill(length)[-length:]
