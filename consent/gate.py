@@ -19,7 +19,7 @@ from consent.sentences import sentence
 from medcrm.lib.errors import InvalidTransition, RuleError
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
 
 FORGOTTEN_AFTER = timedelta(minutes=15)  # longer than any provider call; a worker that died in between left it
 
@@ -44,9 +44,7 @@ def decide_many(requests: Sequence[ContactRequest], *, at: datetime) -> list[Dec
     return [rules.decide(facts, at=at) for facts in loading.load(requests, at=at)]
 
 
-def reserve(
-    request: ContactRequest, *, at: datetime, by: AbstractBaseUser | None = None, automation: str = ""
-) -> Attempt:
+def reserve(request: ContactRequest, *, at: datetime, by: User | None = None, automation: str = "") -> Attempt:
     """Decide under a lock on the address and write the attempt with its decision, allowed or not.
 
     Raise NotContactable after a refusal was written; a caller that lets it roll back its own transaction loses that
@@ -59,7 +57,7 @@ def reserve(
 
 
 def reserve_many(
-    requests: Sequence[ContactRequest], *, at: datetime, by: AbstractBaseUser | None = None, automation: str = ""
+    requests: Sequence[ContactRequest], *, at: datetime, by: User | None = None, automation: str = ""
 ) -> list[tuple[Attempt, Decision]]:
     """Reserve any number of contacts with six queries; refusals are written and returned, not raised.
 
@@ -129,7 +127,7 @@ def hand_over(attempt_id: int, *, at: datetime) -> Attempt:
     if result.refusal is not None:
         raise NotContactable(result.refusal)
     if not result.is_on_its_way:
-        raise InvalidTransition(AttemptState(result.attempt.state).label, AttemptState.HANDED_OVER.label)
+        raise InvalidTransition(_name(result.attempt.state), _name(AttemptState.HANDED_OVER))
     return result.attempt
 
 
@@ -195,7 +193,7 @@ def settle(
     settled = settle_many([said], now=now)
     attempt = Attempt.objects.get(pk=attempt_id)
     if not settled and attempt.state != state:
-        raise InvalidTransition(AttemptState(attempt.state).label, AttemptState(state).label)
+        raise InvalidTransition(_name(attempt.state), _name(state))
     return attempt
 
 
@@ -225,6 +223,10 @@ def settle_many(outcomes: Sequence[Outcome], *, now: datetime) -> set[int]:
             },
         )
         return {row[0] for row in cursor.fetchall()}
+
+
+def _name(state: str) -> str:
+    return str(AttemptState(state).label)
 
 
 def settle_forgotten(*, now: datetime) -> int:
