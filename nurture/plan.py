@@ -60,7 +60,7 @@ class Calendar:
 
     meant: int
     simulated: int
-    days: dict[date, Counter[str]]  # “sms sent”, “email skipped FREQUENCY_LIMIT” → how many
+    days: dict[date, dict[str, int]]  # “sms sent”, “email skipped FREQUENCY_LIMIT” → how many
 
 
 def for_lead(lead_id: int, *, at: datetime, days: int = DAYS) -> list[Planned]:
@@ -85,7 +85,7 @@ def for_sequence(sequence_id: int, *, at: datetime, days: int = DAYS, sample: in
         for planned in _walk(_imagine(lead, sequence, at), at=at, until=at + timedelta(days=days)):
             words = " ".join(part for part in (planned.medium, planned.fate.value, planned.code) if part)
             found.setdefault(planned.at.astimezone(zone).date(), Counter())[words] += 1
-    return Calendar(meant.count(), len(leads), dict(sorted(found.items())))
+    return Calendar(meant.count(), len(leads), {day: dict(counts) for day, counts in sorted(found.items())})
 
 
 def _imagine(lead: Lead, sequence: NurtureSequence, at: datetime) -> Enrollment:

@@ -60,6 +60,8 @@ class Rendered:
 
 
 def _documents(lead: Lead, recipient: Recipient) -> str:
+    if lead.pk is None:
+        return _("a document")  # the invented lead of a preview
     items = lead.missing_items.filter(settled_at=None, kind__document__isnull=False).select_related("kind")
     return ", ".join(item.kind.name.lower() for item in items.order_by("pk"))
 
