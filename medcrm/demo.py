@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
+
+from django.core.management.base import CommandError
 
 from medcrm import embedded
 from medcrm.embedded import CannotStart
@@ -24,7 +25,7 @@ def main() -> None:
                 serve(processes)
     except KeyboardInterrupt:
         say("\nStopped.")
-    except (CannotStart, ChildDied, TimeoutError, subprocess.CalledProcessError) as error:
+    except (CannotStart, ChildDied, TimeoutError, CommandError) as error:
         sys.exit(f"\nThe demo cannot run: {error}")
 
 
@@ -32,15 +33,15 @@ def prepare() -> None:
     """Tables, static files, the reference organisation and the synthetic leads; quick when they are there."""
     manage("migrate", "--verbosity", "0")
     manage("collectstatic", "--no-input", "--verbosity", "0")
-    manage("load_reference")
-    manage("make_demo_data")
+    say(manage("load_reference"))
+    say(manage("make_demo_data"))
 
 
 def serve(processes: Processes) -> None:
     """Start web, worker and beat, say where they are, and watch them."""
     base = processes.start_all(free_port(FAVOURITE_PORT))
     say(f"\nMedCRM is running at {base}/admin/\n")
-    manage("demo_logins")
+    say(manage("demo_logins"))
     say("\nCtrl-C stops everything; the data stays. “make reset” drops it.")
     processes.watch()
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from django.core.management.base import CommandError
 
 from medcrm import embedded
 from medcrm.embedded import CannotStart
@@ -59,7 +60,7 @@ def main() -> None:
                 results = run(processes)
     except KeyboardInterrupt:
         sys.exit("\nStopped.")
-    except (CannotStart, ChildDied, Refused, OSError, subprocess.CalledProcessError) as error:
+    except (CannotStart, ChildDied, Refused, OSError, CommandError) as error:
         sys.exit(f"The smoke test cannot run: {error}")
     show(results)
     wrong = [result for result in results if not result.is_right]
@@ -75,7 +76,8 @@ def run(processes: Processes) -> list[Result]:
 def post_and_wait(base: str, example: Mapping[str, object], processes: Processes) -> Result:
     """Post one example with its source's key and ask for its status until it has walked the road."""
     submission = dict(example["submit"])
-    headers = {"Authorization": f"Bearer {source_key(submission.pop('source'))}", "Content-Type": "application/json"}
+    key = manage("source_key", submission.pop("source"), "--label", "smoke").strip()
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     started = time.monotonic()
     receipt = fetch(f"{base}/api/v1/inquiries/", headers, json.dumps(submission).encode())
     status: Mapping[str, object] = {}
@@ -84,11 +86,6 @@ def post_and_wait(base: str, example: Mapping[str, object], processes: Processes
         time.sleep(0.02)
         status = fetch(receipt["status_url"], headers)
     return Result(str(example["title"]), example["expect"], status, time.monotonic() - started)
-
-
-def source_key(source: str) -> str:
-    command = [sys.executable, "manage.py", "source_key", source, "--label", "smoke"]
-    return subprocess.run(command, cwd=BASE_DIR, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def fetch(url: str, headers: Mapping[str, str], body: bytes | None = None) -> dict[str, object]:
