@@ -8,6 +8,7 @@ from pathlib import Path
 
 import environ
 import structlog
+from celery.schedules import crontab
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
@@ -162,6 +163,11 @@ CELERY_BEAT_SCHEDULE = {
     "settle-stranded-inquiries": {"task": "medcrm.tasks.settle_stranded_inquiries", "schedule": 60.0},
     "dispatch": {"task": "nurture.tasks.dispatch_due", "schedule": 5.0},
     "revisit": {"task": "nurture.tasks.revisit", "schedule": 6 * 3600.0},
+    "sweep-clocks": {"task": "routing.tasks.sweep", "schedule": 60.0},
+    "send-notices": {"task": "routing.tasks.send_notices", "schedule": 60.0},
+    "settle-forgotten-attempts": {"task": "consent.tasks.settle_forgotten_attempts", "schedule": 60.0},
+    "seal-ledger": {"task": "consent.tasks.seal_ledger", "schedule": 3600.0},
+    "verify-ledger": {"task": "consent.tasks.verify_ledger", "schedule": crontab(hour=8, minute=15)},
 }
 
 # Nurture: where public pages are reached from outside, and who carries each medium (nurture/channels)

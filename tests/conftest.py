@@ -17,6 +17,13 @@ servers.join()  # before anything of Django is imported
 ORGANISATION = tomllib.loads((BASE_DIR / "medcrm" / "data" / "organisation.toml").read_text())
 
 
+def pytest_configure() -> None:
+    """Transactional tests empty the ledger's tables too, which its triggers refuse."""
+    from tests.consent import flush
+
+    flush.install()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
     """Long searches run only when asked for by marker; browser tests run wherever Debian's chromium is."""
     wanted = config.option.markexpr or ""
