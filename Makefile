@@ -8,7 +8,7 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-ur
 PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org DATABASE_URL=postgres://check@db.example.org/check \
 	CELERY_BROKER_URL=redis://broker.example.org/0 CACHE_URL=redis://cache.example.org/1
 
-.PHONY: setup demo test smoke reset lint lock
+.PHONY: setup demo test search smoke reset lint lock
 
 setup: $(STAMP)
 
@@ -17,6 +17,10 @@ demo: setup
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Searches too long for every test run; before a release, and before consent changes are merged.
+search: setup
+	$(BIN)/python -m pytest -m long
 
 smoke: setup
 	@exec $(BIN)/python -m medcrm.smoke

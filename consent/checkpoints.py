@@ -88,9 +88,11 @@ def sign(checkpoint: Checkpoint) -> str:
     return hmac.new(settings.EVIDENCE_KEY.encode(), said.encode(), hashlib.sha256).hexdigest()
 
 
-def export(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return the checkpoint with its heads as plain data, to be kept off the host."""
+def export(checkpoint: Checkpoint, *, keyed_hash: str = "") -> dict[str, Any]:
+    """Return the checkpoint with its heads as plain data, to be kept off the host; or with the head of one chain."""
     heads = checkpoint.heads.order_by("keyed_hash").values_list("keyed_hash", "seq", "hash")
+    if keyed_hash:
+        heads = heads.filter(keyed_hash=keyed_hash)
     return {
         "number": checkpoint.pk,
         "taken_at": checkpoint.taken_at.astimezone(UTC).isoformat(),

@@ -86,6 +86,7 @@ class Standing:
 
     withdrawals: tuple[Withdrawal, ...] = ()
     to_review: tuple[UUID, ...] = ()
+    to_review_since: datetime | None = None
     unsubscribed: UUID | None = None
     unsubscribed_at: datetime | None = None
     complaint: UUID | None = None
@@ -177,7 +178,7 @@ def _on_inbound(state: Standing, event: Event, verdicts: dict[UUID, str], seller
     if verdict == Verdict.REVOKE:
         return _withdraw(state, event, event.scope, "REVOKED")
     if verdict == Verdict.REVIEW:
-        state = replace(state, to_review=(*state.to_review, event.id))
+        state = replace(state, to_review=(*state.to_review, event.id), to_review_since=event.occurred_at)
     elif verdict == Verdict.START:
         state = _lift(state, event, only_texts=True)
     return replace(state, last_message_at=event.occurred_at, last_message=event.id)
@@ -203,7 +204,8 @@ def _lift(state: Standing, event: Event, *, only_texts: bool = False) -> Standin
         return only_texts and (w.code != "REVOKED" or BREADTH.get(Scope(w.scope), 3) > BREADTH[Scope.ALL])
 
     kept = tuple(w for w in state.withdrawals if stays(w))
-    return replace(state, withdrawals=kept, to_review=state.to_review if only_texts else ())
+    waits = only_texts or (state.to_review_since is not None and state.to_review_since >= event.occurred_at)
+    return replace(state, withdrawals=kept, to_review=state.to_review if waits else ())
 
 
 def _on_unsub(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from consent import lifecycle, loading, rules
+from consent.frequency import Past
 from consent.lifecycle import AttemptState
 from consent.models import Address, Attempt
-from consent.request import ContactRequest, Content, Decision
+from consent.request import ContactRequest, Decision
 from consent.sentences import sentence
-from medcrm.lib.errors import RuleError
+from medcrm.lib.errors import InvalidTransition, RuleError
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
 
 FORGOTTEN_AFTER = timedelta(minutes=15)  # longer than any provider call; a worker that died in between left it
 
@@ -43,26 +44,45 @@ def decide_many(requests: Sequence[ContactRequest], *, at: datetime) -> list[Dec
     return [rules.decide(facts, at=at) for facts in loading.load(requests, at=at)]
 
 
-def reserve(
-    request: ContactRequest, *, at: datetime, by: AbstractBaseUser | None = None, automation: str = ""
-) -> Attempt:
+def reserve(request: ContactRequest, *, at: datetime, by: User | None = None, automation: str = "") -> Attempt:
     """Decide under a lock on the address and write the attempt with its decision, allowed or not.
 
     Raise NotContactable after a refusal was written; a caller that lets it roll back its own transaction loses that
     record, nothing else. Contact only once the transaction has committed.
     """
-    with transaction.atomic():
-        lock(request.address_id)
-        decision = decide(request, at=at)
-        attempt = Attempt.objects.create(**_row(request, decision), by=by, automation=automation)
+    [(attempt, decision)] = reserve_many([request], at=at, by=by, automation=automation)
     if not decision.allowed:
         raise NotContactable(decision)
     return attempt
 
 
-def lock(address_id: int) -> Address:
-    """Lock the address, so that two reservations of it take turns. Locked before any lead."""
-    return Address.objects.select_for_update(no_key=True).get(pk=address_id)
+def reserve_many(
+    requests: Sequence[ContactRequest], *, at: datetime, by: User | None = None, automation: str = ""
+) -> list[tuple[Attempt, Decision]]:
+    """Reserve any number of contacts with six queries; refusals are written and returned, not raised.
+
+    Two requests for one address count against each other's caps as if they had come one after the other.
+    """
+    made: list[tuple[Attempt, Decision]] = []
+    past: dict[int, tuple[Past, ...]] = {}
+    with transaction.atomic():
+        lock(request.address_id for request in requests)
+        for facts in loading.load(requests, at=at):
+            request = facts.request
+            earlier = past.setdefault(request.address_id, facts.past)
+            decision = rules.decide(replace(facts, past=earlier), at=at)
+            if decision.allowed:
+                now_past = Past(at, request.channel, request.purpose, request.subject)
+                past[request.address_id] = (*earlier, now_past)
+            made.append((Attempt(**_row(request, decision), by=by, automation=automation), decision))
+        Attempt.objects.bulk_create([attempt for attempt, _decision in made])
+    return made
+
+
+def lock(address_ids: Iterable[int]) -> None:
+    """Lock addresses in key order, so that reservations of one take turns. Consent is locked before any lead."""
+    wanted = Address.objects.filter(pk__in=set(address_ids))
+    list(wanted.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
 
 
 def _row(request: ContactRequest, decision: Decision) -> dict[str, object]:
@@ -88,20 +108,13 @@ def _row(request: ContactRequest, decision: Decision) -> dict[str, object]:
     }
 
 
-@transaction.atomic
-def _recheck(attempt_id: int, at: datetime) -> tuple[Attempt, rules.Ruling | None]:
-    attempt = Attempt.objects.get(pk=attempt_id)
-    lock(attempt.address_id)
-    attempt = Attempt.objects.select_for_update(of=("self",)).get(pk=attempt_id)
-    lifecycle.check(attempt.state, AttemptState.HANDED_OVER)
-    ask = ContactRequest(
-        address_id=attempt.address_id, channel=attempt.channel, purpose=attempt.purpose, seller=attempt.seller_id
-    )
-    refusal = rules.wishes(loading.load([ask], at=at)[0], at)
-    attempt.state = AttemptState.CANCELLED if refusal else AttemptState.HANDED_OVER
-    attempt.outcome, attempt.settled_at = (refusal.code, at) if refusal else ("", None)
-    attempt.save(update_fields=["state", "outcome", "settled_at"])
-    return attempt, refusal
+@dataclass(frozen=True)
+class HandedOver:
+    """What became of an attempt at the last check: on its way, cancelled by the person's wish, or not reserved."""
+
+    attempt: Attempt
+    refusal: Decision | None = None
+    is_on_its_way: bool = False
 
 
 def hand_over(attempt_id: int, *, at: datetime) -> Attempt:
@@ -110,33 +123,110 @@ def hand_over(attempt_id: int, *, at: datetime) -> Attempt:
     Raise NotContactable, with the attempt cancelled, if the person withdrew since it was reserved; InvalidTransition
     if it is not reserved any more.
     """
-    attempt, refusal = _recheck(attempt_id, at)
-    if refusal is None:
-        return attempt
-    raise NotContactable(
-        Decision(
-            allowed=False,
-            kind=refusal.kind,
-            code=refusal.code,
-            sentence=sentence(refusal.code),
-            at=at,
-            rules_version=attempt.rules_version,
-            events=refusal.events,
-        )
-    )
+    [result] = hand_over_many([attempt_id], at=at)
+    if result.refusal is not None:
+        raise NotContactable(result.refusal)
+    if not result.is_on_its_way:
+        raise InvalidTransition(_name(result.attempt.state), _name(AttemptState.HANDED_OVER))
+    return result.attempt
 
 
 @transaction.atomic
+def hand_over_many(attempt_ids: Sequence[int], *, at: datetime) -> list[HandedOver]:
+    """Hand over any number of attempts, in the order of their keys; only those on their way may be sent."""
+    lock(Attempt.objects.filter(pk__in=attempt_ids).values_list("address_id", flat=True))
+    attempts = list(
+        Attempt.objects.filter(pk__in=attempt_ids).select_for_update(of=("self",)).order_by("pk").defer("basis")
+    )
+    reserved = [attempt for attempt in attempts if attempt.state == AttemptState.RESERVED]
+    refusals = _refusals(reserved, at)
+    for attempt in reserved:
+        refusal = refusals.get(attempt.pk)
+        attempt.state = AttemptState.CANCELLED if refusal else AttemptState.HANDED_OVER
+        attempt.outcome, attempt.settled_at = (refusal.code, at) if refusal else ("", None)
+    Attempt.objects.bulk_update(reserved, ["state", "outcome", "settled_at"])
+    ours = {attempt.pk for attempt in reserved}
+    return [HandedOver(a, refusals.get(a.pk), a.pk in ours and a.pk not in refusals) for a in attempts]
+
+
+def _refusals(attempts: Sequence[Attempt], at: datetime) -> dict[int, Decision]:
+    """Map the attempts that the person's wishes no longer allow to the reason."""
+    asked = [
+        ContactRequest(address_id=a.address_id, channel=a.channel, purpose=a.purpose, seller=a.seller_id)
+        for a in attempts
+    ]
+    found = {}
+    for attempt, facts in zip(attempts, loading.load(asked, at=at), strict=True):
+        ruling = rules.wishes(facts, at)
+        if ruling is not None:
+            found[attempt.pk] = Decision(
+                allowed=False,
+                kind=ruling.kind,
+                code=ruling.code,
+                sentence=sentence(ruling.code),
+                at=at,
+                rules_version=attempt.rules_version,
+                events=ruling.events,
+            )
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How one contact ended."""
+
+    attempt_id: int
+    state: str
+    code: str = ""
+    provider_id: str = ""
+    error: str = ""
+
+
 def settle(
     attempt_id: int, state: str, *, now: datetime, outcome: str = "", provider_id: str = "", error: str = ""
 ) -> Attempt:
-    """Write how the contact ended: sent, unknown, failed or cancelled. Raise InvalidTransition if it had ended."""
-    attempt = Attempt.objects.select_for_update(of=("self",)).get(pk=attempt_id)
-    lifecycle.check(attempt.state, state)
-    attempt.state, attempt.settled_at, attempt.outcome = state, now, outcome or attempt.outcome
-    attempt.provider_id, attempt.error = provider_id or attempt.provider_id, error[:300]
-    attempt.save(update_fields=["state", "settled_at", "outcome", "provider_id", "error"])
+    """Write how the contact ended: sent, unknown, failed or cancelled; saying the same twice does no harm.
+
+    Raise InvalidTransition if it had ended otherwise.
+    """
+    said = Outcome(attempt_id=attempt_id, state=state, code=outcome, provider_id=provider_id, error=error)
+    settled = settle_many([said], now=now)
+    attempt = Attempt.objects.get(pk=attempt_id)
+    if not settled and attempt.state != state:
+        raise InvalidTransition(_name(attempt.state), _name(state))
     return attempt
+
+
+SETTLE = """
+UPDATE consent_attempt a SET state = o.state, settled_at = %(now)s, outcome = COALESCE(NULLIF(o.code, ''), a.outcome),
+  provider_id = COALESCE(NULLIF(o.provider_id, ''), a.provider_id), error = o.error
+FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(codes)s::text[], %(providers)s::text[], %(errors)s::text[])
+  AS o(id, state, code, provider_id, error)
+WHERE a.id = o.id AND a.state || ':' || o.state = ANY(%(moves)s::text[])
+RETURNING a.id
+"""
+
+
+def settle_many(outcomes: Sequence[Outcome], *, now: datetime) -> set[int]:
+    """Write many outcomes with one query and return the attempts that moved; others had ended before."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            SETTLE,
+            {
+                "now": now,
+                "ids": [o.attempt_id for o in outcomes],
+                "states": [str(o.state) for o in outcomes],
+                "codes": [o.code for o in outcomes],
+                "providers": [o.provider_id for o in outcomes],
+                "errors": [o.error[:300] for o in outcomes],
+                "moves": [f"{old}:{new}" for old, new in lifecycle.TRANSITIONS],
+            },
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _name(state: str) -> str:
+    return str(AttemptState(state).label)
 
 
 def settle_forgotten(*, now: datetime) -> int:
@@ -144,6 +234,3 @@ def settle_forgotten(*, now: datetime) -> int:
     open_states = (AttemptState.RESERVED, AttemptState.HANDED_OVER)
     forgotten = Attempt.objects.filter(state__in=open_states, at__lt=now - FORGOTTEN_AFTER)
     return forgotten.update(state=AttemptState.UNKNOWN, settled_at=now, outcome="not_settled")
-
-
-__all__ = ["Content", "ContactRequest", "Decision", "NotContactable", "decide", "decide_many", "reserve", "settle"]

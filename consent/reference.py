@@ -43,10 +43,11 @@ def load(organisation: Mapping[str, object], *, at: datetime) -> Disclosure:
             "elements": list(PEWC_ELEMENTS),
         },
     )
-    scrub = organisation["national_dnc"]
-    ListSnapshot.objects.get_or_create(
-        kind=ListKind.NATIONAL_DNC,
-        version="reference",
-        defaults={"taken_at": at - timedelta(days=int(scrub["scrubbed_days_ago"]))},
-    )
+    days = int(organisation["national_dnc"]["scrubbed_days_ago"])
+    note_empty_scrub("reference", taken_at=at - timedelta(days=days))
     return disclosure
+
+
+def note_empty_scrub(version: str, *, taken_at: datetime) -> None:
+    """Note a scrub against the national list that found none of our numbers, as a reference organisation has."""
+    ListSnapshot.objects.get_or_create(kind=ListKind.NATIONAL_DNC, version=version, defaults={"taken_at": taken_at})

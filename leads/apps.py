@@ -6,4 +6,7 @@ class LeadsConfig(AppConfig):
     verbose_name = "Leads"
 
     def ready(self) -> None:
-        from leads import facts, receivers  # noqa: F401
+        from consent import people as consent_people
+        from leads import facts, people, receivers  # noqa: F401
+
+        consent_people.use(people.address_ids)

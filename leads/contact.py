@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.contrib.auth.models import AbstractBaseUser
+
 from consent import gate
+from consent.gate import NotContactable
+from consent.models import Attempt
 from consent.request import ContactRequest, Content, Place
 from consent.vocabulary import ContactKind, Purpose
 from leads.models import Lead
@@ -42,3 +46,14 @@ def may_contact(lead: Lead, channel: str, *, at: datetime) -> bool:
     if request is None or lead.hold_reason_id == CONSENT_NEEDED:
         return False
     return gate.decide(request, at=at).allowed
+
+
+def reserve_call(lead: Lead, *, at: datetime, by: AbstractBaseUser | None = None) -> Attempt | None:
+    """Reserve a hand-dialled call; None where there is no number or the gate refuses, which it keeps."""
+    request = request_for(lead, "voice")
+    if request is None:
+        return None
+    try:
+        return gate.reserve(request, at=at, by=by)
+    except NotContactable:
+        return None

@@ -1,8 +1,11 @@
 """Which leads does this rule mean? The one compiler from rule rows to database conditions.
 
-Apps register their facts (`facts.py`); a rule names facts, operators and values. The same compiled condition serves
-one lead, a million leads and the preview of a rule that is not saved yet. A fact that is unknown (NULL or blank)
-satisfies no operator but `unknown`, so a rule is never true by accident, and no condition is ever negated.
+Apps register their facts (`facts.py`); a rule names facts, operators and values. A query first reads each fact that any
+of its rules names, once per lead, as a column (`facts_query`); the conditions then compare columns with values
+(`condition_sql`). The same two pieces serve one lead, a million leads and the preview of a rule not saved yet.
+
+A fact that is unknown (NULL or blank) satisfies no operator but `unknown`, so a rule is never true by accident, and no
+condition is ever negated.
 """
 
 from __future__ import annotations
@@ -13,13 +16,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db.models import Case, Expression, IntegerField, Q, QuerySet, Value, When
-from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, IsNull, LessThan, LessThanOrEqual
+from django.db import connection
+from django.db.models import Expression, F, Q, QuerySet
+from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
 Group = Sequence[dict[str, object]]
 Criteria = Sequence[Group]
+Sql = tuple[str, Sequence[object]]
 
 
 class Kind(StrEnum):
@@ -111,27 +117,55 @@ def validate(criteria: object) -> None:
         raise ValidationError(problems)
 
 
-def condition(criteria: Criteria, *, at: datetime) -> Q:
-    """Compile criteria to a condition on leads: OR between groups, AND inside one; no group is always true."""
-    compiled = Q()
+def names(rules: Iterable[Criteria]) -> list[str]:
+    """The facts that these criteria ask for, each once."""
+    return sorted({str(term["fact"]) for rule in rules for group in rule for term in group})
+
+
+def facts_query(leads: QuerySet, facts: Sequence[str], *, at: datetime, extra: Sequence[str] = ()) -> Sql:
+    """One row per lead: its key as `lead`, the extra columns asked for, and each fact as `fact_<name>`."""
+    columns = {f"fact_{name}": _facts[name].expression(at) for name in facts}
+    return leads.order_by().values(*extra, lead=F("pk"), **columns).query.sql_with_params()
+
+
+def condition_sql(criteria: Criteria) -> Sql:
+    """Criteria as a condition on the columns of `facts_query`; false, never NULL, where a fact is unknown."""
+    groups, params = [], []
     for group in criteria:
-        terms = Q(Value(True))
-        for term in group:
-            terms &= Q(_lookup(term, at))
-        compiled |= terms
-    return compiled or Q(Value(True))
+        terms = [_term_sql(term) for term in group] or [("TRUE", ())]
+        groups.append(" AND ".join(sql for sql, _values in terms))
+        params += [value for _sql, values in terms for value in values]
+    return f"COALESCE({' OR '.join(f'({group})' for group in groups) or 'TRUE'}, FALSE)", params
 
 
-def first_match(rules: Iterable[SupportsCriteria], *, at: datetime) -> Expression:
-    """The key of the first rule that holds, in the order given; NULL when none does."""
-    whens = [When(condition(rule.criteria, at=at), then=Value(rule.pk)) for rule in rules]
-    return Case(*whens, default=Value(None), output_field=IntegerField())
+def condition(criteria: Criteria, *, at: datetime) -> Q:
+    """The criteria as a filter on leads, for lists and counts."""
+    facts, params = facts_query(_leads(), names([criteria]), at=at)
+    holds, values = condition_sql(criteria)
+    query = f"SELECT lead FROM ({facts}) AS facts WHERE {holds}"  # noqa: S608 - every value is a parameter
+    return Q(pk__in=RawSQL(query, [*params, *values]))  # noqa: S611 - compiled above from declared facts
 
 
 def match_leads(leads: QuerySet, rules: Sequence[SupportsCriteria], *, at: datetime) -> dict[int, int]:
-    """Lead key → key of its first matching rule, in one query; leads without a match are left out."""
-    rows = leads.order_by().values_list("pk", first_match(rules, at=at))
-    return {pk: rule for pk, rule in rows if rule is not None}
+    """Lead key → key of the first rule that holds, in the order given; one query, leads without a match left out."""
+    found: dict[int, int] = {}
+    for lead, held in holding(leads, [rule.criteria for rule in rules], at=at).items():
+        first = next((rule.pk for rule, holds in zip(rules, held, strict=True) if holds), None)
+        if first is not None:
+            found[lead] = first
+    return found
+
+
+def holding(leads: QuerySet, rules: Sequence[Criteria], *, at: datetime) -> dict[int, list[bool]]:
+    """Lead key → for each of these criteria whether it holds; one query for any number of leads and rules."""
+    facts, params = facts_query(leads, names(rules), at=at)
+    conditions = [condition_sql(rule) for rule in rules]
+    columns = "".join(f", {sql}" for sql, _values in conditions)
+    query = f"SELECT lead{columns} FROM ({facts}) AS facts"  # noqa: S608 - every value is a parameter
+    values = [value for _sql, given in conditions for value in given]
+    with connection.cursor() as cursor:
+        cursor.execute(query, [*values, *params])
+        return {row[0]: list(row[1:]) for row in cursor.fetchall()}
 
 
 def sentence(criteria: Criteria) -> str:
@@ -142,42 +176,29 @@ def sentence(criteria: Criteria) -> str:
     return groups[0] if len(groups) == 1 else " or ".join(f"({group})" for group in groups)
 
 
-def _lookup(term: dict[str, object], at: datetime) -> Expression:
-    fact, operator, value = _facts[str(term["fact"])], Operator(str(term["op"])), term.get("value")
-    left = fact.expression(at)
-    match operator:
-        case Operator.KNOWN:
-            return IsNull(left, False)
-        case Operator.UNKNOWN:
-            return IsNull(left, True)
-        case Operator.IS:
-            return Exact(left, _bound(left, value))
-        case Operator.IN:
-            return In(left, list(value))  # type: ignore[call-overload]
-        case Operator.IS_NOT:
-            return _differs(left, [value])
-        case Operator.NOT_IN:
-            return _differs(left, list(value))  # type: ignore[call-overload]
-        case Operator.LESS:
-            return LessThan(left, value)
-        case Operator.AT_MOST:
-            return LessThanOrEqual(left, value)
-        case Operator.MORE:
-            return GreaterThan(left, value)
-        case Operator.AT_LEAST:
-            return GreaterThanOrEqual(left, value)
+COMPARISONS: dict[Operator, str] = {
+    Operator.IS: "= %s",
+    Operator.IS_NOT: "<> %s",
+    Operator.IN: "= ANY(%s)",
+    Operator.NOT_IN: "<> ALL(%s)",
+    Operator.LESS: "< %s",
+    Operator.AT_MOST: "<= %s",
+    Operator.MORE: "> %s",
+    Operator.AT_LEAST: ">= %s",
+    Operator.KNOWN: "IS NOT NULL",
+    Operator.UNKNOWN: "IS NULL",
+}
 
 
-def _bound(left: Expression, value: object) -> object:
-    return Value(value) if isinstance(value, bool) else value
+def _term_sql(term: dict[str, object]) -> Sql:
+    fact, operator = _facts[str(term["fact"])], Operator(str(term["op"]))
+    values = [] if operator in (Operator.KNOWN, Operator.UNKNOWN) else [term["value"]]
+    return f'"fact_{fact.name}" {COMPARISONS[operator]}', values
 
 
-def _differs(left: Expression, values: list[object]) -> Expression:
-    # A known value outside the list; CASE keeps NULL on the false side without negating a condition.
-    known_other = Case(
-        When(IsNull(left, True), then=Value(False)), When(In(left, values), then=Value(False)), default=Value(True)
-    )
-    return Exact(known_other, Value(True))
+def _leads() -> QuerySet:
+    # By name, because models validate their criteria here and the compiler knows no model.
+    return apps.get_model("leads.Lead")._default_manager.all()
 
 
 def _problem(term: object) -> str:

@@ -7,20 +7,20 @@ time goal; it never decides [R5].
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import BooleanField, Case, CharField, F, IntegerField, QuerySet, Value, When
-from django.db.models.functions import Cast
+from django.db.models import F, QuerySet
 
 from leads import criteria
 from leads.criteria import Criteria
-from leads.facts import quiet_days
 from leads.models import BandRule, Lead, ScoringModel
 from leads.vocabulary import Band
 from medcrm.lib.models import VersionStatus
+
+QUIET = "quiet_days"  # the fact by which engagement decays
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ class Scale:
 def score_leads(lead_ids: Sequence[int], *, at: datetime) -> int:
     """Score these leads by the published models of their types; return how many changed."""
     leads = Lead.objects.filter(pk__in=lead_ids)
-    return sum(write_scores(scale, leads, at=at) for scale in published_scales())
+    types = set(leads.order_by().values_list("lead_type", flat=True))
+    return sum(write_scores(scale, leads, at=at) for scale in published_scales(types))
 
 
-def published_scales() -> list[Scale]:
-    models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED).prefetch_related(
-        "categories", "rules", "bands"
-    )
-    return [scale(model) for model in models]
+def published_scales(lead_types: Collection[str]) -> list[Scale]:
+    """The scales in force for these types, each type at most once."""
+    models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED, lead_type__in=lead_types)
+    return [scale(model) for model in models.prefetch_related("categories", "rules", "bands")]
 
 
 def scale(model: ScoringModel) -> Scale:
@@ -113,18 +113,23 @@ def write_scores(scale: Scale, leads: QuerySet[Lead], *, at: datetime) -> int:
         return int(cursor.fetchone()[0])
 
 
-def _scored_sql(scale: Scale, leads: QuerySet[Lead], at: datetime) -> tuple[str, list[object]]:
-    """The common table expressions `facts` and `scored`, one row per lead of the scale's type."""
-    facts, params = _facts_query(scale, leads, at).query.sql_with_params()
-    totals = ", ".join(f"{_category_sql(scale, category)} AS c_{category.pk}" for category in scale.categories)
+def _scored_sql(scale: Scale, leads: QuerySet[Lead], at: datetime) -> criteria.Sql:
+    """The common table expressions up to `scored`, one row per lead of the scale's type.
+
+    Each step reads the one before: the facts, which rules hold, the points by category, the score.
+    """
+    facts, params = _facts_sql(scale, leads, at)
+    holds, hold_params = _holds_sql(scale)
+    totals = "".join(f", {_category_sql(scale, category)} AS c_{category.pk}" for category in scale.categories)
     total = " + ".join(f"c_{category.pk}" for category in scale.categories) or "0"
     hits = ", ".join(f"CASE WHEN r_{point.pk} THEN {point.pk:d} END" for point in scale.points)
     parts = ", ".join(f"%s::text, c_{category.pk}" for category in scale.categories)
     sql = f"""
         facts AS ({facts}),
-        totals AS (SELECT facts.*{", " + totals if totals else ""} FROM facts),
+        held AS (SELECT facts.*{holds} FROM facts),
+        totals AS (SELECT held.*{totals} FROM held),
         scored AS (
-            SELECT id, score AS old_score, score_band AS old_band, fit_band AS fit, readiness_band AS readiness,
+            SELECT lead AS id, score AS old_score, score_band AS old_band, fit_band AS fit, readiness_band AS readiness,
                    LEAST(100, GREATEST(0, {total}))::smallint AS score,
                    CASE WHEN {total} >= {scale.high_from:d} THEN '{Band.HIGH}'
                         WHEN {total} >= {scale.medium_from:d} THEN '{Band.MEDIUM}'
@@ -134,24 +139,32 @@ def _scored_sql(scale: Scale, leads: QuerySet[Lead], at: datetime) -> tuple[str,
               FROM totals
         )
     """  # noqa: S608 - identifiers and numbers are integers of ours, every value is a parameter
-    return sql, [*params, *(category.code for category in scale.categories)]
+    return sql, [*params, *hold_params, *(category.code for category in scale.categories)]
 
 
-def _facts_query(scale: Scale, leads: QuerySet[Lead], at: datetime) -> QuerySet:
-    """One row per lead: its present score, a yes or no per scoring rule, and its bands."""
-    columns = {
-        f"r_{point.pk}": Case(
-            When(criteria.condition(point.criteria, at=at), then=Value(True)),
-            default=Value(False),
-            output_field=BooleanField(),
-        )
-        for point in scale.points
-    }
-    columns["fit_band"] = _first_band(scale.fit_bands, at)
-    columns["readiness_band"] = _first_band(scale.readiness_bands, at)
-    if any(category.half_life_days for category in scale.categories):
-        columns["quiet"] = Cast(quiet_days(at), IntegerField())
-    return leads.filter(lead_type=scale.lead_type).order_by().values("id", "score", "score_band", **columns)
+def _facts_sql(scale: Scale, leads: QuerySet[Lead], at: datetime) -> criteria.Sql:
+    """One row per lead with its present score and every fact that any rule of the scale asks for."""
+    rules = [*scale.points, *scale.fit_bands, *scale.readiness_bands]
+    names = criteria.names(rule.criteria for rule in rules)
+    if any(category.half_life_days for category in scale.categories) and QUIET not in names:
+        names.append(QUIET)
+    same_type = leads.filter(lead_type=scale.lead_type)
+    return criteria.facts_query(same_type, names, at=at, extra=["score", "score_band"])
+
+
+def _holds_sql(scale: Scale) -> criteria.Sql:
+    """A yes or no per scoring rule, and the first band rule of each target that holds, low when none does."""
+    columns, params = [], []
+    for point in scale.points:
+        sql, values = criteria.condition_sql(point.criteria)
+        columns.append(f"{sql} AS r_{point.pk}")
+        params += values
+    for name, rules in (("fit_band", scale.fit_bands), ("readiness_band", scale.readiness_bands)):
+        whens = [(criteria.condition_sql(rule.criteria), rule.band) for rule in rules]
+        cases = "".join(f" WHEN {sql} THEN %s" for (sql, _values), _band in whens)
+        params += [value for (_sql, values), band in whens for value in (*values, band)]
+        columns.append(f"(CASE{cases} ELSE '{Band.LOW}' END) AS {name}" if whens else f"'{Band.LOW}' AS {name}")
+    return "".join(f", {column}" for column in columns), params
 
 
 def _category_sql(scale: Scale, category: Category) -> str:
@@ -164,13 +177,8 @@ def _category_sql(scale: Scale, category: Category) -> str:
     if category.cap is not None:
         total = f"LEAST({category.cap:d}, {total})"
     if category.half_life_days:
-        total = f"round(({total}) * power(0.5, quiet / {category.half_life_days:d}))"
+        total = f"round(({total}) * power(0.5, fact_{QUIET} / {category.half_life_days:d}))"
     return f"({total})::int"
-
-
-def _first_band(rules: Sequence[BandRule], at: datetime) -> Case:
-    whens = [When(criteria.condition(rule.criteria, at=at), then=Value(rule.band)) for rule in rules]
-    return Case(*whens, default=Value(Band.LOW.value), output_field=CharField())
 
 
 def explanation(lead: Lead) -> list[tuple[str, int, str]]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
+
+from django.core.management.base import CommandError
 
 from medcrm import embedded
 from medcrm.embedded import CannotStart
-from medcrm.processes import BASE_DIR, ChildDied, Processes
+from medcrm.processes import ChildDied, Processes, manage, say, stop_on_signals
 from medcrm.servers import free_port
 
 FAVOURITE_PORT = 8000
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop_on_signals()
     try:
         with embedded.joined() as locks:
             os.environ.setdefault("TIME_ZONE", "America/Chicago")
@@ -25,48 +25,25 @@ def main() -> None:
                 serve(processes)
     except KeyboardInterrupt:
         say("\nStopped.")
-    except (CannotStart, ChildDied, TimeoutError, subprocess.CalledProcessError) as error:
+    except (CannotStart, ChildDied, TimeoutError, CommandError) as error:
         sys.exit(f"\nThe demo cannot run: {error}")
 
 
 def prepare() -> None:
     """Tables, static files, the reference organisation and the synthetic leads; quick when they are there."""
-    prepare_tables()
-    manage("load_reference")
-    manage("make_demo_data")
-
-
-def prepare_tables() -> None:
     manage("migrate", "--verbosity", "0")
     manage("collectstatic", "--no-input", "--verbosity", "0")
+    say(manage("load_reference"))
+    say(manage("make_demo_data"))
 
 
 def serve(processes: Processes) -> None:
     """Start web, worker and beat, say where they are, and watch them."""
-    base = start(processes, free_port(FAVOURITE_PORT))
+    base = processes.start_all(free_port(FAVOURITE_PORT))
     say(f"\nMedCRM is running at {base}/admin/\n")
-    manage("demo_logins")
+    say(manage("demo_logins"))
     say("\nCtrl-C stops everything; the data stays. “make reset” drops it.")
     processes.watch()
-
-
-def start(processes: Processes, port: int) -> str:
-    """Start web, worker and beat, and return the address once the web server answers."""
-    processes.start_web(port)
-    processes.start_worker()
-    processes.start_beat()
-    base = f"http://127.0.0.1:{port}"
-    processes.wait_for_http(f"{base}/admin/login/")
-    return base
-
-
-def manage(*arguments: str) -> None:
-    subprocess.run([sys.executable, "manage.py", *arguments], cwd=BASE_DIR, check=True)
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

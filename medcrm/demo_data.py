@@ -9,9 +9,13 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
+from consent.reference import note_empty_scrub
+from leads import contact
 from leads.models import Lead, Source
 from leads.services import calls, events, intake
 from leads.services.calls import CallReport
@@ -19,21 +23,26 @@ from leads.services.intake import Delivery
 from leads.vocabulary import Decision, InteractionKind, NextStep
 from medcrm import journey
 from medcrm.lib.errors import RuleError
+from nurture import dispatch
 
 SEED = 20261124
 DAYS = 21
-LEADS = 220
+WORKING_HOURS_UTC = (15, 20)
+INQUIRIES = 5
+HAPPENINGS = 5
 
 FIRST_NAMES = """Ana Ben Carla David Elena Frank Grace Hector Irene James Karen Luis Maria Noah Olivia Paul Quinn Rosa
 Sam Tara""".split()
 LAST_NAMES = """Adams Brooks Castillo Diaz Evans Foster Garcia Hayes Ingram Jones Kim Lopez Moore Nguyen Ortiz Perez
 Reed Silva Turner Vega""".split()
-ZIPS = {
-    "512": ["78704", "78745", "78759", "78664", "78613"],
-    "915": ["79912", "79936"],
-    "405": ["73102", "73120"],
-    "407": ["32801", "32822"],
+# Area code → ZIPs around a clinic, and what is mostly asked for there.
+TOWNS = {
+    "512": (["78704", "78745", "78759", "78664", "78613"], ["ortho", "ortho", "pt", "derm", "cardio", "mri", "bh"]),
+    "915": (["79912", "79936"], ["ortho", "mri"]),
+    "405": (["73102", "73120"], ["pt", "cardio", "bh"]),
+    "407": (["32801", "32822"], ["derm", "cardio"]),
 }
+ELSEWHERE = "60614"
 ORGANISATIONS = ["Lakeline Logistics", "Travis Foods", "Mesa Manufacturing", "Red River Schools", "Orange Grove Hotels"]
 PRACTICES = ["Hill Country Family Practice", "Westside Pediatrics", "Barton Internal Medicine"]
 QUESTIONS = [
@@ -52,11 +61,13 @@ class Town:
 
     dice: random.Random
     number: int = 0
+    services: list[str] = field(default_factory=list)
 
     def person(self) -> dict[str, object]:
         """A new person with an address of their own in the fictional 555-01xx range."""
         self.number += 1
-        area = self.dice.choice(list(ZIPS))
+        area = self.dice.choice(["512", "512", "512", "915", "405", "407"])
+        zips, self.services = TOWNS[area]
         exchange = 200 + self.number // 100
         first, last = self.dice.choice(FIRST_NAMES), self.dice.choice(LAST_NAMES)
         return {
@@ -64,7 +75,7 @@ class Town:
             "last_name": last,
             "phone": f"+1{area}{exchange}01{self.number % 100:02d}" if self.dice.random() < 0.9 else "",
             "email": f"{first}.{last}{self.number}@example.org".lower(),
-            "zip": self.dice.choice(ZIPS[area]) if self.dice.random() < 0.95 else "",
+            "zip": self.dice.choices([self.dice.choice(zips), ELSEWHERE, ""], [92, 4, 4])[0],
             "consent": self.dice.choice([["voice", "sms", "email"]] * 4 + [["email"], ["voice"], []]),
             "language": self.dice.choice(["en"] * 5 + ["es"]),
         }
@@ -74,17 +85,18 @@ class Town:
         kind = self.dice.choices(
             [self.patient, self.guide, self.facility, self.partner, self.broken], [70, 18, 7, 4, 3]
         )[0]
+        person = self.person()
         source, fields = kind()
-        return source, {**self.person(), **fields}
+        return source, {**person, **fields}
 
     def patient(self) -> tuple[str, dict[str, object]]:
         pick = self.dice.choice
         return pick(["web_consult"] * 3 + ["landing", "ads", "phone"]), {
             "lead_type": "patient",
-            "service": pick(["ortho"] * 3 + ["pt", "derm", "cardio", "mri", "bh"]),
+            "service": pick(self.services),
             "timing": pick(["now", "two_weeks", "two_weeks", "month", "month", "quarter", "later", "not_sure"]),
             "request": pick(["appointment"] * 4 + ["callback", "price", "availability", "question"]),
-            "payer": pick(["ppo", "ppo", "medicare", "hmo", "self", "medicaid", ""]),
+            "payer": pick(["ppo"] * 6 + ["self", "self", "medicare", "hmo", "medicaid", ""]),
             "age": self.dice.randint(19, 84),
             "for_whom": pick(["self"] * 4 + ["family"]),
             "question": pick(QUESTIONS),
@@ -95,7 +107,7 @@ class Town:
         pick = self.dice.choice
         return pick(["guide", "guide", "webinar"]), {
             "lead_type": "patient",
-            "service": pick(["ortho", "pt", "derm", "cardio"]),
+            "service": pick(self.services),
             "timing": "not_sure",
             "request": "info",
             "for_whom": "self",
@@ -131,21 +143,33 @@ class Town:
         return "landing", {"lead_type": "patient", "service": "ortho", "request": "appointment", **wrong}
 
 
+@transaction.atomic
 def make(*, at: datetime) -> int:
-    """Live the last three weeks before `at` and return how many leads there are; does nothing where leads exist."""
+    """Live the last three weeks before `at` and return how many leads there are; does nothing where leads exist.
+
+    One transaction: a demo that was interrupted starts anew instead of half-way.
+    """
     if Lead.objects.exists():
         return 0
     town = Town(random.Random(SEED))  # noqa: S311 - a repeatable demo, not a secret
     sources = {source.pk: source for source in Source.objects.select_related("disclosure")}
-    clock = at - timedelta(days=DAYS)
-    step = timedelta(days=DAYS) / LEADS
-    for _ in range(LEADS):
-        clock += step
-        source, fields = town.inquiry()
-        submit(sources[source], fields, at=clock)
-        journey.advance_due(at=clock)
-        live(town, at=clock)
+    note_empty_scrub("demo", taken_at=at - timedelta(days=DAYS + 1))
+    for days in range(DAYS, 0, -1):
+        for hour in WORKING_HOURS_UTC:
+            clock = (at - timedelta(days=days)).replace(hour=hour, minute=0, second=0, microsecond=0)
+            half_a_day(town, sources, clock)
     return Lead.objects.count()
+
+
+def half_a_day(town: Town, sources: dict[str, Source], clock: datetime) -> None:
+    """Some inquiries come in, things happen to leads that were there, and everything due runs."""
+    for minute in range(INQUIRIES):
+        source, fields = town.inquiry()
+        submit(sources[source], fields, at=clock + timedelta(minutes=minute))
+    for _ in range(HAPPENINGS):
+        live(town, at=clock + timedelta(minutes=INQUIRIES))
+    journey.advance_due(at=clock + timedelta(minutes=INQUIRIES))
+    dispatch.dispatch_due(at=clock + timedelta(minutes=INQUIRIES))
 
 
 def submit(source: Source, fields: dict[str, object], *, at: datetime) -> None:
@@ -162,49 +186,58 @@ def live(town: Town, *, at: datetime) -> None:
     count = leads.count()
     if count == 0 or town.dice.random() < 0.2:
         return
-    lead = leads[town.dice.randrange(count)]
+    lead = leads.select_related("owner", "source")[town.dice.randrange(count)]
     happening = choose(town, lead)
     try:
         happening(lead, at)
     except RuleError:
         return
-    journey.advance_due(at=at)
 
 
 def choose(town: Town, lead: Lead) -> Callable[[Lead, datetime], object]:
     """What could happen to a lead where it stands."""
     if lead.decision == Decision.FORWARD and lead.next_step == NextStep.APPOINTMENT:
-        return town.dice.choice([booked, booked, said("needs_to_think", "hold", "timing_later"), refused, unanswered])
+        return town.dice.choice(
+            [booked, booked, booked, said("needs_to_think", "hold", "timing_later"), refused, unanswered]
+        )
     if lead.next_step == NextStep.DOCUMENTS:
         return town.dice.choice([document, document, unanswered])
     if lead.next_step == NextStep.NURTURE:
         return town.dice.choice([visited, replied, decided])
     return town.dice.choice(
-        [said("sent_to_team", "sent_to_team", "Agreed with the supervisor."), unanswered, refused, asked]
+        [said("sent_to_team", "sent_to_team", "Agreed with the supervisor."), unanswered, refused, asked, unsure]
     )
 
 
+def call(lead: Lead, report: CallReport, at: datetime) -> None:
+    """Call under a reservation, as the workspace does; what the gate refuses becomes the lead's own call."""
+    calls.record_call(lead.pk, report, attempt=contact.reserve_call(lead, at=at, by=lead.owner), by=lead.owner, at=at)
+
+
 def said(disposition: str, outcome: str = "", reason: str = "") -> Callable[[Lead, datetime], object]:
-    report = CallReport(disposition, outcome=outcome, reason=reason)
-    return lambda lead, at: calls.record_call(lead.pk, report, at=at)
+    return lambda lead, at: call(lead, CallReport(disposition, outcome=outcome, reason=reason), at)
 
 
 def refused(lead: Lead, at: datetime) -> None:
-    calls.record_call(lead.pk, CallReport("not_interested", outcome="disqualified", reason="not_interested"), at=at)
+    call(lead, CallReport("not_interested", outcome="disqualified", reason="not_interested"), at)
 
 
 def unanswered(lead: Lead, at: datetime) -> None:
-    calls.record_call(lead.pk, CallReport("gatekeeper", note="Call back after 4 pm."), at=at)
+    call(lead, CallReport("no_answer"), at)
+
+
+def unsure(lead: Lead, at: datetime) -> None:
+    call(lead, CallReport("needs_to_think", outcome="review", note="Says two different things about the payer."), at)
 
 
 def asked(lead: Lead, at: datetime) -> None:
     report = CallReport("missing_information", missing=["payer"], follow_up_on=(at + timedelta(days=2)).date())
-    calls.record_call(lead.pk, report, at=at)
+    call(lead, report, at)
 
 
 def booked(lead: Lead, at: datetime) -> None:
     """Book the first open day; some appointments of the past were kept, some were not."""
-    calls.record_call(lead.pk, CallReport("appointment_set", outcome="appointment_set", reason="As asked."), at=at)
+    call(lead, CallReport("appointment_set", outcome="appointment_set", reason="As asked."), at)
     clinic = lead.preferred_clinic_id or "aus"
     on = (at + timedelta(days=2)).date()
     booking = {"service": str(lead.service_id), "clinic": clinic, "on": on, "at": at}

@@ -26,7 +26,7 @@ from medcrm.keeper import try_lock
 from medcrm.processes import BASE_DIR
 from medcrm.servers import START_SECONDS, CannotStart, Postgres, Server, Valkey, private
 
-__all__ = ["BASE_DIR", "CannotStart", "home", "is_embedded", "joined", "migrate_if_empty"]
+__all__ = ["BASE_DIR", "CannotStart", "home", "is_embedded", "joined", "migrate_if_empty", "reset"]
 
 PROVIDED = "MEDCRM_EMBEDDED"  # what an embedded parent process set, as JSON: its children join by themselves
 CONTENTS = ["postgres", "valkey", "log", "smoke", "test", "secret_key", "tables.lock"]  # what “make reset” drops

@@ -16,9 +16,6 @@ from django.db import transaction
 from django.db.models import Min
 from django.utils.dateparse import parse_date, parse_datetime, parse_duration
 
-from consent import gate
-from consent.gate import NotContactable
-from consent.models import Attempt
 from leads import contact
 from leads.models import Inquiry, Lead, MissingItem, Qualification, Source, Trigger
 from leads.services import calls, events, intake
@@ -169,20 +166,10 @@ def play_call(play: Play, call: Mapping[str, object]) -> str:
             note=str(call.get("note", "")),
         )
         with transaction.atomic():
-            calls.record_call(lead.pk, report, attempt=reserve_call(lead, play.now), at=play.now)
+            calls.record_call(lead.pk, report, attempt=contact.reserve_call(lead, at=play.now), at=play.now)
     except InvalidFields as error:
         return error.field
     return ""
-
-
-def reserve_call(lead: Lead, at: datetime) -> Attempt | None:
-    request = contact.request_for(lead, "voice")
-    if request is None:
-        return None
-    try:
-        return gate.reserve(request, at=at)
-    except NotContactable:
-        return None
 
 
 def play_clock(play: Play, clock: str) -> str:

@@ -13,8 +13,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import StringIO
 from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -39,6 +40,7 @@ class Processes:
         self.environment = {**os.environ, **(environment or {})}
         self.locks = tuple(locks)
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.started: dict[str, int] = {}  # where in its log the latest start of each begins
 
     def __enter__(self) -> Processes:
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -49,7 +51,11 @@ class Processes:
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
         """Start a process in a group of its own; it ends when this process does, however that ends."""
-        with (self.logs / f"{name}.log").open("ab") as log:
+        log_file = self.log(name)
+        if name not in self.started:
+            log_file.unlink(missing_ok=True)  # one of an earlier run
+        with log_file.open("ab") as log:
+            self.started[name] = log.tell()
             self.running[name] = subprocess.Popen(
                 command,
                 cwd=BASE_DIR,
@@ -62,6 +68,16 @@ class Processes:
                 preexec_fn=end_with_parent,
             )
         return self.running[name]
+
+    def start_all(self, port: int) -> str:
+        """Start web, worker and beat, and return the address once they are ready. Raise ChildDied or TimeoutError."""
+        self.start_web(port)
+        self.start_worker()
+        self.start_beat()
+        base = f"http://127.0.0.1:{port}"
+        self.wait_for_http(f"{base}/admin/login/")
+        self.wait_for_log("worker", "ready.")
+        return base
 
     def start_web(self, port: int) -> None:
         place = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
@@ -98,8 +114,11 @@ class Processes:
         """Raise ChildDied when one of them has ended."""
         for name, process in self.running.items():
             if process.poll() is not None:
-                end = tail(self.logs / f"{name}.log", 15)
+                end = tail(self.log(name), 15)
                 raise ChildDied(f"{name} ended with exit code {process.returncode}. The end of its log:\n{end}")
+
+    def log(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
 
     def watch(self) -> None:
         """Wait until one of them ends. Raise ChildDied."""
@@ -109,17 +128,35 @@ class Processes:
 
     def wait_for_http(self, url: str, *, seconds: float = 60) -> None:
         """Wait until the URL answers anything. Raise ChildDied or TimeoutError."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self.check()
+
+        def answers() -> bool:
             try:
                 urllib.request.urlopen(url, timeout=5).close()  # noqa: S310
-                return
             except urllib.error.HTTPError:
-                return
+                return True
             except OSError:
-                time.sleep(0.1)
-        raise TimeoutError(f"{url} does not answer after {seconds:.0f} s; see {self.logs}.")
+                return False
+            return True
+
+        self._wait(answers, f"{url} does not answer", seconds)
+
+    def wait_for_log(self, name: str, text: str, *, seconds: float = 60) -> None:
+        """Wait until the process has logged the text since its latest start. Raise ChildDied or TimeoutError."""
+
+        def says() -> bool:
+            with self.log(name).open("rb") as log:
+                log.seek(self.started[name])
+                return text.encode() in log.read()
+
+        self._wait(says, f"{name} does not say “{text}”", seconds)
+
+    def _wait(self, is_true: Callable[[], bool], complaint: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not is_true():
+            self.check()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{complaint} after {seconds:.0f} s; see {self.logs}.")
+            time.sleep(0.1)
 
 
 def end_with_parent(number: int = signal.SIGTERM) -> None:
@@ -133,6 +170,34 @@ def tail(path: Path, lines: int) -> str:
     with suppress(OSError):
         return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
     return ""
+
+
+def manage(*arguments: str) -> str:
+    """Run a command of manage.py here, so that Django starts once for all of them, and return what it said.
+
+    Raise CommandError. The servers' addresses must be in the environment by now.
+    """
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medcrm.settings")
+    import django
+    from django.core.management import call_command
+    from django.db import connections
+
+    django.setup()
+    said = StringIO()
+    call_command(*arguments, stdout=said)
+    connections.close_all()  # the parent of the demo's processes only watches from here on
+    return said.getvalue()
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def stop_on_signals() -> None:
+    """Turn Ctrl-C and SIGTERM into KeyboardInterrupt, also where a script started us in the background."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 @contextmanager

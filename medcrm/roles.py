@@ -60,12 +60,12 @@ LEAD_STORY = """leads.interaction leads.qualification leads.answer leads.missing
 SCORING = "leads.scoringmodel leads.scoringcategory leads.scoringrule leads.bandrule"
 NEXT_STEPS = "leads.nextstepset leads.nextsteprule"
 CHECKLISTS = "leads.checklist leads.question"
-ROUTING_RULES = "routing.routeset routing.routingrule routing.goal routing.script routing.scripttext"
+ROUTING_RULES = "routing.routeset routing.routingrule routing.goal routing.cadence routing.script routing.scripttext"
 SEQUENCES = "nurture.sequence nurture.step nurture.template"
 OUTREACH = "nurture.enrollment nurture.message"
 EVIDENCE = """consent.address consent.consentevent consent.attempt consent.disclosure consent.permission consent.seller
     consent.callingrule consent.policysetting consent.emergency consent.listsnapshot consent.checkpoint
-    consent.exportlog"""
+    consent.exportlog consent.verification"""
 
 WORKER = together(
     each(VOCABULARY, VIEW),
@@ -73,6 +73,7 @@ WORKER = together(
     each("leads.lead", ("view", "change")),
     each("leads.stakeholder", WRITE),
     each("routing.handoff", ("accept", "return")),
+    each("routing.notice", VIEW),
 )
 
 ROLES: tuple[Role, ...] = (

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import environ
 import structlog
+from celery.schedules import crontab
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
@@ -160,7 +161,36 @@ CELERY_BEAT_SCHEDULE_FILENAME = env.str("CELERY_BEAT_SCHEDULE_FILENAME", default
 CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "medcrm.tasks.advance_due", "schedule": 5.0},
     "settle-stranded-inquiries": {"task": "medcrm.tasks.settle_stranded_inquiries", "schedule": 60.0},
+    "dispatch": {"task": "nurture.tasks.dispatch_due", "schedule": 5.0},
+    "revisit": {"task": "nurture.tasks.revisit", "schedule": 6 * 3600.0},
+    "sweep-clocks": {"task": "routing.tasks.sweep", "schedule": 60.0},
+    "send-notices": {"task": "routing.tasks.send_notices", "schedule": 60.0},
+    "settle-forgotten-attempts": {"task": "consent.tasks.settle_forgotten_attempts", "schedule": 60.0},
+    "seal-ledger": {"task": "consent.tasks.seal_ledger", "schedule": 3600.0},
+    "verify-ledger": {"task": "consent.tasks.verify_ledger", "schedule": crontab(hour=8, minute=15)},
 }
+
+# Nurture: where public pages are reached from outside, and who carries each medium (nurture/channels)
+
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
+NURTURE_CHANNELS = {
+    "email": env.str("NURTURE_EMAIL_CHANNEL", default="nurture.channels.sandbox.Sandbox"),
+    "sms": env.str("NURTURE_SMS_CHANNEL", default="nurture.channels.sandbox.Sandbox"),
+}
+NURTURE_MAIL_IS_SIGNED = env.bool("NURTURE_MAIL_IS_SIGNED", default=False)  # DKIM covers List-Unsubscribe [E03]
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="care@example.org")
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
+EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", default=25)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
+EMAIL_TIMEOUT = 15
+ANYMAIL = env.json("ANYMAIL", default={})
+TWILIO_API = env.str("TWILIO_API", default="https://api.twilio.com")
+TWILIO_ACCOUNT_SID = env.str("TWILIO_ACCOUNT_SID", default="")
+TWILIO_AUTH_TOKEN = env.str("TWILIO_AUTH_TOKEN", default="")
+TWILIO_SENDER = env.str("TWILIO_SENDER", default="")  # a number in E.164, or a messaging service (MG…)
 
 # API
 

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.core.management.base import CommandError
+
 from medcrm import embedded
-from medcrm.demo import manage, prepare_tables, say, start
 from medcrm.embedded import CannotStart
-from medcrm.processes import BASE_DIR, ChildDied, Processes
+from medcrm.processes import BASE_DIR, ChildDied, Processes, manage, say, stop_on_signals
 from medcrm.servers import free_port
 
 EXAMPLES = BASE_DIR / "medcrm" / "data" / "worked_examples.json"
-LATEST_SECONDS = 2.0  # the budget from POST to routed
+GOAL_SECONDS = 2.0  # the budget from POST to routed
+LATEST_SECONDS = 10.0  # a busy machine may be late, but a lead that waits for a tick or two has lost its bell
 PATIENCE_SECONDS = 30.0
 ROW = "{:<62} {:<10} {:<9} {:<12} {:<18} {:>7}"
+
+
+class Refused(Exception):
+    """The web server did not accept an example; the message holds its answer."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +45,22 @@ class Result:
 
 def main() -> None:
     place = BASE_DIR / ".medcrm" / "smoke"
-    shutil.rmtree(place, ignore_errors=True)
+    stop_on_signals()
     os.environ["MEDCRM_HOME"] = str(place)
     os.environ["MEDCRM_THROWAWAY"] = "1"
     for variable in ("DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL"):
         os.environ[variable] = ""  # whatever it or .env names: the examples are made-up people
     try:
+        embedded.reset()
         with embedded.joined() as locks:
-            prepare_tables()
+            manage("migrate", "--verbosity", "0")
+            manage("collectstatic", "--no-input", "--verbosity", "0")
             manage("load_reference")
             with Processes(place / "log", locks=locks) as processes:
                 results = run(processes)
-    except (CannotStart, ChildDied, TimeoutError, subprocess.CalledProcessError) as error:
+    except KeyboardInterrupt:
+        sys.exit("\nStopped.")
+    except (CannotStart, ChildDied, Refused, OSError, CommandError) as error:
         sys.exit(f"The smoke test cannot run: {error}")
     show(results)
     wrong = [result for result in results if not result.is_right]
@@ -60,14 +69,15 @@ def main() -> None:
 
 
 def run(processes: Processes) -> list[Result]:
-    base = start(processes, free_port())
+    base = processes.start_all(free_port())
     return [post_and_wait(base, example, processes) for example in json.loads(EXAMPLES.read_text())]
 
 
 def post_and_wait(base: str, example: Mapping[str, object], processes: Processes) -> Result:
     """Post one example with its source's key and ask for its status until it has walked the road."""
     submission = dict(example["submit"])
-    headers = {"Authorization": f"Bearer {source_key(submission.pop('source'))}", "Content-Type": "application/json"}
+    key = manage("source_key", submission.pop("source"), "--label", "smoke").strip()
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     started = time.monotonic()
     receipt = fetch(f"{base}/api/v1/inquiries/", headers, json.dumps(submission).encode())
     status: Mapping[str, object] = {}
@@ -78,15 +88,14 @@ def post_and_wait(base: str, example: Mapping[str, object], processes: Processes
     return Result(str(example["title"]), example["expect"], status, time.monotonic() - started)
 
 
-def source_key(source: str) -> str:
-    command = [sys.executable, "manage.py", "source_key", source, "--label", "smoke"]
-    return subprocess.run(command, cwd=BASE_DIR, check=True, capture_output=True, text=True).stdout.strip()
-
-
 def fetch(url: str, headers: Mapping[str, str], body: bytes | None = None) -> dict[str, object]:
+    """The JSON answer. Raise Refused with what the server said instead."""
     request = urllib.request.Request(url, data=body, headers=dict(headers))  # noqa: S310
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-        return json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise Refused(f"{url} answered {error.code}: {error.read(500).decode(errors='replace')}") from error
 
 
 def show(results: list[Result]) -> None:
@@ -96,7 +105,9 @@ def show(results: list[Result]) -> None:
         got = result.got
         place = got.get("sequence") or got.get("team")
         cells = (result.title[:60], got.get("readiness"), got.get("decision"), got.get("next_step"), place)
-        mark = "" if result.is_right else f"  ✗ wanted {dict(result.wanted)} within {LATEST_SECONDS} s"
+        mark = "" if result.is_right else f"  ✗ wanted {dict(result.wanted)} within {LATEST_SECONDS:.0f} s"
+        if result.is_right and result.seconds > GOAL_SECONDS:
+            mark = f"  slower than the goal of {GOAL_SECONDS:.0f} s"
         say(ROW.format(*(str(cell or "–") for cell in cells), f"{result.seconds:.2f}") + mark)
 
 

@@ -4,3 +4,6 @@ from django.apps import AppConfig
 class NurtureConfig(AppConfig):
     name = "nurture"
     verbose_name = "Nurture"
+
+    def ready(self) -> None:
+        from nurture import facts, webhooks  # noqa: F401

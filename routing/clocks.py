@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from django.db.models import F, Q
@@ -16,7 +16,8 @@ from django.db.models import F, Q
 from leads.models import Appointment, Interaction, Lead
 from leads.vocabulary import AppointmentState, Direction, InteractionKind
 from routing import owed as debts
-from routing.calendar import WorkingCalendar, add_working_time, close_of_day
+from routing.cadence import CadenceBook
+from routing.calendar import WorkingCalendar, add_working_time, close_of_day, working_time_between
 from routing.goals import GoalBook, Target
 from routing.models import Clock, RoutingRule, Team
 from routing.owed import Act
@@ -50,9 +51,16 @@ class Wanted:
     started_at: datetime
     due_at: datetime
     target: Target
+    warn_at: datetime | None = None
     why: str = ""
     is_promise: bool = False
     cause_id: int | None = None
+    paused_at: datetime | None = None
+    paused_until: datetime | None = None
+
+    @property
+    def times(self) -> tuple[datetime | None, ...]:
+        return self.due_at, self.warn_at, self.paused_at, self.paused_until
 
 
 def standings(leads: Sequence[Lead], *, at: datetime) -> dict[int, Standing]:
@@ -68,20 +76,25 @@ def standings(leads: Sequence[Lead], *, at: datetime) -> dict[int, Standing]:
 
 
 def _last_acts(ids: Iterable[int], at: datetime) -> dict[int, Act]:
-    """The last call a person made or took, of the open cycle, with what it promised."""
+    """The last call a person made or took, of the open cycle, with what it promised and the tries before it."""
     outbound = Q(kind__in=[InteractionKind.CALL, InteractionKind.VOICEMAIL], direction=Direction.OUTBOUND)
     taken = Q(kind=InteractionKind.INBOUND_CALL, disposition__isnull=False)
     since = Q(lead__qualifications__closed_at=None, at__gte=F("lead__qualifications__opened_at"))
     rows = (
         Interaction.objects.filter(outbound | taken, since, lead__in=list(ids), at__lte=at)
         .select_related("disposition")
-        .order_by("lead_id", "-at", "-pk")
-        .distinct("lead_id")
+        .order_by("lead_id", "at", "pk")
     )
-    return {row.lead_id: _act(row) for row in rows}
+    acts: dict[int, Act] = {}
+    for row in rows:
+        earlier = acts.get(row.lead_id)
+        is_answered = row.disposition is not None and row.disposition.makes_contact
+        tries = 0 if is_answered else (earlier.unanswered if earlier else 0) + 1
+        acts[row.lead_id] = _act(row, tries)
+    return acts
 
 
-def _act(row: Interaction) -> Act:
+def _act(row: Interaction, unanswered: int) -> Act:
     callback, ask_on = row.facts.get("callback_at"), row.facts.get("follow_up_on")
     return Act(
         id=row.pk,
@@ -92,6 +105,7 @@ def _act(row: Interaction) -> Act:
         callback_at=datetime.fromisoformat(callback) if callback else None,
         follow_up_on=date.fromisoformat(ask_on) if ask_on else None,
         retry_after_minutes=row.disposition.retry_after_minutes if row.disposition else None,
+        unanswered=unanswered,
     )
 
 
@@ -128,113 +142,169 @@ def _meet(clock: Clock, state: Standing, owner: int | None) -> bool:
     return clock.met_at is not None
 
 
+@dataclass(frozen=True)
+class Books:
+    """The rows that say how soon and how often, read once."""
+
+    goals: GoalBook
+    cadences: CadenceBook
+
+
 def wanted(
-    step: Owed,
-    lead: Lead,
-    state: Standing,
-    team: Team,
-    rule: RoutingRule | None,
-    goals: GoalBook,
-    *,
-    at: datetime,
+    step: Owed, lead: Lead, state: Standing, team: Team, rule: RoutingRule | None, books: Books, *, at: datetime
 ) -> list[Wanted]:
     """The clocks that should run for this lead; one that runs already keeps its times."""
+    act = state.act
+    is_exhausted = books.cadences.plan(team.pk).is_exhausted(act.unanswered if act else 0)
     clocks = []
-    for owed in debts.open_debts(step, state.paid, state.act):
+    for owed in debts.open_debts(step, state.paid, act, is_exhausted=is_exhausted):
         running = state.open(owed)
-        if owed == Owed.FOLLOW_UP and state.act is not None:
-            clocks.append(_follow_up(state.act, lead, team, goals))
-        elif running and running.team_id == team.pk and running.cycle == lead.cycle:
+        if running and running.team_id == team.pk and running.cycle == lead.cycle and _still_stands(running, act):
             clocks.append(_as_running(running))
+        elif owed == Owed.FOLLOW_UP and act is not None:
+            clocks.append(_follow_up(act, lead, team, books))
         else:
-            target = goals.target(owed, team.pk, lead.score_band, rule)
+            target = books.goals.target(owed, team.pk, lead.score_band, rule if owed == step else None)
             # The clock starts when the lead changed, not when a worker saw it [2.18].
             start = min(lead.advance_due_at or at, at)
-            clocks.append(Wanted(owed, start, target.due_at(start, team.calendar), target))
-    return clocks
+            clocks.append(_want(owed, start, target.due_at(start, team.calendar), target, team))
+    promise = next((clock for clock in clocks if clock.is_promise), None)
+    return [_wait_for(clock, promise, team.calendar) for clock in clocks] if promise else clocks
+
+
+def _want(owed: Owed, start: datetime, due: datetime, target: Target, team: Team, **more: object) -> Wanted:
+    return Wanted(owed, start, due, target, target.warn_at(start, due, team.calendar), **more)  # type: ignore[arg-type]
+
+
+def _still_stands(clock: Clock, act: Act | None) -> bool:
+    """A follow-up belongs to the act that made it; every other clock runs until it is met or ended."""
+    return clock.owed != Owed.FOLLOW_UP or (act is not None and clock.cause_id == act.id)
 
 
 def _as_running(clock: Clock) -> Wanted:
-    target = Target(on_breach=clock.on_breach, marks_away=clock.marks_away)
-    return Wanted(Owed(clock.owed), clock.started_at, clock.due_at, target, clock.why, clock.is_promise, clock.cause_id)
+    return Wanted(
+        owed=Owed(clock.owed),
+        started_at=clock.started_at,
+        due_at=clock.due_at,
+        target=Target(on_breach=clock.on_breach, marks_away=clock.marks_away),
+        warn_at=clock.warn_at,
+        why=clock.why,
+        is_promise=clock.is_promise,
+        cause_id=clock.cause_id,
+        paused_at=clock.paused_at,
+        paused_until=clock.paused_until,
+    )
 
 
-def _follow_up(act: Act, lead: Lead, team: Team, goals: GoalBook) -> Wanted:
-    """After a call: when it was promised, else when the disposition says to try again, else by the goal."""
-    target = goals.target(Owed.FOLLOW_UP, team.pk, lead.score_band)
+def _follow_up(act: Act, lead: Lead, team: Team, books: Books) -> Wanted:
+    """After a call: when it was promised, else when the cadence tries again, else by the goal."""
+    target = books.goals.target(Owed.FOLLOW_UP, team.pk, lead.score_band)
     why, is_promise = "", False
     if act.callback_at:
         due, why, is_promise = act.callback_at, "call back as promised", True
     elif act.follow_up_on:
         due, why, is_promise = close_of_day(act.follow_up_on, team.calendar), "ask for what is missing", True
     elif act.retry_after_minutes is not None:
-        due, why = _retry_at(act.at, act.retry_after_minutes, team.calendar), "try again"
+        plan, after = books.cadences.plan(team.pk), timedelta(minutes=act.retry_after_minutes)
+        due, why = plan.next_try(act.at, after, team.calendar, lead.timezone or team.timezone), "try again"
     else:
         due = target.due_at(act.at, team.calendar)
-    return Wanted(Owed.FOLLOW_UP, act.at, max(due, act.at), target, why, is_promise, act.id)
+    due = max(due, act.at)
+    return _want(Owed.FOLLOW_UP, act.at, due, target, team, why=why, is_promise=is_promise, cause_id=act.id)
 
 
-def _retry_at(since: datetime, minutes: int, calendar: WorkingCalendar) -> datetime:
-    """So long after the try on the wall clock, moved into working time."""
-    return add_working_time(since + timedelta(minutes=minutes), timedelta(0), calendar)
+def _wait_for(clock: Wanted, promise: Wanted, calendar: WorkingCalendar) -> Wanted:
+    """While a time that was promised to the lead is waited for, nothing else may be pressed for."""
+    if clock is promise or clock.paused_until == promise.due_at:
+        return clock
+    return pause(clock, since=promise.started_at, until=promise.due_at, calendar=calendar)
 
 
-def sync(
-    plans: Mapping[int, tuple[Team | None, int | None, Sequence[Wanted]]],
-    standing: Mapping[int, Standing],
-    cycles: Mapping[int, int],
-    *,
-    at: datetime,
-) -> None:
-    """Make exactly the wanted clocks run for these locked leads: start, hand on to a new owner, or end."""
+def pause(clock: Wanted, *, since: datetime, until: datetime, calendar: WorkingCalendar) -> Wanted:
+    """The clock with its due time moved past a pause by its remaining working time.
+
+    A pause begins where an earlier one ends; a clock that is late already is not saved by it.
+    """
+    start = max(since, clock.paused_until or since)
+    if clock.due_at <= since or until <= start:
+        return clock
+    due_at = add_working_time(until, working_time_between(start, clock.due_at, calendar), calendar)
+    warn_at = add_working_time(until, working_time_between(start, clock.warn_at or start, calendar), calendar)
+    return replace(clock, due_at=due_at, warn_at=min(warn_at, due_at), paused_at=since, paused_until=until)
+
+
+@dataclass(frozen=True)
+class ClockPlan:
+    """The clocks that should run for a lead, and who owes them; without a team nothing is owed."""
+
+    cycle: int
+    team: Team | None = None
+    owner_id: int | None = None
+    clocks: Sequence[Wanted] = ()
+
+
+def sync(plans: Mapping[int, ClockPlan], standing: Mapping[int, Standing], *, at: datetime) -> None:
+    """Make exactly the wanted clocks run for these locked leads: start, hand on to a new owner, pause, or end."""
     ended, moved, fresh = [], [], []
-    for lead, (team, owner, clocks) in plans.items():
-        keep: set[str] = set()
-        running = [c for c in standing[lead].clocks if c.met_at is None and c.ended_at is None]
-        for want in clocks:
-            same = next((c for c in running if _is_same(c, want, team, cycles[lead])), None)
+    for lead, plan in plans.items():
+        running = [clock for clock in standing[lead].clocks if clock.met_at is None and clock.ended_at is None]
+        kept = {}
+        for want in plan.clocks:
+            same = next((clock for clock in running if _is_same(clock, want, plan)), None)
             if same is None:
-                fresh.append(_start(lead, cycles[lead], team, owner, want))
-                continue
-            keep.add(same.owed)
-            if same.owner_id != owner:
-                same.owner_id = owner
-                moved.append(same)
+                fresh.append(_start(lead, plan, want))
+            else:
+                kept[same.pk] = (same, want)
+        moved += [clock for clock, want in kept.values() if _hand_on(clock, want, plan)]
         for clock in running:
-            if clock.owed not in keep:
-                clock.ended_at, clock.ended_because = at, _why_ended(clock, team, clocks)
+            if clock.pk not in kept:
+                clock.ended_at, clock.ended_because = at, _why_ended(clock, plan)
                 ended.append(clock)
     Clock.objects.bulk_update(ended, ["ended_at", "ended_because"], batch_size=BATCH)
-    Clock.objects.bulk_update(moved, ["owner"], batch_size=BATCH)
+    Clock.objects.bulk_update(moved, MOVED, batch_size=BATCH)
     Clock.objects.bulk_create(fresh, batch_size=BATCH)
 
 
-def _is_same(clock: Clock, want: Wanted, team: Team | None, cycle: int) -> bool:
-    return (
-        team is not None
-        and (clock.owed, clock.team_id, clock.cycle) == (want.owed, team.pk, cycle)
-        and clock.cause_id == want.cause_id
+MOVED = ["owner", "due_at", "warn_at", "paused_at", "paused_until"]
+
+
+def _hand_on(clock: Clock, want: Wanted, plan: ClockPlan) -> bool:
+    """Give a running clock to its owner of now and its times of now; say whether anything changed."""
+    before = (clock.owner_id, clock.due_at, clock.warn_at, clock.paused_at, clock.paused_until)
+    clock.owner_id = plan.owner_id
+    clock.due_at, clock.warn_at, clock.paused_at, clock.paused_until = want.times
+    return before != (plan.owner_id, *want.times)
+
+
+def _is_same(clock: Clock, want: Wanted, plan: ClockPlan) -> bool:
+    return (clock.owed, clock.team_id, clock.cycle, clock.cause_id) == (
+        want.owed,
+        plan.team.pk if plan.team else None,
+        plan.cycle,
+        want.cause_id,
     )
 
 
-def _why_ended(clock: Clock, team: Team | None, clocks: Sequence[Wanted]) -> str:
-    if not clocks:
+def _why_ended(clock: Clock, plan: ClockPlan) -> str:
+    if not plan.clocks:
         return Clock.Ended.NOT_NEEDED
-    return Clock.Ended.HANDED_OVER if team and clock.team_id != team.pk else Clock.Ended.SUPERSEDED
+    return Clock.Ended.HANDED_OVER if plan.team and clock.team_id != plan.team.pk else Clock.Ended.SUPERSEDED
 
 
-def _start(lead: int, cycle: int, team: Team, owner: int | None, want: Wanted) -> Clock:
+def _start(lead: int, plan: ClockPlan, want: Wanted) -> Clock:
     return Clock(
         lead_id=lead,
         owed=want.owed,
-        cycle=cycle,
-        team=team,
-        owner_id=owner,
+        cycle=plan.cycle,
+        team=plan.team,
+        owner_id=plan.owner_id,
         why=want.why,
         cause_id=want.cause_id,
         started_at=want.started_at,
         due_at=want.due_at,
-        warn_at=want.target.warn_at(want.started_at, want.due_at, team.calendar),
+        warn_at=want.warn_at or want.due_at,
+        paused_at=want.paused_at,
+        paused_until=want.paused_until,
         on_breach=want.target.on_breach,
         marks_away=want.target.marks_away,
         is_promise=want.is_promise,

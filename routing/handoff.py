@@ -1,7 +1,7 @@
 """Does the next person have everything to continue, and did they take it?
 
 Offered when responsibility moves, re-issued while nobody accepted it, frozen on acceptance, then only added to. The
-lead rows are locked by the caller of the bulk verbs; `accept` and `give_back` lock them themselves.
+lead rows are locked by the caller of the bulk verbs; `accept` locks its lead itself.
 """
 
 from __future__ import annotations
@@ -10,8 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from leads.models import Lead
+from medcrm.lib.errors import RuleError
 from routing import packet
-from routing.models import Handoff, HandoffState
+from routing.models import Handoff, HandoffState, ReturnReason
 from routing.packet import Packet
 
 BATCH = 500
@@ -99,3 +104,43 @@ def _close(rows: Sequence[Handoff], at: datetime) -> None:
 def open_handoffs(lead_ids: Sequence[int]) -> Mapping[int, Handoff]:
     """Lead → its open handoff."""
     return {row.lead_id: row for row in Handoff.objects.open().filter(lead__in=lead_ids)}
+
+
+class NotOffered(RuleError):
+    """There is nothing to accept or return: somebody was quicker, or the lead moved on."""
+
+    def __init__(self) -> None:
+        super().__init__("HANDOFF_NOT_OPEN", "This handoff is no longer open. Reload the lead to see where it is now.")
+
+
+@transaction.atomic
+def accept(lead_id: int, *, by: AbstractBaseUser, at: datetime) -> Handoff:
+    """Take responsibility: the packet is frozen as it is read. Locks the lead. Raise NotOffered."""
+    Lead.objects.lock().get(pk=lead_id)
+    row = Handoff.objects.offered().filter(lead=lead_id).first()
+    if row is None:
+        raise NotOffered
+    row.state, row.accepted_at, row.accepted_by, row.to_owner = HandoffState.ACCEPTED, at, by, row.to_owner or by
+    row.save(update_fields=["state", "accepted_at", "accepted_by", "to_owner"])
+    return row
+
+
+@transaction.atomic
+def mark_returned(lead_id: int, reason: str, note: str, *, by: AbstractBaseUser, at: datetime) -> Handoff:
+    """Write that the receiver does not take it, and why. Raise NotOffered; the caller moves the locked lead."""
+    if reason not in ReturnReason.values:
+        raise RuleError("RETURN_REASON_MISSING", "Choose why you return it.", field="reason")
+    if reason == ReturnReason.OTHER and not note.strip():
+        raise RuleError("NOTE_MISSING", "Say in the note why you return it.", field="note")
+    row = Handoff.objects.open().filter(lead=lead_id).first()
+    if row is None:
+        raise NotOffered
+    row.state, row.returned_at, row.returned_by, row.return_reason, row.note = (
+        HandoffState.RETURNED,
+        at,
+        by,
+        reason,
+        note[:300],
+    )
+    row.save(update_fields=["state", "returned_at", "returned_by", "return_reason", "note"])
+    return row

@@ -32,6 +32,7 @@ class Act:
     callback_at: datetime | None = None
     follow_up_on: date | None = None
     retry_after_minutes: int | None = None
+    unanswered: int = 0  # tries since the lead was last reached, this one included
 
 
 def step_owed(decision: str, next_step: str, stage: str, *, is_booked: bool) -> Owed | None:
@@ -54,11 +55,14 @@ def pays(act: Act, owed: str, started_at: datetime, cause: int | None = None) ->
     return act.reached or owed not in NEEDS_CONTACT
 
 
-def open_debts(step: Owed, paid: Collection[str], act: Act | None) -> tuple[Owed, ...]:
+def open_debts(step: Owed, paid: Collection[str], act: Act | None, *, is_exhausted: bool = False) -> tuple[Owed, ...]:
     """The step's own debt until it is paid, and a follow-up from the first human act on.
 
-    While a lead is with a team there is always something owed, so nothing is left lying.
+    While a lead is with a team there is always something owed, so nothing is left lying; when all tries are used up
+    it is a supervisor's decision.
     """
+    if is_exhausted:
+        return (Owed.DECISION,)
     debts = () if step in paid else (step,)
     return (*debts, Owed.FOLLOW_UP) if act is not None and (step in paid or promises(act)) else debts
 

@@ -36,8 +36,11 @@ class ClockQuerySet(models.QuerySet):
     def open(self) -> ClockQuerySet:
         return self.filter(met_at=None, ended_at=None)
 
-    def running(self) -> ClockQuerySet:
-        return self.open().filter(paused_at=None)
+    def to_warn(self, at: datetime) -> ClockQuerySet:
+        return self.open().filter(warned_at=None, warn_at__lte=at)
+
+    def to_breach(self, at: datetime) -> ClockQuerySet:
+        return self.open().filter(breached_at=None, due_at__lte=at)
 
     def breached(self) -> ClockQuerySet:
         return self.open().filter(breached_at__isnull=False)

@@ -18,7 +18,7 @@ from django.db import transaction
 
 from medcrm.lib.models import VersionStatus
 from routing.calendar import DAYS
-from routing.models import Agent, Cursor, Goal, RouteSet, RoutingRule, Script, ScriptText, Team
+from routing.models import Agent, Cadence, Cursor, Goal, RouteSet, RoutingRule, Script, ScriptText, Team
 
 DATA = Path(__file__).parent / "data"
 FALLBACK = "intake"
@@ -34,6 +34,7 @@ def load(organisation: Mapping[str, object], *, at: datetime, password: str | No
     load_agents(organisation["agent"], password=password)
     load_scripts()
     load_goals()
+    Cadence.objects.get_or_create(team=None)
     load_rules(at=at)
 
 

@@ -7,7 +7,7 @@ with nothing changed writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,10 +22,11 @@ from leads.services import ownership
 from leads.services.ownership import NextAction, Ownership
 from medcrm.lib.models import VersionStatus
 from routing import clocks, handoff, owed, packet, staffing
-from routing.clocks import Standing, Wanted
+from routing.cadence import CadenceBook
+from routing.clocks import Books, ClockPlan, Standing, Wanted
 from routing.goals import GoalBook
 from routing.handoff import Offer
-from routing.models import Assignment, Goal, RouteSet, RoutingRule, Team
+from routing.models import Assignment, Cadence, Goal, RouteSet, RoutingRule, Team
 from routing.roster import Need, Roster, may_keep
 from routing.vocabulary import ACTIONS, AssignedBecause, Owed, Strategy
 
@@ -33,19 +34,30 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 
+# What the rules do not undo until something else is owed.
+PINNING = (
+    AssignedBecause.REASSIGNED,
+    AssignedBecause.ABSENCE,
+    AssignedBecause.RETURNED,
+    AssignedBecause.BREACH,
+    AssignedBecause.CLAIMED,
+)
+
 
 @dataclass(frozen=True)
 class Route:
     """Where one lead goes and the path that led there."""
 
     lead: Lead
-    step: Owed
+    step: Owed | None
     team: Team
     rule: RoutingRule | None
     owner_id: int | None
     because: AssignedBecause
     clocks: Sequence[Wanted]
     path: Mapping[str, object]
+    by_id: int | None = None
+    note: str = ""
 
     @property
     def is_change(self) -> bool:
@@ -69,16 +81,24 @@ class RuleBook:
 
     rule_set: RouteSet | None
     rules: Mapping[int, RoutingRule]
-    goals: GoalBook
+    books: Books
     fallback: Team | None
     matches: Mapping[int, int] = field(default_factory=dict)
+    pinned: Mapping[int, Team] = field(default_factory=dict)
+
+    def match(self, leads: Sequence[Lead], steps: Mapping[int, Owed], *, at: datetime) -> None:
+        """Find each lead's first rule that holds, and the team a person put it in."""
+        if leads:
+            queryset = Lead.objects.filter(pk__in=[lead.pk for lead in leads])
+            self.matches = match_leads(queryset, list(self.rules.values()), at=at)
+            self.pinned = _pinned(leads, steps)
 
     def rule(self, lead: Lead) -> RoutingRule | None:
         return self.rules.get(self.matches.get(lead.pk, 0))
 
     def team(self, lead: Lead) -> Team | None:
         rule = self.rule(lead)
-        return rule.team if rule else self.fallback
+        return self.pinned.get(lead.pk) or (rule.team if rule else self.fallback)
 
     def tried(self, lead: Lead) -> list[int]:
         """The rules asked for this lead, the one that held last."""
@@ -92,11 +112,11 @@ def route(lead_ids: Sequence[int], *, at: datetime) -> RouteReport:
     leads = list(with_place(Lead.objects.filter(pk__in=lead_ids)).order_by("pk"))
     standing = clocks.standings(leads, at=at)
     clocks.settle(standing, {lead.pk: lead.owner_id for lead in leads})
-    steps = {lead.pk: step for lead in leads if (step := _step(lead, standing[lead.pk]))}
+    steps = steps_of(leads, standing)
     book = rule_book(at=at)
     routes, unrouted = decide(leads, steps, standing, book, at=at, is_real=True)
     idle = [lead for lead in leads if lead.pk not in steps]
-    _write(routes, idle, standing, at=at)
+    write(routes, idle, standing, at=at)
     if unrouted:
         log.error("no_fallback_team", leads=unrouted)
     return _report(routes, idle, unrouted)
@@ -116,9 +136,7 @@ def decide(
     With `is_real` the teams' cursors are locked and moved on; without, everything stays as it is.
     """
     todo = [lead for lead in leads if lead.pk in steps]
-    if todo:
-        queryset = Lead.objects.filter(pk__in=[lead.pk for lead in todo])
-        book.matches = match_leads(queryset, list(book.rules.values()), at=at)
+    book.match(todo, steps, at=at)
     teams = {team.pk: team for lead in todo if (team := book.team(lead))}
     rosters = staffing.rosters(list(teams.values()), at=at, lock=is_real)
     routes = [
@@ -139,7 +157,24 @@ def rule_book(*, at: datetime, rule_set: RouteSet | None = None) -> RuleBook:
     wanted = {"rule_set": rule_set} if rule_set else {"rule_set__status": VersionStatus.PUBLISHED}
     ordered = {rule.pk: rule for rule in rules.filter(**wanted).order_by("position", "pk")}
     version = rule_set or next((rule.rule_set for rule in ordered.values()), None)
-    return RuleBook(version, ordered, GoalBook(Goal.objects.all()), Team.objects.fallback().first())
+    books = Books(GoalBook(Goal.objects.all()), CadenceBook(Cadence.objects.all()))
+    return RuleBook(version, ordered, books, Team.objects.fallback().first())
+
+
+def _pinned(leads: Sequence[Lead], steps: Mapping[int, Owed]) -> dict[int, Team]:
+    """The team of each lead that was put there by a person or a breach, while the same thing is owed in one cycle."""
+    last = (
+        Assignment.objects.filter(lead__in=leads)
+        .order_by("lead_id", "-pk")
+        .distinct("lead_id")
+        .select_related("to_team")
+    )
+    cycles = {lead.pk: lead.cycle for lead in leads}
+    return {
+        row.lead_id: row.to_team
+        for row in last
+        if row.because in PINNING and (row.step, row.cycle) == (steps[row.lead_id], cycles[row.lead_id])
+    }
 
 
 def with_place(leads: QuerySet[Lead]) -> QuerySet[Lead]:
@@ -150,8 +185,15 @@ def with_place(leads: QuerySet[Lead]) -> QuerySet[Lead]:
     )
 
 
-def _step(lead: Lead, state: Standing) -> Owed | None:
-    return owed.step_owed(lead.decision, lead.next_step, lead.stage, is_booked=state.visit is not None)
+def steps_of(leads: Sequence[Lead], standing: Mapping[int, Standing]) -> dict[int, Owed]:
+    """Lead → what its next step makes somebody owe; leads that need nobody are left out."""
+    steps = {
+        lead.pk: owed.step_owed(
+            lead.decision, lead.next_step, lead.stage, is_booked=standing[lead.pk].visit is not None
+        )
+        for lead in leads
+    }
+    return {pk: step for pk, step in steps.items() if step is not None}
 
 
 def _choose(
@@ -159,8 +201,8 @@ def _choose(
 ) -> Route:
     """Keep the owner who may keep it, else deal it out by the rule's strategy, else leave it in the team's queue."""
     rule = book.rule(lead)
-    due = clocks.wanted(step, lead, state, team, rule, book.goals, at=at)
-    need = _need(lead, team, rule, min(clock.due_at for clock in due))
+    due = clocks.wanted(step, lead, state, team, rule, book.books, at=at)
+    need = need_of(lead, team, rule, min(clock.due_at for clock in due))
     because = AssignedBecause.RULE if rule else AssignedBecause.FALLBACK
     path: dict[str, object] = {"version": book.rule_set.version if book.rule_set else None, "rules": book.tried(lead)}
     owner_id, candidates = _keep(lead, team, need, roster, at=at)
@@ -174,7 +216,8 @@ def _choose(
     return Route(lead, step, team, rule, owner_id, because, due, path)
 
 
-def _need(lead: Lead, team: Team, rule: RoutingRule | None, due_at: datetime) -> Need:
+def need_of(lead: Lead, team: Team, rule: RoutingRule | None, due_at: datetime, *, avoid: Iterable[int] = ()) -> Need:
+    """What the lead, its team and its rule ask of whoever gets it."""
     script = rule.script if rule else None
     trainings = {
         team.required_training,
@@ -187,6 +230,7 @@ def _need(lead: Lead, team: Team, rule: RoutingRule | None, due_at: datetime) ->
         trainings=frozenset(trainings - {""}),
         skills=frozenset(rule.required_skills if rule else ()),
         clinic=lead.preferred_clinic_id or lead.nearest_clinic,
+        avoid=frozenset(avoid),
     )
 
 
@@ -208,23 +252,19 @@ def _keep(lead: Lead, team: Team, need: Need, roster: Roster, *, at: datetime) -
     return None, {}
 
 
-def _write(routes: Sequence[Route], idle: Sequence[Lead], standing: Mapping[int, Standing], *, at: datetime) -> None:
+def write(routes: Sequence[Route], idle: Sequence[Lead], standing: Mapping[int, Standing], *, at: datetime) -> None:
     """Write what was decided. Order of locks: leads (the caller's), cursors, assignments."""
     changed = [route for route in routes if route.is_change]
     Assignment.objects.bulk_create([_assignment(route, at) for route in changed], batch_size=BATCH)
     ownership.set_owners([_ownership(route) for route in changed], at=at)
+    routes = [route for route in routes if route.clocks]  # the rest owes nothing: owner and team are all there is
     packets = packet.build([route.lead for route in routes], at=at)
     handoff.sync([_offer(route, packets[route.lead.pk]) for route in routes], [lead.pk for lead in idle], at=at)
-    plans: dict[int, tuple[Team | None, int | None, Sequence[Wanted]]] = {lead.pk: (None, None, ()) for lead in idle}
-    plans |= {route.lead.pk: (route.team, route.owner_id, route.clocks) for route in routes}
-    clocks.sync(plans, standing, {lead: standing_cycle for lead, standing_cycle in _cycles(routes, idle)}, at=at)
-    actions = [_action(route) for route in routes] + [NextAction(lead.pk) for lead in idle]
-    present = {lead.pk: lead for lead in (*(route.lead for route in routes), *idle)}
-    ownership.set_next_actions([action for action in actions if _differs(action, present[action.lead_id])], at=at)
-
-
-def _cycles(routes: Sequence[Route], idle: Sequence[Lead]) -> list[tuple[int, int]]:
-    return [(lead.pk, lead.cycle) for lead in (*(route.lead for route in routes), *idle)]
+    plans = {lead.pk: ClockPlan(lead.cycle) for lead in idle}
+    plans |= {r.lead.pk: ClockPlan(r.lead.cycle, r.team, r.owner_id, r.clocks) for r in routes}
+    clocks.sync(plans, standing, at=at)
+    actions = [(route.lead, _action(route)) for route in routes] + [(lead, NextAction(lead.pk)) for lead in idle]
+    ownership.set_next_actions([action for lead, action in actions if _differs(action, lead)], at=at)
 
 
 def _assignment(route: Route, at: datetime) -> Assignment:
@@ -237,14 +277,19 @@ def _assignment(route: Route, at: datetime) -> Assignment:
         because=route.because,
         rule=route.rule,
         path=dict(route.path),
+        step=route.step or "",
+        cycle=route.lead.cycle,
+        by_id=route.by_id,
+        note=route.note,
         at=at,
     )
 
 
 def _ownership(route: Route) -> Ownership:
-    why = f"rule “{route.rule.name}”" if route.rule else "no rule held"
+    why = route.note or (f"rule “{route.rule.name}”" if route.rule else "no rule held")
     who = "assigned" if route.owner_id else "waiting in the team's queue: nobody may take it now"
-    return Ownership(route.lead.pk, route.team.pk, route.owner_id, f"{route.team.name}: {who} ({why}).")
+    text = f"{route.team.name}: {who} ({AssignedBecause(route.because).label}: {why})."
+    return Ownership(route.lead.pk, route.team.pk, route.owner_id, text, route.by_id)
 
 
 def _offer(route: Route, facts: packet.Packet) -> Offer:

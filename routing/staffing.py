@@ -18,7 +18,7 @@ from routing.roster import Member, Roster
 
 
 def rosters(teams: Sequence[Team], *, at: datetime, lock: bool) -> dict[str, Roster]:
-    """Team → its roster. With `lock`, the cursors are locked, in the order of their keys, until the transaction ends."""
+    """Team → its roster. With `lock`, the teams' cursors stay locked, in key order, until the transaction ends."""
     if not teams:
         return {}
     cursors = _cursors([team.pk for team in teams], lock=lock)

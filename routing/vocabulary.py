@@ -81,8 +81,14 @@ class WhyNot(TextChoices):
     OTHER_CLINIC = "other_clinic", _("Works for another clinic")
     NO_WEIGHT = "no_weight", _("Weight is 0")
     HAD_IT = "had_it", _("It is taken from them")
+    TAKEN = "taken", _("Somebody has it already")
     NOT_THEIR_TURN = "not_their_turn", _("Somebody else's turn")
 
     @property
     def is_absence(self) -> bool:
         return self in (WhyNot.AWAY, WhyNot.OFF_DUTY)
+
+    @property
+    def is_about_agent(self) -> bool:
+        """Whether it would be the same for any other lead."""
+        return self.is_absence or self in (WhyNot.INACTIVE, WhyNot.OPEN_CAP, WhyNot.DAILY_CAP)

@@ -17,6 +17,13 @@ servers.join()  # before anything of Django is imported
 ORGANISATION = tomllib.loads((BASE_DIR / "medcrm" / "data" / "organisation.toml").read_text())
 
 
+def pytest_configure() -> None:
+    """Transactional tests empty the ledger's tables too, which its triggers refuse."""
+    from tests.consent import flush
+
+    flush.install()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
     """Long searches run only when asked for by marker; browser tests run wherever Debian's chromium is."""
     wanted = config.option.markexpr or ""
@@ -34,6 +41,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             "Left out: the browser tests, because chromium is not installed (Debian: apt-get install chromium)."
         )
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Copy the tables instead of migrating once per worker and run."""
+    from django.db import connection
+
+    connection.settings_dict["TEST"]["TEMPLATE"] = servers.template()
 
 
 @pytest.fixture

@@ -10,10 +10,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from leads.models import Interaction, Lead
+from django.db import connection
+
+from leads.models import Interaction
 from leads.vocabulary import Direction, InteractionKind
 
-BATCH = 500  # one UPDATE of this many rows stays well under PostgreSQL's parameter limit
+BATCH = 500  # one INSERT of this many rows stays well under PostgreSQL's parameter limit
+
+# Three arrays instead of one CASE branch per lead and column: with bulk_update these two took
+# more than half of all the time of routing a batch.
+OWN = """
+UPDATE leads_lead AS lead SET team = change.team, owner_id = change.owner, updated_at = %s
+FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS change (id, team, owner) WHERE lead.id = change.id
+"""
+OWE = """
+UPDATE leads_lead AS lead SET next_action = change.words, next_action_due_at = change.due_at, updated_at = %s
+FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS change (id, words, due_at) WHERE lead.id = change.id
+"""
 
 
 @dataclass(frozen=True)
@@ -38,8 +51,12 @@ class NextAction:
 
 def set_owners(changes: Sequence[Ownership], *, at: datetime) -> None:
     """Write owner and team of these locked leads and note each change on the timeline."""
-    leads = [Lead(pk=change.lead_id, team=change.team, owner_id=change.owner_id, updated_at=at) for change in changes]
-    Lead.objects.bulk_update(leads, ["team", "owner", "updated_at"], batch_size=BATCH)
+    if not changes:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            OWN, [at, [c.lead_id for c in changes], [c.team for c in changes], [c.owner_id for c in changes]]
+        )
     Interaction.objects.bulk_create(
         [
             Interaction(
@@ -59,8 +76,9 @@ def set_owners(changes: Sequence[Ownership], *, at: datetime) -> None:
 
 def set_next_actions(actions: Sequence[NextAction], *, at: datetime) -> None:
     """Write what is owed next, and by when, for these locked leads."""
-    leads = [
-        Lead(pk=action.lead_id, next_action=action.text[:120], next_action_due_at=action.due_at, updated_at=at)
-        for action in actions
-    ]
-    Lead.objects.bulk_update(leads, ["next_action", "next_action_due_at", "updated_at"], batch_size=BATCH)
+    if not actions:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            OWE, [at, [a.lead_id for a in actions], [a.text[:120] for a in actions], [a.due_at for a in actions]]
+        )

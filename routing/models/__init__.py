@@ -1,17 +1,20 @@
-from routing.models.ledger import Assignment, Clock, Handoff, HandoffState, Lease
-from routing.models.rules import Goal, OnBreach, RouteSet, RoutingRule, Script, ScriptText
+from routing.models.ledger import Assignment, Clock, Handoff, HandoffState, Lease, Notice, ReturnReason
+from routing.models.rules import Cadence, Goal, OnBreach, RouteSet, RoutingRule, Script, ScriptText
 from routing.models.teams import Agent, Cursor, Team
 
 __all__ = [
     "Agent",
     "Assignment",
+    "Cadence",
     "Clock",
     "Cursor",
     "Goal",
     "Handoff",
     "HandoffState",
     "Lease",
+    "Notice",
     "OnBreach",
+    "ReturnReason",
     "RouteSet",
     "RoutingRule",
     "Script",

@@ -38,6 +38,8 @@ class Assignment(models.Model):
     because = models.CharField(max_length=12, choices=AssignedBecause.choices)
     rule = models.ForeignKey(RoutingRule, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     path = models.JSONField(default=dict, help_text=_("Each rule tried; each candidate and why not."))
+    step = models.CharField(max_length=15, choices=Owed.choices, blank=True, help_text=_("What was owed then."))
+    cycle = models.PositiveSmallIntegerField(default=1)
     note = models.CharField(max_length=300, blank=True, help_text=_("The reason a person gave."))
     by = user_key()
     at = models.DateTimeField()
@@ -213,28 +215,26 @@ class Clock(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_because = models.CharField(max_length=12, choices=Ended.choices, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
-    paused_until = models.DateTimeField(null=True, blank=True, help_text=_("Blank while paused: until resumed."))
-    paused_reason = models.CharField(max_length=40, blank=True)
+    paused_until = models.DateTimeField(
+        null=True, blank=True, help_text=_("The due time was moved by the working time of the pause.")
+    )
+    not_before = models.DateTimeField(
+        null=True, blank=True, help_text=_("“Call next” does not offer it earlier: the contact gate said so.")
+    )
+    held_code = models.CharField(max_length=40, blank=True, help_text=_("What the gate said, e.g. QUIET_HOURS."))
 
     objects = ClockQuerySet.as_manager()
 
     class Meta:
         ordering = ["due_at"]
         indexes = [
-            # read by routing.clocks.sweep: what is about to be, or is, late
+            # read by routing.sweep: what is about to be late, and what is late
+            models.Index(name="clock_to_warn", fields=["warn_at"], condition=CLOCK_OPEN & Q(warned_at__isnull=True)),
+            models.Index(name="clock_to_breach", fields=["due_at"], condition=CLOCK_OPEN & Q(breached_at__isnull=True)),
+            # read by routing.worklist: what a caller owes, and what nobody of the team has taken yet
+            models.Index(name="clock_of_owner", fields=["owner", "due_at"], condition=CLOCK_OPEN),
             models.Index(
-                name="clock_to_warn",
-                fields=["warn_at"],
-                condition=CLOCK_OPEN & Q(warned_at__isnull=True, paused_at__isnull=True),
-            ),
-            models.Index(
-                name="clock_to_breach",
-                fields=["due_at"],
-                condition=CLOCK_OPEN & Q(breached_at__isnull=True, paused_at__isnull=True),
-            ),
-            # read by routing.clocks.sweep: pauses that end by themselves
-            models.Index(
-                name="clock_to_resume", fields=["paused_until"], condition=CLOCK_OPEN & Q(paused_until__isnull=False)
+                name="clock_of_queue", fields=["team", "due_at"], condition=CLOCK_OPEN & Q(owner__isnull=True)
             ),
             # read by the team board: breaches that still stand
             models.Index(
@@ -258,6 +258,37 @@ class Clock(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_owed_display()} · {self.due_at:%Y-%m-%d %H:%M}"
+
+
+class Notice(models.Model):
+    """Something a member of staff must know; shown in the admin, and sent by mail once."""
+
+    class Kind(models.TextChoices):
+        GIVEN = "given", _("Leads given to you")
+        TAKEN = "taken", _("Leads taken over from you")
+        WARNING = "warning", _("Nearly late")
+        BREACH = "breach", _("Late")
+        RETURNED = "returned", _("Handoff returned")
+        EXHAUSTED = "exhausted", _("All attempts used up")
+
+    user = user_key("notices", null=False)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    count = models.PositiveIntegerField(default=1, help_text=_("Of leads; notices of one kind add up until read."))
+    at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True, blank=True)
+    mailed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            # read by the admin's bell
+            models.Index(name="notice_unread", fields=["user", "-id"], condition=Q(read_at__isnull=True)),
+            # read by routing.notices.send_due
+            models.Index(name="notice_to_mail", fields=["user"], condition=Q(mailed_at__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.count}"
 
 
 class Lease(models.Model):

@@ -121,3 +121,28 @@ class Goal(models.Model):
     def __str__(self) -> str:
         where = " · ".join(str(part) for part in (self.team, self.get_score_band_display()) if part)
         return f"{self.get_owed_display()}{f' ({where})' if where else ''}"
+
+
+@pghistory.track()
+class Cadence(models.Model):
+    """How often and when to try to reach a lead before a supervisor decides [2.11, X60]."""
+
+    team = models.OneToOneField(
+        Team, null=True, blank=True, on_delete=models.CASCADE, related_name="cadence", help_text=_("Blank: any other.")
+    )
+    max_attempts = models.PositiveSmallIntegerField(
+        null=True, blank=True, default=6, help_text=_("Unanswered tries. Blank: no limit; 0: none at all.")
+    )
+    min_spacing_minutes = models.PositiveIntegerField(default=120, help_text=_("At least so long between two tries."))
+    varies_time_of_day = models.BooleanField(
+        default=True, help_text=_("The next try falls in another part of the lead's day: morning, afternoon, late day.")
+    )
+
+    class Meta:
+        verbose_name_plural = _("cadences")
+        constraints = [
+            models.UniqueConstraint(name="one_cadence_for_the_rest", fields=["team"], nulls_distinct=False),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.team or _("Every other team"))

@@ -59,7 +59,7 @@ def test_an_untouched_ledger_is_whole(chain: Address) -> None:
         ("DELETE FROM consent_consentevent WHERE address_id = %s AND seq = 4", "head", 3),
         ("DELETE FROM consent_consentevent WHERE address_id = %s", "head", 4),
         ("UPDATE consent_consentevent SET seq = CASE seq WHEN 2 THEN 13 ELSE 12 END "
-         "WHERE address_id = %s AND seq IN (2, 3)", "changed", 12),
+         "WHERE address_id = %s AND seq IN (2, 3)", "missing", 4),
         ("UPDATE consent_address SET head_seq = 3 WHERE id = %s", "head", 4),
     ],
 )  # fmt: skip
@@ -162,7 +162,7 @@ REFUSED: list[Callable[[], object]] = [
     lambda: EventValue.objects.all()._raw_delete("default"),
     lambda: Address.objects.update(head_seq=0),
     lambda: Address.objects.update(keyed_hash="x"),
-    lambda: connection.cursor().execute("TRUNCATE consent_consentevent CASCADE"),
+    lambda: connection.cursor().execute("SET CONSTRAINTS ALL IMMEDIATE; TRUNCATE consent_consentevent CASCADE"),
     lambda: Disclosure.objects.update(text="We never said so."),
     lambda: Checkpoint.objects.update(digest=""),
 ]

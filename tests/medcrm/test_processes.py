@@ -66,8 +66,19 @@ def test_leaving_the_block_ends_even_a_child_that_does_not_listen(
     monkeypatch.setattr("medcrm.processes.STOP_SECONDS", 0.2)
     with Processes(tmp_path) as processes:
         deaf = processes.start("deaf", sys.executable, "-c", DEAF)
-        wait_until(lambda: "ready" in (tmp_path / "deaf.log").read_text(), "the child ignores SIGTERM")
+        processes.wait_for_log("deaf", "ready")
     assert deaf.returncode == -signal.SIGKILL
+
+
+def test_what_an_earlier_start_logged_does_not_count(tmp_path: Path) -> None:
+    with Processes(tmp_path) as processes:
+        processes.start("worker", sys.executable, "-c", DEAF)
+        processes.wait_for_log("worker", "ready")
+        processes.kill("worker")
+        processes.start("worker", sys.executable, "-c", "import signal; signal.pause()")
+        with pytest.raises(TimeoutError):
+            processes.wait_for_log("worker", "ready", seconds=0.3)
+        assert "ready" in processes.log("worker").read_text()
 
 
 def test_killing_a_process_ends_its_helpers_too(tmp_path: Path) -> None:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import tomllib
 from datetime import datetime
 
 import pytest
-from django.conf import settings
 from django.contrib.auth import get_user_model
 
-import leads.reference
 import routing.reference
 from leads.models import Lead
 from routing import router
+from tests.conftest import ORGANISATION
+from tests.consent import flush
 from tests.routing.factories import make_lead
+
+flush.install()  # test_concurrency empties the database, ledger and all
 
 
 @pytest.fixture
-def organisation(db: None, now: datetime) -> dict[str, object]:
-    data = tomllib.loads((settings.BASE_DIR / "medcrm" / "data" / "organisation.toml").read_text())
-    leads.reference.load(data, None, at=now)
-    routing.reference.load(data)
-    return data
+def organisation(catalogue: None, now: datetime) -> None:
+    routing.reference.load(ORGANISATION, at=now)
 
 
 @pytest.fixture

@@ -296,7 +296,7 @@ def test_same_state_gives_the_same_owners(now):
     report = router.decide  # the same code decides for real and for show
     leads = list(router.with_place(Lead.objects.filter(pk__in=ids)).order_by("pk"))
     standing = router.clocks.standings(leads, at=now)
-    steps = {lead.pk: router._step(lead, standing[lead.pk]) for lead in leads}
+    steps = router.steps_of(leads, standing)
     shown, _ = report(leads, steps, standing, router.rule_book(at=now), at=now, is_real=False)
     router.route(ids, at=now)
     assert [r.owner_id for r in shown] == list(Lead.objects.order_by("pk").values_list("owner", flat=True))

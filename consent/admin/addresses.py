@@ -1,0 +1,213 @@
+"""Search a number, a mailbox or a person; see permission as of any moment; record a withdrawal; hand out proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from consent import addresses, bundle, erasure, fhir, people, timeline
+from consent.addresses import InvalidAddress
+from consent.models import Address, Permission
+from consent.withdrawals import record_withdrawal
+from medcrm.lib.admin import (
+    ActionForm,
+    ChoicesDropdownFilter,
+    ReadOnlyAdmin,
+    badge,
+    display,
+    service_action,
+    verb_permission,
+)
+
+LOOKS = {
+    "granted": ("good", "check_circle"),
+    "none": ("quiet", "remove"),
+    "review": ("warn", "person_search"),
+    "blocked": ("bad", "block"),
+}
+SCOPES = [
+    ("all", _("Stop marketing, and anything automated (the usual meaning)")),
+    ("marketing", _("Stop marketing only; they said so")),
+    ("dnc", _("Put on our do-not-call list")),
+    ("all_contact", _("Stop calls, texts and mail")),
+    ("everything", _("Never contact again, not by hand either")),
+]
+
+
+def find_addresses(term: str) -> list[int]:
+    """Find addresses by number in any format, by mailbox, or by the name of a person; each by an index."""
+    for kind, normalise in (("email", addresses.normalise_email), ("phone", addresses.normalise_phone)):
+        try:
+            found = addresses.find(kind, normalise(term))
+        except InvalidAddress:
+            continue
+        if found:
+            return [found.pk]
+    return people.find(term)
+
+
+class ByAddress:
+    """Search of a list whose rows belong to an address, or are addresses."""
+
+    search_help_text = _("Number in any format, e-mail address, or a person's name")
+    address_lookup = "address__in"
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        if not search_term.strip():
+            return queryset, False
+        return queryset.filter(**{self.address_lookup: find_addresses(search_term)}), False
+
+
+class WithdrawalForm(ActionForm):
+    scope = forms.ChoiceField(label=_("What they want"), choices=SCOPES)
+    said = forms.CharField(
+        label=_("How they said it"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("In their words, and by which means: “letter of 3 May: please no more calls”."),
+    )
+    occurred_at = forms.DateTimeField(
+        label=_("When (UTC)"), required=False, help_text=_("Empty means now. e.g. 2026-11-24 15:30")
+    )
+
+
+class ReasonForm(ActionForm):
+    reason = forms.CharField(label=_("Why"), max_length=60, help_text=_("e.g. “request of 3 May, ticket 117”."))
+
+
+@admin.register(Address)
+class AddressAdmin(ByAddress, ReadOnlyAdmin):
+    """One page per address: the permission, the story, the proof."""
+
+    empty_text = _("Addresses appear with the first inquiry, import or message.")
+    change_form_template = "consent/address.html"
+    list_display = ("named", "kind", "permission", "links", "erased_at")
+    list_filter = (("kind", ChoicesDropdownFilter),)
+    search_fields = ("value",)
+    address_lookup = "pk__in"
+    ordering = ("-pk",)
+    sortable_by = ()
+    actions_detail = ("withdraw", "erase")
+    fields = ("kind", "value", "line_type", "erased_at", "broken_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).prefetch_related("permissions")
+
+    @display(description=_("Address"))
+    def named(self, obj: Address) -> str:
+        return str(obj)
+
+    @display(description=_("Permission"))
+    def permission(self, obj: Address) -> SafeString:
+        return format_html_join(" ", "{} {}", ((p.channel, _state_badge(p.state)) for p in _sorted(obj)))
+
+    @display(description=_("Events"))
+    def links(self, obj: Address) -> int:
+        return obj.head_seq
+
+    @service_action(
+        _("Record a withdrawal"),
+        permissions=["revoke"],
+        form=WithdrawalForm,
+        icon="block",
+        variant="danger",
+        text=_("Takes effect at once, for every lead with this address. It cannot be taken back here."),
+    )
+    def withdraw(
+        self, request: HttpRequest, pk: int, *, at: datetime, scope: str, said: str, occurred_at: datetime | None
+    ) -> None:
+        record_withdrawal(pk, scope, said=said, occurred_at=occurred_at or at, by=request.user, now=at)
+
+    @service_action(
+        _("Erase personal data"),
+        permissions=["revoke"],
+        form=ReasonForm,
+        icon="delete_forever",
+        variant="danger",
+        text=_("Destroys the address and all words and evidence kept with it. The wish to be left alone stays."),
+    )
+    def erase(self, request: HttpRequest, pk: int, *, at: datetime, reason: str) -> None:
+        erasure.erase(pk, now=at, by=request.user, reason=reason)
+
+    def get_urls(self) -> list[URLPattern]:
+        def named(view: Callable[..., HttpResponse], part: str) -> URLPattern:
+            guarded = self.admin_site.admin_view(require_POST(view))
+            return path(f"<int:pk>/{part}/", guarded, name=f"consent_address_{part}")
+
+        return [named(self.evidence_view, "evidence"), named(self.fhir_view, "fhir"), *super().get_urls()]
+
+    def evidence_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Hand out the bundle as of the moment on the page; the export is logged."""
+        address, at, reason = self._to_export(request, pk)
+        made = bundle.export(address, at=at, now=timezone.now(), by=request.user, reason=reason)
+        return _download(made.content, made.name, "application/zip")
+
+    def fhir_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Hand out the permission as FHIR R4; the export is logged."""
+        address, at, reason = self._to_export(request, pk)
+        text = fhir.export(address, at=at, now=timezone.now(), by=request.user, reason=reason)
+        return _download(text.encode(), f"consent-{address.pk}.json", "application/fhir+json")
+
+    def _to_export(self, request: HttpRequest, pk: int) -> tuple[Address, datetime, str]:
+        address = self.get_object(request, str(pk))
+        if address is None:
+            raise Http404
+        if not self.has_export_permission(request):
+            raise PermissionDenied
+        return address, as_of(request.POST.get("at", "")), request.POST.get("reason", "")
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict | None = None
+    ) -> HttpResponse:
+        address = self.get_object(request, object_id) if object_id else None
+        context = dict(extra_context or {})
+        if address is not None and request.method == "GET":
+            at = as_of(request.GET.get("at", ""))
+            shows_words = request.user.has_perm("consent.view_consentevent")
+            context["story"] = timeline.read(address, at=at, shows_words=shows_words)
+            context["channels"] = [(told, _state_badge(told.view.state)) for told in context["story"].channels]
+            context["is_now"] = "at" not in request.GET
+            context["may_export"] = self.has_export_permission(request)
+            context["title"] = _t("Permission to contact %(address)s") % {"address": address}
+        return super().changeform_view(request, object_id, form_url, context)
+
+    has_revoke_permission = verb_permission("revoke")
+    has_export_permission = verb_permission("export")
+
+
+def as_of(text: str) -> datetime:
+    """Read the moment of an as-of field, in UTC; now if it is empty or unreadable."""
+    try:
+        moment = parse_datetime(text.strip().replace(" ", "T")) if text.strip() else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        return timezone.now()
+    return moment if moment.tzinfo else timezone.make_aware(moment, timezone.get_default_timezone())
+
+
+def _sorted(address: Address) -> list[Permission]:
+    return sorted(address.permissions.all(), key=lambda permission: permission.channel, reverse=True)
+
+
+def _state_badge(state: str) -> SafeString:
+    tone, symbol = LOOKS[state]
+    return badge(state, Permission(state=state).get_state_display(), tone=tone, symbol=symbol)
+
+
+def _download(content: bytes, name: str, kind: str) -> HttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return HttpResponse(content, content_type=kind, headers=headers)

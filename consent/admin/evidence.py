@@ -1,0 +1,232 @@
+"""The ledgers themselves: events with the review queue, attempts with their decisions, checkpoints, verifications."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from consent import inbound, words
+from consent.admin.addresses import ByAddress
+from consent.models import (
+    Attempt,
+    Checkpoint,
+    ConsentEvent,
+    ExportLog,
+    ListSnapshot,
+    Permission,
+    Verification,
+)
+from consent.vocabulary import Verdict
+from medcrm.lib.admin import (
+    ActionForm,
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    RangeDateFilter,
+    ReadOnlyAdmin,
+    badge,
+    badge_column,
+    display,
+    link,
+    service_action,
+)
+
+
+class ToReview(DropdownFilter):
+    """The review queue: messages that may be a request to stop and that nobody has read yet."""
+
+    title = _("review")
+    parameter_name = "review"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, object]]:
+        return [("waiting", _("Waiting for a person"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() != "waiting":
+            return queryset
+        return queryset.filter(pk__in=inbound.queue().values("pk"))
+
+
+class ReviewForm(ActionForm):
+    verdict = forms.ChoiceField(
+        label=_("Does the person want us to stop?"),
+        choices=[(Verdict.REVOKE, _("Yes, stop")), (Verdict.NONE, _("No, it is about something else"))],
+    )
+    note = forms.CharField(label=_("Note"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+@admin.register(ConsentEvent)
+class ConsentEventAdmin(ByAddress, ReadOnlyAdmin):
+    """Every link of every chain, newest first."""
+
+    empty_text = _("Nothing has happened yet. Forms, messages and calls write here.")
+    list_display = ("occurred_at", "of_address", "told", "words_said", "source", "recorded_at")
+    list_filter = (ToReview, ("kind", ChoicesDropdownFilter), ("occurred_at", RangeDateFilter))
+    list_select_related = ("address", "values")
+    search_fields = ("source",)
+    ordering = ("-id",)
+    sortable_by = ()
+    actions = ("review",)
+    actions_detail = ("review",)
+
+    def get_fields(self, request: HttpRequest, obj: object = None) -> list[str]:
+        return ["told", "words_said", "evidence", *(f.name for f in ConsentEvent._meta.concrete_fields)]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> list[str]:
+        return self.get_fields(request, obj)
+
+    @display(description=_("Address"))
+    def of_address(self, obj: ConsentEvent) -> str:
+        return link(obj.address)
+
+    @display(description=_("What happened"))
+    def told(self, obj: ConsentEvent) -> str:
+        return words.tell(obj)
+
+    @display(description=_("In their words"))
+    def words_said(self, obj: ConsentEvent) -> str:
+        return words.said(obj)[:200]
+
+    @display(description=_("Evidence"))
+    def evidence(self, obj: ConsentEvent) -> SafeString:
+        return _as_code(words.evidence(obj))
+
+    @service_action(
+        _("Read the message"),
+        permissions=["review"],
+        form=ReviewForm,
+        icon="mark_email_read",
+        text=_("Until somebody has read it, the person gets no calls or texts."),
+    )
+    def review(self, request: HttpRequest, pk: UUID, *, at: datetime, verdict: str, note: str) -> None:
+        inbound.review(pk, verdict, by=request.user, now=at, note=note)
+
+    def has_review_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm("consent.revoke_address")
+
+
+@admin.register(Attempt)
+class AttemptAdmin(ByAddress, ReadOnlyAdmin):
+    """Every attempt at contact, refused ones too, with the decision it rested on."""
+
+    empty_text = _("No contact was attempted yet.")
+    list_display = ("at", "of_address", "channel", "purpose", "kind_badge", "code", "state_badge", "who")
+    list_filter = (
+        ("kind", ChoicesDropdownFilter),
+        ("state", ChoicesDropdownFilter),
+        ("channel", ChoicesDropdownFilter),
+        ("purpose", ChoicesDropdownFilter),
+        ("at", RangeDateFilter),
+    )
+    list_select_related = ("address", "by")
+    search_fields = ("code",)
+    ordering = ("-at",)
+    sortable_by = ("at",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).select_related("address", "seller", "by")
+
+    def get_fields(self, request: HttpRequest, obj: object = None) -> list[str]:
+        names = [f.name for f in Attempt._meta.concrete_fields if f.name not in ("id", "basis", "events")]
+        return [*names, "relied_on", "decision"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> list[str]:
+        return self.get_fields(request, obj)
+
+    kind_badge = badge_column("kind", _("Decision"))
+    state_badge = badge_column("state", _("What became of it"))
+
+    @display(description=_("Address"))
+    def of_address(self, obj: Attempt) -> str:
+        return link(obj.address)
+
+    @display(description=_("Who"))
+    def who(self, obj: Attempt) -> str:
+        return str(obj.by or obj.automation)
+
+    @display(description=_("Events relied on"))
+    def relied_on(self, obj: Attempt) -> SafeString | str:
+        events = ConsentEvent.objects.filter(pk__in=obj.events)
+        return _lines([link(event, words.tell(event)) for event in events])
+
+    @display(description=_("Request and decision"))
+    def decision(self, obj: Attempt) -> SafeString:
+        return _as_code(obj.basis)
+
+
+@admin.register(Permission)
+class PermissionAdmin(ByAddress, ReadOnlyAdmin):
+    """What is permitted now, folded from the ledger, for lists and counts."""
+
+    empty_text = _("Permissions appear with the first event of an address.")
+    list_display = ("of_address", "channel", "state", "code", "level", "since", "expires_at")
+    list_filter = (("state", ChoicesDropdownFilter), ("channel", ChoicesDropdownFilter))
+    list_select_related = ("address",)
+    search_fields = ("code",)
+    ordering = ("-pk",)
+    sortable_by = ()
+
+    @display(description=_("Address"))
+    def of_address(self, obj: Permission) -> str:
+        return link(obj.address)
+
+
+@admin.register(ListSnapshot)
+class ListSnapshotAdmin(ReadOnlyAdmin):
+    empty_text = _("Load a list with manage.py import_dnc FILE. Without a fresh one no sales call is permitted.")
+    list_display = ("version", "kind", "state", "taken_at", "entries_count", "loaded_at", "by")
+    list_filter = (("kind", ChoicesDropdownFilter),)
+    list_select_related = ("by",)
+    ordering = ("-taken_at",)
+    sortable_by = ()
+
+
+@admin.register(Checkpoint)
+class CheckpointAdmin(ReadOnlyAdmin):
+    empty_text = _("Seal the ledger with manage.py checkpoint_ledger --export FOLDER; keep the files elsewhere.")
+    list_display = ("id", "taken_at", "heads_count", "events_count", "digest")
+    ordering = ("-id",)
+    sortable_by = ()
+
+
+@admin.register(Verification)
+class VerificationAdmin(ReadOnlyAdmin):
+    empty_text = _("Check the ledger with manage.py verify_ledger; it also runs every night.")
+    list_display = ("ran_at", "outcome", "events_count", "chains_count", "checkpoints_count", "took_ms")
+    ordering = ("-id",)
+    sortable_by = ()
+
+    @display(description=_("Outcome"))
+    def outcome(self, obj: Verification) -> SafeString:
+        if not obj.breaks_count:
+            return badge("whole", _("Whole"), tone="good", symbol="verified")
+        return badge("broken", _("%(n)d breaks") % {"n": obj.breaks_count}, tone="bad", symbol="error")
+
+
+@admin.register(ExportLog)
+class ExportLogAdmin(ByAddress, ReadOnlyAdmin):
+    empty_text = _("Nobody has taken evidence out yet.")
+    list_display = ("at", "by", "kind", "address", "as_of", "reason", "sha256")
+    list_filter = (("kind", ChoicesDropdownFilter), ("at", RangeDateFilter))
+    list_select_related = ("by", "address")
+    search_fields = ("reason",)
+    ordering = ("-at",)
+    sortable_by = ()
+
+
+def _as_code(data: object) -> SafeString:
+    return format_html('<pre class="mc-raw">{}</pre>', json.dumps(data, indent=1, ensure_ascii=False, default=str))
+
+
+def _lines(items: list[object]) -> SafeString | str:
+    if not items:
+        return "–"
+    return format_html("{}" + "<br>{}" * (len(items) - 1), *items)

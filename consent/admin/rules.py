@@ -1,0 +1,170 @@
+"""What compliance may change: calling rules by new versions, policy with its reason, emergencies, disclosures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from consent import calling_rules
+from consent.models import CallingRule, ConsentEvent, Disclosure, Emergency, PolicySetting, Seller
+from medcrm.lib.admin import BooleanRadioFilter, ChoicesDropdownFilter, CodedAdmin, DropdownFilter, ModelAdmin, display
+
+DAYS = ("weekday", "saturday", "sunday")
+
+
+class InForce(DropdownFilter):
+    title = _("version")
+    parameter_name = "version"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, object]]:
+        return [("all", _("Earlier versions too"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset if self.value() == "all" else queryset.filter(retired_at=None)
+
+
+@admin.register(CallingRule)
+class CallingRuleAdmin(ModelAdmin):
+    """Saving makes a new version; the old one stays readable, and decisions name the version they used."""
+
+    list_display = ("state", "version", "weekdays", "saturdays", "sundays", "bans_holidays", "cap", "verified_on",
+                    "needs_verification")  # fmt: skip
+    list_filter = (InForce, ("needs_verification", BooleanRadioFilter), ("bans_holidays", BooleanRadioFilter))
+    search_fields = ("state__exact",)
+    ordering = ("state", "-version")
+    sortable_by = ("state", "verified_on")
+    readonly_fields = ("version", "created_at", "created_by", "retired_at")
+    fieldsets = (
+        (None, {"fields": (("state", "version"), "reason")}),
+        (_("Hours, by the clock where the person is"), {
+            "fields": [(f"{day}_start", f"{day}_end") for day in DAYS] + [
+                "bans_holidays", "extra_holidays", "bans_in_emergency"],
+        }),
+        (_("Narrower hours for automated contact"), {
+            "fields": ["has_overlay", "overlay_channels", *[(f"overlay_{d}_start", f"overlay_{d}_end") for d in DAYS],
+                       "overlay_holiday_as_sunday"],
+        }),
+        (_("Limit of contacts"), {
+            "fields": (("cap_count", "cap_hours"), "cap_scope", "cap_automated_only", "cap_spares_relationship"),
+        }),
+        (_("Consent"), {
+            "fields": ("manual_needs_pewc", "mobile_sales_need_consent", "area_code_presumption", "covers_text",
+                       "consent_exempts_hours"),
+        }),
+        (_("Where it comes from"), {
+            "fields": ("source", ("verified_on", "verified_by"), "needs_verification", "notes",
+                       "created_at", "created_by", "retired_at"),
+        }),
+    )  # fmt: skip
+
+    def get_readonly_fields(self, request: HttpRequest, obj: CallingRule | None = None) -> Sequence[str]:
+        return (*self.readonly_fields, "state") if obj else self.readonly_fields
+
+    def has_change_permission(self, request: HttpRequest, obj: CallingRule | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.retired_at is None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: CallingRule, form: ModelForm, change: bool) -> None:
+        """A change is a new version, made by the service."""
+        if change:
+            changes = {name: form.cleaned_data[name] for name in form.changed_data}
+            made = calling_rules.amend(obj.pk, changes, by=request.user, now=timezone.now())
+            obj.pk = made.pk
+        else:
+            obj.created_by = request.user
+            super().save_model(request, obj, form, change)
+
+    @display(description=_("Mon–Fri"))
+    def weekdays(self, obj: CallingRule) -> str:
+        return _window(obj, "weekday")
+
+    @display(description=_("Sat"))
+    def saturdays(self, obj: CallingRule) -> str:
+        return _window(obj, "saturday")
+
+    @display(description=_("Sun"))
+    def sundays(self, obj: CallingRule) -> str:
+        return _window(obj, "sunday")
+
+    @display(description=_("Limit"))
+    def cap(self, obj: CallingRule) -> str:
+        return "–" if obj.cap_count is None else f"{obj.cap_count} / {obj.cap_hours} h"
+
+
+def _window(obj: CallingRule, day: str) -> str:
+    start, end = getattr(obj, f"{day}_start"), getattr(obj, f"{day}_end")
+    return f"{start:%H:%M}–{end:%H:%M}" if start and end else str(_("closed"))
+
+
+@admin.register(PolicySetting)
+class PolicySettingAdmin(ModelAdmin):
+    """Our own choices, each with who answers for it and why; every change is kept."""
+
+    list_display = ("code", "value", "owner", "reason", "is_fixed", "changed_at")
+    list_filter = (("is_fixed", BooleanRadioFilter),)
+    search_fields = ("code",)
+    fields = ("code", "value", "owner", "reason", "is_fixed", "changed_at")
+    readonly_fields = ("code", "is_fixed", "changed_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: PolicySetting | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or not obj.is_fixed)
+
+
+@admin.register(Emergency)
+class EmergencyAdmin(ModelAdmin):
+    empty_text = _("No state of emergency is on record. Louisiana and New York bar sales contact while one lasts.")
+    list_display = ("state", "starts_at", "ends_at", "source")
+    search_fields = ("state__exact",)
+    ordering = ("-starts_at",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(Disclosure)
+class DisclosureAdmin(ModelAdmin):
+    """A text that people have seen cannot be changed; write the next version instead."""
+
+    list_display = ("code", "version", "seller", "level", "language", "is_used", "created_at", "retired_at")
+    list_filter = (("level", ChoicesDropdownFilter),)
+    list_select_related = ("seller",)
+    search_fields = ("code",)
+    ordering = ("code", "-version")
+    readonly_fields = ("sha256", "created_at")
+    fields = ("code", "version", "seller", "text", "language", "channels", "purposes", "level", "elements", "sha256",
+              "created_at", "retired_at")  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        used = ConsentEvent.objects.filter(disclosure=OuterRef("pk"))
+        return super().get_queryset(request).annotate(was_used=Exists(used))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Disclosure | None = None) -> Sequence[str]:
+        if obj is None or not obj.was_used:
+            return self.readonly_fields
+        return [name for name in self.fields if name != "retired_at"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    @display(description=_("Was shown"), boolean=True)
+    def is_used(self, obj: Disclosure) -> bool:
+        return obj.was_used
+
+
+@admin.register(Seller)
+class SellerAdmin(CodedAdmin):
+    list_display = ("name", "code", "is_sms_sender_registered", "is_covered_entity", "is_active")

@@ -1,0 +1,163 @@
+"""Who is in which sequence and what went out: read here, written by services; the enrolment's page looks ahead."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from leads.admin.base import OfLead
+from leads.models import Lead
+from leads.search import find_leads
+from leads.visibility import visible
+from medcrm.lib.admin import (
+    ActionForm,
+    ChoicesDropdownFilter,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    badge_column,
+    display,
+    link,
+    service_action,
+    verb_permission,
+)
+from nurture import calls, enrollment, plan
+from nurture.models import CallTask, Enrollment, Message, Skip
+
+
+class LeaveForm(ActionForm):
+    note = forms.CharField(label=_("Why"), max_length=300, help_text=_("It stays in the history."))
+
+
+class MessageInline(ReadOnlyInline):
+    model = Message
+    fields = readonly_fields = ("reserved_at", "step", "subject", "state", "error")
+    tab = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).select_related("step__sequence")
+
+
+class SkipInline(ReadOnlyInline):
+    model = Skip
+    fields = readonly_fields = ("at", "step", "kind", "code", "sentence", "until")
+    tab = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).select_related("step__sequence")
+
+
+@admin.register(Enrollment)
+class EnrollmentAdmin(OfLead, ReadOnlyAdmin):
+    list_display = ("of_lead", "sequence", "state_badge", "step", "next_due_at", "started_at", "why_it_ended")
+    list_select_related = ("lead", "sequence", "step__sequence")
+    list_filter = (("state", ChoicesDropdownFilter), ("exit_code", ChoicesDropdownFilter))
+    fields = readonly_fields = (
+        "of_lead",
+        "sequence",
+        "state",
+        "step",
+        "next_due_at",
+        "started_at",
+        "ended_at",
+        "why_it_ended",
+        "coming",
+    )
+    inlines = (MessageInline, SkipInline)
+    actions_detail = ("leave",)
+    state_badge = badge_column("state", _("State"))
+    has_leave_permission = verb_permission("leave")
+
+    @display(description=_("Why it ended"))
+    def why_it_ended(self, obj: Enrollment) -> str:
+        return " ".join(part for part in (obj.get_exit_code_display(), obj.exit_note) if part)
+
+    @display(description=_("Next 30 days"))
+    def coming(self, obj: Enrollment) -> SafeString | str:
+        """What will be sent when, and what is held or blocked and why; asked of the code that will send it."""
+        if obj.state != "active":
+            return "—"
+        rows = (
+            (timezone.localtime(p.at).strftime("%a %d %b %H:%M"), p.step.template.name, p.fate.value, p.sentence)
+            for p in plan.for_lead(obj.lead_id, at=timezone.now())
+        )
+        return format_html("<ol class='mc-list'>{}</ol>", format_html_join("", "<li>{} · {} · {} {}</li>", rows))
+
+    @service_action(
+        _("Take out of the sequence"),
+        permissions=["leave"],
+        form=LeaveForm,
+        icon="logout",
+        text=_("No further step goes out, and the lead does not enter this sequence again in this cycle."),
+    )
+    def leave(self, request: HttpRequest, pk: int, *, at: datetime, note: str) -> None:
+        enrollment.leave(pk, at=at, by=request.user, note=note)
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    list_display = ("reserved_at", "of_lead", "step", "subject", "state_badge", "provider", "error")
+    list_select_related = ("enrollment__lead", "step__sequence")
+    list_filter = (("state", ChoicesDropdownFilter), ("step__template__medium", ChoicesDropdownFilter))
+    search_fields = ("provider_id",)
+    search_help_text = _("Last name, organisation, phone in any format, e-mail or lead id")
+    ordering = ("-pk",)
+    sortable_by = ()
+    exclude = ("enrollment",)
+    readonly_fields = ("of_lead",)
+    state_badge = badge_column("state", _("State"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).filter(visible(request.user, "enrollment__lead__"))
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        if not search_term.strip():
+            return queryset, False
+        leads = find_leads(Lead.objects.filter(visible(request.user)), search_term)
+        return queryset.filter(enrollment__lead__in=list(leads.order_by().values_list("pk", flat=True)[:500])), False
+
+    @display(description=_("Lead"))
+    def of_lead(self, obj: Message) -> SafeString | None:
+        return link(obj.enrollment.lead)
+
+
+@admin.register(Skip)
+class SkipAdmin(ReadOnlyAdmin):
+    list_display = ("at", "of_lead", "step", "kind", "code", "sentence", "until")
+    list_select_related = ("enrollment__lead", "step__sequence")
+    list_filter = (("kind", ChoicesDropdownFilter),)
+    ordering = ("-pk",)
+    sortable_by = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).filter(visible(request.user, "enrollment__lead__"))
+
+    @display(description=_("Lead"))
+    def of_lead(self, obj: Skip) -> SafeString | None:
+        return link(obj.enrollment.lead)
+
+
+@admin.register(CallTask)
+class CallTaskAdmin(OfLead, ReadOnlyAdmin):
+    list_display = ("of_lead", "step", "due_at", "settled_at", "is_done")
+    list_select_related = ("lead", "step__sequence")
+    list_filter = ("is_done",)
+    actions = ("mark_done",)
+    actions_detail = ("mark_done",)
+    has_settle_permission = verb_permission("settle")
+
+    @service_action(
+        _("Mark as called"),
+        permissions=["settle"],
+        icon="call",
+        text=_("Record the call itself on the lead's page: this only takes the task off the list."),
+    )
+    def mark_done(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
+        calls.settle(pk, at=at)

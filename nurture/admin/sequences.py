@@ -1,0 +1,179 @@
+"""Sequences in the admin: drafts with their steps, who they mean in words, a simulation before publishing, limits."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q, QuerySet
+from django.http import Http404, HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from leads.admin.criteria import CriteriaWidget, is_draft, sentence
+from leads.admin.rules import NoteForm, VersionedAdmin
+from leads.fields import CriteriaField
+from medcrm.lib.admin import (
+    ActionForm,
+    ChoicesDropdownFilter,
+    ModelAdmin,
+    TabularInline,
+    display,
+    service_action,
+)
+from nurture import plan, publishing
+from nurture.models import FrequencyCap, Sequence, Step
+
+CRITERIA_HELP = _("Every line of a group must hold; one group is enough. No group: always.")
+
+
+class PublishForm(ActionForm):
+    moves_leads = forms.BooleanField(
+        label=_("Move leads on older versions to this one"),
+        required=False,
+        help_text=_("Otherwise they finish the version they are on. Nobody gets a step twice."),
+    )
+
+
+class StepInline(TabularInline):
+    """The steps in their order; conditions are edited on the step's own page."""
+
+    model = Step
+    fields = ("position", "delay", "template", "window_start", "window_end", "is_weekdays_only", "cutoff")
+    ordering = ("position",)
+    show_change_link = True
+    tab = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).select_related("template")
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return super().has_add_permission(request, obj) and is_draft(obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return super().has_change_permission(request, obj) and is_draft(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return super().has_delete_permission(request, obj) and is_draft(obj)
+
+
+@admin.register(Sequence)
+class SequenceAdmin(VersionedAdmin):
+    formfield_overrides = {CriteriaField: {"widget": CriteriaWidget}}
+    list_display = ("name", "code", "version", "status_badge", "position", "in_words", "running", "simulation")
+    list_filter = (("status", ChoicesDropdownFilter), ("code", ChoicesDropdownFilter))
+    search_fields = ("name", "code")
+    readonly_fields = (*VersionedAdmin.readonly_fields, "in_words", "simulation")
+    fieldsets = (
+        (None, {"fields": (("name", "code"), ("position", "is_active"), ("version", "status"), "note")}),
+        (_("Who enters, who stays"), {"fields": ("in_words", "criteria", "stay_criteria", "simulation")}),
+        (
+            _("When it ends"),
+            {"fields": (("exits_on_reply", "exits_on_booking"), ("quiet_days", "ends_on"), "pause_after_reply_days")},
+        ),
+        (_("Publication"), {"fields": (("created_at", "published_at", "published_by"),)}),
+    )
+    inlines = (StepInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        running = Count("enrollments", filter=Q(enrollments__state="active"))
+        return super().get_queryset(request).annotate(running_total=running)
+
+    def get_urls(self) -> list:
+        view = self.admin_site.admin_view(self.simulate)
+        return [path("<int:pk>/simulate/", view, name="nurture_sequence_simulate"), *super().get_urls()]
+
+    def simulate(self, request: HttpRequest, pk: int) -> TemplateResponse:
+        """Run the sequence over a sample of the leads it means, from now on; nobody is contacted."""
+        sequence = self.get_object(request, str(pk))
+        if sequence is None:
+            raise Http404
+        if not self.has_view_permission(request, sequence):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("What “%(name)s” would do") % {"name": sequence},
+            "opts": self.opts,
+            "sequence": sequence,
+            "calendar": plan.for_sequence(pk, at=timezone.now()),
+        }
+        return TemplateResponse(request, "nurture/simulation.html", context)
+
+    @display(description=_("Means leads whose"))
+    def in_words(self, obj: Sequence) -> SafeString:
+        return sentence(obj)
+
+    @display(description=_("Leads in it"))
+    def running(self, obj: Sequence) -> int:
+        return obj.running_total
+
+    @display(description=_("Simulation"))
+    def simulation(self, obj: Sequence) -> SafeString | str:
+        if obj.pk is None:
+            return ""
+        url = reverse("admin:nurture_sequence_simulate", args=[obj.pk])
+        return format_html('<a class="mc-link" href="{}">{}</a>', url, _("Next 30 days"))
+
+    @service_action(
+        _("Start a draft from this version"),
+        permissions=["draft"],
+        form=NoteForm,
+        icon="edit_note",
+        text=_("The draft is a copy. This version stays as it is, and in force, until the draft is published."),
+        submit=_("Start the draft"),
+    )
+    def start_draft(self, request: HttpRequest, pk: int, *, at: datetime, note: str) -> None:
+        publishing.draft_sequence(pk, note=note)
+
+    @service_action(
+        _("Publish"),
+        permissions=["publish"],
+        form=PublishForm,
+        icon="publish",
+        variant="primary",
+        text=_("The version in force retires, and every open lead this one means is planned again."),
+    )
+    def publish(self, request: HttpRequest, pk: int, *, at: datetime, moves_leads: bool) -> None:
+        publishing.publish_sequence(pk, at=at, by=request.user, moves_leads=moves_leads)
+
+
+@admin.register(Step)
+class StepAdmin(ModelAdmin):
+    formfield_overrides = {CriteriaField: {"widget": CriteriaWidget}}
+    list_display = ("sequence", "position", "delay", "template", "window_start", "window_end")
+    list_select_related = ("sequence", "template")
+    list_filter = (("sequence__status", ChoicesDropdownFilter),)
+    sortable_by = ()
+    fields = (
+        "sequence",
+        ("position", "delay"),
+        "template",
+        "conditions",
+        ("window_start", "window_end", "is_weekdays_only"),
+        "cutoff",
+    )
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return super().has_change_permission(request, obj) and self._is_open(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return super().has_delete_permission(request, obj) and self._is_open(obj)
+
+    def _is_open(self, obj: object) -> bool:
+        return not isinstance(obj, Step) or is_draft(obj.sequence)
+
+
+@admin.register(FrequencyCap)
+class FrequencyCapAdmin(ModelAdmin):
+    list_display = ("name", "purpose", "days", "at_most", "counts_calls")
+    sortable_by = ()
+
+    @display(description=_("At most"))
+    def at_most(self, obj: FrequencyCap) -> object:
+        return _("no limit") if obj.limit is None else obj.limit

@@ -1,0 +1,97 @@
+"""What does one batch of claimed enrolments need to know? Gathered once for all of them, in a few queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from leads import criteria
+from leads.models import Lead
+from medcrm.lib.models import VersionStatus
+from nurture.models import Enrollment, FrequencyCap, Wording
+
+DEFAULT_LANGUAGE = "en"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Claimed enrolments with what their steps rest on."""
+
+    enrollments: Sequence[Enrollment]
+    unmet: frozenset[int]  # enrolments whose step's conditions do not hold
+    quiet: frozenset[int]  # enrolments whose lead was quiet for longer than the sequence bears
+    wordings: Mapping[tuple[str, str], Wording]  # template, language
+    caps: Sequence[FrequencyCap]
+
+    def wording(self, enrollment: Enrollment) -> Wording | None:
+        """The published words in the lead's language, or in English."""
+        template = enrollment.step.template_id
+        spoken = self.wordings.get((template, enrollment.lead.language))
+        return spoken or self.wordings.get((template, DEFAULT_LANGUAGE))
+
+
+def load(ids: Sequence[int], *, at: datetime) -> Batch:
+    """The claimed enrolments, the longest due first, with what their steps rest on."""
+    rows = with_lead(Enrollment.objects.filter(pk__in=ids))
+    return gather(sorted(rows, key=lambda row: (row.next_due_at, row.pk)), at=at)
+
+
+def with_lead(rows: QuerySet[Enrollment]) -> QuerySet[Enrollment]:
+    """Enrolments with everything a step reads of its lead."""
+    return rows.select_related(
+        "sequence",
+        "step__template",
+        "lead__source__seller",
+        "lead__service",
+        "lead__preferred_clinic",
+        "lead__phone",
+        "lead__email",
+    ).prefetch_related("sequence__steps__template")
+
+
+def gather(enrollments: Sequence[Enrollment], *, at: datetime) -> Batch:
+    """What these enrolments' present steps rest on at an instant; a plan asks it of instants to come."""
+    templates = {row.step.template_id for row in enrollments}
+    words = Wording.objects.filter(template__in=templates, status=VersionStatus.PUBLISHED)
+    return Batch(
+        enrollments,
+        _unmet(enrollments, at),
+        _quiet(enrollments, at),
+        {(row.template_id, row.language): row for row in words},
+        list(FrequencyCap.objects.all()),
+    )
+
+
+def _unmet(enrollments: Sequence[Enrollment], at: datetime) -> frozenset[int]:
+    """One query for each distinct step that has conditions."""
+    by_step: dict[int, list[Enrollment]] = defaultdict(list)
+    for row in enrollments:
+        if row.step.conditions:
+            by_step[row.step_id].append(row)
+    unmet: set[int] = set()
+    for rows in by_step.values():
+        met = _meeting(rows, rows[0].step.conditions, at)
+        unmet |= {row.pk for row in rows if row.lead_id not in met}
+    return frozenset(unmet)
+
+
+def _quiet(enrollments: Sequence[Enrollment], at: datetime) -> frozenset[int]:
+    """One query for each distinct length of silence that ends a sequence."""
+    by_days: dict[int, list[Enrollment]] = defaultdict(list)
+    for row in enrollments:
+        if row.sequence.quiet_days is not None:
+            by_days[row.sequence.quiet_days].append(row)
+    quiet: set[int] = set()
+    for days, rows in by_days.items():
+        met = _meeting(rows, [[{"fact": "quiet_days", "op": "gte", "value": days}]], at)
+        quiet |= {row.pk for row in rows if row.lead_id in met}
+    return frozenset(quiet)
+
+
+def _meeting(rows: Sequence[Enrollment], conditions: criteria.Criteria, at: datetime) -> set[int]:
+    leads = Lead.objects.filter(pk__in=[row.lead_id for row in rows])
+    return {lead for lead, [holds] in criteria.holding(leads, [conditions], at=at).items() if holds}

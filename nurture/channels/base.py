@@ -1,0 +1,50 @@
+"""What does a provider have to do? Take one parcel, and say for certain what became of it or that it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """One message on its way out; `key` is the same for every try of it, for providers that know idempotency keys."""
+
+    key: str
+    to: str
+    body: str
+    subject: str = ""
+    sender: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The provider took it; `is_delivered` only where it knows at once that it arrived."""
+
+    provider: str
+    provider_id: str = ""
+    is_delivered: bool = False
+
+
+class NotSent(Exception):
+    """It certainly did not leave; `may_retry` when the reason may pass, `is_opted_out` when the carrier says so."""
+
+    def __init__(self, reason: str, *, may_retry: bool = False, is_opted_out: bool = False) -> None:
+        super().__init__(reason)
+        self.may_retry = may_retry
+        self.is_opted_out = is_opted_out
+
+
+class Uncertain(Exception):
+    """It may have left: the line broke after the hand-over. Never sent again by itself."""
+
+
+class Channel(Protocol):
+    name: str
+    signs_headers: bool  # the transport signs List-Unsubscribe with DKIM [E03]
+
+    def send(self, parcel: Parcel) -> Receipt:
+        """Hand the parcel to the provider. Raise NotSent or Uncertain, nothing else, for what providers do."""
+        ...

@@ -1,0 +1,263 @@
+"""Which sequence is each of these leads in from now on? Plans outreach for many leads in a constant number of queries.
+
+Called by the road after each change; a second run at the same moment writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import Exists, Max, OuterRef, Q
+
+from leads import criteria
+from leads.lifecycle import OPEN
+from leads.models import Appointment, Interaction, Lead
+from leads.services import due
+from leads.vocabulary import AppointmentState, InteractionKind
+from medcrm.lib.errors import RuleError
+from medcrm.lib.models import VersionStatus
+from nurture import advice, rules, windows
+from nurture.lifecycle import EnrollmentState
+from nurture.models import CallTask, Enrollment
+from nurture.models import Sequence as NurtureSequence
+from nurture.rules import Current, Plan, Situation
+from nurture.vocabulary import MAY_ENTER_AGAIN, ExitCode
+
+REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY, InteractionKind.INBOUND_CALL)
+PUBLISHED = Q(status=VersionStatus.PUBLISHED, is_active=True)
+BATCH = 500  # one statement of this many rows stays well under PostgreSQL's parameter limit
+
+
+@dataclass(frozen=True)
+class PlanReport:
+    """What planning changed."""
+
+    entered: tuple[int, ...] = ()
+    left: tuple[int, ...] = ()
+    refused: tuple[int, ...] = ()
+
+
+@dataclass
+class History:
+    """What a lead did with sequences in its present cycle."""
+
+    done: set[str] = field(default_factory=set)
+    closed: dict[str, str] = field(default_factory=dict)  # sequence code → why it was refused, or left, unreachable
+    refusals: dict[int, int] = field(default_factory=dict)  # sequence → the row of its refusal
+
+
+@transaction.atomic
+def plan(lead_ids: Sequence[int], *, at: datetime) -> PlanReport:
+    """Enter, keep or end the sequences of these leads. The caller holds the locks of the leads."""
+    leads = {
+        lead.pk: lead for lead in Lead.objects.filter(pk__in=lead_ids).select_related("source__seller").order_by("pk")
+    }
+    active = {row.lead_id: row for row in Enrollment.objects.active().filter(lead__in=leads).lock()}
+    known = _sequences(active.values())
+    published = [s for s in known.values() if s.status == VersionStatus.PUBLISHED and s.is_active]
+    histories = _histories(leads)
+    situations = _situations(leads, active, known, histories, at)
+    plans = {pk: rules.plan(situation, published, at=at) for pk, situation in situations.items()}
+    left = _leave({active[pk]: plan.leave for pk, plan in plans.items() if plan.leave}, at=at)
+    entered = _enter([(leads[pk], plan.enter) for pk, plan in plans.items() if plan.enter], at=at)
+    refused = _refuse(leads, plans, histories, at=at)
+    return PlanReport(entered, left, refused)
+
+
+@transaction.atomic
+def leave(enrollment_id: int, *, at: datetime, by: AbstractBaseUser | None = None, note: str = "") -> Enrollment:
+    """Take a lead out of its sequence by hand. Locks the enrolment. Raise RuleError if it has ended already."""
+    enrollment = Enrollment.objects.lock().select_related("lead").get(pk=enrollment_id)
+    if enrollment.state != EnrollmentState.ACTIVE:
+        raise RuleError("ENROLLMENT_ENDED", "This enrolment has ended already.")
+    _leave({enrollment: (ExitCode.REMOVED, note)}, at=at, by=by)
+    return enrollment
+
+
+def end(enrollment: Enrollment, code: ExitCode, note: str = "", *, at: datetime) -> None:
+    """End one locked enrolment, as dispatch does when it finds its reason gone."""
+    _leave({enrollment: (code, note)}, at=at)
+
+
+def revisit(*, at: datetime) -> int:
+    """Mark due the open leads in no sequence that one means by now: quiet for weeks, or a conversation is over."""
+    sequences = NurtureSequence.objects.filter(PUBLISHED)
+    meant = [_newly_meant(sequence, at) for sequence in sequences]
+    if not meant:
+        return 0
+    idle = Lead.objects.open().filter(advance_due_at=None).exclude(enrollments__state=EnrollmentState.ACTIVE)
+    fresh = idle.filter(reduce(or_, meant)).order_by().values("pk")
+    return due.mark_due(Lead.objects.filter(pk__in=fresh), at=at)
+
+
+def _newly_meant(sequence: NurtureSequence, at: datetime) -> Q:
+    """Leads whom the sequence means, who are not through with it in this cycle and not in conversation."""
+    tried = Enrollment.objects.filter(lead=OuterRef("pk"), cycle=OuterRef("cycle"), sequence__code=sequence.code)
+    through = tried.filter(Q(exit_code=ExitCode.NO_CHANNEL) | ~Q(exit_code__in=MAY_ENTER_AGAIN))
+    since = at - timedelta(days=sequence.pause_after_reply_days)
+    talking = Interaction.objects.filter(lead=OuterRef("pk"), kind__in=REPLIES, at__gt=since)
+    meant = criteria.condition(sequence.criteria, at=at) & ~Q(Exists(through))
+    return meant & ~Q(Exists(talking)) if sequence.exits_on_reply else meant
+
+
+def _sequences(active: Iterable[Enrollment]) -> dict[int, NurtureSequence]:
+    """The published sequences in their order, and older versions that these leads are still in."""
+    held = {row.sequence_id for row in active}
+    rows = NurtureSequence.objects.filter(PUBLISHED | Q(pk__in=held))
+    return {row.pk: row for row in rows.prefetch_related("steps__template") if row.steps.all()}
+
+
+def _situations(
+    leads: Mapping[int, Lead],
+    active: Mapping[int, Enrollment],
+    known: Mapping[int, NurtureSequence],
+    histories: Mapping[int, History],
+    at: datetime,
+) -> dict[int, Situation]:
+    matching, staying = _matches(leads, known, at)
+    replies, booked = _replies(leads), _booked(leads, at)
+    current = {pk: Current(row.pk, known[row.sequence_id], row.started_at) for pk, row in active.items()}
+    wanted = [
+        (leads[pk], known[sequence])
+        for pk in leads
+        for sequence in _concerned(leads[pk], current.get(pk), matching[pk])
+    ]
+    closed = advice.closed_channels(wanted, at=at)
+    return {
+        pk: Situation(
+            is_open=_is_open(lead),
+            current=current.get(pk),
+            matching=frozenset(matching[pk]),
+            staying=frozenset(staying[pk]),
+            done=frozenset(histories[pk].done),
+            replied_at=replies.get(pk),
+            is_booked=pk in booked,
+            closed_channels={s: closed[pk, s] for s in known if (pk, s) in closed},
+        )
+        for pk, lead in leads.items()
+    }
+
+
+def _concerned(lead: Lead, current: Current | None, matching: set[int]) -> set[int]:
+    """The sequences whose channels matter: the present one, and those that could be entered."""
+    return ({current.sequence.pk} if current else set()) | (matching if _is_open(lead) else set())
+
+
+def _is_open(lead: Lead) -> bool:
+    return lead.stage in OPEN and lead.merged_into_id is None
+
+
+def _matches(
+    leads: Iterable[int], known: Mapping[int, NurtureSequence], at: datetime
+) -> tuple[dict[int, set[int]], dict[int, set[int]]]:
+    """For each lead the sequences it may enter and those it may stay in, in one query."""
+    rules = [
+        rule
+        for sequence in known.values()
+        for rule in (sequence.criteria, sequence.criteria if sequence.stay_criteria is None else sequence.stay_criteria)
+    ]
+    matching: dict[int, set[int]] = defaultdict(set)
+    staying: dict[int, set[int]] = defaultdict(set)
+    if rules:
+        for pk, answers in criteria.holding(Lead.objects.filter(pk__in=leads), rules, at=at).items():
+            pairs = list(zip(known, answers[::2], answers[1::2], strict=True))
+            matching[pk] = {sequence for sequence, enters, _stays in pairs if enters}
+            staying[pk] = {sequence for sequence, _enters, stays in pairs if stays}
+    return matching, staying
+
+
+def _histories(leads: Mapping[int, Lead]) -> dict[int, History]:
+    """What each lead already did in its present cycle."""
+    found = {pk: History() for pk in leads}
+    rows = Enrollment.objects.filter(lead__in=leads).exclude(state=EnrollmentState.ACTIVE).order_by("pk")
+    for row in rows.select_related("sequence"):
+        history, code = found[row.lead_id], row.sequence.code
+        if row.cycle != leads[row.lead_id].cycle:
+            continue
+        if row.state == EnrollmentState.REFUSED:
+            history.refusals[row.sequence_id] = row.pk
+        if row.exit_code == ExitCode.NO_CHANNEL:
+            history.closed[code] = row.exit_note
+        elif row.exit_code not in MAY_ENTER_AGAIN:
+            history.done.add(code)
+    return found
+
+
+def _replies(leads: Iterable[int]) -> dict[int, datetime]:
+    rows = Interaction.objects.filter(lead__in=leads, kind__in=REPLIES, direction="inbound").order_by()
+    return dict(rows.values("lead_id").annotate(last=Max("at")).values_list("lead_id", "last"))
+
+
+def _booked(leads: Iterable[int], at: datetime) -> set[int]:
+    live = (AppointmentState.BOOKED, AppointmentState.CONFIRMED)
+    # A day of grace: the calendar date is the clinic's, and the visit may be under way.
+    coming = Appointment.objects.filter(lead__in=leads, status__in=live, date__gte=at.date() - timedelta(days=1))
+    return set(coming.values_list("lead_id", flat=True))
+
+
+def _leave(
+    ends: Mapping[Enrollment, tuple[ExitCode, str]], *, at: datetime, by: AbstractBaseUser | None = None
+) -> tuple[int, ...]:
+    """End these locked enrolments; calls they asked for lapse with them."""
+    for enrollment, (code, note) in ends.items():
+        enrollment.state, enrollment.exit_code, enrollment.exit_note = EnrollmentState.EXITED, code, note
+        enrollment.step, enrollment.next_due_at, enrollment.claimed_at = None, None, None
+        enrollment.ended_at, enrollment.by = at, by or enrollment.by
+    columns = ["state", "exit_code", "exit_note", "step", "next_due_at", "claimed_at", "ended_at", "by"]
+    Enrollment.objects.bulk_update(list(ends), columns, batch_size=BATCH)
+    if ends:
+        CallTask.objects.filter(enrollment__in=list(ends), settled_at=None).update(settled_at=at)
+    return tuple(enrollment.lead_id for enrollment in ends)
+
+
+def _enter(entries: Sequence[tuple[Lead, NurtureSequence]], *, at: datetime) -> tuple[int, ...]:
+    rows = []
+    for lead, sequence in entries:
+        step = sequence.steps.all()[0]
+        first = windows.due_at(step, entered_at=at, not_before=at, zone=zone_of(lead))
+        rows.append(
+            Enrollment(lead=lead, sequence=sequence, cycle=lead.cycle, step=step, next_due_at=first, started_at=at)
+        )
+    Enrollment.objects.bulk_create(rows, batch_size=BATCH)
+    return tuple(row.lead_id for row in rows)
+
+
+def zone_of(lead: Lead) -> str:
+    """The lead's own zone, or its seller's where it is unknown. Reads lead.source.seller."""
+    return lead.timezone or lead.source.seller.timezone
+
+
+def _refuse(
+    leads: Mapping[int, Lead], plans: Mapping[int, Plan], histories: Mapping[int, History], *, at: datetime
+) -> tuple[int, ...]:
+    """Keep why a sequence was not entered: one row per sequence and cycle, with the newest reason."""
+    changed = []
+    for pk, plan in plans.items():
+        for sequence, why in plan.refused:
+            history = histories[pk]
+            if history.closed.get(sequence.code) != why:
+                changed.append(_refusal(leads[pk], sequence, why, history.refusals.get(sequence.pk), at))
+    Enrollment.objects.bulk_create([row for row in changed if row.pk is None], batch_size=BATCH)
+    Enrollment.objects.bulk_update([row for row in changed if row.pk], ["exit_note", "ended_at"], batch_size=BATCH)
+    return tuple(row.lead_id for row in changed)
+
+
+def _refusal(lead: Lead, sequence: NurtureSequence, why: str, pk: int | None, at: datetime) -> Enrollment:
+    return Enrollment(
+        pk=pk,
+        lead=lead,
+        sequence=sequence,
+        cycle=lead.cycle,
+        state=EnrollmentState.REFUSED,
+        started_at=at,
+        ended_at=at,
+        exit_code=ExitCode.NO_CHANNEL,
+        exit_note=why,
+    )

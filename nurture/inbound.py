@@ -1,0 +1,141 @@
+"""What did the person, or the provider, tell us about a message? Replies and delivery reports, each taken once.
+
+What a reply says about permission is in the ledger before anything else is done with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from consent import addresses, ledger
+from consent import inbound as consent_inbound
+from consent.models import Address, Seller
+from leads.models import Lead
+from leads.services import events
+from leads.vocabulary import InteractionKind
+from medcrm.lib.errors import InvalidTransition
+from nurture import lifecycle
+from nurture.lifecycle import MessageState
+from nurture.models import Message, ProviderEvent
+
+KINDS = {"sms": InteractionKind.SMS_REPLY, "email": InteractionKind.EMAIL_REPLY}
+LEDGER = {"bounced": "email_hard_bounce", "complained": "email_complaint", "unsubscribed": "email_unsub"}
+STATES = {
+    "delivered": MessageState.DELIVERED,
+    "sent": MessageState.SENT,
+    "undelivered": MessageState.FAILED,
+    "failed": MessageState.FAILED,
+    "bounced": MessageState.BOUNCED,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a person wrote back. `in_reply_to` is the provider's id of the message answered, where it is known."""
+
+    provider: str
+    key: str
+    channel: str
+    sender: str
+    text: str
+    in_reply_to: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a provider says became of a message."""
+
+    provider: str
+    key: str
+    kind: str
+    provider_id: str = ""
+    attempt_id: int | None = None  # where our own call-back names it, which works before the provider's id is stored
+    error: str = ""
+
+
+@transaction.atomic
+def receive_reply(reply: Reply, *, at: datetime) -> ProviderEvent | None:
+    """Keep a reply: ledger, timeline, the message it answers; its lead walks the road. None if it was here before."""
+    kind = "email" if reply.channel == "email" else "phone"
+    value = addresses.normalise_email(reply.sender) if kind == "email" else addresses.normalise_phone(reply.sender)
+    address = addresses.lock_addresses([(kind, value)])[kind, value]
+    message = _answered(reply, address)
+    event = _once(reply.provider, reply.key, "reply", at, address=address, message=message)
+    if event is None:
+        return None
+    lead_id = message.enrollment.lead_id if message else _lead_of(address)
+    if lead_id:
+        events.record_activity(lead_id, KINDS[reply.channel], at=at, text=reply.text)
+    else:
+        _hear(address, reply, at)
+    if message:
+        _move(message, MessageState.REPLIED, at)
+    return event
+
+
+@transaction.atomic
+def receive_report(report: Report, *, at: datetime) -> ProviderEvent | None:
+    """Keep a delivery report; a bounce or a complaint goes to the ledger. None if it was here before."""
+    named = {"attempt": report.attempt_id} if report.attempt_id else {"provider_id": report.provider_id}
+    message = Message.objects.select_related("attempt").filter(**named).first() if any(named.values()) else None
+    address = message.attempt.address if message else None
+    event = _once(report.provider, report.key, report.kind, at, address=address, message=message)
+    if event is None or message is None:
+        return event
+    if report.kind in LEDGER:
+        ledger.record(address.pk, LEDGER[report.kind], occurred_at=at, now=at, source=report.provider)
+    if report.kind in STATES:
+        _move(message, STATES[report.kind], at, error=report.error)
+    return event
+
+
+def _once(
+    provider: str, key: str, kind: str, at: datetime, *, address: Address | None, message: Message | None
+) -> ProviderEvent | None:
+    values = {"kind": kind[:20], "received_at": at, "address": address, "message": message}
+    event, is_new = ProviderEvent.objects.get_or_create(provider=provider, key=key[:200], defaults=values)
+    return event if is_new else None
+
+
+def _answered(reply: Reply, address: Address) -> Message | None:
+    """The message this answers: the one named, or the last one that went to this address on this channel."""
+    sent = Message.objects.filter(attempt__address=address, attempt__channel=reply.channel).select_related("enrollment")
+    named = sent.filter(provider_id=reply.in_reply_to).first() if reply.in_reply_to else None
+    return named or sent.sent().order_by("-pk").first()
+
+
+def _lead_of(address: Address) -> int | None:
+    """The newest lead with this address; a shared number or mailbox has several."""
+    holders = Lead.objects.filter(Q(phone=address) | Q(email=address), merged_into=None)
+    return holders.order_by("-pk").values_list("pk", flat=True).first()
+
+
+def _hear(address: Address, reply: Reply, at: datetime) -> None:
+    """Somebody no lead is known for: the ledger hears all the same."""
+    seller = Seller.objects.order_by("pk").first()
+    if seller:
+        consent_inbound.receive(
+            address.pk,
+            reply.text,
+            channel=reply.channel,
+            seller=seller,
+            occurred_at=at,
+            now=at,
+            key=reply.key,
+            source=reply.provider,
+        )
+
+
+def _move(message: Message, state: MessageState, at: datetime, *, error: str = "") -> None:
+    """Move a message on; a report that comes late, or twice in other words, changes nothing."""
+    row = Message.objects.select_for_update(of=("self",), no_key=True).get(pk=message.pk)
+    try:
+        lifecycle.check(row.state, state)
+    except InvalidTransition:
+        return
+    row.state, row.settled_at, row.error = state, at, error[:300] or row.error
+    row.save(update_fields=["state", "settled_at", "error"])

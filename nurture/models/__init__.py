@@ -1,0 +1,20 @@
+"""What the nurture room keeps: sequences and wordings, who is enrolled, what was sent, skipped or asked of staff."""
+
+from nurture.models.deliveries import ProviderEvent
+from nurture.models.enrollments import CallTask, Enrollment, Skip
+from nurture.models.messages import Message
+from nurture.models.sequences import FrequencyCap, Sequence, Step
+from nurture.models.templates import Template, Wording
+
+__all__ = [
+    "CallTask",
+    "Enrollment",
+    "FrequencyCap",
+    "Message",
+    "ProviderEvent",
+    "Sequence",
+    "Skip",
+    "Step",
+    "Template",
+    "Wording",
+]

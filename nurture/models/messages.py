@@ -1,0 +1,79 @@
+"""What was sent: one message per step and reservation, with the words as they went out."""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.db import models
+from django.db.models import Q
+
+from consent.models import Attempt
+from nurture.lifecycle import MESSAGE_MOVES, MessageState, pairs
+from nurture.models.enrollments import Enrollment
+from nurture.models.sequences import Step
+from nurture.models.templates import Wording
+from nurture.querysets import MessageQuerySet
+
+
+class Message(models.Model):
+    """A rendered message and what became of it. Without its attempt it cannot exist: no contact without permission.
+
+    The address is the attempt's, so that an erasure of the address reaches every message to it.
+    """
+
+    attempt = models.OneToOneField(Attempt, on_delete=models.PROTECT, related_name="message")
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="messages")
+    step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="+")
+    wording = models.ForeignKey(Wording, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=9, choices=MessageState.choices, default=MessageState.RESERVED)
+    subject = models.CharField(max_length=200, blank=True)
+    body = models.TextField()
+    content_sha256 = models.CharField(max_length=64)
+    provider = models.CharField(max_length=20, blank=True)
+    provider_id = models.CharField(max_length=120, blank=True)
+    error = models.CharField(max_length=300, blank=True)
+    reserved_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            # A step that certainly did not leave may be tried again under a new reservation; anything else never.
+            models.UniqueConstraint(
+                name="one_message_per_step",
+                fields=["enrollment", "step"],
+                condition=~Q(state=MessageState.FAILED),
+            ),
+            models.UniqueConstraint(
+                name="one_message_per_provider_id", fields=["provider", "provider_id"], condition=~Q(provider_id="")
+            ),
+            models.CheckConstraint(name="message_state_known", condition=Q(state__in=MessageState.values)),
+        ]
+        indexes = [
+            # read by nurture.dispatch.sweep_forgotten
+            models.Index(name="message_forgotten", fields=["reserved_at"], condition=Q(state=MessageState.RESERVED)),
+            # read by the list of uncertain and failed messages
+            models.Index(
+                name="message_troubled",
+                fields=["-reserved_at"],
+                condition=Q(state__in=["unknown", "failed", "bounced"]),
+            ),
+        ]
+        triggers = [
+            pgtrigger.FSM(name="message_moves", field="state", transitions=pairs(MESSAGE_MOVES)),
+            pgtrigger.Protect(
+                name="messages_begin_reserved",
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Q(new__state__df=MessageState.RESERVED.value),
+            ),
+            pgtrigger.Protect(
+                name="message_reservation_is_frozen",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange("attempt", "enrollment", "step", "wording", "content_sha256"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step} · {self.get_state_display()}"

@@ -1,0 +1,72 @@
+"""What is in the way of a step, short of the law? Our own reasons, in order; the gate is asked after all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from leads.lifecycle import OPEN
+from nurture import caps, rules, windows
+from nurture.batch import Batch
+from nurture.caps import Contact
+from nurture.enrollment import zone_of
+from nurture.models import Enrollment
+from nurture.vocabulary import ExitCode, Medium, SkipCode
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why a step does not go out now; with `until` it is only held until then."""
+
+    code: str
+    sentence: str
+    until: datetime | None = None
+
+
+def reason_to_end(row: Enrollment, batch: Batch, *, at: datetime) -> ExitCode | None:
+    """Why the whole enrolment is over, found when its next step fell due."""
+    if row.lead.stage not in OPEN or row.lead.merged_into_id is not None:
+        return ExitCode.CLOSED
+    if rules.has_ended(row.sequence, at=at):
+        return ExitCode.ENDED
+    return ExitCode.QUIET if row.pk in batch.quiet else None
+
+
+def timing(row: Enrollment, batch: Batch, *, at: datetime) -> Obstacle | None:
+    """Too late, not for this lead, or outside the step's own hours."""
+    if at > latest(row):
+        return _own(SkipCode.TOO_LATE)
+    if row.pk in batch.unmet:
+        return _own(SkipCode.CONDITION_NOT_MET)
+    opens_at = windows.next_open(row.step, at, zone=zone_of(row.lead))
+    return _own(SkipCode.OUTSIDE_WINDOW, until=opens_at) if opens_at > at else None
+
+
+def sending(row: Enrollment, batch: Batch, past: Sequence[Contact], *, at: datetime) -> Obstacle | None:
+    """No address, no words, or enough contacts for now. `past` is read under the addresses' locks."""
+    if address_of(row) is None:
+        return _own(SkipCode.NO_ADDRESS)
+    if batch.wording(row) is None:
+        return _own(SkipCode.NO_WORDING)
+    cap = caps.full(batch.caps, past, purpose=row.step.template.purpose, at=at)
+    if cap is None:
+        return None
+    return Obstacle(SkipCode.FREQUENCY_LIMIT, _("%(cap)s: at most %(n)s.") % {"cap": cap.name, "n": cap.limit})
+
+
+def latest(row: Enrollment) -> datetime:
+    """The last instant at which the step may still go out."""
+    zone = zone_of(row.lead)
+    nominal = windows.due_at(row.step, entered_at=row.started_at, not_before=row.started_at, zone=zone)
+    return nominal + row.step.cutoff
+
+
+def address_of(row: Enrollment) -> int | None:
+    return row.lead.email_id if row.step.template.medium == Medium.EMAIL else row.lead.phone_id
+
+
+def _own(code: SkipCode, *, until: datetime | None = None) -> Obstacle:
+    return Obstacle(code, f"{code.label}.", until)

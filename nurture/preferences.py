@@ -1,0 +1,61 @@
+"""What does this person want to hear, on which channel? Each choice is an event in the ledger and news for the road."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from consent import ledger
+from consent.models import Address
+from consent.vocabulary import AddressKind
+from leads.models import Lead
+from leads.services import events
+from nurture.links import Recipient
+
+SOURCE = "preference_page"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person chose on the page; blank fields were left as they were."""
+
+    stops_email: bool = False
+    stops_texts_and_calls: bool = False
+    fields: Mapping[str, object] | None = None
+
+
+@transaction.atomic
+def unsubscribe(recipient: Recipient, *, at: datetime) -> None:
+    """End marketing to the mailbox, or everything automated to the number, that the link was sent to [E01, E03]."""
+    address = Address.objects.filter(pk=recipient.address_id).first()
+    if address is None or address.erased_at:
+        return
+    if address.kind == AddressKind.EMAIL:
+        ledger.record(address.pk, "email_unsub", occurred_at=at, now=at, source=SOURCE)
+    else:
+        ledger.record(address.pk, "revoke", occurred_at=at, now=at, scope="all", source=SOURCE)
+
+
+@transaction.atomic
+def choose(recipient: Recipient, choices: Choices, *, at: datetime) -> None:
+    """Take in what was chosen. Only the holder of a link to the lead's own address may change the lead."""
+    lead = owned_lead(recipient)
+    if choices.stops_email and lead and lead.email_id:
+        ledger.record(lead.email_id, "email_unsub", occurred_at=at, now=at, source=SOURCE)
+    if choices.stops_texts_and_calls and lead and lead.phone_id:
+        ledger.record(lead.phone_id, "revoke", occurred_at=at, now=at, scope="all", source=SOURCE)
+    if lead and choices.fields:
+        events.record_preference(lead.pk, choices.fields, at=at)
+
+
+def owned_lead(recipient: Recipient) -> Lead | None:
+    """The lead the link is about, while the address it was sent to is still the lead's."""
+    lead = (
+        Lead.objects.select_related("service", "source__seller").filter(pk=recipient.lead_id, merged_into=None).first()
+    )
+    if lead is None or recipient.address_id not in (lead.phone_id, lead.email_id):
+        return None
+    return lead

@@ -1,0 +1,93 @@
+"""The sequences, templates and limits that an organisation starts with, loaded from TOML.
+
+Loading creates what is missing and changes nothing that is there, so it runs twice without harm and never overwrites
+what staff edited.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import time, timedelta
+from pathlib import Path
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from leads import criteria
+from medcrm.lib.models import VersionStatus
+from nurture import rendering
+from nurture.models import FrequencyCap, Sequence, Step, Template, Wording
+
+DATA = Path(__file__).parent / "data"
+
+Row = Mapping[str, object]
+
+
+def read(name: str) -> dict[str, list[dict[str, object]]]:
+    return tomllib.loads((DATA / f"{name}.toml").read_text())
+
+
+def load(organisation: Mapping[str, object]) -> None:
+    """Load templates, limits and published sequences. The organisation's own part is in the rooms below."""
+    load_templates(read("templates")["template"])
+    data = read("sequences")
+    if not FrequencyCap.objects.exists():
+        FrequencyCap.objects.bulk_create(FrequencyCap(**row) for row in data["cap"])
+    load_sequences(data["sequence"])
+
+
+def load_templates(rows: Iterable[Row]) -> None:
+    present = set(Template.objects.values_list("pk", flat=True))
+    fresh = [row for row in rows if row["code"] not in present]
+    for row in fresh:
+        problems = rendering.problems(str(row.get("subject", "")), str(row["body"]), medium=str(row["medium"]))
+        if problems:
+            raise ValidationError([f"{row['code']}: {problem}" for problem in problems])
+    Template.objects.bulk_create(
+        Template(code=row["code"], name=row["name"], medium=row["medium"], purpose=row["purpose"]) for row in fresh
+    )
+    Wording.objects.bulk_create(
+        Wording(
+            template_id=row["code"],
+            subject=row.get("subject", ""),
+            body=row["body"],
+            status=VersionStatus.PUBLISHED,
+            published_at=timezone.now(),
+            note="The defaults.",
+        )
+        for row in fresh
+    )
+
+
+def load_sequences(rows: Iterable[Row]) -> None:
+    present = set(Sequence.objects.values_list("code", flat=True))
+    for position, row in enumerate(rows):
+        if row["code"] not in present:
+            _load_sequence(row, position)
+
+
+def _load_sequence(row: Row, position: int) -> None:
+    values = {name: value for name, value in row.items() if name != "step"}
+    for rules in (values["criteria"], values.get("stay_criteria") or []):
+        criteria.validate(rules)
+    sequence = Sequence.objects.create(position=position * 10, note="The defaults.", **values)
+    Step.objects.bulk_create(_step(sequence, number, step) for number, step in enumerate(row["step"], start=1))
+    sequence.status, sequence.published_at = VersionStatus.PUBLISHED, timezone.now()
+    sequence.save(update_fields=["status", "published_at"])
+
+
+def _step(sequence: Sequence, number: int, row: Row) -> Step:
+    conditions = row.get("conditions", [])
+    criteria.validate(conditions)
+    start, _, end = str(row.get("hours", "")).partition("-")
+    return Step(
+        sequence=sequence,
+        position=number,
+        delay=timedelta(days=int(row.get("day", 0)), minutes=int(row.get("minutes", 0))),
+        template_id=row["template"],
+        conditions=conditions,
+        window_start=time.fromisoformat(start) if start else None,
+        window_end=time.fromisoformat(end) if end else None,
+        is_weekdays_only=bool(row.get("weekdays", False)),
+    )

@@ -1,0 +1,186 @@
+"""What exactly will be said? Fills a wording's declared fields and says what is wrong with a wording.
+
+A small subset of Django's template language: `{{ field }}`, `{{ field|default:"words" }}` and
+`{% if field %}…{% else %}…{% endif %}`. Fields are declared here; anything else is refused when a wording is saved.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from django.template import Context, Engine
+from django.template.base import Lexer, Token, TokenType
+from django.utils.translation import gettext as _
+
+from leads.models import Lead
+from nurture import links
+from nurture.links import Recipient
+from nurture.vocabulary import Medium
+
+ENGINE = Engine(autoescape=False, string_if_invalid="")
+SMS_SEGMENTS = 2
+OPT_OUT = re.compile(r"\b(reply|text)\s+stop\b", re.IGNORECASE)
+VARIABLE = re.compile(r'^(?P<name>[a-z_]+)(?:\|default:"(?P<fallback>[^"{}]*)")?$')
+CONDITION = re.compile(r"^if (?:not )?(?P<name>[a-z_]+)$")
+GSM = set(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+GSM_DOUBLE = set("^{}\\[~]|€")
+
+
+class NotRendered(Exception):
+    """The wording cannot be filled in for this lead; the message says why."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A merge field. One that may be empty needs a fallback; one that tells of health needs permission to."""
+
+    name: str
+    label: str
+    read: Callable[[Lead, Recipient], str]
+    may_be_empty: bool = False
+    is_clinical: bool = False
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The words as they go out, and their fingerprint."""
+
+    subject: str
+    body: str
+
+    @property
+    def sha256(self) -> str:
+        return sha256(f"{self.subject}\n\n{self.body}".encode()).hexdigest()
+
+
+def _documents(lead: Lead, recipient: Recipient) -> str:
+    if lead.pk is None:
+        return _("a document")  # the invented lead of a preview
+    items = lead.missing_items.filter(settled_at=None, kind__document__isnull=False).select_related("kind")
+    return ", ".join(item.kind.name.lower() for item in items.order_by("pk"))
+
+
+FIELDS: Mapping[str, Field] = {
+    field.name: field
+    for field in (
+        Field("first_name", "First name", lambda lead, _to: lead.first_name, may_be_empty=True),
+        Field("organisation", "Organisation", lambda lead, _to: lead.organisation, may_be_empty=True),
+        Field("seller", "Our name", lambda lead, _to: lead.source.seller.name),
+        Field("help_contact", "Whom to call", lambda lead, _to: lead.source.seller.help_contact, may_be_empty=True),
+        Field(
+            "clinic",
+            "Preferred clinic",
+            lambda lead, _to: lead.preferred_clinic.name if lead.preferred_clinic else "",
+            may_be_empty=True,
+        ),
+        Field(
+            "service",
+            "Service",
+            lambda lead, _to: lead.service.name if lead.service else "",
+            may_be_empty=True,
+            is_clinical=True,
+        ),
+        Field("documents", "Documents still needed", _documents, may_be_empty=True),
+        Field("preferences_url", "Link to the preference page", lambda _lead, to: links.preferences_url(to)),
+    )
+}
+
+
+def render(subject: str, body: str, *, medium: str, lead: Lead, recipient: Recipient) -> Rendered:
+    """Fill in a wording for a lead; mail gets the sender's postal address and the way out. Raise NotRendered."""
+    used = names(subject) | names(body)
+    if unknown := used - FIELDS.keys():
+        raise NotRendered(_("There is no field called %(names)s.") % {"names": ", ".join(sorted(unknown))})
+    context = Context({name: FIELDS[name].read(lead, recipient) for name in used}, autoescape=False)
+    words = ENGINE.from_string(body).render(context).strip()
+    if not words:
+        raise NotRendered(_("Nothing is left of the text."))
+    if medium == Medium.EMAIL:
+        words += footer(lead, recipient)
+    return Rendered(" ".join(ENGINE.from_string(subject).render(context).split())[:200], words)
+
+
+def footer(lead: Lead, recipient: Recipient) -> str:
+    """Who we are, where we are, and how to stop: on every mail [E01]."""
+    seller = lead.source.seller
+    return (
+        f"\n\n--\n{seller.name}, {seller.postal_address}\n"
+        + _("Choose what you hear from us: %(url)s") % {"url": links.preferences_url(recipient)}
+        + "\n"
+        + _("Stop these e-mails: %(url)s") % {"url": links.unsubscribe_url(recipient)}
+    )
+
+
+def names(source: str) -> set[str]:
+    """The fields a source uses."""
+    found = set()
+    for token in Lexer(source).tokenize():
+        match = _match(token)
+        if match and "name" in match.groupdict():
+            found.add(match.group("name"))
+    return found
+
+
+def problems(subject: str, body: str, *, medium: str, allows_clinical: bool = False) -> list[str]:
+    """What is wrong with a wording, as sentences; empty when it may be published."""
+    found = [problem for source in (subject, body) for problem in _source_problems(source, allows_clinical)]
+    if medium == Medium.EMAIL and not subject.strip():
+        found.append(_("An e-mail needs a subject."))
+    if medium == Medium.SMS:
+        if not OPT_OUT.search(body):
+            found.append(_("A text says how to stop, e.g. “Reply STOP to end”."))
+        if segments(body) > SMS_SEGMENTS:
+            found.append(
+                _("The text takes %(n)d segments; at most %(max)d.") % {"n": segments(body), "max": SMS_SEGMENTS}
+            )
+    return found
+
+
+def segments(text: str) -> int:
+    """How many segments a carrier charges for: GSM 7-bit, or UCS-2 as soon as one character needs it."""
+    if all(c in GSM or c in GSM_DOUBLE for c in text):
+        length = len(text) + sum(c in GSM_DOUBLE for c in text)
+        return 1 if length <= 160 else -(-length // 153)
+    length = len(text.encode("utf-16-be")) // 2
+    return 1 if length <= 70 else -(-length // 67)
+
+
+def _match(token: Token) -> re.Match[str] | None:
+    if token.token_type == TokenType.VAR:
+        return VARIABLE.match(token.contents)
+    if token.token_type == TokenType.BLOCK:
+        return CONDITION.match(token.contents) or re.match(r"^(else|endif)$", token.contents)
+    return None
+
+
+def _source_problems(source: str, allows_clinical: bool) -> list[str]:
+    found, guarded = [], set()
+    for token in Lexer(source).tokenize():
+        if token.token_type not in (TokenType.VAR, TokenType.BLOCK):
+            continue
+        match = _match(token)
+        if match is None:
+            found.append(_("“%(tag)s” is not allowed here.") % {"tag": token.contents})
+            continue
+        groups = match.groupdict()
+        field = FIELDS.get(groups.get("name", ""))
+        if groups.get("name") and field is None:
+            found.append(_("There is no field called “%(name)s”.") % {"name": groups["name"]})
+        elif field and field.is_clinical and not allows_clinical:
+            found.append(_("“%(name)s” tells about health and may not be sent.") % {"name": field.name})
+        elif field and token.token_type == TokenType.BLOCK:
+            guarded.add(field.name)
+        elif field and field.may_be_empty and not groups.get("fallback") and field.name not in guarded:
+            example = f'{{{{ {field.name}|default:"…" }}}}'
+            found.append(_("“%(name)s” may be empty; say what then: %(eg)s") % {"name": field.name, "eg": example})
+    opened = sum(t.contents.startswith("if ") for t in Lexer(source).tokenize() if t.token_type == TokenType.BLOCK)
+    closed = sum(t.contents == "endif" for t in Lexer(source).tokenize() if t.token_type == TokenType.BLOCK)
+    if opened != closed:
+        found.append(_("Each {% if %} needs its {% endif %}."))
+    return found

@@ -1,0 +1,15 @@
+"""The public pages and the providers' hooks; included at the root."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from nurture import public, webhooks
+
+app_name = "nurture"
+urlpatterns = [
+    path("u/<str:token>/", public.unsubscribe, name="unsubscribe"),
+    path("p/<str:token>/", public.choose, name="preferences"),
+    path("hooks/twilio/inbound/", webhooks.twilio_inbound, name="twilio-inbound"),
+    path("hooks/twilio/status/<int:attempt_id>/", webhooks.twilio_status, name="twilio-status"),
+]

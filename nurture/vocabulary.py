@@ -1,0 +1,55 @@
+"""Which codes does the nurture room speak in? Labels are editable, codes are not."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class SequenceCode(TextChoices):
+    """The sequences of the product [2.15]; more may be added as data, these always exist."""
+
+    NOT_REACHED = "not_reached", _("Not reached")
+    FIRST_VISIT = "first_visit", _("First visit")
+    DOCUMENTS = "documents", _("Documents")
+    EDUCATION = "education", _("Education")
+    APPROVAL_PENDING = "approval_pending", _("Approval pending")
+    RECYCLE = "recycle", _("Recycle")
+    NO_SHOW = "no_show", _("No-show")
+
+
+class Medium(TextChoices):
+    """How a step reaches the lead. A call is a task for staff: whoever dials asks the gate at that moment."""
+
+    EMAIL = "email", _("E-mail")
+    SMS = "sms", _("Text message")
+    CALL = "call", _("Call task")
+
+
+class ExitCode(TextChoices):
+    """Why an enrolment ended, or was refused from the start."""
+
+    NO_LONGER_MATCHES = "no_longer_matches", _("The lead moved on: decision, next step or facts changed")
+    REPLIED = "replied", _("The lead replied")
+    BOOKED = "booked", _("An appointment is booked")
+    NO_CHANNEL = "no_channel", _("No channel of the sequence is permitted")
+    CLOSED = "closed", _("The lead is closed")
+    QUIET = "quiet", _("Quiet for too long")
+    ENDED = "ended", _("The sequence's end date passed")
+    REMOVED = "removed", _("Taken out by a person")
+
+
+MAY_ENTER_AGAIN = (ExitCode.NO_LONGER_MATCHES, ExitCode.NO_CHANNEL, ExitCode.BOOKED, ExitCode.CLOSED)
+"""After any other end, or after the last step, the same sequence is not entered again in the same cycle."""
+
+
+class SkipCode(TextChoices):
+    """Why a step was not taken, or not yet, where the reason is our own; the gate's reasons keep the gate's codes."""
+
+    TOO_LATE = "TOO_LATE", _("Its time has passed")
+    CONDITION_NOT_MET = "CONDITION_NOT_MET", _("Its condition does not hold")
+    OUTSIDE_WINDOW = "OUTSIDE_WINDOW", _("Outside the step's own hours")
+    NO_ADDRESS = "NO_ADDRESS", _("No address for this channel")
+    NO_WORDING = "NO_WORDING", _("No published wording")
+    NOT_RENDERED = "NOT_RENDERED", _("The wording could not be filled in")
+    FREQUENCY_LIMIT = "FREQUENCY_LIMIT", _("Enough contacts for now")

@@ -1,0 +1,106 @@
+"""What do providers call us for? Texts, mail and delivery reports, authenticated, each answered once."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from anymail.signals import AnymailInboundEvent, AnymailTrackingEvent, inbound, tracking
+from django.conf import settings
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+from twilio.request_validator import RequestValidator
+
+from consent.addresses import InvalidAddress
+from nurture.inbound import Reply, Report, receive_reply, receive_report
+
+EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+
+@csrf_exempt
+@require_POST
+def twilio_inbound(request: HttpRequest) -> HttpResponse:
+    """A text from a person. Twilio answers STOP and HELP itself (its advanced opt-out); we obey and record."""
+    if not _is_from_twilio(request):
+        return HttpResponse(status=403)
+    fields = request.POST
+    reply = Reply(
+        provider="twilio",
+        key=fields.get("MessageSid", ""),
+        channel="sms",
+        sender=fields.get("From", ""),
+        text=fields.get("Body", ""),
+    )
+    try:
+        receive_reply(reply, at=timezone.now())
+    except InvalidAddress:
+        return HttpResponse(status=422)  # a short code or an alphanumeric sender is nobody's number
+    return HttpResponse(EMPTY_TWIML, content_type="text/xml")
+
+
+@csrf_exempt
+@require_POST
+def twilio_status(request: HttpRequest, attempt_id: int) -> HttpResponse:
+    """What became of a text."""
+    if not _is_from_twilio(request):
+        return HttpResponse(status=403)
+    sid, status = request.POST.get("MessageSid", ""), request.POST.get("MessageStatus", "")
+    receive_report(
+        Report(
+            provider="twilio",
+            key=f"{sid}:{status}",
+            kind=status,
+            provider_id=sid,
+            attempt_id=attempt_id,
+            error=request.POST.get("ErrorCode", ""),
+        ),
+        at=timezone.now(),
+    )
+    return HttpResponse(status=204)
+
+
+def _is_from_twilio(request: HttpRequest) -> bool:
+    """Whether the signature is Twilio's, made with our token over the public URL and the fields."""
+    if not settings.TWILIO_AUTH_TOKEN:
+        return False
+    url = f"{settings.PUBLIC_URL}{request.get_full_path()}"
+    signature = request.headers.get("X-Twilio-Signature", "")
+    return RequestValidator(settings.TWILIO_AUTH_TOKEN).validate(url, request.POST.dict(), signature)
+
+
+@receiver(tracking, dispatch_uid="nurture.mail_tracked")
+def on_mail_tracked(sender: object, event: AnymailTrackingEvent, esp_name: str, **kwargs: object) -> None:
+    """anymail checked the provider's signature already."""
+    kind = event.event_type
+    if kind == "bounced" and event.reject_reason not in (None, "bounced", "invalid"):
+        kind = "deferred"
+    key = event.event_id or _fingerprint(event.message_id, kind, event.timestamp)
+    report = Report(
+        provider="email", key=key, kind=kind, provider_id=event.message_id or "", error=event.description or ""
+    )
+    receive_report(report, at=timezone.now())
+
+
+@receiver(inbound, dispatch_uid="nurture.mail_received")
+def on_mail_received(sender: object, event: AnymailInboundEvent, esp_name: str, **kwargs: object) -> None:
+    mail = event.message
+    key = event.event_id or mail.get("Message-ID", "") or _fingerprint(mail.subject, mail.text, event.timestamp)
+    reply = Reply(
+        provider="email",
+        key=key,
+        channel="email",
+        sender=mail.from_email.addr_spec if mail.from_email else "",
+        text=mail.stripped_text or mail.text or "",
+        in_reply_to=mail.get("In-Reply-To", "") or "",
+    )
+    try:
+        receive_reply(reply, at=timezone.now())
+    except InvalidAddress:
+        return
+
+
+def _fingerprint(*parts: str | datetime | None) -> str:
+    return hashlib.sha256("\n".join(str(part) for part in parts).encode()).hexdigest()

@@ -1,0 +1,3 @@
+from routing.admin import lead, people, rules, work
+
+__all__ = ["lead", "people", "rules", "work"]

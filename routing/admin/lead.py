@@ -1,0 +1,92 @@
+"""What routing adds to the lead's own pages: the handoff on top, why it is where it is, and reassigning."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from leads.admin import panels
+from leads.admin.lead import LeadAdmin
+from leads.models import Lead
+from medcrm.lib.admin import ActionForm, service_action
+from medcrm.lib.errors import RuleError
+from routing import assignment, explain
+from routing.models import Agent, Handoff, ScriptText, Team
+
+
+class ReassignForm(ActionForm):
+    team = forms.ChoiceField(label=_("Team"), required=False, help_text=_("Its members get them in turn."))
+    to = forms.MultipleChoiceField(label=_("Or to these people"), required=False, help_text=_("Of one team."))
+    reason = forms.CharField(label=_("Why"), max_length=300, help_text=_("It stays in the history."))
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["team"].choices = [("", "—"), *Team.objects.active().values_list("pk", "name")]
+        agents = Agent.objects.active().select_related("user", "team")
+        self.fields["to"].choices = [(agent.user_id, f"{agent} · {agent.team}") for agent in agents]
+        self.look()
+
+    def clean_to(self) -> list[int]:
+        return [int(pk) for pk in self.cleaned_data["to"]]
+
+
+admin.site.unregister(Lead)
+
+
+@admin.register(Lead)
+class RoutedLeadAdmin(LeadAdmin):
+    actions = (*(LeadAdmin.actions or ()), "reassign")
+    actions_detail = (*LeadAdmin.actions_detail, "reassign")
+
+    @service_action(
+        _("Reassign"),
+        permissions=["reassign"],
+        form=ReassignForm,
+        icon="swap_horiz",
+        text=_("Due times stay as they are within a team. The rules leave your decision alone until the next step."),
+        submit=_("Reassign"),
+    )
+    def reassign(self, request: HttpRequest, pk: int, *, at: datetime, team: str, to: list[int], reason: str) -> None:
+        report = assignment.reassign([pk], to=to, team=team, reason=reason, by=request.user, at=at)
+        for code in report.refused.values():
+            raise RuleError(code.upper(), REFUSALS.get(code, "It could not be moved."), field="to")
+
+    def has_reassign_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm("leads.reassign_lead")
+
+
+REFUSALS = {
+    "untrained": "None of these people has the training this service asks for.",
+    "unchanged": "It is theirs already.",
+}
+
+
+@panels.register
+def handoff_panel(lead: Lead, request: HttpRequest) -> panels.Panel | None:
+    """The open handoff on top of the page, with its script and what was added since [R29]."""
+    row = (
+        Handoff.objects.open().filter(lead=lead).select_related("to_team", "to_owner", "script", "accepted_by").first()
+    )
+    if row is None:
+        return None
+    texts = {text.language: text for text in ScriptText.objects.filter(script=row.script)} if row.script_id else {}
+    context = {
+        "handoff": row,
+        "packet": row.packet,
+        "text": texts.get(lead.language) or texts.get("en"),
+    }
+    return panels.Panel(_("Handoff"), "routing/handoff_panel.html", context, place=panels.TOP)
+
+
+@panels.register
+def path_panel(lead: Lead, request: HttpRequest) -> panels.Panel | None:
+    """Why the lead is where it is: the last assignments, the newest with its path."""
+    rows = list(lead.assignments.select_related("to_team", "to_owner", "rule", "by")[:5])
+    if not rows:
+        return None
+    context = {"rows": rows, "told": explain.explain(rows[0])}
+    return panels.Panel(_("Why here"), "routing/path_panel.html", context)

@@ -1,0 +1,131 @@
+"""Teams and their agents: hours, caps, languages, trainings, and who is away."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from leads.models import Lead
+from medcrm.lib.admin import (
+    ActionForm,
+    BooleanRadioFilter,
+    CodedAdmin,
+    ModelAdmin,
+    ReadOnlyInline,
+    RelatedDropdownFilter,
+    badge,
+    display,
+    service_action,
+)
+from routing import assignment
+from routing.models import Agent, Cadence, Clock, Team
+
+
+class AgentInline(ReadOnlyInline):
+    model = Agent
+    fields = readonly_fields = ("user", "languages", "trainings", "open_cap", "daily_cap", "away_from", "away_until")
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).select_related("user", "team")
+
+
+@admin.register(Team)
+class TeamAdmin(CodedAdmin):
+    list_display = ("name", "code", "timezone", "members", "owed", "late", "is_fallback", "is_active")
+    fieldsets = (
+        (None, {"fields": (("name", "code"), "goal", ("email", "required_training"), ("is_fallback", "is_active"))}),
+        (
+            _("Working time"),
+            {"fields": (("timezone", "observes_federal_holidays"), "hours", ("closed_on", "open_on"))},
+        ),
+    )
+    inlines = (AgentInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        clocks = Clock.objects.open().filter(team=OuterRef("pk")).order_by().values("team")
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                member_total=_count(Agent.objects.filter(team=OuterRef("pk")).order_by().values("team")),
+                owed_total=_count(clocks),
+                late_total=_count(clocks.filter(breached_at__isnull=False)),
+            )
+        )
+
+    @display(description=_("Members"))
+    def members(self, obj: Team) -> int:
+        return obj.member_total or 0
+
+    @display(description=_("Owed"))
+    def owed(self, obj: Team) -> int:
+        return obj.owed_total or 0
+
+    @display(description=_("Late"))
+    def late(self, obj: Team) -> SafeString | int:
+        return badge("overdue", obj.late_total) if obj.late_total else 0
+
+
+class HandOverForm(ActionForm):
+    reason = forms.CharField(label=_("Why"), max_length=300, help_text=_("E.g. “ill until Friday”."))
+
+
+@admin.register(Agent)
+class AgentAdmin(ModelAdmin):
+    list_display = ("__str__", "team", "languages", "trainings", "load", "presence", "stand_in")
+    list_select_related = ("user", "team", "stand_in__user")
+    list_filter = (("team", RelatedDropdownFilter), ("user__is_active", BooleanRadioFilter))
+    search_fields = ("user__username", "user__last_name")
+    fieldsets = (
+        (None, {"fields": (("user", "team"), ("clinic", "weight"), ("languages", "trainings", "skills"))}),
+        (_("Load"), {"fields": (("open_cap", "daily_cap"), "hours")}),
+        (_("Absence"), {"fields": (("away_from", "away_until"), "stand_in")}),
+    )
+    actions_detail = ("hand_over",)
+    sortable_by = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        owned = Lead.objects.filter(owner=OuterRef("user"), next_action_due_at__isnull=False)
+        return super().get_queryset(request).annotate(open_total=_count(owned.order_by().values("owner")))
+
+    @display(description=_("Open work"))
+    def load(self, obj: Agent) -> str:
+        cap = "∞" if obj.open_cap is None else obj.open_cap
+        return f"{obj.open_total or 0} / {cap}"
+
+    @display(description=_("Presence"))
+    def presence(self, obj: Agent) -> SafeString | None:
+        return badge("held", _("away")) if obj.is_away(timezone.now()) else None
+
+    @service_action(
+        _("Hand over the open work"),
+        permissions=["hand_over"],
+        form=HandOverForm,
+        icon="move_up",
+        text=_("Everything this agent owes goes to the others of the team. Due times stay as they are."),
+        submit=_("Hand over"),
+    )
+    def hand_over(self, request: HttpRequest, pk: int, *, at: datetime, reason: str) -> None:
+        assignment.hand_over_absence(pk, reason=reason, by=request.user, at=at)
+
+    def has_hand_over_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm("leads.reassign_lead")
+
+
+@admin.register(Cadence)
+class CadenceAdmin(ModelAdmin):
+    list_display = ("__str__", "max_attempts", "min_spacing_minutes", "varies_time_of_day")
+    list_select_related = ("team",)
+    sortable_by = ()
+
+
+def _count(rows: QuerySet) -> Subquery:
+    return Subquery(rows.annotate(n=Count("pk")).values("n"))

@@ -1,0 +1,108 @@
+"""Routing rules, time goals and scripts: versioned, read as sentences, edited as a draft."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from leads.admin.criteria import RuleAdmin, RuleInline
+from leads.admin.rules import NoteForm, VersionedAdmin
+from medcrm.lib.admin import (
+    ChoicesDropdownFilter,
+    CodedAdmin,
+    ModelAdmin,
+    RelatedDropdownFilter,
+    StackedInline,
+    service_action,
+)
+from routing import versions
+from routing.models import Goal, RouteSet, RoutingRule, Script, ScriptText
+
+
+class RoutingRuleInline(RuleInline):
+    model = RoutingRule
+    fields = readonly_fields = ("position", "name", "in_words", "team", "strategy", "script", "is_active")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).select_related("team", "script")
+
+
+@admin.register(RouteSet)
+class RouteSetAdmin(VersionedAdmin):
+    list_display = ("__str__", "status_badge", "published_at", "published_by", "note")
+    fieldsets = (
+        (None, {"fields": (("version", "status"), "note")}),
+        (_("Publication"), {"fields": (("created_at", "published_at", "published_by"),)}),
+    )
+    inlines = (RoutingRuleInline,)
+
+    @service_action(
+        _("Start a draft from this version"),
+        permissions=["draft"],
+        form=NoteForm,
+        icon="edit_note",
+        text=_("The draft is a copy. This version stays as it is, and in force, until the draft is published."),
+        submit=_("Start the draft"),
+    )
+    def start_draft(self, request: HttpRequest, pk: int, *, at: datetime, note: str) -> None:
+        versions.start_draft(pk, note=note)
+
+    @service_action(
+        _("Publish"),
+        permissions=["publish"],
+        icon="publish",
+        variant="primary",
+        text=_("The version in force retires, and every lead that is being worked is routed again."),
+    )
+    def publish(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
+        versions.publish(pk, by=request.user, at=at)
+
+
+@admin.register(RoutingRule)
+class RoutingRuleAdmin(RuleAdmin):
+    set_field = "rule_set"
+    list_display = ("name", "in_words", "team", "strategy", "script", "rule_set", "is_active")
+    list_select_related = ("team", "script", "rule_set")
+    list_filter = (("rule_set__status", ChoicesDropdownFilter), ("team", RelatedDropdownFilter), "is_active")
+    fields = (
+        "rule_set",
+        "name",
+        "criteria",
+        ("team", "strategy"),
+        ("script", "required_skills"),
+        ("goal_minutes", "goal_business_days"),
+        ("position", "is_active"),
+    )
+
+
+@admin.register(Goal)
+class GoalAdmin(ModelAdmin):
+    list_display = ("owed", "team", "score_band", "minutes", "business_days", "warn_percent", "on_breach")
+    list_select_related = ("team",)
+    list_filter = (("owed", ChoicesDropdownFilter), ("team", RelatedDropdownFilter))
+    fields = (("owed", "team", "score_band"), ("minutes", "business_days", "warn_percent"), ("on_breach", "marks_away"))
+    sortable_by = ()
+
+
+class ScriptTextInline(StackedInline):
+    model = ScriptText
+    fields = ("language", "consent_step", "words")
+
+
+@admin.register(Script)
+class ScriptAdmin(CodedAdmin):
+    list_display = ("name", "code", "requires_consent_step", "required_training", "is_active")
+    fields = (("name", "code"), ("requires_consent_step", "required_training"), "is_active")
+    inlines = (ScriptTextInline,)
+
+
+@admin.register(ScriptText)
+class ScriptTextAdmin(ModelAdmin):
+    list_display = ("script", "language")
+    list_select_related = ("script",)
+    search_fields = ("script__name",)
+    sortable_by = ()

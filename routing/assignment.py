@@ -1,0 +1,265 @@
+"""How do people and breaches move leads that the rules already placed?
+
+Every move goes through the same writer as the rules: history, handoff, clocks, owner and next action, in one
+transaction. What a person decided, the rules leave alone until something else is owed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from leads.models import Lead
+from medcrm.lib.errors import RuleError
+from routing import clocks, handoff, notices, router, staffing
+from routing.clocks import Standing
+from routing.models import Agent, Assignment, Handoff, Notice, Team
+from routing.roster import Member, Need, Roster, why_not_eligible
+from routing.router import Route, RuleBook
+from routing.vocabulary import AssignedBecause, Owed, Strategy, WhyNot
+
+BATCH = 500  # leads moved in one transaction
+
+
+@dataclass(frozen=True)
+class MoveReport:
+    """Which leads moved, and the code for each that did not."""
+
+    moved: Sequence[int] = ()
+    refused: Mapping[int, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """“12 moved, 3 refused: UNTRAINED x2, UNCHANGED x1”, as an action reports it."""
+        counts = ", ".join(f"{code.upper()} x{n}" for code, n in Counter(self.refused.values()).most_common())
+        return f"{len(self.moved)} moved" + (f", {len(self.refused)} refused: {counts}" if counts else "")
+
+
+@transaction.atomic
+def reassign(
+    lead_ids: Sequence[int],
+    *,
+    to: Sequence[int] = (),
+    team: str = "",
+    reason: str,
+    by: AbstractBaseUser,
+    at: datetime,
+    because: AssignedBecause = AssignedBecause.REASSIGNED,
+) -> MoveReport:
+    """Give leads to these users in turn (least loaded first), or to a team that deals them out. Locks the leads.
+
+    A supervisor may go over a cap, never over a required training. Raise RuleError without a reason or a target.
+    """
+    if not reason.strip():
+        raise RuleError("REASON_MISSING", "Say why you reassign; it stays in the history.", field="reason")
+    desk = _desk(lead_ids, at=at)
+    target = _team(to, team)
+    roster = staffing.rosters([target], at=at, lock=True)[target.pk]
+    routes, refused = [], {}
+    for lead in desk.leads:
+        need = router.need_of(lead, target, desk.book.rule(lead), desk.due_at(lead, target, at))
+        found = _hand_to(lead, to, need, roster, at=at)
+        if isinstance(found, WhyNot) or (target.pk, found) == (lead.team, lead.owner_id):
+            refused[lead.pk] = str(found) if isinstance(found, WhyNot) else "unchanged"
+            continue
+        routes.append(desk.route(lead, target, found, because, by=by, note=reason, at=at))
+    staffing.save_turns({target.pk: roster})
+    desk.write(routes, at=at)
+    _tell(routes, by, at)
+    return MoveReport([route.lead.pk for route in routes], refused)
+
+
+def hand_over_absence(
+    agent_id: int, *, to: Sequence[int] = (), reason: str, by: AbstractBaseUser, at: datetime
+) -> MoveReport:
+    """Move everything an absent agent owes to these users, or to whoever of the team may have it."""
+    agent = Agent.objects.select_related("user").get(pk=agent_id)
+    owed = Lead.objects.filter(owner=agent.user_id, next_action_due_at__isnull=False)
+    moved: list[int] = []
+    refused: dict[int, str] = {}
+    ids = list(owed.order_by("next_action_due_at").values_list("pk", flat=True))
+    for start in range(0, len(ids), BATCH):
+        report = reassign(
+            ids[start : start + BATCH],
+            to=to,
+            team=agent.team_id,
+            reason=reason,
+            by=by,
+            at=at,
+            because=AssignedBecause.ABSENCE,
+        )
+        moved += report.moved
+        refused |= report.refused
+    return MoveReport(moved, refused)
+
+
+@transaction.atomic
+def give_back(lead_id: int, reason: str, note: str = "", *, by: AbstractBaseUser, at: datetime) -> Handoff:
+    """Return a handoff: the lead goes back to who sent it, or to the fallback team. Locks the lead.
+
+    Raise NotOffered, or RuleError when the reason is missing.
+    """
+    desk = _desk([lead_id], at=at)
+    row = handoff.mark_returned(lead_id, reason, note, by=by, at=at)
+    sender = row.from_team if row.from_team_id and row.from_team_id != row.to_team_id else desk.book.fallback
+    if sender is None or not desk.leads:
+        return row
+    roster = staffing.rosters([sender], at=at, lock=True)[sender.pk]
+    lead = desk.leads[0]
+    need = router.need_of(lead, sender, None, desk.due_at(lead, sender, at), avoid={by.pk})
+    back = roster.member(row.from_owner_id)
+    if back is not None and roster.may_get(back, need, at=at):
+        roster.give(back)
+        owner = back.user_id
+    else:
+        owner = roster.choose(need, Strategy.ROUND_ROBIN, at=at).user_id
+    staffing.save_turns({sender.pk: roster})
+    why = note or row.get_return_reason_display()
+    route = desk.route(lead, sender, owner, AssignedBecause.RETURNED, by=by, note=str(why), at=at)
+    desk.write([route], at=at)
+    _tell([route], by, at, kind=Notice.Kind.RETURNED)
+    return row
+
+
+@transaction.atomic
+def move_breached(lead_ids: Sequence[int], *, to_fallback: bool, at: datetime) -> list[Route]:
+    """Give leads whose clock was breached to somebody else of the team, or to the fallback team. Locks the leads."""
+    desk = _desk(lead_ids, at=at)
+    teams = {lead.pk: desk.book.fallback if to_fallback else desk.team_of(lead) for lead in desk.leads}
+    rosters = staffing.rosters(list({team.pk: team for team in teams.values() if team}.values()), at=at, lock=True)
+    routes = []
+    for lead in desk.leads:
+        team = teams[lead.pk]
+        if team is None or lead.pk not in desk.steps:
+            continue
+        avoid = {lead.owner_id} if lead.owner_id else set()
+        need = router.need_of(lead, team, desk.book.rule(lead), desk.due_at(lead, team, at), avoid=avoid)
+        owner = rosters[team.pk].choose(need, Strategy.LEAST_OPEN, at=at).user_id
+        # With nobody else to take it, it stays where it is: late, and seen.
+        if owner is not None or team.pk != lead.team:
+            routes.append(desk.route(lead, team, owner, AssignedBecause.BREACH, note="not done in time", at=at))
+    staffing.save_turns(rosters)
+    desk.write(routes, at=at)
+    return routes
+
+
+def claim(lead_id: int, agent: Agent, *, at: datetime) -> WhyNot | None:
+    """Make a locked lead of the queue this agent's if training, language, presence and caps allow, else say why not."""
+    desk = _desk([lead_id], at=at)
+    if not desk.leads or desk.leads[0].owner_id is not None:
+        return WhyNot.TAKEN
+    lead, team = desk.leads[0], agent.team
+    roster = staffing.rosters([team], at=at, lock=True)[team.pk]
+    member = roster.member(agent.user_id)
+    need = router.need_of(lead, team, desk.book.rule(lead), desk.due_at(lead, team, at))
+    if member is None:
+        return WhyNot.INACTIVE
+    if why := why_not_eligible(member, need, at=at):
+        return why
+    roster.give(member)
+    staffing.save_turns({team.pk: roster})
+    desk.write([desk.route(lead, team, agent.user_id, AssignedBecause.CLAIMED, by=agent.user, at=at)], at=at)
+    return None
+
+
+def replay(lead_ids: Iterable[int]) -> dict[int, tuple[str, int | None]]:
+    """Lead → team and owner, as the log alone says: the fold of its assignments in key order."""
+    folded: dict[int, tuple[str, int | None]] = {}
+    rows = Assignment.objects.filter(lead__in=lead_ids).order_by("pk")
+    for lead, team, owner in rows.values_list("lead", "to_team", "to_owner"):
+        folded[lead] = (team, owner)
+    return folded
+
+
+@dataclass
+class _Desk:
+    """Locked leads with everything that a move needs to know of them."""
+
+    leads: list[Lead]
+    steps: Mapping[int, Owed]
+    standing: Mapping[int, Standing]
+    book: RuleBook
+    teams: Mapping[str, Team]
+
+    def team_of(self, lead: Lead) -> Team | None:
+        return self.teams.get(lead.team)
+
+    def due_at(self, lead: Lead, team: Team, at: datetime) -> datetime:
+        return min((clock.due_at for clock in self.clocks(lead, team, at)), default=at)
+
+    def clocks(self, lead: Lead, team: Team, at: datetime) -> list[clocks.Wanted]:
+        if lead.pk not in self.steps:
+            return []
+        return clocks.wanted(
+            self.steps[lead.pk], lead, self.standing[lead.pk], team, self.book.rule(lead), self.book.books, at=at
+        )
+
+    def route(
+        self,
+        lead: Lead,
+        team: Team,
+        owner: int | None,
+        because: AssignedBecause,
+        *,
+        at: datetime,
+        by: AbstractBaseUser | None = None,
+        note: str = "",
+    ) -> Route:
+        rule, step = self.book.rule(lead), self.steps.get(lead.pk)
+        due = self.clocks(lead, team, at)
+        return Route(lead, step, team, rule, owner, because, due, {}, by.pk if by else None, note)
+
+    def write(self, routes: Sequence[Route], *, at: datetime) -> None:
+        router.write(routes, [], self.standing, at=at)
+
+
+def _desk(lead_ids: Sequence[int], *, at: datetime) -> _Desk:
+    list(Lead.objects.filter(pk__in=lead_ids).only("pk").lock())
+    leads = list(router.with_place(Lead.objects.filter(pk__in=lead_ids, merged_into=None)).order_by("pk"))
+    standing = clocks.standings(leads, at=at)
+    steps = router.steps_of(leads, standing)
+    book = router.rule_book(at=at)
+    book.match([lead for lead in leads if lead.pk in steps], steps, at=at)
+    return _Desk(leads, steps, standing, book, Team.objects.in_bulk())
+
+
+def _team(to: Sequence[int], team: str) -> Team:
+    """The one team the targets belong to."""
+    codes = set(Agent.objects.filter(user__in=to).values_list("team", flat=True)) if to else {team}
+    if to and Agent.objects.filter(user__in=to, user__is_active=True).count() != len(set(to)):
+        raise RuleError("NOT_AN_AGENT", "Choose active members of a team.", field="to")
+    if len(codes) != 1:
+        raise RuleError("ONE_TEAM", "Choose people of one team only.", field="to")
+    found = Team.objects.active().filter(pk__in=codes).first()
+    if found is None:
+        raise RuleError("NO_TARGET", "Choose whom or which team to give them to.", field="to")
+    return found
+
+
+def _hand_to(lead: Lead, to: Sequence[int], need: Need, roster: Roster, *, at: datetime) -> int | None | WhyNot:
+    """The user who gets it: the least loaded of those named who is trained, or by the team's own turn."""
+    if not to:
+        avoid = Need(
+            need.due_at, need.language, need.trainings, need.skills, need.clinic, frozenset({lead.owner_id} - {None})
+        )
+        return roster.choose(avoid, Strategy.ROUND_ROBIN, at=at).user_id
+    named = [member for member in roster.members if member.user_id in to]
+    trained = [member for member in named if need.trainings <= member.trainings]
+    if not trained:
+        return WhyNot.UNTRAINED
+    chosen: Member = min(trained, key=lambda member: (member.open_load, member.last_turn, member.user_id))
+    if chosen.user_id != lead.owner_id:
+        roster.give(chosen)
+    return chosen.user_id
+
+
+def _tell(routes: Sequence[Route], by: AbstractBaseUser, at: datetime, kind: str = Notice.Kind.GIVEN) -> None:
+    """One notice per person: what they got and what was taken from them, but not what they did themselves."""
+    given = Counter(route.owner_id for route in routes if route.owner_id and route.owner_id != by.pk)
+    taken = Counter(route.lead.owner_id for route in routes if route.lead.owner_id and route.lead.owner_id != by.pk)
+    notices.tell(given, kind, at=at)
+    notices.tell(taken, Notice.Kind.TAKEN, at=at)

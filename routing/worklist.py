@@ -1,0 +1,164 @@
+"""What should I do next, and whom should I call next?
+
+Ordered by promises that are due, then by the clock, then by score. “Call next” leases the best lead that may be called
+this minute: two callers never hold the same one, and what may not be called now is not offered, with the time when it
+may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from consent import gate
+from consent.request import Decision
+from leads import contact
+from leads.models import Lead
+from medcrm.lib.errors import RuleError
+from routing import assignment
+from routing.models import Agent, Clock, Lease
+from routing.vocabulary import Owed
+
+LEASE = timedelta(minutes=15)  # a call and its notes; saving the call ends it sooner
+LOOK = 25  # candidates read at a time; the first is nearly always callable
+ROUNDS = 8  # so many times LOOK are asked about before giving up for now
+ASK_AGAIN = timedelta(hours=12)  # a refusal without an end is asked about again later
+NOT_BY_PHONE = (Owed.DECISION, Owed.REVIEW)  # a supervisor's, not a caller's
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The lead to call now under a lease; or none, and when the first one held back may be called."""
+
+    lease: Lease | None = None
+    clock: Clock | None = None
+    held_back: int = 0
+    next_at: datetime | None = None
+
+
+def owed_to(user_id: int, *, at: datetime) -> QuerySet[Clock]:
+    """Everything this user owes, most pressing first: the caller's list."""
+    return in_order(Clock.objects.open().filter(owner=user_id), at=at).select_related("lead", "team")
+
+
+def in_order(clocks: QuerySet[Clock], *, at: datetime) -> QuerySet[Clock]:
+    """Promises that are due, then what is due first, then the better score."""
+    return clocks.annotate(is_due_promise=Q(is_promise=True, due_at__lte=at)).order_by(
+        "-is_due_promise", "due_at", F("lead__score").desc(nulls_last=True), "pk"
+    )
+
+
+@transaction.atomic
+def take_next(user: AbstractBaseUser, *, at: datetime) -> Offer:
+    """Lease the best lead this user may call now: their own first, then their team's queue. Raise RuleError for a
+    user who is no agent. A lead from the queue becomes theirs."""
+    agent = Agent.objects.active().select_related("team", "user").filter(user=user).first()
+    if agent is None:
+        raise RuleError("NOT_AN_AGENT", "Only members of a team take calls. Ask a supervisor for a profile.")
+    Lease.objects.filter(user=user).delete()
+    held = _Held()
+    taken = _take(_own(agent, at), agent, held, at=at) or _take(_queue(agent, at), agent, held, at=at)
+    held.put_off()
+    lease = _lease(taken.lead_id, agent, at) if taken else None
+    return Offer(lease, taken, len(held.clocks), held.next_at)
+
+
+def release(lead_id: int, user_id: int) -> bool:
+    """End a lease: the call was saved, or the caller moved on."""
+    return bool(Lease.objects.filter(lead=lead_id, user=user_id).delete()[0])
+
+
+@dataclass
+class _Held:
+    """What may not be called now, and when the first of it may."""
+
+    clocks: list[Clock] = field(default_factory=list)
+    next_at: datetime | None = None
+
+    def add(self, clock: Clock, decision: Decision | None, at: datetime) -> None:
+        until = (decision.next_allowed_at if decision else None) or at + ASK_AGAIN
+        clock.not_before, clock.held_code = until, decision.code if decision else "NO_ADDRESS"
+        self.clocks.append(clock)
+        self.next_at = min(until, self.next_at or until)
+
+    def put_off(self) -> None:
+        """Spare the next caller the same questions. Waits for nobody: a clock in use is asked about again."""
+        free = Clock.objects.filter(pk__in=[clock.pk for clock in self.clocks])
+        keys = set(free.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
+        Clock.objects.bulk_update([c for c in self.clocks if c.pk in keys], ["not_before", "held_code"])
+
+
+def _offered(at: datetime) -> QuerySet[Clock]:
+    return (
+        Clock.objects.open()
+        .exclude(owed__in=NOT_BY_PHONE)
+        .filter(Q(not_before=None) | Q(not_before__lte=at), Q(is_promise=False) | Q(due_at__lte=at))
+    )
+
+
+def _own(agent: Agent, at: datetime) -> QuerySet[Clock]:
+    return _offered(at).filter(owner=agent.user_id)
+
+
+def _queue(agent: Agent, at: datetime) -> QuerySet[Clock]:
+    """The team's leads that nobody has, if this agent may be given one at all."""
+    return _offered(at).filter(owner=None, team=agent.team_id)
+
+
+def _take(candidates: QuerySet[Clock], agent: Agent, held: _Held, *, at: datetime) -> Clock | None:
+    """The first candidate that may be called this minute and that nobody else has in hand; its lead is then locked."""
+    seen: set[int] = set()
+    for _ in range(ROUNDS):
+        clocks = _pressing(candidates.exclude(lead__in=seen), at)
+        seen |= {clock.lead_id for clock in clocks}
+        decisions = _ask([clock.lead for clock in clocks], at=at)
+        for clock in clocks:
+            decision = decisions.get(clock.lead_id)
+            if decision is None or not decision.allowed:
+                held.add(clock, decision, at)
+            elif _seize(clock, at):
+                why_not = assignment.claim(clock.lead_id, agent, at=at) if clock.owner_id is None else None
+                if why_not is None:
+                    return clock
+                if why_not.is_about_agent:
+                    return None
+        if not clocks:
+            return None
+    return None
+
+
+def _pressing(candidates: QuerySet[Clock], at: datetime) -> list[Clock]:
+    """The most pressing clock of each of the next leads that nobody holds a lease on. Locks nothing."""
+    leased = Lease.objects.filter(expires_at__gt=at).values("lead")
+    rows = in_order(candidates.exclude(lead__in=leased), at=at).select_related("lead__source")[:LOOK]
+    first: dict[int, Clock] = {}
+    for clock in rows:
+        first.setdefault(clock.lead_id, clock)
+    return list(first.values())
+
+
+def _seize(clock: Clock, at: datetime) -> bool:
+    """Lock this one lead if nobody else has it in hand, and check under the lock that it is still to be had."""
+    free = Lead.objects.filter(pk=clock.lead_id).select_for_update(of=("self",), no_key=True, skip_locked=True)
+    if free.only("pk").first() is None:
+        return False
+    is_same = Clock.objects.open().filter(pk=clock.pk, owner=clock.owner_id).exists()
+    return is_same and not Lease.objects.filter(lead=clock.lead_id, expires_at__gt=at).exists()
+
+
+def _ask(leads: Sequence[Lead], *, at: datetime) -> dict[int, Decision]:
+    asked = [(lead.pk, request) for lead in leads if (request := contact.request_for(lead, "voice"))]
+    decisions = gate.decide_many([request for _, request in asked], at=at)
+    return {pk: decision for (pk, _), decision in zip(asked, decisions, strict=True)}
+
+
+def _lease(lead_id: int, agent: Agent, at: datetime) -> Lease:
+    lease, _ = Lease.objects.update_or_create(
+        lead_id=lead_id, defaults={"user_id": agent.user_id, "taken_at": at, "expires_at": at + LEASE}
+    )
+    return lease

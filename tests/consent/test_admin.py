@@ -1,0 +1,227 @@
+"""Compliance sees everything and changes none of the evidence; callers see none of it."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+import time_machine
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from consent import calling_rules, checkpoints, gate, inbound, ledger, people, verify
+from consent.models import Address, Attempt, CallingRule, ConsentEvent, Disclosure, ExportLog, ListSnapshot, Seller
+from medcrm import roles
+from medcrm.lib.errors import RuleError
+from tests.consent.conftest import make_address
+from tests.consent.factories import ask, grant, say
+
+pytestmark = pytest.mark.django_db
+MODELS = [model for model in admin.site._registry if model._meta.app_label == "consent"]
+
+
+@pytest.fixture(autouse=True)
+def clock(now: datetime) -> Iterator[None]:
+    """The pages read the clock; here it stands an hour after everything that happened."""
+    with time_machine.travel(now + timedelta(hours=1), tick=False):
+        yield
+
+
+@pytest.fixture
+def compliance(db: None) -> Client:
+    return login("compliance")
+
+
+def login(role: str) -> Client:
+    roles.sync()
+    user = User.objects.create_user(f"{role}1", is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    if role == "compliance":  # until the matrix of roles names the newest model
+        from django.contrib.auth.models import Permission
+
+        user.user_permissions.add(Permission.objects.get(codename="view_verification"))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def lived(phone: Address, disclosure: Disclosure, scrub: ListSnapshot, now: datetime) -> Address:
+    grant(phone, disclosure, now=now)
+    gate.reserve(ask(phone), at=now - timedelta(hours=1))
+    say(phone, "can you stop by tomorrow?", now=now)
+    checkpoints.seal(now=now)
+    verify.run(now=now)
+    return phone
+
+
+def url(model: type, page: str = "changelist", *args: object) -> str:
+    return reverse(f"admin:consent_{model._meta.model_name}_{page}", args=args)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m._meta.model_name)
+def test_every_list_and_page_opens_for_compliance(compliance: Client, lived: Address, model: type) -> None:
+    assert compliance.get(url(model)).status_code == 200
+    first = model.objects.first()
+    if first is not None:
+        assert compliance.get(url(model, "change", first.pk)).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["caller", "marketing"])
+@pytest.mark.parametrize("model", [Address, ConsentEvent, Attempt, ExportLog])
+def test_other_roles_see_no_evidence(lived: Address, role: str, model: type) -> None:
+    client = login(role)
+    assert client.get(url(model)).status_code == 403
+    assert client.post(url(Address, "evidence", lived.pk)).status_code in (403, 404, 302)
+    assert not ExportLog.objects.exists()
+
+
+@pytest.mark.parametrize("model", [Address, ConsentEvent, Attempt])
+def test_nobody_adds_changes_or_deletes_evidence(lived: Address, model: type) -> None:
+    User.objects.create_superuser("root")
+    client = Client()
+    client.force_login(User.objects.get(username="root"))
+    first = model.objects.first()
+    assert client.get(url(model, "add")).status_code == 403
+    assert client.get(url(model, "delete", first.pk)).status_code == 403
+    assert client.post(url(model, "change", first.pk), {"value": "x"}).status_code == 403
+
+
+@pytest.mark.parametrize("model", [Address, ConsentEvent, Attempt])
+def test_a_list_costs_the_same_for_three_rows_and_thirty(
+    compliance: Client, disclosure: Disclosure, scrub: ListSnapshot, now: datetime, model: type
+) -> None:
+    def fill(start: int, end: int) -> int:
+        for n in range(start, end):
+            address = make_address("phone", f"+1212555{n:04}")
+            grant(address, disclosure, now=now)
+            gate.reserve(ask(address), at=now)
+        with CaptureQueriesContext(connection) as queries:
+            assert compliance.get(url(model)).status_code == 200
+        return len(queries)
+
+    fill(0, 1)  # caches of the first request
+    assert fill(1, 3) == fill(3, 30)
+
+
+def test_the_page_of_an_address_costs_the_same_for_a_long_story(
+    compliance: Client, lived: Address, now: datetime
+) -> None:
+    def count() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert compliance.get(url(Address, "change", lived.pk)).status_code == 200
+        return len(queries)
+
+    count()
+    before = count()
+    for _ in range(20):
+        say(lived, "hello", now=now)
+    assert count() == before
+
+
+@pytest.mark.parametrize("term", ["(212) 555-0123", "+12125550123", "Ann Lee"])
+def test_search_finds_a_number_in_any_format_and_a_person(
+    compliance: Client, lived: Address, mailbox: Address, term: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "_finder", lambda name: [lived.pk] if name == "Ann Lee" else [])
+    for model in (Address, ConsentEvent, Attempt):
+        page = compliance.get(url(model), {"q": term}).content.decode()
+        assert "+12125550123" in page and "ann@example.org" not in page
+    assert "+12125550123" not in compliance.get(url(Address), {"q": "212-555-0199"}).content.decode()
+
+
+def test_permission_is_shown_as_of_any_moment(compliance: Client, lived: Address, now: datetime) -> None:
+    page = url(Address, "change", lived.pk)
+    after = compliance.get(page, {"at": now.isoformat()}).content.decode()
+    before = compliance.get(page, {"at": (now - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S")}).content.decode()
+    long_ago = compliance.get(page, {"at": "2020-01-01T00:00"}).content.decode()
+    assert "may be a request to stop" in after and "can you stop by tomorrow?" in after
+    assert "may be a request to stop" not in before and "Permission for calls, texts" in before
+    assert "Nothing had happened by then" in long_ago
+    assert compliance.get(page, {"at": "nonsense"}).status_code == 200
+
+
+def test_a_withdrawal_is_recorded_as_it_was_said(compliance: Client, lived: Address) -> None:
+    dialog = f"{url(Address, 'change', lived.pk).removesuffix('change/')}withdraw/"
+    assert compliance.get(dialog, follow=True).status_code == 200
+    assert not ConsentEvent.objects.filter(kind="internal_dnc").exists(), "asking is not doing"
+    answer = compliance.post(dialog, {"scope": "dnc", "said": "letter of 3 May: never again"}, follow=True)
+    assert answer.status_code == 200
+    event = ConsentEvent.objects.select_related("values").get(kind="internal_dnc")
+    assert event.by.username == "compliance1" and "letter of 3 May" in event.values.body
+    assert gate.decide(ask(lived, "voice_manual"), at=timezone.now()).code == "INTERNAL_DNC"
+
+
+def test_the_review_queue_shows_what_waits_and_empties(compliance: Client, lived: Address) -> None:
+    queue = compliance.get(url(ConsentEvent), {"review": "waiting"}).content.decode()
+    assert "can you stop by tomorrow?" in queue
+    [waiting] = inbound.queue()
+    dialog = f"{url(ConsentEvent, 'change', waiting.pk).removesuffix('change/')}review/"
+    assert compliance.post(dialog, {"verdict": "none", "note": "directions"}, follow=True).status_code == 200
+    assert not inbound.queue().exists()
+
+
+def test_exports_need_a_post_and_are_logged(compliance: Client, lived: Address, now: datetime) -> None:
+    evidence, fhir = url(Address, "evidence", lived.pk), url(Address, "fhir", lived.pk)
+    assert compliance.get(evidence).status_code == 405
+    made = compliance.post(evidence, {"at": now.isoformat(), "reason": "complaint 7"})
+    assert "summary.pdf" in zipfile.ZipFile(io.BytesIO(made.content)).namelist()
+    assert "no-store" in made["Cache-Control"]
+    assert compliance.post(fhir, {"reason": "transfer"})["Content-Type"] == "application/fhir+json"
+    assert list(ExportLog.objects.order_by("pk").values_list("kind", "by__username", "reason")) == [
+        ("evidence", "compliance1", "complaint 7"),
+        ("fhir", "compliance1", "transfer"),
+    ]
+
+
+def test_a_changed_calling_rule_is_a_new_version(compliance: Client, now: datetime) -> None:
+    old = CallingRule.objects.get(state="FL")
+    page = url(CallingRule, "change", old.pk)
+    form = compliance.get(page).context["adminform"].form
+    data = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
+    data = {
+        name: ",".join(map(str, v)) if isinstance(v, list) else v for name, v in data.items() if v not in (None, False)
+    }
+    answer = compliance.post(page, {**data, "weekday_start": "09:00", "reason": "HB 1 of 2027"}, follow=True)
+    assert answer.status_code == 200, answer.content
+    versions = list(
+        CallingRule.objects.filter(state="FL").order_by("version").values_list("weekday_start", "retired_at")
+    )
+    assert [v[0].hour for v in versions] == [8, 9] and versions[0][1] and versions[1][1] is None
+    assert CallingRule.objects.get(state="FL", retired_at=None).created_by.username == "compliance1"
+    with pytest.raises(RuleError, match="replaced"):
+        calling_rules.amend(old.pk, {}, by=None, now=now)
+
+
+def test_a_used_disclosure_and_a_fixed_policy_cannot_be_changed(
+    compliance: Client, lived: Address, seller: Seller
+) -> None:
+    used = Disclosure.objects.get()
+    page = compliance.get(url(Disclosure, "change", used.pk)).content.decode()
+    assert 'name="text"' not in page and 'name="retired_at_0"' in page
+    draft = Disclosure.objects.create(code="next", seller=seller, text="t", level="PEC")
+    assert 'name="text"' in compliance.get(url(Disclosure, "change", draft.pk)).content.decode()
+    from consent.models import PolicySetting
+
+    assert compliance.post(url(PolicySetting, "change", "unknown_tz"), {"value": "1"}).status_code == 403
+
+
+def test_a_broken_chain_is_said_on_the_page(compliance: Client, lived: Address) -> None:
+    from tests.consent.flush import without_triggers
+
+    with without_triggers(), connection.cursor() as cursor:
+        cursor.execute("UPDATE consent_consentevent SET verdict = 'none' WHERE kind = 'inbound'")
+    assert "tampered" in compliance.get(url(Address, "change", lived.pk)).content.decode()
+
+
+def test_the_projection_follows_the_ledger_on_the_list(compliance: Client, lived: Address, now: datetime) -> None:
+    ledger.record(lived.pk, "revoke", occurred_at=now, now=now)
+    assert "Withdrawn" in compliance.get(url(Address)).content.decode()

@@ -1,0 +1,92 @@
+"""A message is recorded once, obeyed at once and answered once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from consent import gate, inbound
+from consent.gate import NotContactable
+from consent.models import Address, ConsentEvent, Disclosure, ListSnapshot, Seller
+from medcrm.lib.errors import RuleError
+from tests.consent.factories import ask, grant
+
+pytestmark = pytest.mark.django_db
+
+
+def receive(address: Address, text: str, seller: Seller, now: datetime, **fields: object) -> inbound.Received:
+    channel = "email" if address.kind == "email" else "sms"
+    return inbound.receive(
+        address.pk, text, **{"channel": channel, "seller": seller, "occurred_at": now, "now": now, **fields}
+    )
+
+
+def test_stop_is_obeyed_at_once_and_confirmed_once(
+    phone: Address, disclosure: Disclosure, seller: Seller, scrub: ListSnapshot, now: datetime
+) -> None:
+    grant(phone, disclosure, now=now)
+    got = receive(phone, "Stop!", seller, now)
+    assert got.verdict == "revoke" and "no more messages" in got.answer.text
+    assert gate.decide(ask(phone), at=now).code == "REVOKED"
+    confirmation = ask(phone, purpose=got.answer.purpose)
+    gate.reserve(confirmation, at=now + timedelta(minutes=5))
+    with pytest.raises(NotContactable) as refusal:
+        gate.reserve(confirmation, at=now + timedelta(minutes=5))
+    assert refusal.value.code == "CONFIRMATION_ALREADY_SENT"
+    assert gate.decide(confirmation, at=now + timedelta(minutes=5, seconds=1)).code == "CONFIRMATION_ALREADY_SENT"
+
+
+def test_the_same_delivery_twice_is_one_message(phone: Address, seller: Seller, now: datetime) -> None:
+    first = receive(phone, "STOP", seller, now, key="SM1")
+    again = receive(phone, "STOP", seller, now, key="SM1")
+    assert (first.is_new, again.is_new, again.answer) == (True, False, None)
+    assert ConsentEvent.objects.count() == 1
+
+
+def test_a_stop_by_mail_speaks_for_mailbox_and_number(
+    phone: Address, mailbox: Address, disclosure: Disclosure, seller: Seller, scrub: ListSnapshot, now: datetime
+) -> None:
+    grant(phone, disclosure, now=now)
+    receive(mailbox, "Please remove me from your text list", seller, now, also=[phone.pk, mailbox.pk])
+    assert gate.decide(ask(phone), at=now).code == "REVOKED"
+    assert gate.decide(ask(mailbox, "email"), at=now).code == "EMAIL_UNSUBSCRIBED"
+    assert gate.decide(ask(mailbox, "email", "transactional"), at=now).allowed
+
+
+def test_an_ambiguous_message_waits_for_a_person(
+    phone: Address, disclosure: Disclosure, seller: Seller, scrub: ListSnapshot, now: datetime
+) -> None:
+    grant(phone, disclosure, now=now)
+    got = receive(phone, "can you stop by the front desk tomorrow", seller, now)
+    assert [event.pk for event in inbound.queue()] == [got.event.pk]
+    assert gate.decide(ask(phone), at=now).code == "REVOCATION_REVIEW"
+    inbound.review(got.event.pk, "none", by=None, now=now, note="asks for directions")
+    assert not inbound.queue().exists()
+    assert gate.decide(ask(phone), at=now).allowed
+
+
+def test_where_readers_differ_the_stricter_reading_stands(
+    phone: Address, disclosure: Disclosure, seller: Seller, scrub: ListSnapshot, now: datetime
+) -> None:
+    grant(phone, disclosure, now=now)
+    got = receive(phone, "I want to cancel", seller, now)
+    for verdict in ("revoke", "none"):
+        inbound.review(got.event.pk, verdict, by=None, now=now)
+    assert gate.decide(ask(phone), at=now).code == "REVOKED"
+
+
+def test_help_is_answered_even_after_a_stop(phone: Address, seller: Seller, now: datetime) -> None:
+    receive(phone, "STOP", seller, now)
+    later = now + timedelta(minutes=1)
+    got = receive(phone, "HELP", seller, later)
+    assert "STOP" in got.answer.text and "512-555-0100" in got.answer.text
+    assert gate.decide(ask(phone, purpose=got.answer.purpose), at=later).code == "OK_REPLY"
+
+
+def test_a_review_names_a_message_and_a_verdict(phone: Address, seller: Seller, now: datetime) -> None:
+    with pytest.raises(RuleError, match="not in the ledger"):
+        inbound.review(uuid4(), "none", by=None, now=now)
+    with pytest.raises(RuleError, match="yes or no"):
+        inbound.review(uuid4(), "maybe", by=None, now=now)

@@ -1,0 +1,95 @@
+"""Every page opens, costs the same for few and for many, and changes nothing by GET."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from leads.models import Lead
+from medcrm import roles
+from nurture import dispatch
+from nurture.models import Enrollment, Sequence, Wording
+from tests.nurture.factories import walk
+
+MODELS = ["sequence", "step", "template", "wording", "frequencycap", "enrollment", "message", "skip", "calltask"]
+
+
+@pytest.fixture
+def superuser(admin_client: Client, settings: object) -> Client:
+    settings.SECURE_SSL_REDIRECT = False
+    return admin_client
+
+
+@pytest.fixture
+def marketing(sequences: None, client: Client, settings: object, django_user_model: type) -> Client:
+    settings.SECURE_SSL_REDIRECT = False
+    roles.sync()
+    user = django_user_model.objects.create_user("marketing1", is_staff=True)
+    user.groups.add(Group.objects.get(name="marketing"))
+    client.force_login(user)
+    return client
+
+
+def test_every_list_and_page_opens(enrolled: Enrollment, superuser: Client, now: datetime) -> None:
+    dispatch.dispatch_due(at=now)
+    for model in MODELS:
+        assert superuser.get(reverse(f"admin:nurture_{model}_changelist")).status_code == 200, model
+    for row in (enrolled, enrolled.sequence, enrolled.step, Wording.objects.first(), enrolled.messages.get()):
+        name = row._meta.model_name
+        page = superuser.get(reverse(f"admin:nurture_{name}_change", args=[row.pk]))
+        assert page.status_code == 200, name
+    page = superuser.get(reverse("admin:leads_lead_change", args=[enrolled.lead_id])).content.decode()
+    assert "First visit" in page
+    simulation = superuser.get(reverse("admin:nurture_sequence_simulate", args=[enrolled.sequence_id]))
+    assert "were simulated" in simulation.content.decode()
+
+
+@pytest.mark.parametrize("model", ["enrollment", "message"])
+def test_lists_take_the_same_number_of_queries_for_three_and_for_nine(
+    guide: Callable[..., Lead], superuser: Client, now: datetime, model: str
+) -> None:
+    counts = []
+    for numbers in (range(1, 4), range(4, 10)):
+        walk([guide(number).pk for number in numbers], at=now)
+        dispatch.dispatch_due(at=now)
+        superuser.get(reverse(f"admin:nurture_{model}_changelist"))
+        with CaptureQueriesContext(connection) as queries:
+            superuser.get(reverse(f"admin:nurture_{model}_changelist"))
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+def test_leaving_asks_first_and_refuses_get(enrolled: Enrollment, superuser: Client) -> None:
+    url = reverse("admin:nurture_enrollment_leave", args=[enrolled.pk])
+    superuser.get(url)
+    enrolled.refresh_from_db()
+    assert enrolled.state == "active"
+    superuser.post(url, {"note": "Asked on the phone."})
+    enrolled.refresh_from_db()
+    assert (enrolled.exit_code, enrolled.exit_note) == ("removed", "Asked on the phone.")
+
+
+def test_marketing_drafts_and_publishes_a_sequence_and_sees_no_lead(marketing: Client) -> None:
+    first = Sequence.objects.get(code="first_visit")
+    marketing.post(reverse("admin:nurture_sequence_start_draft", args=[first.pk]), {"note": "Fewer texts."})
+    draft = Sequence.objects.get(code="first_visit", status="draft")
+    page = marketing.get(reverse("admin:nurture_sequence_change", args=[draft.pk])).content.decode()
+    assert "steps-0-delay" in page
+    marketing.post(reverse("admin:nurture_sequence_publish", args=[draft.pk]), {"moves_leads": "on"})
+    draft.refresh_from_db()
+    assert draft.status == "published"
+    assert marketing.get(reverse("admin:nurture_message_changelist")).status_code == 403
+
+
+def test_published_sequence_is_only_read(marketing: Client) -> None:
+    first = Sequence.objects.get(code="first_visit")
+    url = reverse("admin:nurture_sequence_change", args=[first.pk])
+    assert 'name="name"' not in marketing.get(url).content.decode()
+    assert marketing.post(url, {"name": "Other"}).status_code == 403

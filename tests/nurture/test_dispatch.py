@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from consent import gate
+from consent.models import Attempt
+from leads import contact
+from leads.models import Lead
+from nurture import dispatch, outbox
+from nurture.channels import NotSent, Parcel, Receipt, Uncertain
+from nurture.channels.sandbox import Sandbox
+from nurture.models import CallTask, Enrollment, FrequencyCap, Message, Skip, Wording
+from tests.nurture.factories import make_sequence, put_on_step, stop, walk
+
+DAY = timedelta(days=1)
+
+
+def codes(row: Enrollment) -> list[str]:
+    return list(Skip.objects.filter(enrollment=row).order_by("pk").values_list("code", flat=True))
+
+
+def test_due_step_is_reserved_sent_and_the_enrollment_moves_on(enrolled: Enrollment, now: datetime) -> None:
+    report = dispatch.dispatch_due(at=now)
+    assert report.delivered == 1
+    message = Message.objects.get()
+    assert (message.state, message.provider) == ("delivered", "sandbox")
+    assert message.attempt.state == "sent"
+    assert message.attempt.content_sha256 == message.content_sha256
+    assert "100 Harbor Way, Austin, TX 78701" in message.body
+    enrolled.refresh_from_db()
+    assert (enrolled.step.position, enrolled.next_due_at, enrolled.claimed_at) == (2, now + DAY, None)
+    assert dispatch.dispatch_due(at=now) == dispatch.DispatchReport()
+
+
+def test_whole_sequence_runs_and_each_step_is_sent_or_has_its_reason(enrolled: Enrollment, now: datetime) -> None:
+    for day in range(15):
+        dispatch.dispatch_due(at=now + day * DAY)
+    enrolled.refresh_from_db()
+    assert enrolled.state == "finished"
+    sent = [message.step.position for message in Message.objects.order_by("pk")]
+    assert sent == [1, 3, 4, 5, 6]
+    assert codes(enrolled) == ["CONDITION_NOT_MET", "FREQUENCY_LIMIT"]
+    enrolled.lead.refresh_from_db()
+    assert enrolled.lead.advance_due_at is not None  # another sequence may follow
+
+
+@pytest.mark.parametrize(("limit", "goes_out"), [(0, False), (None, True), (1, True)])
+def test_limit_of_zero_is_none_at_all_and_blank_is_no_limit(enrolled, now, limit, goes_out) -> None:
+    FrequencyCap.objects.exclude(days=1).delete()
+    FrequencyCap.objects.update(limit=limit)
+    dispatch.dispatch_due(at=now)
+    assert Message.objects.exists() is goes_out
+    assert codes(enrolled) == ([] if goes_out else ["FREQUENCY_LIMIT"])
+
+
+def test_calls_by_people_count_against_the_limit(enrolled: Enrollment, now: datetime) -> None:
+    gate.reserve(contact.request_for(enrolled.lead, "voice"), at=now - timedelta(hours=1))
+    dispatch.dispatch_due(at=now)
+    assert codes(enrolled) == ["FREQUENCY_LIMIT"]
+    enrolled.refresh_from_db()
+    assert enrolled.step.position == 2
+
+
+def test_contact_exactly_a_day_old_no_longer_counts(enrolled: Enrollment, now: datetime) -> None:
+    gate.reserve(contact.request_for(enrolled.lead, "voice"), at=now - DAY)
+    assert dispatch.dispatch_due(at=now).delivered == 1
+
+
+def test_quiet_hours_hold_the_step_until_the_next_allowed_instant(enrolled: Enrollment, now: datetime) -> None:
+    night = datetime.fromisoformat("2026-12-02T05:30:00Z")  # 23:30 in Austin
+    Enrollment.objects.filter(pk=enrolled.pk).update(
+        sequence=make_sequence("texts", "first_visit_text_bring"), next_due_at=night, started_at=night
+    )
+    row = Enrollment.objects.get()
+    Enrollment.objects.update(step=row.sequence.steps.get())
+    assert dispatch.dispatch_due(at=night).held == 1
+    row.refresh_from_db()
+    skip = Skip.objects.get()
+    assert (skip.kind, skip.code) == ("held", "QUIET_HOURS_FEDERAL")
+    assert row.next_due_at == skip.until == datetime.fromisoformat("2026-12-02T15:00:00Z")  # Texas: 9 to 21
+    assert Attempt.objects.get().state == "refused"
+    assert dispatch.dispatch_due(at=row.next_due_at).delivered == 1
+
+
+def test_own_hours_of_a_step_hold_it(enrolled: Enrollment, now: datetime) -> None:
+    late = datetime.fromisoformat("2026-12-02T03:00:00Z")  # 21:00 in Austin
+    put_on_step(enrolled, 5, due_at=late)
+    assert dispatch.dispatch_due(at=late).held == 1
+    enrolled.refresh_from_db()
+    assert codes(enrolled) == ["OUTSIDE_WINDOW"]
+    assert enrolled.next_due_at == datetime.fromisoformat("2026-12-02T14:00:00Z")  # 08:00
+
+
+def test_denied_step_is_skipped_with_the_gates_reason_and_the_sequence_goes_on(enrolled, now) -> None:
+    stop(enrolled.lead, "email", at=now)
+    assert dispatch.dispatch_due(at=now).skipped == 1
+    enrolled.refresh_from_db()
+    assert codes(enrolled) == ["EMAIL_UNSUBSCRIBED"]
+    assert enrolled.step.position == 2
+    assert not Message.objects.exists()
+
+
+def test_step_without_an_address_is_skipped(guide, now: datetime) -> None:
+    lead = guide(email="")
+    walk([lead.pk], at=now)
+    dispatch.dispatch_due(at=now)
+    assert codes(Enrollment.objects.get()) == ["NO_ADDRESS"]
+
+
+def test_step_later_than_its_cutoff_is_skipped(enrolled: Enrollment, now: datetime) -> None:
+    dispatch.dispatch_due(at=now + timedelta(days=2, minutes=1))
+    assert "TOO_LATE" in codes(enrolled)
+
+
+def test_condition_is_asked_when_the_step_falls_due(enrolled: Enrollment, now: datetime) -> None:
+    put_on_step(enrolled, 4, due_at=now)  # quiet for three days
+    dispatch.dispatch_due(at=now)
+    assert codes(enrolled) == ["CONDITION_NOT_MET"]
+
+
+def test_revocation_between_reservation_and_hand_over_stops_it(enrolled, now, monkeypatch) -> None:
+    real = outbox.send
+
+    def revoke_first(message: Message, **kwargs: object) -> object:
+        stop(enrolled.lead, "email", at=now)
+        return real(message, **kwargs)
+
+    monkeypatch.setattr(outbox, "send", revoke_first)
+    assert dispatch.dispatch_due(at=now).cancelled == 1
+    message = Message.objects.get()
+    assert (message.state, message.attempt.state, message.provider) == ("cancelled", "cancelled", "")
+    assert codes(enrolled) == ["EMAIL_UNSUBSCRIBED"]
+
+
+def test_crash_after_the_reservation_leaves_unknown_and_is_never_sent_again(enrolled, now, monkeypatch) -> None:
+    def die(message: Message, **kwargs: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(outbox, "send", die)
+        dispatch.dispatch_due(at=now)
+    later = now + timedelta(minutes=16)
+    assert dispatch.dispatch_due(at=later).unknown == 1
+    message = Message.objects.get()
+    assert (message.state, message.attempt.state) == ("unknown", "unknown")
+    dispatch.dispatch_due(at=now + DAY)
+    assert Message.objects.filter(step=message.step).count() == 1
+
+
+def test_crash_before_the_reservation_frees_the_claim_after_its_lease(enrolled, now) -> None:
+    assert dispatch.claim_due(at=now) == [enrolled.pk]
+    assert dispatch.dispatch_due(at=now).delivered == 0
+    assert dispatch.dispatch_due(at=now + timedelta(minutes=11)).delivered == 1
+
+
+class Broken(Sandbox):
+    """A provider in trouble."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def send(self, parcel: Parcel) -> Receipt:
+        raise self.error
+
+
+def test_line_that_breaks_leaves_unknown(enrolled, now, monkeypatch) -> None:
+    monkeypatch.setattr(outbox, "channel_for", lambda medium: Broken(Uncertain("timeout")))
+    assert dispatch.dispatch_due(at=now).unknown == 1
+    assert (Message.objects.get().state, Message.objects.get().error) == ("unknown", "timeout")
+
+
+def test_provider_that_is_away_is_tried_again_three_times_at_most(enrolled, now, monkeypatch) -> None:
+    monkeypatch.setattr(outbox, "channel_for", lambda medium: Broken(NotSent("connection refused", may_retry=True)))
+    for minutes in (0, 15, 30, 45):
+        dispatch.dispatch_due(at=now + timedelta(minutes=minutes))
+    assert list(Message.objects.values_list("state", flat=True)) == ["failed"] * 3
+    assert set(Attempt.objects.values_list("state", flat=True)) == {"failed"}
+    enrolled.refresh_from_db()
+    assert enrolled.step.position == 2
+
+
+def test_call_step_opens_a_task_and_contacts_nobody(guide, now: datetime) -> None:
+    lead = guide()
+    walk([lead.pk], at=now)
+    sequence = make_sequence("calls", "not_reached_call_1")
+    Enrollment.objects.update(sequence=sequence, step=sequence.steps.get())
+    assert dispatch.dispatch_due(at=now).called == 1
+    assert CallTask.objects.get().lead == lead
+    assert not Attempt.objects.exists()
+
+
+def test_lead_that_changed_walks_the_road_first(enrolled: Enrollment, now: datetime) -> None:
+    Lead.objects.update(advance_due_at=now)
+    assert dispatch.dispatch_due(at=now) == dispatch.DispatchReport()
+    Lead.objects.update(advance_due_at=None)
+    ids = dispatch.claim_due(at=now)
+    loaded = dispatch.batches.load(ids, at=now)
+    Lead.objects.update(advance_due_at=now)
+    assert dispatch.take(loaded.enrollments[0], loaded, at=now) == "lost"
+    enrolled.refresh_from_db()
+    assert enrolled.claimed_at is None
+
+
+def test_one_poisoned_step_does_not_stop_the_others(guide, now, monkeypatch) -> None:
+    ids = [guide(number).pk for number in (1, 2)]
+    walk(ids, at=now)
+    real, seen = dispatch._reserve, []
+
+    def poisoned(row: Enrollment, *args: object) -> object:
+        seen.append(row.pk)
+        if len(seen) == 1:
+            raise ZeroDivisionError
+        return real(row, *args)
+
+    monkeypatch.setattr(dispatch, "_reserve", poisoned)
+    report = dispatch.dispatch_due(at=now)
+    assert (report.errors, report.delivered) == (1, 1)
+
+
+def test_spanish_lead_gets_spanish_words_where_there_are_some(enrolled: Enrollment, now: datetime) -> None:
+    Wording.objects.create(
+        template_id="first_visit_welcome", language="es", subject="Su visita", body="Hola.", status="published"
+    )
+    Lead.objects.update(language="es")
+    dispatch.dispatch_due(at=now)
+    assert Message.objects.get().subject == "Su visita"
+
+
+def test_message_without_reservation_or_out_of_state_is_refused_by_the_database(enrolled, now) -> None:
+    dispatch.dispatch_due(at=now)
+    message = Message.objects.get()
+    for change in ({"state": "reserved"}, {"state": "failed"}, {"content_sha256": "0"}):
+        with pytest.raises(Exception, match="(?i)cannot|invalid"), transaction.atomic():
+            Message.objects.filter(pk=message.pk).update(**change)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Message.objects.create(
+            attempt=None, enrollment=enrolled, step=message.step, wording=message.wording, body="x", reserved_at=now
+        )
+
+
+def test_claim_reads_the_partial_index(enrolled: Enrollment, now: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = Enrollment.objects.claimable(now).values_list("pk")[:100].explain()
+    assert "enrollment_due" in plan
+
+
+def test_claim_and_load_take_the_same_number_of_queries_for_one_and_for_ten(guide, now: datetime) -> None:
+    counts = []
+    for numbers in (range(1, 2), range(2, 12)):
+        walk([guide(number).pk for number in numbers], at=now)
+        with CaptureQueriesContext(connection) as queries:
+            ids = dispatch.claim_due(at=now)
+            dispatch.batches.load(ids, at=now)
+        assert len(ids) == len(numbers)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]

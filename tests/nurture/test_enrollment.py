@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from leads.models import Lead
+from leads.services import events
+from leads.vocabulary import InteractionKind
+from medcrm.lib.errors import RuleError
+from nurture import enrollment
+from nurture.lifecycle import EnrollmentState
+from nurture.models import Enrollment, Step
+from tests.nurture.factories import make_sequence, stop, walk
+
+
+def test_guide_download_enters_first_visit_and_second_run_writes_nothing(guide, now) -> None:
+    lead = guide()
+    report = walk([lead.pk], at=now)
+    assert report.entered == (lead.pk,)
+    row = Enrollment.objects.active().get(lead=lead)
+    assert (row.sequence.code, row.step.position, row.next_due_at) == ("first_visit", 1, now)
+    with CaptureQueriesContext(connection) as queries:
+        assert enrollment.plan([lead.pk], at=now) == enrollment.PlanReport()
+    assert not [q for q in queries.captured_queries if q["sql"].startswith(("INSERT", "UPDATE", "DELETE"))]
+
+
+def test_forwarded_lead_is_in_no_sequence(sequences, submit: Callable[..., Lead], now) -> None:
+    walk([submit().pk], at=now)
+    assert not Enrollment.objects.exists()
+
+
+def test_answering_when_and_asking_for_a_visit_ends_the_sequence(enrolled: Enrollment, now) -> None:
+    later = now + timedelta(days=3)
+    events.record_preference(enrolled.lead_id, {"timing": "two_weeks", "request": "appointment"}, at=later)
+    walk([enrolled.lead_id], at=later)
+    enrolled.refresh_from_db()
+    assert (enrolled.state, enrolled.exit_code) == (EnrollmentState.EXITED, "no_longer_matches")
+    assert enrolled.ended_at == later
+
+
+def test_missing_documents_are_collected_and_their_arrival_ends_it(sequences, submit, now) -> None:
+    lead = submit(service="cardio")
+    walk([lead.pk], at=now)
+    assert Enrollment.objects.active().get(lead=lead).sequence.code == "documents"
+    for document in ("referral_letter", "medical_history"):
+        events.record_document(lead.pk, document, at=now)
+    walk([lead.pk], at=now)
+    assert not Enrollment.objects.active().filter(lead=lead).exists()
+
+
+def test_a_reply_ends_the_sequence_and_pauses_the_next(enrolled: Enrollment, now) -> None:
+    later = now + timedelta(days=1)
+    events.record_activity(enrolled.lead_id, InteractionKind.EMAIL_REPLY, at=later, text="Thanks, still thinking.")
+    walk([enrolled.lead_id], at=later)
+    enrolled.refresh_from_db()
+    assert enrolled.exit_code == "replied"
+    assert not Enrollment.objects.active().exists()
+    assert enrollment.revisit(at=later + timedelta(days=13)) == 0
+    much_later = later + timedelta(days=15)
+    assert enrollment.revisit(at=much_later) == 1
+    walk([enrolled.lead_id], at=much_later)
+    assert Enrollment.objects.active().get().sequence.code == "education"
+
+
+def test_a_booking_ends_the_sequence(enrolled: Enrollment, now) -> None:
+    on = (now + timedelta(days=5)).date()
+    events.record_appointment(enrolled.lead_id, service="ortho", clinic="aus", on=on, status="booked", at=now)
+    enrollment.plan([enrolled.lead_id], at=now)
+    enrolled.refresh_from_db()
+    assert enrolled.exit_code == "booked"
+
+
+def test_opt_out_that_leaves_no_channel_ends_it_and_the_reason_is_kept(guide, now) -> None:
+    lead = guide(email="", consent=["sms"])
+    walk([lead.pk], at=now)
+    row = Enrollment.objects.active().get(lead=lead)
+    stop(lead, "sms", at=now + timedelta(days=2))
+    walk([lead.pk], at=now + timedelta(days=2))
+    row.refresh_from_db()
+    assert row.exit_code == "no_channel"
+    assert row.exit_note == "E-mail: NO_ADDRESS; Text message: REVOKED"
+    assert Enrollment.objects.active().count() == 0
+    before = list(Enrollment.objects.order_by("pk").values())
+    walk([lead.pk], at=now + timedelta(days=3))
+    assert list(Enrollment.objects.order_by("pk").values()) == before
+
+
+def test_opt_out_of_one_channel_keeps_the_others(enrolled: Enrollment, now) -> None:
+    stop(enrolled.lead, "sms", at=now)
+    walk([enrolled.lead_id], at=now)
+    enrolled.refresh_from_db()
+    assert enrolled.state == EnrollmentState.ACTIVE
+
+
+def test_lead_that_may_not_be_contacted_is_refused_with_the_reason_once(guide, now) -> None:
+    lead = guide(email="", consent=[])
+    for _ in range(2):
+        walk([lead.pk], at=now)
+    refusals = list(Enrollment.objects.filter(lead=lead).values_list("sequence__code", "state", "exit_code"))
+    assert set(refusals) == {("first_visit", "refused", "no_channel"), ("education", "refused", "no_channel")}
+    assert len(refusals) == 2
+
+
+def test_closed_lead_leaves(enrolled: Enrollment, now) -> None:
+    Lead.objects.filter(pk=enrolled.lead_id).update(stage="lost")
+    enrollment.plan([enrolled.lead_id], at=now)
+    enrolled.refresh_from_db()
+    assert enrolled.exit_code == "closed"
+
+
+def test_finished_sequence_is_not_entered_again_in_the_same_cycle_but_the_next_one_is(enrolled, now) -> None:
+    Enrollment.objects.filter(pk=enrolled.pk).update(
+        state="finished", step=None, next_due_at=None, claimed_at=None, ended_at=now
+    )
+    walk([enrolled.lead_id], at=now)
+    assert Enrollment.objects.active().get().sequence.code == "education"
+    Lead.objects.filter(pk=enrolled.lead_id).update(cycle=2)
+    Enrollment.objects.active().update(state="finished", step=None, next_due_at=None, claimed_at=None, ended_at=now)
+    enrollment.plan([enrolled.lead_id], at=now)
+    assert Enrollment.objects.active().get().sequence.code == "first_visit"
+
+
+def test_first_sequence_in_order_wins_and_a_lead_keeps_its_version(enrolled: Enrollment, now) -> None:
+    old = enrolled.sequence
+    type(old).objects.filter(pk=old.pk).update(status="retired")
+    make_sequence("first_visit", "first_visit_welcome", version=2, criteria=old.criteria)
+    assert enrollment.plan([enrolled.lead_id], at=now) == enrollment.PlanReport()
+    enrolled.refresh_from_db()
+    assert enrolled.sequence_id == old.pk
+
+
+def test_a_person_takes_a_lead_out_and_it_stays_out(enrolled: Enrollment, now, django_user_model) -> None:
+    by = django_user_model.objects.create_user("nurture1")
+    enrollment.leave(enrolled.pk, at=now, by=by, note="Asked on the phone.")
+    walk([enrolled.lead_id], at=now)
+    assert Enrollment.objects.active().get().sequence.code == "education"
+    enrolled.refresh_from_db()
+    assert (enrolled.exit_code, enrolled.by, enrolled.exit_note) == ("removed", by, "Asked on the phone.")
+    with pytest.raises(RuleError) as refusal:
+        enrollment.leave(enrolled.pk, at=now, by=by)
+    assert refusal.value.code == "ENROLLMENT_ENDED"
+
+
+def test_two_active_enrollments_of_a_lead_are_refused_by_the_database(enrolled: Enrollment, now) -> None:
+    other = make_sequence("other", "education_1")
+    with pytest.raises(IntegrityError, match="one_active_enrollment_per_lead"), transaction.atomic():
+        Enrollment.objects.create(
+            lead=enrolled.lead,
+            sequence=other,
+            cycle=1,
+            step=other.steps.first(),
+            next_due_at=now,
+            started_at=now,
+        )
+
+
+def test_published_steps_are_frozen_in_the_database(enrolled: Enrollment) -> None:
+    with pytest.raises(IntegrityError, match="frozen"), transaction.atomic():
+        Step.objects.filter(pk=enrolled.step_id).update(delay=timedelta(days=9))
+
+
+def test_plan_takes_the_same_number_of_queries_for_one_and_for_twenty(guide, now: datetime) -> None:
+    ids = [guide(number).pk for number in range(1, 22)]
+    for lead in ids:
+        walk([lead], at=now)
+    Enrollment.objects.all().delete()
+    counts = []
+    for group in (ids[:1], ids[1:]):
+        with CaptureQueriesContext(connection) as queries:
+            assert len(enrollment.plan(group, at=now).entered) == len(group)
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= 16

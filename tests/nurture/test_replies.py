@@ -1,0 +1,149 @@
+"""Replies, delivery reports and the pages without a login."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from twilio.request_validator import RequestValidator
+
+from consent.models import ConsentEvent
+from leads import contact
+from leads.models import Interaction, Lead
+from nurture import dispatch, links
+from nurture.inbound import Reply, Report, receive_reply, receive_report
+from nurture.links import Recipient
+from nurture.models import Enrollment, Message, ProviderEvent
+from tests.nurture.factories import walk
+
+
+def recipient(row: Enrollment, address: str = "email") -> Recipient:
+    return Recipient(getattr(row.lead, f"{address}_id"), row.lead.source.seller_id, row.lead_id)
+
+
+@pytest.fixture
+def sent(enrolled: Enrollment, now: datetime) -> Message:
+    dispatch.dispatch_due(at=now)
+    return Message.objects.get()
+
+
+def answer(text: str, *, key: str = "m1", **fields: object) -> Reply:
+    given = {"provider": "email", "channel": "email", "sender": "Alpha1@example.org", **fields}
+    return Reply(key=key, text=text, **given)
+
+
+def test_reply_stops_the_sequence_and_the_same_one_twice_is_one(sent: Message, now: datetime) -> None:
+    later = now + timedelta(hours=2)
+    for _ in range(2):
+        receive_reply(answer("When can I come?"), at=later)
+    sent.refresh_from_db()
+    assert sent.state == "replied"
+    assert Interaction.objects.get(kind="email_reply").text == "When can I come?"
+    lead = Lead.objects.get()
+    assert lead.advance_due_at == later
+    walk([lead.pk], at=later)
+    assert Enrollment.objects.get(pk=sent.enrollment_id).exit_code == "replied"
+
+
+def test_stop_by_text_goes_to_the_ledger_first(sent: Message, now: datetime) -> None:
+    receive_reply(answer("Stop", provider="twilio", channel="sms", sender="+15125550001"), at=now)
+    assert not contact.may_contact(Lead.objects.select_related("source").get(), "sms", at=now)
+
+
+def test_words_of_a_stranger_reach_the_ledger_all_the_same(sequences, now: datetime) -> None:
+    receive_reply(answer("STOP", provider="twilio", channel="sms", sender="+15125559999"), at=now)
+    assert ConsentEvent.objects.filter(kind="inbound", verdict="revoke").count() == 1
+
+
+def test_bounce_and_complaint_go_to_the_ledger(sent: Message, now: datetime) -> None:
+    for kind in ("bounced", "complained"):
+        receive_report(Report(provider="sandbox", key=kind, kind=kind, provider_id=sent.provider_id), at=now)
+    sent.refresh_from_db()
+    assert sent.state == "bounced"
+    kinds = set(ConsentEvent.objects.values_list("kind", flat=True))
+    assert {"email_hard_bounce", "email_complaint"} <= kinds
+
+
+def test_report_about_a_message_of_nobody_is_kept_and_harmless(sequences, now: datetime) -> None:
+    receive_report(Report(provider="email", key="x", kind="delivered", provider_id="gone"), at=now)
+    assert ProviderEvent.objects.get().message is None
+
+
+def signed(client: Client, path: str, **fields: str) -> object:
+    url = f"https://crm.example.org{path}"
+    signature = RequestValidator("secret").compute_signature(url, fields)
+    return client.post(path, fields, headers={"X-Twilio-Signature": signature})
+
+
+@pytest.fixture
+def twilio(settings: object) -> None:
+    settings.TWILIO_AUTH_TOKEN, settings.PUBLIC_URL = "secret", "https://crm.example.org"
+    settings.SECURE_SSL_REDIRECT = False
+
+
+def test_twilio_hooks_check_the_signature(sent: Message, client: Client, twilio: None) -> None:
+    path = reverse("nurture:twilio-inbound")
+    fields = {"MessageSid": "SM9", "From": "+15125550001", "Body": "When can I come?"}
+    assert client.post(path, fields, headers={"X-Twilio-Signature": "forged"}).status_code == 403
+    assert client.get(path).status_code == 405
+    assert not Interaction.objects.filter(kind="sms_reply").exists()
+    assert signed(client, path, **fields).status_code == 200
+    assert signed(client, path, **fields).status_code == 200
+    assert Interaction.objects.filter(kind="sms_reply").count() == 1
+
+
+def test_twilio_status_settles_a_message(sent: Message, client: Client, twilio: None) -> None:
+    Message.objects.filter(pk=sent.pk)
+    path = reverse("nurture:twilio-status", args=[sent.attempt_id])
+    assert signed(client, path, MessageSid="SM9", MessageStatus="delivered").status_code == 204
+    assert ProviderEvent.objects.get().message == sent
+
+
+def test_unsubscribe_by_get_changes_nothing_and_one_click_post_does(enrolled, client, settings) -> None:
+    settings.SECURE_SSL_REDIRECT = False
+    path = links.unsubscribe_url(recipient(enrolled)).removeprefix(settings.PUBLIC_URL)
+    page = client.get(path)
+    assert page.status_code == 200
+    assert "Unsubscribe" in page.content.decode()
+    assert not ConsentEvent.objects.filter(kind="email_unsub").exists()
+    strict = Client(enforce_csrf_checks=True)
+    assert strict.post(path, {"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert ConsentEvent.objects.filter(kind="email_unsub").count() == 1
+    lead = Lead.objects.select_related("source").get()
+    assert not contact.may_contact(lead, "email", at=timezone.now())
+
+
+@pytest.mark.parametrize("path", ["/u/forged/", "/p/forged/"])
+def test_forged_link_is_not_found(sequences, client: Client, settings: object, path: str) -> None:
+    settings.SECURE_SSL_REDIRECT = False
+    assert client.get(path).status_code == 404
+
+
+def test_preference_page_takes_answers_and_the_lead_moves_on(enrolled, client, settings, now) -> None:
+    settings.SECURE_SSL_REDIRECT = False
+    path = links.preferences_url(recipient(enrolled)).removeprefix(settings.PUBLIC_URL)
+    assert client.get(path).status_code == 200
+    assert not Interaction.objects.filter(facts__has_key="preference").exists()
+    fields = {"request": "appointment", "timing": "two_weeks", "preferred_clinic": "rrk", "payer": "ppo"}
+    assert client.post(path, {**fields, "stops_texts_and_calls": "on"}).status_code == 200
+    lead = Lead.objects.select_related("source").get()
+    assert (lead.request, lead.timing_id, lead.preferred_clinic_id) == ("appointment", "two_weeks", "rrk")
+    assert not contact.may_contact(lead, "sms", at=timezone.now())
+
+
+def test_preference_page_refuses_what_it_did_not_offer(enrolled, client, settings) -> None:
+    settings.SECURE_SSL_REDIRECT = False
+    path = links.preferences_url(recipient(enrolled)).removeprefix(settings.PUBLIC_URL)
+    page = client.post(path, {"timing": "yesterday"})
+    assert "look at the marked answers" in page.content.decode()
+    assert Lead.objects.get().timing_id == "not_sure"
+
+
+def test_link_to_an_address_the_lead_no_longer_has_opens_nothing(enrolled, client, settings) -> None:
+    settings.SECURE_SSL_REDIRECT = False
+    path = links.preferences_url(recipient(enrolled)).removeprefix(settings.PUBLIC_URL)
+    Lead.objects.update(email=None)
+    assert client.get(path).status_code == 404

@@ -1,0 +1,99 @@
+"""Every page of routing opens in a constant number of queries, and changes come only by POST with the right."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from leads.models import Lead
+from routing import router, versions
+from routing.models import Agent, Handoff, RouteSet, RoutingRule
+from tests.routing.factories import make_leads
+
+pytestmark = pytest.mark.usefixtures("organisation")
+
+MODELS = [model for model in admin.site._registry if model._meta.app_label == "routing"]
+
+
+@pytest.fixture
+def boss(organisation: object) -> Client:
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("boss", "boss@example.org"))
+    return client
+
+
+def open_list(client: Client, model: type) -> int:
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(url).status_code == 200
+    return len(queries)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_list_takes_the_same_queries_for_three_and_thirty_leads(boss, now, model):
+    router.route(make_leads(now, 3), at=now)
+    few = open_list(boss, model)
+    router.route(make_leads(now, 27), at=now)
+    assert open_list(boss, model) == few
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_change_page_opens(boss, now, model):
+    router.route(make_leads(now, 1), at=now)
+    row = model.objects.first()
+    if row is not None:
+        url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[row.pk])
+        assert boss.get(url).status_code == 200
+
+
+def test_lead_page_shows_handoff_script_and_path(boss, now):
+    [pk] = make_leads(now, 1, question="Do I need an X-ray first?")
+    router.route([pk], at=now)
+    page = boss.get(reverse("admin:leads_lead_change", args=[pk])).content.decode()
+    assert "Do I need an X-ray first?" in page
+    assert "Booking an appointment" in page
+    assert "Somebody else&#x27;s turn" in page
+
+
+def test_handoff_is_accepted_by_post_only(boss, now):
+    router.route(make_leads(now, 1), at=now)
+    row = Handoff.objects.get()
+    page = reverse("admin:routing_handoff_change", args=[row.pk])
+    url = next(u for u in (reverse("admin:routing_handoff_accept", args=[row.pk]),))
+    assert page
+    boss.get(url)
+    row.refresh_from_db()
+    assert row.state == "offered"
+    boss.post(url)
+    row.refresh_from_db()
+    assert row.state == "accepted"
+
+
+def test_reassigning_from_the_page_needs_the_right(now, supervisor, boss):
+    [pk] = make_leads(now, 1)
+    router.route([pk], at=now)
+    url = reverse("admin:leads_lead_reassign", args=[pk])
+    target = Agent.objects.get(user__username="quotes1").user_id
+    stranger = Client()
+    stranger.force_login(supervisor)
+    assert stranger.post(url, {"to": [target], "reason": "x"}).status_code in (403, 404)
+    boss.post(url, {"to": [target], "reason": "knows her"})
+    assert Lead.objects.get(pk=pk).owner_id == target
+
+
+def test_a_draft_is_copied_edited_and_published(now, supervisor):
+    published = RouteSet.objects.get()
+    draft = versions.start_draft(published.pk, note="All to quotes")
+    assert draft.rules.count() == published.rules.count()
+    RoutingRule.objects.create(rule_set=draft, name="All", position=0, team_id="quotes")
+    versions.publish(draft.pk, by=supervisor, at=now)
+    published.refresh_from_db()
+    assert published.status == "retired"
+    [pk] = make_leads(now, 1)
+    router.route([pk], at=now)
+    assert Lead.objects.get(pk=pk).team == "quotes"
