@@ -150,7 +150,8 @@ def _forget_inherited() -> None:
 def _use(server: Server, stack: ExitStack, locks: list[int]) -> str:
     """Hold the shared lock until the stack unwinds, and return the URL of the running server."""
     with _usable(server.folder):
-        server.folder.mkdir(mode=0o711, parents=True, exist_ok=True)  # PostgreSQL passes through if run by root
+        mode = 0o700 if os.geteuid() else 0o711  # started by root, PostgreSQL runs as another user inside it
+        server.folder.mkdir(mode=mode, parents=True, exist_ok=True)
         users = stack.enter_context(server.users_lock.open("a"))
         fcntl.flock(users, fcntl.LOCK_SH)  # waits while a keeper stops the server
         locks.append(users.fileno())

@@ -15,7 +15,7 @@ import psutil
 
 from medcrm.processes import BASE_DIR, end_with_parent
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180  # a busy machine needs a minute to make the tables
 USER = """
 import json, os, sys
 from medcrm import embedded
