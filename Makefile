@@ -2,7 +2,9 @@
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(name))))
 BIN := .venv/bin
 # Setting up again is instant until the pinned requirements change, whatever git did to their dates.
+# The demo installs what the product runs on, the checks and tests what they need beside it.
 STAMP := .venv/.installed-$(shell cat requirements.txt requirements-dev.txt | cksum | tr ' ' '-')
+RUN_STAMP := .venv/.runs-$(shell cksum < requirements.txt | tr ' ' '-')
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 # What an operator sets at least, for “check --deploy”; nothing connects to these places.
 PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org DATABASE_URL=postgres://check@db.example.org/check \
@@ -12,7 +14,7 @@ PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org DATABASE
 
 setup: $(STAMP)
 
-demo: setup
+demo: $(RUN_STAMP)
 	@exec $(BIN)/python -m medcrm.demo
 
 test: lint
@@ -22,10 +24,10 @@ test: lint
 search: setup
 	$(BIN)/python -m pytest -m long
 
-smoke: setup
+smoke: $(RUN_STAMP)
 	@exec $(BIN)/python -m medcrm.smoke
 
-reset: setup
+reset: $(RUN_STAMP)
 	@$(BIN)/python -m medcrm.embedded
 
 lint: setup
@@ -41,11 +43,16 @@ lock: setup
 	$(LOCK) --output-file requirements-dev.txt requirements-dev.in
 
 # PostgreSQL may run as another user than the one who installs it, so everyone may read what is installed.
-$(STAMP):
+$(RUN_STAMP):
 	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "MedCRM needs Python 3.11 or newer. Install it, or name it: make setup PYTHON=/path/to/python3"; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv \
 		|| { rm -rf .venv; echo "This Python cannot make virtual environments (Debian: apt-get install python3-venv)."; exit 1; }
+	umask 022 && $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@rm -f .venv/.runs*
+	@touch $@
+
+$(STAMP): $(RUN_STAMP)
 	umask 022 && $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@rm -f .venv/.installed*
 	@touch $@

@@ -1,4 +1,4 @@
-"""Some hundred synthetic leads in every state of the road, made by living three weeks through the real code.
+"""Some hundred synthetic leads in every state of the road, made by living two weeks through the real code.
 
 Inquiries come in through intake, callers record calls, documents and slots arrive, people reply or go quiet; the clock
 moves from day to day and everything due on the way runs. The seed is fixed, so every demo is the same organisation.
@@ -26,7 +26,7 @@ from medcrm.lib.errors import RuleError
 from nurture import dispatch
 
 SEED = 20261124
-DAYS = 21
+DAYS = 14
 WORKING_HOURS_UTC = (15, 20)
 INQUIRIES = 5
 HAPPENINGS = 5
@@ -145,7 +145,7 @@ class Town:
 
 @transaction.atomic
 def make(*, at: datetime) -> int:
-    """Live the last three weeks before `at` and return how many leads there are; does nothing where leads exist.
+    """Live the last two weeks before `at` and return how many leads there are; does nothing where leads exist.
 
     One transaction: a demo that was interrupted starts anew instead of half-way.
     """

@@ -14,7 +14,7 @@ from leads.admin.lead import LeadAdmin
 from leads.models import Lead
 from medcrm.lib.admin import ActionForm, service_action
 from medcrm.lib.errors import RuleError
-from routing import assignment, explain
+from routing import assignment, explain, words
 from routing.models import Agent, Handoff, ScriptText, Team
 
 
@@ -76,7 +76,8 @@ def handoff_panel(lead: Lead, request: HttpRequest) -> panels.Panel | None:
     texts = {text.language: text for text in ScriptText.objects.filter(script=row.script)} if row.script_id else {}
     context = {
         "handoff": row,
-        "packet": row.packet,
+        "packet": words.readable(row.packet),
+        "additions": [{**addition, "facts": words.readable(addition["facts"])} for addition in row.additions],
         "text": texts.get(lead.language) or texts.get("en"),
     }
     return panels.Panel(_("Handoff"), "routing/handoff_panel.html", context, place=panels.TOP)
