@@ -8,27 +8,27 @@ leaves a message that is marked unknown and never sent again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
 from consent import gate
-from consent.gate import NotContactable
-from consent.models import Address
+from consent.models import Attempt
+from consent.request import ContactRequest
 from leads.models import Lead
 from leads.services import due
 from nurture import batch as batches
 from nurture import caps, composing, enrollment, obstacles, outbox, windows
 from nurture.batch import Batch
 from nurture.lifecycle import EnrollmentState
-from nurture.models import CallTask, Enrollment, Message, Skip
+from nurture.models import CallTask, Enrollment, Message, Skip, Step, Wording
 from nurture.obstacles import Obstacle
-from nurture.rendering import NotRendered
-from nurture.vocabulary import Medium, SkipCode
+from nurture.rendering import NotRendered, Rendered
+from nurture.vocabulary import ExitCode, Medium, SkipCode
 
 log = structlog.get_logger(__name__)
 
@@ -76,141 +76,206 @@ def claim_due(*, at: datetime, limit: int = BATCH) -> list[int]:
 
 
 def _run(batch: Batch, *, clock: Callable[[], datetime]) -> Counter[str]:
-    tally: Counter[str] = Counter()
-    for row in batch.enrollments:
-        try:
-            tally[_step(row, batch, clock=clock)] += 1
-        except Exception:  # noqa: BLE001 - one poisoned row must not stop the people behind it; its claim runs out
-            log.exception("step_failed", enrollment=row.pk, step=row.step_id)
-            tally["errors"] += 1
+    """Take the whole batch in one transaction; where that fails, row by row, so that one poisoned row stops nobody."""
+    taken = _try(batch, clock=clock)
+    if taken is None and len(batch.enrollments) > 1:
+        alone = [_try(replace(batch, enrollments=[row]), clock=clock) for row in batch.enrollments]
+        taken = sum((found for found in alone if found is not None), Counter(errors=alone.count(None)))
+    elif taken is None:
+        taken = Counter(errors=1)
     done = [row.lead_id for row in batch.enrollments if row.state != EnrollmentState.ACTIVE]
     if done:
-        # Another sequence may follow; the lead is locked only now, with no enrolment in hand.
+        # Another sequence may follow; the leads are locked only now, with no enrolment in hand.
         due.mark_due(Lead.objects.filter(pk__in=done), at=clock())
-    return tally
-
-
-def _step(row: Enrollment, batch: Batch, *, clock: Callable[[], datetime]) -> str:
-    taken = take(row, batch, at=clock())
-    if isinstance(taken, Message):
-        return outbox.send(taken, clock=clock).value
     return taken
 
 
+def _try(batch: Batch, *, clock: Callable[[], datetime]) -> Counter[str] | None:
+    """None where nothing was taken because something broke: it is logged, and the claims run out by themselves."""
+    try:
+        messages, tally = take_many(batch, at=clock())
+    except Exception:  # noqa: BLE001 - people behind a poisoned row must not wait for it
+        log.exception("take_failed", enrollments=[row.pk for row in batch.enrollments])
+        return None
+    return tally + outbox.send_many(messages, clock=clock)
+
+
 @transaction.atomic
-def take(row: Enrollment, batch: Batch, *, at: datetime) -> Message | str:
-    """Decide a claimed step and move its enrolment on; return the reserved message, or what happened instead.
+def take_many(batch: Batch, *, at: datetime) -> tuple[list[Message], Counter[str]]:
+    """Decide claimed steps and move their enrolments on; return the reserved messages and what happened to the rest.
 
-    Locks the lead's addresses, then the enrolment. `row` was read before: it is compared with the locked row, and a
-    lead that changed since walks the road first.
+    Locks the leads' addresses, then the enrolments. The rows were read before: they are compared with the locked ones,
+    and a lead that changed since walks the road first.
     """
-    addresses = sorted(pk for pk in (row.lead.phone_id, row.lead.email_id) if pk)
-    list(Address.objects.select_for_update(no_key=True).filter(pk__in=addresses).order_by("pk"))
-    if not _is_still_ours(row, at):
-        return "lost"
-    if code := obstacles.reason_to_end(row, batch, at=at):
-        enrollment.end(row, code, at=at)
-        return "left"
-    if obstacle := obstacles.timing(row, batch, at=at):
-        return _stand_back(row, obstacle, at)
-    if row.step.template.medium == Medium.CALL:
-        return _ask_to_call(row, batch, at)
-    past = caps.past_contacts(addresses, batch.caps, at=at)
-    if obstacle := obstacles.sending(row, batch, past, at=at):
-        return _stand_back(row, obstacle, at)
-    return _reserve(row, batch, at)
+    addresses = {pk for row in batch.enrollments for pk in _addresses(row)}
+    gate.lock(addresses)
+    taking = Taking(batch, caps.past_by_address(addresses, batch.caps, at=at), at)
+    fresh = Enrollment.objects.lock().annotate(lead_due_at=F("lead__advance_due_at"))
+    locked = {row.pk: row for row in fresh.filter(pk__in=[row.pk for row in batch.enrollments])}
+    for row in batch.enrollments:
+        if taking.is_ours(row, locked.get(row.pk)):
+            taking.decide(row)
+    taking.reserve()
+    return taking.write(), taking.tally
 
 
-def _is_still_ours(row: Enrollment, at: datetime) -> bool:
-    """Lock the enrolment and see whether claim, step and lead are as they were; otherwise let go of it."""
-    fresh = Enrollment.objects.lock().annotate(lead_due_at=F("lead__advance_due_at")).filter(pk=row.pk).first()
-    if fresh is None or fresh.state != EnrollmentState.ACTIVE:
-        return False
-    if (fresh.claimed_at, fresh.step_id) != (row.claimed_at, row.step_id):
-        return False
-    if fresh.lead_due_at is not None and fresh.lead_due_at <= at:
-        Enrollment.objects.filter(pk=row.pk).update(claimed_at=None)
-        return False
-    return True
+def _addresses(row: Enrollment) -> list[int]:
+    return [pk for pk in (row.lead.phone_id, row.lead.email_id) if pk]
 
 
-def _reserve(row: Enrollment, batch: Batch, at: datetime) -> Message | str:
-    """The gate's word is law: reserve and write the message, or keep its reason."""
-    wording = batch.wording(row)
-    try:
-        words, request = composing.compose(row, wording)
-    except NotRendered as reason:
-        return _stand_back(row, Obstacle(SkipCode.NOT_RENDERED, str(reason)), at)
-    try:
-        attempt = gate.reserve(request, at=at, automation=AUTOMATION)
-    except NotContactable as refusal:
-        until = refusal.decision.next_allowed_at if refusal.decision.kind == "hold" else None
-        return _stand_back(row, Obstacle(refusal.code, refusal.message, until), at)
-    message = Message.objects.create(
+@dataclass
+class Wanted:
+    """A message that only the gate can still refuse."""
+
+    row: Enrollment
+    wording: Wording
+    words: Rendered
+    request: ContactRequest
+
+
+@dataclass
+class Taking:
+    """One batch being decided under its locks; everything is written at the end, each table once."""
+
+    batch: Batch
+    past: dict[int, list[caps.Contact]]
+    at: datetime
+    tally: Counter[str] = field(default_factory=Counter)
+    touched: set[int] = field(default_factory=set)  # addresses that a step of this batch may reach
+    wanted: list[Wanted] = field(default_factory=list)
+    moved: list[Enrollment] = field(default_factory=list)
+    ends: dict[Enrollment, ExitCode] = field(default_factory=dict)
+    skips: list[Skip] = field(default_factory=list)
+    tasks: list[CallTask] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+
+    def is_ours(self, row: Enrollment, fresh: Enrollment | None) -> bool:
+        """Whether claim, step and lead are as they were. One step per person at a time: a shared address waits."""
+        self.tally["lost"] += 1
+        if fresh is None or fresh.state != EnrollmentState.ACTIVE:
+            return False
+        if (fresh.claimed_at, fresh.step_id) != (row.claimed_at, row.step_id):
+            return False
+        has_changed = fresh.lead_due_at is not None and fresh.lead_due_at <= self.at
+        if has_changed or self.touched.intersection(_addresses(row)):
+            self._put(row, row.step, row.next_due_at)
+            return False
+        self.touched.update(_addresses(row))
+        self.tally["lost"] -= 1
+        return True
+
+    def decide(self, row: Enrollment) -> None:
+        """Our own reasons first, in their order; what is left is for the gate."""
+        if code := obstacles.reason_to_end(row, self.batch, at=self.at):
+            self.ends[row] = code
+            self.tally["left"] += 1
+        elif obstacle := obstacles.timing(row, self.batch, at=self.at) or self._hindrance(row):
+            self._stand_back(row, obstacle)
+
+    def _hindrance(self, row: Enrollment) -> Obstacle | None:
+        """Limits and words; notes the call or the message where nothing is in the way."""
+        wording = self.batch.wording(row)
+        try:
+            if row.step.template.medium == Medium.CALL:
+                return self._ask_to_call(row, wording)
+            past = [contact for pk in _addresses(row) for contact in self.past.get(pk, ())]
+            if obstacle := obstacles.sending(row, self.batch, past, at=self.at):
+                return obstacle
+            self.wanted.append(Wanted(row, wording, *composing.compose(row, wording)))
+        except NotRendered as reason:
+            return Obstacle(SkipCode.NOT_RENDERED, str(reason))
+        return None
+
+    def _ask_to_call(self, row: Enrollment, wording: Wording | None) -> Obstacle | None:
+        """A task for staff; the gate is asked when somebody dials."""
+        if wording is None:
+            return Obstacle(SkipCode.NO_WORDING, SkipCode.NO_WORDING.label)
+        text, due_at = composing.script(row, wording), self.at + row.step.cutoff
+        self.tasks.append(
+            CallTask(enrollment=row, step=row.step, lead_id=row.lead_id, text=text, opened_at=self.at, due_at=due_at)
+        )
+        self.tally["called"] += 1
+        self._move_on(row)
+        return None
+
+    def reserve(self) -> None:
+        """The gate's word is law: a message for each attempt it allows, its reason for each it refuses."""
+        requests = [wanted.request for wanted in self.wanted]
+        decided = gate.reserve_many(requests, at=self.at, automation=AUTOMATION) if requests else []
+        for wanted, (attempt, decision) in zip(self.wanted, decided, strict=True):
+            if decision.allowed:
+                self.messages.append(_message(wanted, attempt, self.at))
+                self._move_on(wanted.row)
+            else:
+                until = decision.next_allowed_at if decision.kind == "hold" else None
+                self._stand_back(wanted.row, Obstacle(decision.code, decision.sentence, until))
+
+    def _stand_back(self, row: Enrollment, obstacle: Obstacle) -> None:
+        """Keep the reason; wait for a held step as long as its cutoff allows, else go on to the next."""
+        until = obstacle.until
+        if until is not None and until > obstacles.latest(row):
+            until = None
+        kind = Skip.Kind.SKIPPED if until is None else Skip.Kind.HELD
+        said = {"code": obstacle.code, "sentence": obstacle.sentence[:300], "at": self.at, "until": until}
+        self.skips.append(Skip(enrollment=row, step=row.step, kind=kind, **said))
+        self.tally[kind.value] += 1
+        if until is None:
+            self._move_on(row)
+        else:
+            self._put(row, row.step, windows.next_open(row.step, until, zone=enrollment.zone_of(row.lead)))
+
+    def _move_on(self, row: Enrollment) -> None:
+        """Go to the next step, or finish after the last one."""
+        step = next((step for step in row.sequence.steps.all() if step.position > row.step.position), None)
+        if step is None:
+            row.state, row.ended_at = EnrollmentState.FINISHED, self.at
+            self._put(row, None, None)
+            return
+        zone = enrollment.zone_of(row.lead)
+        self._put(row, step, windows.due_at(step, entered_at=row.started_at, not_before=self.at, zone=zone))
+
+    def _put(self, row: Enrollment, step: Step | None, next_due_at: datetime | None) -> None:
+        """Note where the enrolment goes; the row itself keeps its step, which its message still names."""
+        moved = Enrollment(pk=row.pk, state=row.state, step=step, next_due_at=next_due_at, ended_at=row.ended_at)
+        self.moved.append(moved)
+
+    def write(self) -> list[Message]:
+        """Write every table once."""
+        enrollment.end_many(self.ends, at=self.at)
+        Skip.objects.bulk_create(self.skips)
+        CallTask.objects.bulk_create(self.tasks)
+        Message.objects.bulk_create(self.messages)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                MOVE,
+                {
+                    "ids": [row.pk for row in self.moved],
+                    "states": [str(row.state) for row in self.moved],
+                    "steps": [row.step_id for row in self.moved],
+                    "dues": [row.next_due_at for row in self.moved],
+                    "ends": [row.ended_at for row in self.moved],
+                },
+            )
+        return self.messages
+
+
+MOVE = """
+UPDATE nurture_enrollment e SET state = m.state, step_id = m.step, next_due_at = m.due, ended_at = m.ended,
+  claimed_at = NULL
+FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(steps)s::bigint[], %(dues)s::timestamptz[],
+  %(ends)s::timestamptz[]) AS m(id, state, step, due, ended)
+WHERE e.id = m.id
+"""
+
+
+def _message(wanted: Wanted, attempt: Attempt, at: datetime) -> Message:
+    return Message(
         attempt=attempt,
-        enrollment=row,
-        step=row.step,
-        wording=wording,
-        subject=words.subject,
-        body=words.body,
-        content_sha256=words.sha256,
+        enrollment=wanted.row,
+        step=wanted.row.step,
+        wording=wanted.wording,
+        subject=wanted.words.subject,
+        body=wanted.words.body,
+        content_sha256=wanted.words.sha256,
         reserved_at=at,
     )
-    _move_on(row, at)
-    return message
-
-
-def _ask_to_call(row: Enrollment, batch: Batch, at: datetime) -> str:
-    """Open a task for staff; the gate is asked when somebody dials."""
-    wording = batch.wording(row)
-    if wording is None:
-        return _stand_back(row, Obstacle(SkipCode.NO_WORDING, SkipCode.NO_WORDING.label), at)
-    try:
-        text = composing.script(row, wording)
-    except NotRendered as reason:
-        return _stand_back(row, Obstacle(SkipCode.NOT_RENDERED, str(reason)), at)
-    CallTask.objects.create(
-        enrollment=row, step=row.step, lead_id=row.lead_id, text=text, opened_at=at, due_at=at + row.step.cutoff
-    )
-    _move_on(row, at)
-    return "called"
-
-
-def _stand_back(row: Enrollment, obstacle: Obstacle, at: datetime) -> str:
-    """Keep the reason; wait for a held step as long as its cutoff allows, else go on to the next."""
-    until = obstacle.until
-    if until is not None and until > obstacles.latest(row):
-        until = None
-    kind = Skip.Kind.SKIPPED if until is None else Skip.Kind.HELD
-    Skip.objects.create(
-        enrollment=row,
-        step=row.step,
-        kind=kind,
-        code=obstacle.code,
-        sentence=obstacle.sentence[:300],
-        at=at,
-        until=until,
-    )
-    if until is None:
-        _move_on(row, at)
-        return "skipped"
-    _wait(row, windows.next_open(row.step, until, zone=enrollment.zone_of(row.lead)))
-    return "held"
-
-
-def _wait(row: Enrollment, until: datetime) -> None:
-    Enrollment.objects.filter(pk=row.pk).update(next_due_at=until, claimed_at=None)
-
-
-def _move_on(row: Enrollment, at: datetime) -> None:
-    """Go to the next step, or finish after the last one."""
-    following: Sequence = [step for step in row.sequence.steps.all() if step.position > row.step.position]
-    if not following:
-        ends = {"state": EnrollmentState.FINISHED, "step": None, "next_due_at": None, "ended_at": at}
-        Enrollment.objects.filter(pk=row.pk).update(claimed_at=None, **ends)
-        row.state = EnrollmentState.FINISHED
-        return
-    step = following[0]
-    zone = enrollment.zone_of(row.lead)
-    next_due_at = windows.due_at(step, entered_at=row.started_at, not_before=at, zone=zone)
-    Enrollment.objects.filter(pk=row.pk).update(step=step, next_due_at=next_due_at, claimed_at=None)

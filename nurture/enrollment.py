@@ -81,9 +81,9 @@ def leave(enrollment_id: int, *, at: datetime, by: AbstractBaseUser | None = Non
     return enrollment
 
 
-def end(enrollment: Enrollment, code: ExitCode, note: str = "", *, at: datetime) -> None:
-    """End one locked enrolment, as dispatch does when it finds its reason gone."""
-    _leave({enrollment: (code, note)}, at=at)
+def end_many(ends: Mapping[Enrollment, ExitCode], *, at: datetime) -> None:
+    """End locked enrolments, as dispatch does when it finds their reason gone."""
+    _leave({enrollment: (code, "") for enrollment, code in ends.items()}, at=at)
 
 
 def revisit(*, at: datetime) -> int:

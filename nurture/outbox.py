@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
 from consent import gate, ledger
-from consent.gate import NotContactable
+from consent.gate import Outcome
 from consent.lifecycle import AttemptState
-from medcrm.lib.errors import InvalidTransition
+from consent.request import Decision
 from nurture import channels, lifecycle, links
 from nurture.channels import Channel, NotSent, Parcel, Receipt, Uncertain
 from nurture.lifecycle import EnrollmentState, MessageState
@@ -21,6 +23,18 @@ from nurture.vocabulary import Medium
 FORGOTTEN_AFTER = timedelta(minutes=15)  # longer than any provider call; a worker that died in between left it
 RETRY_AFTER = timedelta(minutes=15)  # a provider that is away comes back, or a person looks
 MAX_TRIES = 3
+
+
+@dataclass(frozen=True)
+class End:
+    """How one message ended."""
+
+    message: Message
+    state: MessageState
+    receipt: Receipt = Receipt("")
+    error: str = ""
+    refusal: NotSent | None = None
+
 
 ATTEMPT_STATES = {
     MessageState.SENT: AttemptState.SENT,
@@ -36,28 +50,48 @@ def channel_for(medium: str) -> Channel:
     return channels.rehearsal(medium) if connection.in_atomic_block else channels.channel_for(medium)
 
 
-def send(message: Message, *, clock: Callable[[], datetime]) -> MessageState:
-    """Ask once more what the person wishes, hand over, record. Reads the message with its relations loaded."""
-    try:
-        gate.hand_over(message.attempt_id, at=clock())
-    except NotContactable as refusal:
-        return _cancel(message, refusal, at=clock())
-    channel = channel_for(message.step.template.medium)
+def send_many(messages: Sequence[Message], *, clock: Callable[[], datetime]) -> Counter[str]:
+    """Send reserved messages, group by group as their channels bear; count the states they ended in."""
+    tally: Counter[str] = Counter()
+    by_medium: dict[str, list[Message]] = defaultdict(list)
+    for message in messages:
+        by_medium[message.step.template.medium].append(message)
+    for medium, waiting in by_medium.items():
+        channel = channel_for(medium)
+        for start in range(0, len(waiting), channel.group):
+            tally.update(_send_group(channel, waiting[start : start + channel.group], clock=clock))
+    return tally
+
+
+def _send_group(channel: Channel, messages: Sequence[Message], *, clock: Callable[[], datetime]) -> Counter[str]:
+    """Ask once more what each person wishes, hand over outside any transaction, record."""
+    waiting = {message.attempt_id: message for message in messages}
+    ends: list[End] = []
+    for result in gate.hand_over_many(sorted(waiting), at=clock()):
+        message = waiting[result.attempt.pk]
+        if result.refusal is not None:
+            _cancel(message, result.refusal, at=clock())
+            ends.append(End(message, MessageState.CANCELLED))
+        elif result.is_on_its_way:
+            ends.append(_hand_over(channel, message))
+    settle_many([end for end in ends if end.state != MessageState.CANCELLED], at=clock())
+    for end in ends:
+        if end.refusal and end.refusal.is_opted_out:
+            _take_over_opt_out(end.message, at=clock(), provider=channel.name)
+        if end.refusal and end.refusal.may_retry:
+            _try_later(end.message, at=clock())
+    return Counter(end.state.value for end in ends)
+
+
+def _hand_over(channel: Channel, message: Message) -> End:
     try:
         receipt = channel.send(parcel(message))
-    except NotSent as reason:
-        settle(message.pk, MessageState.FAILED, at=clock(), receipt=Receipt(channel.name), error=str(reason))
-        if reason.is_opted_out:
-            _take_over_opt_out(message, at=clock(), provider=channel.name)
-        if reason.may_retry:
-            _try_later(message, at=clock())
-        return MessageState.FAILED
+    except NotSent as refusal:
+        return End(message, MessageState.FAILED, Receipt(channel.name), str(refusal), refusal)
     except Uncertain as doubt:
-        settle(message.pk, MessageState.UNKNOWN, at=clock(), receipt=Receipt(channel.name), error=str(doubt))
-        return MessageState.UNKNOWN
+        return End(message, MessageState.UNKNOWN, Receipt(channel.name), str(doubt))
     state = MessageState.DELIVERED if receipt.is_delivered else MessageState.SENT
-    settle(message.pk, state, at=clock(), receipt=receipt)
-    return state
+    return End(message, state, receipt)
 
 
 def parcel(message: Message) -> Parcel:
@@ -79,59 +113,68 @@ def parcel(message: Message) -> Parcel:
     )
 
 
-@transaction.atomic
-def settle(message_id: int, state: MessageState, *, at: datetime, receipt: Receipt, error: str = "") -> Message:
-    """Record what became of a message, with its attempt. Raise InvalidTransition if it had ended otherwise.
+RECORD = """
+UPDATE nurture_message m SET state = CASE WHEN m.state = 'reserved' THEN o.state ELSE m.state END,
+  settled_at = %(at)s, provider = o.provider, provider_id = o.provider_id, error = o.error,
+  sent_at = CASE WHEN o.state = ANY(%(reached)s::text[]) THEN %(at)s ELSE m.sent_at END
+FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(providers)s::text[], %(keys)s::text[], %(errors)s::text[])
+  AS o(id, state, provider, provider_id, error)
+WHERE m.id = o.id
+"""
 
-    A provider's report may be here before the answer to our own call: then the report stands.
-    """
-    message = Message.objects.select_for_update(of=("self",), no_key=True).get(pk=message_id)
-    if state == MessageState.SENT and message.state in lifecycle.REACHED:
-        state = MessageState(message.state)
-    lifecycle.check(message.state, state)
-    gate.settle(
-        message.attempt_id,
-        ATTEMPT_STATES.get(state, AttemptState.SENT),
+
+@transaction.atomic
+def settle_many(ends: Sequence[End], *, at: datetime) -> None:
+    """Record what became of messages, with their attempts. Where a provider's report came first, the report stands."""
+    if not ends:
+        return
+    gate.settle_many(
+        [
+            Outcome(
+                attempt_id=end.message.attempt_id,
+                state=ATTEMPT_STATES[end.state],
+                code=end.state.value,
+                provider_id=end.receipt.provider_id,
+                error=end.error,
+            )
+            for end in ends
+        ],
         now=at,
-        outcome=state.value,
-        provider_id=receipt.provider_id,
-        error=error,
     )
-    message.state, message.settled_at = state, at
-    message.provider, message.provider_id, message.error = receipt.provider, receipt.provider_id, error[:300]
-    if state in lifecycle.REACHED:
-        message.sent_at = at
-    message.save(update_fields=["state", "settled_at", "provider", "provider_id", "error", "sent_at"])
-    return message
+    with connection.cursor() as cursor:
+        cursor.execute(
+            RECORD,
+            {
+                "at": at,
+                "reached": [state.value for state in lifecycle.REACHED],
+                "ids": [end.message.pk for end in ends],
+                "states": [end.state.value for end in ends],
+                "providers": [end.receipt.provider for end in ends],
+                "keys": [end.receipt.provider_id for end in ends],
+                "errors": [end.error[:300] for end in ends],
+            },
+        )
 
 
 def sweep_forgotten(*, at: datetime) -> int:
     """Mark as unknown what was reserved and never recorded: it may have left, so it is never sent again."""
-    forgotten = Message.objects.forgotten(at - FORGOTTEN_AFTER).values_list("pk", flat=True)
-    return sum(_forget(pk, at) for pk in list(forgotten))
-
-
-def _forget(message_id: int, at: datetime) -> bool:
-    try:
-        settle(message_id, MessageState.UNKNOWN, at=at, receipt=Receipt(""), error="Never recorded.")
-    except InvalidTransition:
-        return False
-    return True
+    forgotten = list(Message.objects.forgotten(at - FORGOTTEN_AFTER).only("pk", "attempt_id"))
+    settle_many([End(message, MessageState.UNKNOWN, error="Never recorded.") for message in forgotten], at=at)
+    return len(forgotten)
 
 
 @transaction.atomic
-def _cancel(message: Message, refusal: NotContactable, *, at: datetime) -> MessageState:
+def _cancel(message: Message, refusal: Decision, *, at: datetime) -> None:
     """The person withdrew after the reservation: it never leaves, and the reason is kept."""
-    Message.objects.filter(pk=message.pk).update(state=MessageState.CANCELLED, settled_at=at, error=refusal.message)
+    Message.objects.filter(pk=message.pk).update(state=MessageState.CANCELLED, settled_at=at, error=refusal.sentence)
     Skip.objects.create(
         enrollment_id=message.enrollment_id,
         step_id=message.step_id,
         kind=Skip.Kind.SKIPPED,
         code=refusal.code,
-        sentence=refusal.message,
+        sentence=refusal.sentence,
         at=at,
     )
-    return MessageState.CANCELLED
 
 
 def _take_over_opt_out(message: Message, *, at: datetime, provider: str) -> None:

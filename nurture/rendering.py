@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from django.template import Context, Engine
+from django.template import Template as EngineTemplate
 from django.template.base import Lexer, Token, TokenType
 from django.utils.translation import gettext as _
 
@@ -98,12 +100,12 @@ def render(subject: str, body: str, *, medium: str, lead: Lead, recipient: Recip
     if unknown := used - FIELDS.keys():
         raise NotRendered(_("There is no field called %(names)s.") % {"names": ", ".join(sorted(unknown))})
     context = Context({name: FIELDS[name].read(lead, recipient) for name in used}, autoescape=False)
-    words = ENGINE.from_string(body).render(context).strip()
+    words = _compiled(body).render(context).strip()
     if not words:
         raise NotRendered(_("Nothing is left of the text."))
     if medium == Medium.EMAIL:
         words += footer(lead, recipient)
-    return Rendered(" ".join(ENGINE.from_string(subject).render(context).split())[:200], words)
+    return Rendered(" ".join(_compiled(subject).render(context).split())[:200], words)
 
 
 def footer(lead: Lead, recipient: Recipient) -> str:
@@ -117,14 +119,21 @@ def footer(lead: Lead, recipient: Recipient) -> str:
     )
 
 
-def names(source: str) -> set[str]:
+@lru_cache(maxsize=512)
+def _compiled(source: str) -> EngineTemplate:
+    """Wordings are few and frozen, so each is compiled once."""
+    return ENGINE.from_string(source)
+
+
+@lru_cache(maxsize=512)
+def names(source: str) -> frozenset[str]:
     """The fields a source uses."""
     found = set()
     for token in Lexer(source).tokenize():
         match = _match(token)
         if match and "name" in match.groupdict():
             found.add(match.group("name"))
-    return found
+    return frozenset(found)
 
 
 def problems(subject: str, body: str, *, medium: str, allows_clinical: bool = False) -> list[str]:

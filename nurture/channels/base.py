@@ -44,6 +44,7 @@ class Uncertain(Exception):
 class Channel(Protocol):
     name: str
     signs_headers: bool  # the transport signs List-Unsubscribe with DKIM [E03]
+    group: int  # how many are handed over together: one, where a call takes time in which a person may withdraw
 
     def send(self, parcel: Parcel) -> Receipt:
         """Hand the parcel to the provider. Raise NotSent or Uncertain, nothing else, for what providers do."""

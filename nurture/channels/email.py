@@ -19,6 +19,7 @@ PERMANENT = 500  # SMTP replies from here on are final
 
 class Email(Channel):
     name = "email"
+    group = 1
 
     @property
     def signs_headers(self) -> bool:

@@ -18,6 +18,7 @@ TOO_MANY = 429
 class TwilioSms(Channel):
     name = "twilio"
     signs_headers = False
+    group = 1
 
     def __init__(self) -> None:
         account, token = settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN

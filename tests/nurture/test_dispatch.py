@@ -10,7 +10,7 @@ from consent import gate
 from consent.models import Attempt
 from leads import contact
 from leads.models import Lead
-from nurture import dispatch, outbox
+from nurture import composing, dispatch, outbox
 from nurture.channels import NotSent, Parcel, Receipt, Uncertain
 from nurture.channels.sandbox import Sandbox
 from nurture.models import CallTask, Enrollment, FrequencyCap, Message, Skip, Wording
@@ -123,13 +123,13 @@ def test_condition_is_asked_when_the_step_falls_due(enrolled: Enrollment, now: d
 
 
 def test_revocation_between_reservation_and_hand_over_stops_it(enrolled, now, monkeypatch) -> None:
-    real = outbox.send
+    real = outbox.send_many
 
-    def revoke_first(message: Message, **kwargs: object) -> object:
+    def revoke_first(messages: list[Message], **kwargs: object) -> object:
         stop(enrolled.lead, "email", at=now)
-        return real(message, **kwargs)
+        return real(messages, **kwargs)
 
-    monkeypatch.setattr(outbox, "send", revoke_first)
+    monkeypatch.setattr(outbox, "send_many", revoke_first)
     assert dispatch.dispatch_due(at=now).cancelled == 1
     message = Message.objects.get()
     assert (message.state, message.attempt.state, message.provider) == ("cancelled", "cancelled", "")
@@ -137,11 +137,11 @@ def test_revocation_between_reservation_and_hand_over_stops_it(enrolled, now, mo
 
 
 def test_crash_after_the_reservation_leaves_unknown_and_is_never_sent_again(enrolled, now, monkeypatch) -> None:
-    def die(message: Message, **kwargs: object) -> None:
+    def die(messages: list[Message], **kwargs: object) -> None:
         raise SystemExit
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(outbox, "send", die)
+        patch.setattr(outbox, "send_many", die)
         dispatch.dispatch_due(at=now)
     later = now + timedelta(minutes=16)
     assert dispatch.dispatch_due(at=later).unknown == 1
@@ -200,7 +200,7 @@ def test_lead_that_changed_walks_the_road_first(enrolled: Enrollment, now: datet
     ids = dispatch.claim_due(at=now)
     loaded = dispatch.batches.load(ids, at=now)
     Lead.objects.update(advance_due_at=now)
-    assert dispatch.take(loaded.enrollments[0], loaded, at=now) == "lost"
+    assert dispatch.take_many(loaded, at=now) == ([], {"lost": 1})
     enrolled.refresh_from_db()
     assert enrolled.claimed_at is None
 
@@ -208,15 +208,14 @@ def test_lead_that_changed_walks_the_road_first(enrolled: Enrollment, now: datet
 def test_one_poisoned_step_does_not_stop_the_others(guide, now, monkeypatch) -> None:
     ids = [guide(number).pk for number in (1, 2)]
     walk(ids, at=now)
-    real, seen = dispatch._reserve, []
+    real, bad = composing.compose, Enrollment.objects.first().pk
 
     def poisoned(row: Enrollment, *args: object) -> object:
-        seen.append(row.pk)
-        if len(seen) == 1:
+        if row.pk == bad:
             raise ZeroDivisionError
         return real(row, *args)
 
-    monkeypatch.setattr(dispatch, "_reserve", poisoned)
+    monkeypatch.setattr(composing, "compose", poisoned)
     report = dispatch.dispatch_due(at=now)
     assert (report.errors, report.delivered) == (1, 1)
 
@@ -257,5 +256,23 @@ def test_claim_and_load_take_the_same_number_of_queries_for_one_and_for_ten(guid
             ids = dispatch.claim_due(at=now)
             dispatch.batches.load(ids, at=now)
         assert len(ids) == len(numbers)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+def test_two_people_of_one_mailbox_are_counted_one_after_the_other(guide, now: datetime) -> None:
+    ids = [guide(number, email="family@example.org", last_name=f"N{number}").pk for number in (1, 2)]
+    assert len(set(ids)) == 2
+    walk(ids, at=now)
+    assert dispatch.dispatch_due(at=now).delivered == 1
+    assert list(Skip.objects.values_list("code", flat=True)) == ["FREQUENCY_LIMIT"]
+
+
+def test_dispatch_takes_the_same_number_of_queries_for_one_and_for_ten(guide, now: datetime) -> None:
+    counts = []
+    for numbers in (range(1, 2), range(2, 12)):
+        walk([guide(number).pk for number in numbers], at=now)
+        with CaptureQueriesContext(connection) as queries:
+            assert dispatch.dispatch_due(at=now).delivered == len(numbers)
         counts.append(len(queries))
     assert counts[0] == counts[1]
