@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
-from django.conf import settings
+from django.core.management import call_command
 from django.db import connection
 from django.db.models import Count
 
@@ -28,25 +28,13 @@ PATIENCE_SECONDS = 120
 
 
 @pytest.fixture
-def processes(tmp_path: Path, transactional_organisation: None) -> Processes:
-    """Processes on this test's own database and a Valkey database of its own."""
-    from django.core.management import call_command
-
+def processes(tmp_path: Path, transactional_organisation: None) -> Iterator[Processes]:
+    """Processes on this test's own database; the broker is this xdist worker's own already."""
     call_command("collectstatic", interactive=False, verbosity=0)
-    database = settings.DATABASES["default"]
-    url = os.environ["DATABASE_URL"].replace(f"/{_plain_name()}", f"/{connection.settings_dict['NAME']}", 1)
-    assert connection.settings_dict["NAME"] in url, database
-    broker = os.environ["CELERY_BROKER_URL"].rsplit("/", 1)[0] + f"/{2 + _worker_number()}"
-    with Processes(tmp_path, {"DATABASE_URL": url, "CELERY_BROKER_URL": broker}) as group:
+    name = connection.settings_dict["NAME"]
+    plain = name.removeprefix("test_").split("_gw")[0]
+    with Processes(tmp_path, {"DATABASE_URL": os.environ["DATABASE_URL"].replace(f"/{plain}", f"/{name}", 1)}) as group:
         yield group
-
-
-def _plain_name() -> str:
-    return connection.settings_dict["NAME"].removeprefix("test_").split("_gw")[0]
-
-
-def _worker_number() -> int:
-    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 def wait_until(done: Callable[[], bool], processes: Processes) -> None:
