@@ -61,8 +61,8 @@ SCORING = "leads.scoringmodel leads.scoringcategory leads.scoringrule leads.band
 NEXT_STEPS = "leads.nextstepset leads.nextsteprule"
 CHECKLISTS = "leads.checklist leads.question"
 ROUTING_RULES = "routing.routeset routing.routingrule routing.goal routing.cadence routing.script routing.scripttext"
-SEQUENCES = "nurture.sequence nurture.step nurture.template"
-OUTREACH = "nurture.enrollment nurture.message"
+SEQUENCES = "nurture.sequence nurture.step nurture.template nurture.wording nurture.frequencycap"
+OUTREACH = "nurture.enrollment nurture.message nurture.skip nurture.calltask"
 EVIDENCE = """consent.address consent.consentevent consent.attempt consent.disclosure consent.permission consent.seller
     consent.callingrule consent.policysetting consent.emergency consent.listsnapshot consent.checkpoint
     consent.exportlog consent.verification"""
@@ -74,6 +74,9 @@ WORKER = together(
     each("leads.stakeholder", WRITE),
     each("routing.handoff", ("accept", "return")),
     each("routing.notice", VIEW),
+    each(OUTREACH, VIEW),
+    each("nurture.enrollment", ("leave",)),
+    each("nurture.calltask", ("settle",)),
 )
 
 ROLES: tuple[Role, ...] = (
@@ -158,7 +161,7 @@ ROLES: tuple[Role, ...] = (
             each(NEXT_STEPS, EDIT),
             each("leads.scoringmodel leads.nextstepset", ("publish",)),
             each(SEQUENCES, EDIT),
-            each("nurture.sequence nurture.template", ("publish",)),
+            each("nurture.sequence nurture.wording", ("publish",)),
             each("consent.disclosure", VIEW),
         ),
     ),
@@ -180,7 +183,7 @@ ROLES: tuple[Role, ...] = (
             each("routing.team routing.agent", WRITE),
             each(ROUTING_RULES, EDIT),
             each(SEQUENCES, EDIT),
-            each("nurture.sequence nurture.template", ("publish",)),
+            each("nurture.sequence nurture.wording", ("publish",)),
             each(OUTREACH, VIEW),
             each("consent.seller consent.disclosure", WRITE),
             each("consent.callingrule consent.policysetting consent.emergency consent.listsnapshot", VIEW),

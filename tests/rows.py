@@ -9,6 +9,7 @@ import itertools
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import uuid4
 
+from django.apps import apps
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
@@ -33,9 +34,17 @@ SPECIAL: dict[str, dict[str, object]] = {
     "leads.nextsteprule": {"decision": "forward"},
     "leads.serviceline": {"required_training": "", "max_age": None, "min_age": 0},
     "leads.clinic": {"timezone": "America/Chicago", "zip": "78701", "latitude": 30.27, "longitude": -97.74},
-    "consent.address": {"kind": "email"},
+    "consent.address": {"kind": "email", "value": lambda: f"person{numbered()}@example.org"},
     "consent.attempt": {"kind": "allow", "state": "reserved"},
     "consent.seller": {"timezone": "America/Chicago"},
+    "routing.clock": {"warn_at": NOW, "due_at": NOW},
+    "routing.cadence": {"team": lambda: make(apps.get_model("routing.team"))},
+    "routing.goal": {"minutes": 5, "warn_percent": 80, "team": lambda: make(apps.get_model("routing.team"))},
+    "consent.consentevent": {"kind": "inquiry"},
+    "routing.routeset": {"status": "draft", "version": numbered},
+    "nurture.enrollment": {"state": "finished", "ended_at": NOW},
+    "nurture.skip": {"kind": "skipped"},
+    "nurture.sequence": {"status": "draft", "version": numbered},
     "routing.team": {"timezone": "America/Chicago", "is_fallback": False},
 }
 
