@@ -18,10 +18,17 @@ ORGANISATION = tomllib.loads((BASE_DIR / "medcrm" / "data" / "organisation.toml"
 
 
 def pytest_configure() -> None:
-    """Transactional tests empty the ledger's tables too, which its triggers refuse."""
+    """Collect the static files that every page names by its content, once for all workers.
+
+    Transactional tests empty the ledger's tables too, which its triggers refuse.
+    """
     from tests.consent import flush
 
     flush.install()
+    if not servers.worker():
+        from django.core.management import call_command
+
+        call_command("collectstatic", interactive=False, verbosity=0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:

@@ -35,9 +35,14 @@ def join() -> None:
     os.environ.setdefault("SECRET_KEY", "only-for-the-tests-" + "0" * 40)
     os.environ.setdefault("INSECURE_HTTP", "on")
     JOINED.enter_context(embedded.joined())
-    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-        separate(int(worker.removeprefix("gw")))
+    if name := worker():
+        separate(int(name.removeprefix("gw")))
     django.setup()  # the conftests of the rooms import models
+
+
+def worker() -> str:
+    """The xdist worker this process is, blank in the controller and in a run without workers."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
 def separate(worker: int) -> None:

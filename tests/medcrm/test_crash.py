@@ -11,7 +11,6 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
-from django.core.management import call_command
 from django.db import connection
 from django.db.models import Count
 
@@ -30,7 +29,6 @@ PATIENCE_SECONDS = 120
 @pytest.fixture
 def processes(tmp_path: Path, transactional_organisation: None) -> Iterator[Processes]:
     """Processes on this test's own database; the broker is this xdist worker's own already."""
-    call_command("collectstatic", interactive=False, verbosity=0)
     name = connection.settings_dict["NAME"]
     plain = name.removeprefix("test_").split("_gw")[0]
     with Processes(tmp_path, {"DATABASE_URL": os.environ["DATABASE_URL"].replace(f"/{plain}", f"/{name}", 1)}) as group:
