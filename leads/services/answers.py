@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import connection
 from django.db.models import F, Q
 
 from leads import places, requalification, targets, timing
@@ -120,6 +121,7 @@ def learn(lead: Lead, given: Sequence[Given], origin: Origin, *, cause: str, at:
         _write_row(lead, each, origin, at=at)
     changed = any(getattr(lead, name) != value for name, value in before.items())
     if changed or any(_decides(each) for each in given):
+        requalification.reconsider([lead.pk])
         tell_news(lead, news, cause=cause, at=at)
     lead.refresh_from_db()
 
@@ -157,17 +159,13 @@ def settle(lead: Lead, zip_code: str) -> None:
     lead.latitude, lead.longitude = (place.latitude, place.longitude) if place else (None, None)
 
 
-def keep_answers(lead: Lead, given: Sequence[Given], origin: Origin, *, at: datetime, is_new: bool = False) -> None:
-    """Store each answer with who, when and from where; it supersedes the earlier one and settles a missing item.
-
-    A lead that is new has nothing to supersede.
-    """
+def keep_answers(lead: Lead, given: Sequence[Given], origin: Origin, *, at: datetime) -> None:
+    """Store each answer with who, when and from where; it supersedes the earlier one and settles a missing item."""
     if not given:
         return
     given = list({each.field or each.code: each for each in given}.values())
-    if not is_new:
-        codes = {code for each in given for code in targets.siblings(each.code, each.field)}
-        Answer.objects.filter(lead=lead, code__in=codes, is_current=True).update(is_current=False)
+    codes = {code for each in given for code in targets.siblings(each.code, each.field)}
+    Answer.objects.filter(lead=lead, code__in=codes, is_current=True).update(is_current=False)
     Answer.objects.bulk_create(
         Answer(
             lead=lead,
@@ -185,9 +183,8 @@ def keep_answers(lead: Lead, given: Sequence[Given], origin: Origin, *, at: date
         )
         for each in given
     )
-    if not is_new:
-        settled = {code for each in given if each.value != targets.UNKNOWN for code in _settles(each)}
-        MissingItem.objects.filter(lead=lead, kind__in=settled, settled_at=None).update(settled_at=at)
+    settled = {code for each in given if each.value != targets.UNKNOWN for code in _settles(each)}
+    MissingItem.objects.filter(lead=lead, kind__in=settled, settled_at=None).update(settled_at=at)
 
 
 def _expiry(question: Question | None, at: datetime) -> datetime | None:
@@ -241,8 +238,7 @@ def _decides(given: Given) -> bool:
 
 
 def tell_news(lead: Lead, news: Sequence[str], *, cause: str, at: datetime) -> None:
-    """Fire the first trigger that this news pulls; a decision a person made is open to the rules again."""
-    requalification.reconsider([lead.pk])
+    """Fire the first trigger that this news pulls."""
     waiting = lead.stage in (Stage.HELD, Stage.STOPPED)
     for kind in news if waiting else ():
         if requalification.fire(kind, [lead.pk], cause=cause, at=at):
@@ -251,19 +247,25 @@ def tell_news(lead: Lead, news: Sequence[str], *, cause: str, at: datetime) -> N
         requalification.reopen(lead, REPEAT_INQUIRY, cause=cause, at=at)
 
 
-def prefilled(fields: Mapping[str, object]) -> list[Given]:
-    """The answers that a valid submission holds, under the codes of the questions that would ask for them."""
-    given = []
-    for name, value in fields.items():
-        target = targets.TARGETS.get(name)
-        if target is None or value in ("", None) or name in NOT_ASKED:
-            continue
-        if isinstance(value, TimingWindow):
-            value = value.pk
-        if isinstance(value, bool):
-            value = targets.YES if value else targets.NO
-        given.append(Given(targets.CODES.get(name, name), value, name))
-    return given
+# One statement, because an inquiry is answered while the person waits.
+SUPERSEDE = """
+WITH undecided AS (
+    UPDATE leads_qualification SET decided_at = NULL
+     WHERE lead_id = %(lead)s AND closed_at IS NULL AND decided_at IS NOT NULL
+), settled AS (
+    UPDATE leads_missingitem SET settled_at = %(at)s
+     WHERE lead_id = %(lead)s AND kind_id = ANY(%(codes)s) AND settled_at IS NULL
+)
+UPDATE leads_answer SET is_current = false WHERE lead_id = %(lead)s AND code = ANY(%(codes)s) AND is_current
+"""
 
 
-NOT_ASKED = ("first_name", "last_name", "is_test", "question")
+def supersede(lead: Lead, fields: Mapping[str, object], *, at: datetime) -> None:
+    """A form says it anew: earlier answers no longer count, what was missing is here, the decision is open again.
+
+    What the form said stays in its inquiry; the checklist reads it there.
+    """
+    told = [name for name, value in fields.items() if value not in ("", None)]
+    codes = sorted({code for name in told for code in targets.siblings(targets.CODES.get(name, name), name)})
+    with connection.cursor() as cursor:
+        cursor.execute(SUPERSEDE, {"lead": lead.pk, "at": at, "codes": codes})

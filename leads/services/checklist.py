@@ -6,9 +6,10 @@ the road (team, owner, outreach) follows by itself, because the lead is marked d
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
@@ -17,7 +18,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from leads import checks, qualification, scoring, targets
 from leads.checks import Assessment, Reason
-from leads.models import Answer, Authorization, DocumentStatus, Lead, Question, Stakeholder
+from leads.models import Answer, Authorization, DocumentStatus, Inquiry, Lead, Question, Stakeholder
 from leads.services import answers, due
 from leads.services.answers import MAY_BE_TOLD, Origin
 from leads.targets import AnswerType, Kept
@@ -147,6 +148,34 @@ def assess_now(lead_id: int, *, at: datetime) -> Sheet:
 
 
 @dataclass(frozen=True)
+class FormAnswer:
+    """What an inquiry said; the raw submission is kept, so it needs no row of its own."""
+
+    value: object
+    at: datetime
+    source: str
+
+
+INQUIRIES_READ = 20  # the newest; what older ones said was said again since
+
+
+def form_answers(lead: Lead) -> dict[str, FormAnswer]:
+    """Field → what the newest inquiry that names it said."""
+    rows = Inquiry.objects.filter(lead=lead, status=Inquiry.Status.ACCEPTED).order_by("-received_at", "-pk")
+    found: dict[str, FormAnswer] = {}
+    for body, repaired, at, source in rows.values_list("raw_body", "repaired", "received_at", "source__name")[
+        :INQUIRIES_READ
+    ]:
+        fields = repaired or json.loads(body)
+        for name, value in fields.items():
+            if value not in ("", None):
+                found.setdefault(name, FormAnswer(value, at, source))
+        for document in fields.get("documents") or ():
+            found.setdefault(f"document.{document}", FormAnswer(targets.YES, at, source))
+    return found
+
+
+@dataclass(frozen=True)
 class _Known:
     """What is on record for the lead, read once for all questions."""
 
@@ -159,6 +188,7 @@ class _Known:
     authorization: str
     people: Sequence[Stakeholder]
     choices: Mapping[str, Sequence[tuple[str, str]]]
+    forms: Mapping[str, FormAnswer]
 
     @classmethod
     def read(cls, lead: Lead, *, at: datetime) -> _Known:
@@ -177,6 +207,7 @@ class _Known:
             or "",
             people=list(Stakeholder.objects.filter(lead=lead).order_by("pk")),
             choices={name: target.choices(lead.lead_type) for name, target in targets.TARGETS.items() if name in used},
+            forms=form_answers(lead),
         )
 
     def applies(self, question: Question) -> bool:
@@ -304,24 +335,37 @@ def _verdict(
     if target and target.kept in (Kept.DOCUMENT, Kept.AUTHORIZATION):
         return Verdict.PASS if known.value(question) in HELD else Verdict.UNKNOWN
     answer = known.answer(question)
-    return Verdict(answer.verdict) if answer else Verdict.PASS
+    return Verdict(answer.verdict) if answer and said and said.at == answer.answered_at else Verdict.PASS
 
 
 def _said(question: Question, known: _Known) -> Said | None:
-    value, answer = known.value(question), known.answer(question)
-    if value is None and answer is None:
-        return None
-    # A field that was emptied since, by a wake-up say, is unknown again, but what was said stays readable.
-    shown = answer.value if value is None and answer else value
-    if answer is None:
-        return Said(shown, known.label(question, shown))
-    ran_out = answer.expires_at is not None and answer.expires_at <= known.at
-    return Said(
-        value=shown,
-        label=known.label(question, shown),
-        origin=answer.origin,
-        origin_label=str(answer.get_origin_display()),
-        by=(answer.by.get_full_name() or answer.by.get_username()) if answer.by else "",
-        at=answer.answered_at,
-        is_stale=answer.stale_since is not None or ran_out,
-    )
+    """The newest of what a form said and what was answered since; a field that was emptied makes it stale."""
+    value, answer, form = known.value(question), known.answer(question), known.forms.get(question.lead_field)
+    if answer is not None and (form is None or answer.answered_at >= form.at):
+        shown = answer.value if value is None else value
+        return Said(
+            value=shown,
+            label=known.label(question, shown),
+            origin=answer.origin,
+            origin_label=str(answer.get_origin_display()),
+            by=(answer.by.get_full_name() or answer.by.get_username()) if answer.by else "",
+            at=answer.answered_at,
+            is_stale=answer.stale_since is not None or _ran_out(question, answer.answered_at, known.at),
+        )
+    if form is not None:
+        shown = form.value if value is None else value
+        return Said(
+            value=shown,
+            label=known.label(question, shown),
+            origin=Answer.Origin.FORM,
+            origin_label=str(Answer.Origin.FORM.label),
+            by=form.source,
+            at=form.at,
+            is_stale=value is None or _ran_out(question, form.at, known.at),
+        )
+    return None if value is None else Said(value, known.label(question, value))
+
+
+def _ran_out(question: Question, said_at: datetime, now: datetime) -> bool:
+    days = question.expires_after_days
+    return days is not None and said_at + timedelta(days=days) <= now

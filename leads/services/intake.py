@@ -20,7 +20,6 @@ from consent import addresses, ledger
 from consent.models import Address
 from leads.lifecycle import OPEN
 from leads.models import (
-    Answer,
     DocumentStatus,
     Inquiry,
     Interaction,
@@ -28,7 +27,6 @@ from leads.models import (
     Source,
 )
 from leads.services import answers
-from leads.services.answers import Origin
 from leads.submission import EMAIL, PHONE, Submission, normalise, parse
 from leads.vocabulary import Direction, DocumentState, InteractionKind, SourceKind
 from medcrm.lib import bell
@@ -169,8 +167,6 @@ def accept(inquiry: Inquiry, submission: Submission, *, at: datetime) -> Inquiry
         lead = open_lead(inquiry.source, submission, phone, email, at=at)
     else:
         attach(lead, inquiry, submission, phone, email, at=at)
-    origin = Origin(Answer.Origin.FORM, inquiry_id=inquiry.pk)
-    answers.keep_answers(lead, answers.prefilled(submission.fields), origin, at=at, is_new=not inquiry.is_repeat)
     record_consent(inquiry, submission, [address for address in (phone, email) if address], at=at)
     _record_documents(lead, submission.documents, at=at)
     _settle(inquiry, lead, at=at)
@@ -240,6 +236,7 @@ def attach(
     news = answers.write_fields(lead, submission.fields, at=at)
     lead.advance_due_at = at
     lead.save()
+    answers.supersede(lead, submission.fields, at=at)
     answers.tell_news(lead, [*news, answers.REPEAT_INQUIRY], cause=f"New inquiry from {inquiry.source}.", at=at)
 
 

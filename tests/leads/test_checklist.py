@@ -26,7 +26,7 @@ def caller(organisation) -> User:
 @pytest.fixture
 def lead(organisation, submit, now) -> Lead:
     """A patient who asks for a referral service, walked down the road."""
-    lead = submit(service="pt", payer=None, for_whom="family")
+    lead = submit(service="pt", payer="", for_whom="family")
     journey.advance([lead.pk], at=now)
     return lead
 
@@ -45,10 +45,23 @@ def test_the_parts_come_in_the_order_of_the_checks(lead, now) -> None:
 
 def test_the_inquiry_prefills_the_sheet(lead, now) -> None:
     said = question(checklist.sheet(lead, at=now), "location").said
-    assert (said.value, said.origin, said.at) == ("78704", "form", now)
-    answers = Answer.objects.filter(lead=lead, origin="form")
-    assert {"service", "location", "age_eligible", "timing", "for_whom"} <= set(answers.values_list("code", flat=True))
-    assert set(answers.values_list("inquiry", flat=True)) == {lead.inquiries.get().pk}
+    assert (said.value, said.origin, said.by, said.at) == ("78704", "form", "Consult request form", now)
+
+
+def test_a_later_form_supersedes_what_was_answered_on_a_call(lead, submit, caller, now) -> None:
+    checklist.answer_question(lead.pk, "payer", "ppo", by=caller, at=now, origin="call")
+    later = now + timedelta(hours=1)
+    submit(payer="self", for_whom="family", at=later)
+    said = question(checklist.sheet(lead, at=later), "payer").said
+    assert (said.value, said.origin, said.at) == ("self", "form", later)
+    assert not Answer.objects.filter(lead=lead, code="payer", is_current=True).exists()
+
+
+def test_a_later_form_brings_what_a_call_recorded_as_missing(lead, submit, caller, now) -> None:
+    report = CallReport(disposition="missing_information", missing=["payer"], follow_up_on=now.date())
+    calls.record_call(lead.pk, report, at=now, by=caller)
+    submit(payer="self", for_whom="family", at=now + timedelta(hours=1))
+    assert not MissingItem.objects.filter(lead=lead, kind="payer", settled_at=None).exists()
 
 
 def test_open_questions_come_first_and_the_one_that_settles_a_check_before_all(lead, now) -> None:
@@ -89,11 +102,7 @@ def test_a_newer_answer_supersedes_the_older_whatever_its_code(lead, caller, now
     checklist.answer_question(lead.pk, "appointment_window", "month", by=caller, at=now)
     checklist.answer_question(lead.pk, "timing", "two_weeks", by=caller, at=now + timedelta(minutes=1))
     answers = Answer.objects.filter(lead=lead, code__in=["timing", "appointment_window"])
-    assert [(a.code, a.is_current) for a in answers] == [
-        ("timing", True),
-        ("appointment_window", False),
-        ("timing", False),
-    ]
+    assert [(a.code, a.is_current) for a in answers] == [("timing", True), ("appointment_window", False)]
     assert question(checklist.sheet(lead, at=now), "appointment_window").said.value == "two_weeks"
 
 
@@ -235,7 +244,7 @@ def test_organisations_have_their_own_questions(organisation, submit, caller, no
 
 
 def test_the_sheet_takes_as_many_queries_full_as_empty(organisation, submit, caller, now) -> None:
-    empty = submit(service=None, payer=None, timing=None, request=None, age=None, for_whom=None)
+    empty = submit(service="", payer="", timing="", request="", age=None, for_whom="")
     full = submit(first_name="Full", service="mri", documents=["referral_letter"])
     events.record_authorization(full.pk, "mri", "approved", at=now)
     for code, value in {"scheduler": "Anna", "may_speak_with": "Ben", "existing_patient": "no"}.items():
