@@ -244,7 +244,7 @@ def test_organisations_have_their_own_questions(organisation, submit, caller, no
 
 
 def test_the_sheet_takes_as_many_queries_full_as_empty(organisation, submit, caller, now) -> None:
-    empty = submit(service="", payer="", timing="", request="", age=None, for_whom="")
+    empty = submit(service="mri", payer="", timing="", request="", age=None, for_whom="")
     full = submit(first_name="Full", service="mri", documents=["referral_letter"])
     events.record_authorization(full.pk, "mri", "approved", at=now)
     for code, value in {"scheduler": "Anna", "may_speak_with": "Ben", "existing_patient": "no"}.items():
