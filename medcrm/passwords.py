@@ -32,7 +32,9 @@ class NotGuessable:
             rest = rest.replace(word, "")
         rest = re.sub(r"[\W\d_]+", "", rest)
         if len(rest) < FEWEST_CHARACTERS or rest in self.common:
-            raise ValidationError(_("Words of this service, your name and common passwords are guessed first."), "words")
+            raise ValidationError(
+                _("Words of this service, your name and common passwords are guessed first."), "words"
+            )
 
     def get_help_text(self) -> str:
         return _("Any characters count, spaces too: four or more unrelated words are easy to keep and hard to guess.")
