@@ -82,7 +82,7 @@ def _open_pages() -> tuple[str, ...]:
 
 
 class ContentPolicy(CSPMiddleware):
-    """Send the strict policy everywhere but under the admin, whose theme needs two exceptions; and the other headers."""
+    """Send the strict policy everywhere but under the admin, whose theme needs two exceptions."""
 
     def get_policy_parts(self, request: HttpRequest, response: HttpResponse, report_only: bool = False) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)

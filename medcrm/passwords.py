@@ -16,7 +16,7 @@ OURS = ("medcrm", "clinic", "medical", "password", "welcome", "admin")
 
 
 class NotGuessable:
-    """Refuse repetitions, runs of the keyboard, and words of this service or common passwords strung together [SP 800-63B-4 §3.1.1.2]."""
+    """Refuse repetitions, keyboard rows, and common words of a person or this service [SP 800-63B-4 §3.1.1.2]."""
 
     @cached_property
     def common(self) -> set[str]:
@@ -32,9 +32,7 @@ class NotGuessable:
             rest = rest.replace(word, "")
         rest = re.sub(r"[\W\d_]+", "", rest)
         if len(rest) < FEWEST_CHARACTERS or rest in self.common:
-            raise ValidationError(
-                _("Words of this service, your name and common passwords are guessed first."), "words"
-            )
+            raise ValidationError(_("Your name, this service's and common passwords are guessed first."), "words")
 
     def get_help_text(self) -> str:
         return _("Any characters count, spaces too: four or more unrelated words are easy to keep and hard to guess.")

@@ -1,4 +1,4 @@
-"""How do people come in? Passwords with a second factor, passkeys, or the organisation's single sign-on; nobody by himself.
+"""How do people come in? Passwords with a second factor, passkeys, or single sign-on; nobody by himself.
 
 An administrator makes the login (or the identity provider vouches for its e-mail address); allauth does the rest.
 """
@@ -88,7 +88,7 @@ def account_links(request: HttpRequest) -> list[dict[str, str]]:
 
 @require_http_methods(["GET", "POST"])
 def idle(request: HttpRequest) -> HttpResponse:
-    """Say how long the session lasts without a sign of its person; a POST is that sign (medcrm.middleware.idle_limit)."""
+    """Say how long the session lasts without a sign of its person; a POST is that sign (idle_limit)."""
     if not request.user.is_authenticated:
         return JsonResponse({"left": 0}, status=401)
     left = request.session[SEEN] + settings.SESSION_COOKIE_AGE - timezone.now().timestamp()
@@ -111,7 +111,7 @@ def idle_script(request: HttpRequest) -> str:
 
 
 def admin_look(request: HttpRequest) -> dict[str, object]:
-    """What the theme's layout needs on the pages of allauth; the admin's own bring it themselves (context processor)."""
+    """What the theme's layout needs on the pages of allauth; the admin's own bring it themselves."""
     match = request.resolver_match
     if match is None or not match.func.__module__.startswith("allauth."):
         return {}

@@ -1,4 +1,4 @@
-"""Signing in: second factors, lockout, what a password may be, how long a session lasts, and what a browser may load."""
+"""Signing in: second factors, lockout, passwords, how long a session lasts, and what a browser may load."""
 
 from __future__ import annotations
 
