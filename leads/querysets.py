@@ -7,6 +7,9 @@ from datetime import datetime
 from django.db import models
 
 from leads.lifecycle import OPEN
+from leads.vocabulary import AppointmentState
+
+LIVE_VISIT = (AppointmentState.BOOKED, AppointmentState.CONFIRMED)
 
 
 class LeadQuerySet(models.QuerySet):
@@ -32,3 +35,9 @@ class AnswerQuerySet(models.QuerySet):
         return self.filter(
             models.Q(expires_at=None) | models.Q(expires_at__gt=at), is_current=True, stale_since__isnull=True
         )
+
+
+class AppointmentQuerySet(models.QuerySet):
+    def live(self) -> AppointmentQuerySet:
+        """Visits that are still to take place as far as anybody said."""
+        return self.filter(status__in=LIVE_VISIT)

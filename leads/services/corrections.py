@@ -11,7 +11,7 @@ from django.db import transaction
 from leads.models import Answer, Lead
 from leads.services import answers, due
 from leads.services.answers import Origin
-from leads.services.documents import note
+from leads.services.documents import write_entry
 from leads.vocabulary import InteractionKind
 from medcrm.lib.errors import RuleError
 
@@ -24,7 +24,7 @@ def correct_facts(lead_id: int, fields: Mapping[str, object], *, by: AbstractBas
     if not given:
         raise RuleError("NOTHING_TO_CORRECT", "Fill in what is to be corrected.")
     understood = answers.understand(lead, given)
-    note(lead, InteractionKind.SYSTEM, {"corrected": sorted(given)}, by=by, at=at)
+    write_entry(lead, InteractionKind.SYSTEM, {"corrected": sorted(given)}, by=by, at=at)
     answers.learn(lead, understood, Origin(Answer.Origin.STAFF, by=by), cause="Corrected by staff.", at=at)
     due.mark_due(Lead.objects.filter(pk=lead.pk), at=at)
     return lead

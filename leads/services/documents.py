@@ -29,7 +29,7 @@ def write_document(
     """Note where a document stands; one that arrived wakes who waits for it, or moves its documents step on."""
     values = {"status": status, "changed_at": at, "expires_on": expires_on}
     row, _ = DocumentStatus.objects.update_or_create(lead=lead, document_id=document, defaults=values)
-    note(lead, InteractionKind.DOCUMENT, {"document": document, "status": status}, by=by, at=at)
+    write_entry(lead, InteractionKind.DOCUMENT, {"document": document, "status": status}, by=by, at=at)
     if status == DocumentState.RECEIVED:
         requalification.fire("document_received", [lead.pk], cause=f"{row.document} received.", at=at)
     return row
@@ -50,13 +50,13 @@ def write_authorization(
     row, _ = Authorization.objects.update_or_create(
         lead=lead, service_id=service, defaults=values | ({"reference": reference} if reference else {})
     )
-    note(lead, InteractionKind.DOCUMENT, {"authorization": service, "status": status}, by=by, at=at)
+    write_entry(lead, InteractionKind.DOCUMENT, {"authorization": service, "status": status}, by=by, at=at)
     if status in DECIDED:
         requalification.fire("authorization_decided", [lead.pk], cause=f"Authorization {status}.", at=at)
     return row
 
 
-def note(
+def write_entry(
     lead: Lead,
     kind: InteractionKind,
     facts: Mapping[str, object],
@@ -64,6 +64,9 @@ def note(
     at: datetime,
     by: AbstractBaseUser | None = None,
     direction: Direction = Direction.INTERNAL,
+    text: str = "",
 ) -> Interaction:
     """Put an entry on the timeline."""
-    return Interaction.objects.create(lead=lead, kind=kind, direction=direction, at=at, by=by, facts=dict(facts))
+    return Interaction.objects.create(
+        lead=lead, kind=kind, direction=direction, at=at, by=by, facts=dict(facts), text=text
+    )
