@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
-from django.db.models import Min
+from django.db.models import Max, Min
 from django.utils.dateparse import parse_date, parse_datetime, parse_duration
 
 from leads import contact
@@ -22,8 +23,8 @@ from leads.services import calls, events, intake
 from leads.services.calls import CallReport
 from leads.services.intake import Delivery
 from leads.vocabulary import Check, InteractionKind
-from medcrm import journey, reference
-from medcrm.lib.errors import InvalidFields
+from medcrm import journey, reference, rule_steps
+from medcrm.lib.errors import InvalidFields, RuleError
 from nurture import dispatch
 from nurture.models import Enrollment, Message
 from routing.models import Handoff
@@ -36,10 +37,6 @@ class Malformed(Exception):
     """The file is not in the form of cases; the message names the case and the field."""
 
 
-class NotBuilt(Exception):
-    """The case asks for something the product does not do yet."""
-
-
 @dataclass
 class Play:
     """One case being played: its clock and its leads in the order they appeared."""
@@ -47,6 +44,7 @@ class Play:
     now: datetime
     leads: list[int] = field(default_factory=list)
     last: int | None = None
+    first_inquiry: int = 0
     expected: dict[str, object] = field(default_factory=dict)
     got: dict[str, object] = field(default_factory=dict)
 
@@ -79,14 +77,14 @@ def run_case(case: Mapping[str, object]) -> dict[str, object]:
             transaction.set_rollback(True)
     except KeyError as error:
         raise Malformed(f"{identity}: the field {error} is missing") from None
-    except (Malformed, ValueError, TypeError) as error:
+    except (Malformed, ObjectDoesNotExist, ValueError, TypeError) as error:
         raise Malformed(f"{identity}: {error}") from error
     return {"id": identity, "passed": not play.expected, "expected": play.expected, "got": play.got}
 
 
 def play_steps(now: datetime, steps: Sequence[Mapping[str, object]]) -> Play:
     reference.load(at=now)
-    play = Play(now)
+    play = Play(now, first_inquiry=Inquiry.objects.aggregate(last=Max("pk"))["last"] or 0)
     for step in steps:
         kind = next((name for name in STEPS if name in step), None)
         if kind is None:
@@ -122,12 +120,22 @@ def play_submit(play: Play, submit: Mapping[str, object]) -> str:
 
 
 def play_event(play: Play, event: Mapping[str, object]) -> str:
+    """Let it happen; return the field it was refused for, if it was."""
+    try:
+        with transaction.atomic():
+            happen(play, event)
+    except RuleError as error:
+        return error.field or error.code
+    return ""
+
+
+def happen(play: Play, event: Mapping[str, object]) -> None:
     kind, at = str(event["kind"]), play.now
     values = {name: value for name, value in event.items() if name not in ("kind", "lead")}
     if kind == "availability":
         on = day(values["date"])
         events.set_availability(str(values["service"]), str(values["clinic"]), on, int(values["slots"]), at=at)
-        return ""
+        return
     lead = play.lead(event)
     if kind == "document_received":
         status = str(values.get("status", "received"))
@@ -147,7 +155,6 @@ def play_event(play: Play, event: Mapping[str, object]) -> str:
         events.record_activity(lead.pk, InteractionKind(kind), at=at, **values)
     else:
         raise Malformed(f"there is no event “{kind}”")
-    return ""
 
 
 def play_call(play: Play, call: Mapping[str, object]) -> str:
@@ -167,8 +174,8 @@ def play_call(play: Play, call: Mapping[str, object]) -> str:
         )
         with transaction.atomic():
             calls.record_call(lead.pk, report, attempt=contact.reserve_call(lead, at=play.now), at=play.now)
-    except InvalidFields as error:
-        return error.field
+    except RuleError as error:
+        return error.field or error.code
     return ""
 
 
@@ -197,7 +204,13 @@ def next_due() -> list[datetime]:
 
 
 def play_rule(play: Play, rule: Mapping[str, object]) -> str:
-    raise NotBuilt("rule steps")
+    """Publish a changed rule as staff would; return the field it was refused for, if it was."""
+    try:
+        with transaction.atomic():
+            rule_steps.apply_change(rule, at=play.now)
+    except RuleError as error:
+        return error.field or error.code
+    return ""
 
 
 def play_expect(play: Play, expect: Mapping[str, object]) -> str:
@@ -280,7 +293,7 @@ def look_leads(play: Play, lead: Lead | None, wanted: int) -> None:
 
 
 def look_inquiries(play: Play, lead: Lead | None, wanted: int) -> None:
-    play.check("inquiries", wanted, Inquiry.objects.filter(received_at__lte=play.now, pk__gt=0).count())
+    play.check("inquiries", wanted, Inquiry.objects.filter(pk__gt=play.first_inquiry).count())
 
 
 PLAYERS = {
