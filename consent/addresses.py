@@ -79,6 +79,9 @@ def normalise_email(raw: str) -> str:
     return value
 
 
+KINDS = {PHONE: normalise_phone, EMAIL: normalise_email}
+
+
 def keyed_hash(kind: str, value: str) -> str:
     """Return the hash that names an address after its value was erased; useless without EVIDENCE_KEY."""
     return hmac.new(settings.EVIDENCE_KEY.encode(), f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()

@@ -30,11 +30,12 @@ from consent.models.ledger import PermissionState
 from leads import capacity
 from leads.criteria import Fact, Kind, register
 from leads.lifecycle import Stage
-from leads.models import Clinic, Interaction, Payer, ServiceLine, Source, TimingWindow
+from leads.models import Answer, Clinic, Interaction, Payer, ServiceLine, Source, TimingWindow
 from leads.vocabulary import (
     Agreement,
     Band,
     Budget,
+    Check,
     ContactRole,
     Decision,
     Direction,
@@ -148,6 +149,16 @@ def complete_fields(at: datetime) -> Expression:
     return contact_points(at) + located + served
 
 
+def contradictions(at: datetime) -> Expression:
+    """Answers in force that fail their question though the facts pass its check: somebody must look at both."""
+    passed = Q()
+    for check in Check:
+        passed |= Q(question__part=check, **{f"lead__{check}_check": Verdict.PASS})
+    against = Answer.objects.in_force(at).filter(passed, lead=OuterRef("pk"), verdict=Verdict.FAIL)
+    counted = against.order_by().values("lead").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), Value(0))
+
+
 PLACE = [("in_catchment", "in catchment"), ("telehealth", "telehealth"), ("outside", "outside")]
 PAYING = [("accepted", "accepted"), ("self_pay", "self-pay"), ("not_accepted", "not accepted")]
 
@@ -207,6 +218,7 @@ register(
         Kind.YES_NO,
         lambda at: capacity.needs_authorization(at=at),
     ),
+    Fact("contradictions", "answers against the checks", Kind.NUMBER, contradictions),
     Fact("contact_points", "phone and e-mail held", Kind.NUMBER, contact_points),
     Fact("complete_fields", "of phone, e-mail, service and location given", Kind.NUMBER, complete_fields),
     Fact("has_grant", "permission granted", Kind.YES_NO, has_grant),

@@ -6,13 +6,15 @@ stays readable [R40, R41]. Progress inside the documents step continues its cycl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from leads import capacity
+from consent.models import Permission
+from consent.models.ledger import PermissionState
+from leads import capacity, targets
 from leads.lifecycle import Stage
 from leads.models import (
     Answer,
@@ -20,16 +22,19 @@ from leads.models import (
     Interaction,
     Lead,
     Offering,
+    Opening,
     Qualification,
     StopReason,
     Trigger,
     TriggerKind,
 )
 from leads.services import due
+from leads.targets import Kept
 from leads.vocabulary import Direction, InteractionKind, NextStep, Verdict
 
 BATCH = 200
 DATE_REACHED = "date_reached"
+CONSENT_REGAINED = "consent_regained"
 CONTINUES_DOCUMENTS_STEP = ("document_received", "authorization_decided")
 
 
@@ -84,14 +89,22 @@ def _is_own_date(trigger: Trigger, wanted: Mapping[tuple[int, str], datetime | N
 
 
 def arm_date(lead: Lead, cycle: Qualification, *, due_at: datetime, at: datetime) -> None:
-    """Wake this lead on a date a person named, instead of the default one."""
-    Trigger.objects.filter(lead=lead, kind=DATE_REACHED, fired_at=None, disarmed_at=None).update(disarmed_at=at)
-    Trigger.objects.create(lead=lead, kind_id=DATE_REACHED, qualification=cycle, due_at=due_at, armed_at=at)
+    """Wake this lead on a date a person named, instead of the default one, by every dated trigger of its reason."""
+    of_reason = HoldReason.objects.filter(pk=lead.hold_reason_id, default_triggers__is_dated=True)
+    kinds = {DATE_REACHED, *of_reason.values_list("default_triggers", flat=True)}
+    kinds &= {DATE_REACHED, *TriggerKind.objects.filter(is_dated=True).values_list("pk", flat=True)}
+    Trigger.objects.filter(lead=lead, kind__in=kinds, fired_at=None, disarmed_at=None).update(disarmed_at=at)
+    Trigger.objects.bulk_create(
+        Trigger(lead=lead, kind_id=kind, qualification=cycle, due_at=due_at, armed_at=at) for kind in sorted(kinds)
+    )
 
 
 @transaction.atomic
-def fire(kind: str, lead_ids: Sequence[int], *, cause: str, at: datetime) -> list[int]:
-    """Fire the armed triggers of this kind and return the leads that woke. Locks the leads."""
+def fire(kind: str, lead_ids: Sequence[int], *, cause: str, at: datetime, fresh: Collection[str] = ()) -> list[int]:
+    """Fire the armed triggers of this kind and return the leads that woke. Locks the leads.
+
+    What was said just now, `fresh`, does not go stale, whatever the hold's reason declares.
+    """
     if not lead_ids:
         return []
     leads = {lead.pk: lead for lead in Lead.objects.filter(pk__in=lead_ids).lock()}
@@ -100,7 +113,8 @@ def fire(kind: str, lead_ids: Sequence[int], *, cause: str, at: datetime) -> lis
         return []
     woken = [leads[trigger.lead_id] for trigger in triggers]
     continuing = [lead for lead in woken if lead.next_step == NextStep.DOCUMENTS and kind in CONTINUES_DOCUMENTS_STEP]
-    stale = open_next_cycles([lead for lead in woken if lead not in continuing], kind=kind, cause=cause, at=at)
+    others = [lead for lead in woken if lead not in continuing]
+    stale = open_next_cycles(others, kind=kind, cause=cause, at=at, fresh=fresh)
     for trigger in triggers:
         trigger.fired_at = at
         trigger.fired_by = {"cause": cause, "stale": stale.get(trigger.lead_id, [])}
@@ -122,18 +136,25 @@ def reopen(lead: Lead, kind: str, *, cause: str, at: datetime) -> None:
         )
 
 
-def open_next_cycles(leads: Sequence[Lead], *, kind: str, cause: str, at: datetime) -> dict[int, list[str]]:
+def open_next_cycles(
+    leads: Sequence[Lead], *, kind: str, cause: str, at: datetime, fresh: Collection[str] = ()
+) -> dict[int, list[str]]:
     """Close each lead's cycle, open the next, and return which answers went stale. The leads are locked."""
     if not leads:
         return {}
     ids = [lead.pk for lead in leads]
     stale_by_reason = dict(HoldReason.objects.values_list("pk", "stale_answers"))
-    stale = {lead.pk: list(stale_by_reason.get(lead.hold_reason_id, [])) for lead in leads}
+    just_said = {_fact(code) for code in fresh}
+    stale = {
+        lead.pk: [code for code in stale_by_reason.get(lead.hold_reason_id, []) if _fact(code) not in just_said]
+        for lead in leads
+    }
     Qualification.objects.filter(lead__in=ids, closed_at=None).update(closed_at=at)
     Trigger.objects.filter(lead__in=ids, fired_at=None, disarmed_at=None).exclude(kind=kind).update(disarmed_at=at)
     for lead in leads:
         _reopen(lead, stale[lead.pk])
-    Lead.objects.bulk_update(leads, REOPEN_COLUMNS, batch_size=BATCH)
+    emptied = {field for codes in stale.values() for field in _fields(codes)}
+    Lead.objects.bulk_update(leads, sorted({*REOPEN_COLUMNS, *emptied}), batch_size=BATCH)
     _make_stale(stale, at)
     Qualification.objects.bulk_create([Qualification(lead=lead, cycle=lead.cycle, opened_at=at) for lead in leads])
     label = TriggerKind.objects.filter(pk=kind).values_list("name", flat=True).first() or kind
@@ -158,25 +179,40 @@ REOPEN_COLUMNS = [
     "next_step",
     "hold_reason",
     "stop_reason",
-    "timing",
-    "timing_asked_at",
-    "window_opens_on",
-    "window_closes_on",
 ]
+OF_TIMING = ("timing", "timing_asked_at", "window_opens_on", "window_closes_on")
 
 
 def _reopen(lead: Lead, stale: Sequence[str]) -> None:
     lead.stage, lead.cycle = Stage.WORKING, lead.cycle + 1
     lead.decision = lead.next_step = ""
     lead.hold_reason = lead.stop_reason = None
-    if "timing" in stale:
-        lead.timing = lead.timing_asked_at = lead.window_opens_on = lead.window_closes_on = None
+    for name in _fields(stale):
+        column = Lead._meta.get_field(name)
+        setattr(lead, column.attname, None if column.null else column.get_default())
+
+
+def _fact(code: str) -> str:
+    return targets.field_of(code) or code
+
+
+def _fields(codes: Iterable[str]) -> list[str]:
+    """The lead's columns that hold these answers."""
+    found = []
+    for code in codes:
+        target = targets.target_of(_fact(code))
+        if target and target.kept == Kept.TIMING:
+            found += OF_TIMING
+        elif target and target.kept == Kept.FIELD:
+            found.append(target.attribute.removesuffix("_id"))
+    return found
 
 
 def _make_stale(stale: Mapping[int, Sequence[str]], at: datetime) -> None:
     for codes in {tuple(codes) for codes in stale.values() if codes}:
         ids = [lead for lead, its in stale.items() if tuple(its) == codes]
-        Answer.objects.filter(lead__in=ids, code__in=codes, is_current=True, stale_since=None).update(
+        asked = {sibling for code in codes for sibling in targets.siblings(code, _fact(code))}
+        Answer.objects.filter(lead__in=ids, code__in=asked, is_current=True, stale_since=None).update(
             stale_since=at, verdict=Verdict.UNKNOWN
         )
 
@@ -187,24 +223,85 @@ def reconsider(lead_ids: Sequence[int]) -> None:
 
 
 def fire_dated(*, at: datetime, limit: int = BATCH) -> int:
-    """Fire the dated triggers whose time has come; return how many leads woke. Claims with SKIP LOCKED."""
+    """Fire up to `limit` dated triggers whose time has come; return how many there were. Claims with SKIP LOCKED.
+
+    Each call is one transaction: whoever is killed has kept what was done, and the rest is still due.
+    """
     with transaction.atomic():
-        rows = (
+        rows = list(
             Trigger.objects.filter(due_at__lte=at, fired_at=None, disarmed_at=None)
             .select_for_update(of=("self",), skip_locked=True)
             .order_by("due_at")
             .values_list("kind", "lead")[:limit]
         )
+        # All of them at once and in key order, so that two workers never wait for each other.
+        list(Lead.objects.filter(pk__in={lead for _kind, lead in rows}).only("pk").lock())
         by_kind: dict[str, list[int]] = {}
         for kind, lead in rows:
             by_kind.setdefault(kind, []).append(lead)
-        return sum(len(fire(kind, leads, cause="Its date came.", at=at)) for kind, leads in by_kind.items())
+        for kind, leads in by_kind.items():
+            fire(kind, leads, cause="Its date came.", at=at)
+        return len(rows)
+
+
+def fire_permitted(lead_ids: Sequence[int], *, at: datetime) -> list[int]:
+    """Wake those of these leads that wait for permission and were given it since."""
+    waiting = Trigger.objects.filter(kind=CONSENT_REGAINED, fired_at=None, disarmed_at=None)
+    given = Permission.objects.filter(state=PermissionState.GRANTED, since__gt=OuterRef("armed_at"))
+    by_phone, by_email = (Exists(given.filter(address=OuterRef(f"lead__{name}"))) for name in ("phone", "email"))
+    leads = waiting.filter(by_phone | by_email, lead__in=lead_ids).values_list("lead", flat=True)
+    return fire(CONSENT_REGAINED, list(leads), cause="Permission was given.", at=at)
+
+
+def fire_openings(*, at: datetime, limit: int = BATCH) -> int:
+    """Wake up to `limit` leads that wait for the oldest opening not dealt with; return how many, 0 when all are done.
+
+    Each call is one transaction, as with dated triggers.
+    """
+    while True:
+        with transaction.atomic():
+            opening = (
+                Opening.objects.filter(done_at=None, at__lte=at)
+                .select_for_update(of=("self",), skip_locked=True)
+                .select_related("offering__clinic", "offering__service", "payer")
+                .order_by("at", "pk")
+                .first()
+            )
+            if opening is None:
+                return 0
+            leads = list(_waiting_for(opening).values_list("pk", flat=True)[:limit])
+            woken = fire(opening.kind_id, leads, cause=_sentence(opening), at=at)
+            opening.woken += len(woken)
+            opening.done_at = None if leads else at
+            opening.save(update_fields=["woken", "done_at"])
+            if leads:
+                return len(leads)
+
+
+def _waiting_for(opening: Opening) -> QuerySet[Lead]:
+    """Leads with a trigger of this kind, armed before, whom the offering could serve now; best score first."""
+    waiting = Trigger.objects.filter(
+        lead=OuterRef("pk"), kind=opening.kind_id, armed_at__lt=opening.at, fired_at=None, disarmed_at=None
+    )
+    here = capacity.taking(capacity.within_reach(Offering.objects.filter(pk=opening.offering_id)))
+    leads = Lead.objects.filter(Exists(waiting), Exists(here), service=opening.offering.service_id, merged_into=None)
+    if opening.payer_id:
+        leads = leads.filter(payer=opening.payer_id)
+    return leads.order_by(F("score").desc(nulls_last=True), "pk")
+
+
+def _sentence(opening: Opening) -> str:
+    if opening.payer_id:
+        return f"{opening.payer} is accepted now: {opening.offering}."
+    return f"Takes new patients now: {opening.offering}."
 
 
 def slots_opened(offering: Offering, *, on: date, slots: int, at: datetime) -> list[int]:
     """Wake who waits for a slot here on that date: best score first, and no more leads than slots."""
+    if on < at.date():
+        return []
     waiting = Trigger.objects.filter(lead=OuterRef("pk"), kind="slot_opened", fired_at=None, disarmed_at=None)
-    here = capacity.within_reach(Offering.objects.filter(pk=offering.pk))
+    here = capacity.taking(capacity.within_reach(Offering.objects.filter(pk=offering.pk)))
     leads = (
         Lead.objects.filter(Exists(waiting), Exists(here), service=offering.service_id)
         .filter(

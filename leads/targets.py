@@ -32,6 +32,7 @@ AnswerType = Question.AnswerType
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 ZIP = re.compile(r"^\d{5}(-\d{4})?$")
+HELD = (DocumentState.RECEIVED, AuthorizationState.APPROVED, AuthorizationState.NOT_NEEDED)
 TEXT_LIMIT = 200  # an answer, not a story
 
 

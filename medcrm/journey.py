@@ -1,5 +1,6 @@
 """What should happen to these leads now? The one road every lead walks, whatever changed.
 
+    wake     permission given anew wakes who waits for it                    leads.requalification
     score    rank it, band its fit and its readiness                         leads.scoring
     assess   fit, capacity, readiness, decision path: pass, fail, unknown    leads.qualification
     choose   forward, hold, stop or review, and the next step                leads.qualification
@@ -30,6 +31,7 @@ def advance(lead_ids: Sequence[int], *, at: datetime) -> list[int]:
     """Walk these leads down the road and return those that were still there. Locks the leads."""
     ids = [lead.pk for lead in Lead.objects.filter(pk__in=lead_ids, merged_into=None).only("pk").lock()]
     if ids:
+        requalification.fire_permitted(ids, at=at)
         scoring.score_leads(ids, at=at)
         qualification.assess_leads(ids, at=at)
         qualification.choose_next_steps(ids, at=at)
@@ -50,9 +52,12 @@ def advance_batch(*, at: datetime, limit: int = BATCH) -> int:
 
 
 def advance_due(*, at: datetime) -> int:
-    """Wake what waits for a date, then walk every due lead, batch by batch; return how many walked."""
-    requalification.fire_dated(at=at)
+    """Wake what waits for a date, then walk every due lead, batch by batch; return how many walked.
+
+    Every batch is a transaction of its own, so that a million leads take no more memory than a few hundred, and a
+    worker that is killed loses at most the batch in its hands.
+    """
     walked = 0
-    while batch := advance_batch(at=at):
+    while requalification.fire_dated(at=at) + requalification.fire_openings(at=at) + (batch := advance_batch(at=at)):
         walked += batch
     return walked

@@ -55,7 +55,7 @@ VOCABULARY = """leads.serviceline leads.clinic leads.payer leads.offering leads.
     leads.document leads.timingwindow leads.disposition leads.holdreason leads.stopreason leads.triggerkind
     leads.missingkind leads.source"""
 LEAD_STORY = """leads.interaction leads.qualification leads.answer leads.missingitem leads.trigger leads.scorechange
-    leads.documentstatus leads.authorization leads.appointment leads.stakeholder leads.checklist leads.question
+    leads.opening leads.documentstatus leads.authorization leads.appointment leads.stakeholder leads.checklist leads.question
     routing.assignment routing.handoff routing.clock routing.script routing.scripttext"""
 SCORING = "leads.scoringmodel leads.scoringcategory leads.scoringrule leads.bandrule"
 NEXT_STEPS = "leads.nextstepset leads.nextsteprule"

@@ -1,7 +1,7 @@
 """How does a case publish a changed rule? By the road staff take: a draft of the version in force, edited, published.
 
-A rule step has `kind` (scoring, threshold, next_step, routing, enrolment), `change` (add, remove, set) and the fields of
-the rule. A rule is found by its name, a sequence by its code. An added rule comes first unless it gives a position.
+A rule step has `kind` (scoring, threshold, next_step, routing, enrolment), `change` (add, remove, set) and the fields
+of the rule. A rule is found by its name, a sequence by its code. An added rule comes first unless it has a position.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ def change_next_step(change: str, fields: Fields, at: datetime) -> None:
     NextStepSet.objects.filter(status=VersionStatus.DRAFT).delete()
     source = NextStepSet.objects.get(status=VersionStatus.PUBLISHED)
     draft = versions.start_draft(NextStepSet, source.pk)
-    _change_row(NextStepRule, change, {"rule_set": draft}, {"next_step": "none", **fields} if change == "add" else fields)
+    _change_row(
+        NextStepRule, change, {"rule_set": draft}, {"next_step": "none", **fields} if change == "add" else fields
+    )
     versions.publish(NextStepSet, draft.pk, by=None, at=at)
 
 

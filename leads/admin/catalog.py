@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from leads.models import Availability, Clinic, Offering, OfferingPayer, Payer, ServiceLine, Source, SourceKey
-from leads.services import events, source_keys
+from leads.models import Availability, Clinic, Offering, OfferingPayer, Opening, Payer, ServiceLine, Source, SourceKey
+from leads.services import catalogue, events, source_keys
 from medcrm.lib.admin import (
     ActionForm,
     ChoicesDropdownFilter,
@@ -139,6 +139,14 @@ class OfferingAdmin(ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Offering | None = None) -> tuple[str, ...]:
         return ("service", "clinic") if obj else ()
 
+    def save_model(self, request: HttpRequest, obj: Offering, form: forms.ModelForm, change: bool) -> None:
+        form.terms_before = catalogue.terms(obj.pk)
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: list, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        catalogue.announce(form.instance.pk, form.terms_before, at=timezone.now())
+
     @display(description=_("New patients"))
     def open_to_new(self, obj: Offering) -> SafeString:
         return badge("pass", _("welcome")) if obj.accepts_new_patients else badge("stop", _("closed"))
@@ -196,6 +204,26 @@ class AvailabilityAdmin(ReadOnlyAdmin):
     @display(description=_("Clinic"))
     def clinic(self, obj: Availability) -> str:
         return obj.offering.clinic.name
+
+
+@admin.register(Opening)
+class OpeningAdmin(ReadOnlyAdmin):
+    """What opened, and how many leads it has woken so far; it is made by editing an offering."""
+
+    list_display = ("at", "offering", "what", "woken", "state")
+    list_select_related = ("kind", "payer", "offering__service", "offering__clinic")
+    list_filter = (("kind", RelatedDropdownFilter), ("at", RangeDateFilter))
+    fields = ("offering", "kind", "payer", ("at", "done_at"), "woken")
+    sortable_by = ()
+    empty_text = _("When an offering accepts another payer or takes new patients again, who waits for it is woken.")
+
+    @display(description=_("What opened"))
+    def what(self, obj: Opening) -> str:
+        return _now("%(payer)s accepted") % {"payer": obj.payer} if obj.payer else _now("takes new patients")
+
+    @display(description=_("State"))
+    def state(self, obj: Opening) -> SafeString:
+        return badge("accepted", _("all woken")) if obj.done_at else badge("active", _("waking leads"))
 
 
 class KeyInline(ReadOnlyInline):

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from leads.models.catalog import HoldReason, MissingKind, ServiceLine, StopReason, TriggerKind
+from leads.models.catalog import HoldReason, MissingKind, Offering, Payer, ServiceLine, StopReason, TriggerKind
 from leads.models.journal import Inquiry, Interaction
 from leads.models.lead import Lead, band_field, verdict_field
 from leads.models.rules import NextStepRule, ScoringModel
@@ -250,3 +250,27 @@ class Trigger(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} · {self.lead}"
+
+
+class Opening(models.Model):
+    """Something opened that many leads may wait for: a payer is accepted now, or an offering takes new patients.
+
+    A due row: whoever waits is woken batch by batch, however many they are, until nobody is left.
+    """
+
+    kind = models.ForeignKey(TriggerKind, on_delete=models.PROTECT, related_name="+")
+    offering = models.ForeignKey(Offering, on_delete=models.CASCADE, related_name="openings")
+    payer = models.ForeignKey(Payer, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(help_text=_("Who was waiting by then is woken."))
+    woken = models.PositiveIntegerField(default=0)
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            # read by leads.requalification.fire_openings
+            models.Index(name="opening_due", fields=["at"], condition=Q(done_at__isnull=True))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.offering}" + (f", {self.payer}" if self.payer else "")

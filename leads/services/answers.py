@@ -27,6 +27,8 @@ NEWS = {
     "payer_id": "payer_changed",
 }
 REPEAT_INQUIRY = "repeat_inquiry"
+ASKS_AGAIN = ("new_service_request", REPEAT_INQUIRY)  # what re-opens a lead whose road had ended well or badly
+CONTACT_CHANNEL = "contact_channel"
 MAY_BE_TOLD = "may_be_told"
 
 
@@ -56,8 +58,11 @@ class Given:
     @property
     def verdict(self) -> Verdict:
         """What the question itself says of the answer; the checks say more, from the facts."""
+        target = self.target
         if self.value == targets.UNKNOWN:
             return Verdict.UNKNOWN
+        if self.question is None and target and target.kept in (Kept.DOCUMENT, Kept.AUTHORIZATION):
+            return Verdict.PASS if targets.written(self.value, target) in targets.HELD else Verdict.UNKNOWN
         fails, passes = (self.question.fails, self.question.passes) if self.question else ((), ())
         if self.value in fails:
             return Verdict.FAIL
@@ -122,7 +127,7 @@ def learn(lead: Lead, given: Sequence[Given], origin: Origin, *, cause: str, at:
     changed = any(getattr(lead, name) != value for name, value in before.items())
     if changed or any(_decides(each) for each in given):
         requalification.reconsider([lead.pk])
-        tell_news(lead, news, cause=cause, at=at)
+        tell_news(lead, news, [each.code for each in given], cause=cause, at=at)
     lead.refresh_from_db()
 
 
@@ -237,14 +242,16 @@ def _decides(given: Given) -> bool:
     return given.verdict == Verdict.FAIL or bool(given.target and not given.target.attribute)
 
 
-def tell_news(lead: Lead, news: Sequence[str], *, cause: str, at: datetime) -> None:
-    """Fire the first trigger that this news pulls."""
+def tell_news(lead: Lead, news: Sequence[str], fresh: Sequence[str], *, cause: str, at: datetime) -> None:
+    """Fire the first trigger that this news pulls; what was said just now, by code or field, stays in force."""
+    fresh = [targets.CODES.get(name, name) for name in fresh]
     waiting = lead.stage in (Stage.HELD, Stage.STOPPED)
     for kind in news if waiting else ():
-        if requalification.fire(kind, [lead.pk], cause=cause, at=at):
+        if requalification.fire(kind, [lead.pk], cause=cause, at=at, fresh=fresh):
             return
-    if REPEAT_INQUIRY in news and lead.stage in (Stage.CONVERTED, Stage.LOST):
-        requalification.reopen(lead, REPEAT_INQUIRY, cause=cause, at=at)
+    again = next((kind for kind in news if kind in ASKS_AGAIN), None)
+    if again and lead.stage in (Stage.CONVERTED, Stage.LOST):
+        requalification.reopen(lead, again, cause=cause, at=at)
 
 
 # One statement, because an inquiry is answered while the person waits.
@@ -260,12 +267,11 @@ UPDATE leads_answer SET is_current = false WHERE lead_id = %(lead)s AND code = A
 """
 
 
-def supersede(lead: Lead, fields: Mapping[str, object], *, at: datetime) -> None:
+def supersede(lead: Lead, told: Sequence[str], *, at: datetime) -> None:
     """A form says it anew: earlier answers no longer count, what was missing is here, the decision is open again.
 
     What the form said stays in its inquiry; the checklist reads it there.
     """
-    told = [name for name, value in fields.items() if value not in ("", None)]
     codes = sorted({code for name in told for code in targets.siblings(targets.CODES.get(name, name), name)})
     with connection.cursor() as cursor:
         cursor.execute(SUPERSEDE, {"lead": lead.pk, "at": at, "codes": codes})

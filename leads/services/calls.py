@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from consent import ledger
-from consent.models import Attempt
+from consent import addresses, ledger
+from consent.addresses import InvalidAddress
+from consent.models import Address, Attempt
 from leads import lifecycle, qualification, requalification
 from leads.lifecycle import Stage
 from leads.models import (
@@ -62,12 +63,14 @@ def record_call(
     Without a reserved attempt the call is the lead's own. Locks the lead. Raise InvalidFields when something mandatory
     is missing or contradicts a check; nothing is written then.
     """
+    reached = _addresses(report)
     lead = Lead.objects.lock().select_related("phone").get(pk=lead_id)
     disposition = Disposition.objects.filter(pk=report.disposition, is_active=True).first()
     outcome = _outcome(report, disposition)
-    given = _refuse_gaps(lead, report, disposition, outcome)
+    given = _refuse_gaps(lead, report, disposition, outcome, at)
     call = _write_timeline(lead, report, disposition, attempt, by, at)
     _tell_consent(lead, disposition, call, by, at)
+    _reach_anew(lead, reached, disposition, report, at)
     _learn(lead, report, given, call, by, at)
     if outcome:
         decide(lead, outcome, report, by=by, at=at)
@@ -124,22 +127,26 @@ def start_of(day: date, lead: Lead) -> datetime:
 
 
 def _outcome(report: CallReport, disposition: Disposition | None) -> Outcome | None:
-    """The outcome recorded, or the one that a disqualifying disposition implies."""
+    """The outcome recorded, or the one its disposition implies; a hold is never implied, it needs its own reason."""
     if report.outcome in Outcome.values:
         return Outcome(report.outcome)
-    if not report.outcome and disposition and disposition.disqualifies:
+    if report.outcome or disposition is None:
+        return None
+    if disposition.disqualifies:
         return Outcome.DISQUALIFIED
-    return None
+    implied = disposition.suggested_outcome
+    return Outcome(implied) if implied in Outcome.values and implied != Outcome.HOLD else None
 
 
 def _refuse_gaps(
-    lead: Lead, report: CallReport, disposition: Disposition | None, outcome: Outcome | None
+    lead: Lead, report: CallReport, disposition: Disposition | None, outcome: Outcome | None, at: datetime
 ) -> list[Given]:
     """Return the answers, checked. Raise InvalidFields naming each field that is mandatory here, or contradicts."""
     errors: dict[str, list[str]] = {}
     given: list[Given] = []
     try:
-        given = answers.understand(lead, {**report.answers, **report.fields})
+        fields = {name: value for name, value in report.fields.items() if name not in addresses.KINDS}
+        given = answers.understand(lead, {**report.answers, **fields})
     except InvalidFields as error:
         errors |= error.errors
     if disposition is None:
@@ -150,6 +157,10 @@ def _refuse_gaps(
         errors["callback_at"] = ["Say when to call back: date and time."]
     if disposition and disposition.needs_missing_items and not report.missing:
         errors["missing"] = ["Say what is missing."]
+    if report.callback_at and report.callback_at < at:
+        errors["callback_at"] = ["This time is past. Say when to call back."]
+    if report.follow_up_on and start_of(report.follow_up_on, lead) + timedelta(days=1) <= at:
+        errors["follow_up"] = ["This date is past. Say on which date to ask again."]
     if report.missing and report.follow_up_on is None:
         errors["follow_up"] = ["Say on which date to ask again for what is missing."]
     known = (
@@ -159,6 +170,8 @@ def _refuse_gaps(
         errors["missing"] = [f"“{code}” is nothing that can be missing." for code in unknown]
     if outcome and (problem := _reason_problem(lead, report, outcome)):
         errors["reason"] = [problem]
+    elif outcome == Outcome.HOLD and report.follow_up_on is None and not _wakes_by_itself(report.reason):
+        errors["follow_up"] = ["Nothing would wake this lead. Say on which date to look at it again."]
     if errors:
         raise InvalidFields(errors)
     return given
@@ -173,6 +186,44 @@ def _reason_problem(lead: Lead, report: CallReport, outcome: Outcome) -> str:
         failed = "fit" if lead.fit_check == Verdict.FAIL else "capacity"
         return f"The {failed} check failed. Say why the lead moves on all the same."
     return ""
+
+
+def _wakes_by_itself(hold_reason: str) -> bool:
+    """Whether something that may happen, or a number of days, wakes a lead held for this reason."""
+    reason = HoldReason.objects.get(pk=hold_reason)
+    return reason.default_days is not None or reason.default_triggers.filter(is_dated=False).exists()
+
+
+def _addresses(report: CallReport) -> dict[str, Address]:
+    """The rows of a new number or mailbox said on the call, locked. Raise InvalidFields naming an unusable one."""
+    pairs, errors = [], {}
+    for kind, normalise in addresses.KINDS.items():
+        if value := report.fields.get(kind):
+            try:
+                pairs.append((kind, normalise(str(value))))
+            except InvalidAddress as error:
+                errors[kind] = [error.message]
+    if errors:
+        raise InvalidFields(errors)
+    return {kind: address for (kind, _value), address in addresses.lock_addresses(pairs).items()}
+
+
+def _reach_anew(
+    lead: Lead, reached: Mapping[str, Address], disposition: Disposition, report: CallReport, at: datetime
+) -> None:
+    """Note a new number or mailbox; a number that does not reach the person leaves a way to reach them missing."""
+    missing = MissingItem.objects.filter(lead=lead, kind=answers.CONTACT_CHANNEL, settled_at=None)
+    if reached:
+        lead.phone, lead.email = reached.get("phone", lead.phone), reached.get("email", lead.email)
+        missing.update(settled_at=at)
+    elif (disposition.invalidates_number or disposition.is_wrong_number) and not missing.exists():
+        MissingItem.objects.create(
+            lead=lead,
+            kind_id=answers.CONTACT_CHANNEL,
+            origin=MissingItem.Origin.CALL,
+            follow_up_on=report.follow_up_on or at.date(),
+            opened_at=at,
+        )
 
 
 def _stop_reason(report: CallReport) -> str:

@@ -22,7 +22,7 @@ from leads.models import Answer, Authorization, DocumentStatus, Inquiry, Lead, Q
 from leads.services import answers, due
 from leads.services.answers import MAY_BE_TOLD, Origin
 from leads.targets import AnswerType, Kept
-from leads.vocabulary import AuthorizationState, Check, ContactRole, DocumentState, Verdict
+from leads.vocabulary import Check, ContactRole, Verdict
 from medcrm.lib.errors import InvalidFields
 
 YES_NO = [(targets.YES, _lazy("Yes")), (targets.NO, _lazy("No")), (targets.UNKNOWN, _lazy("Unknown"))]
@@ -315,9 +315,6 @@ def _asked(question: Question, known: _Known, assessment: Assessment, open_facts
     )
 
 
-HELD = (DocumentState.RECEIVED, AuthorizationState.APPROVED, AuthorizationState.NOT_NEEDED)
-
-
 def _verdict(
     question: Question,
     known: _Known,
@@ -333,7 +330,7 @@ def _verdict(
         return Verdict.UNKNOWN
     target = targets.target_of(question.lead_field)
     if target and target.kept in (Kept.DOCUMENT, Kept.AUTHORIZATION):
-        return Verdict.PASS if known.value(question) in HELD else Verdict.UNKNOWN
+        return Verdict.PASS if known.value(question) in targets.HELD else Verdict.UNKNOWN
     answer = known.answer(question)
     return Verdict(answer.verdict) if answer and said and said.at == answer.answered_at else Verdict.PASS
 

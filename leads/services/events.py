@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from consent import ledger
-from leads import lifecycle, requalification
+from consent import ledger, wording
+from consent.vocabulary import Verdict
+from leads import contact, lifecycle, requalification
 from leads.lifecycle import Stage
 from leads.models import (
     Answer,
@@ -22,9 +23,10 @@ from leads.models import (
     Offering,
 )
 from leads.services import answers, documents, due, slots
-from leads.services.answers import Origin
+from leads.services.answers import Given, Origin
 from leads.services.documents import write_entry
 from leads.vocabulary import AppointmentState, Direction, DocumentState, InteractionKind
+from medcrm.lib.errors import InvalidFields
 
 ENDS_A_BOOKING = {AppointmentState.NO_SHOW: "no_show", AppointmentState.CANCELLED: "appointment_cancelled"}
 REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)
@@ -35,7 +37,7 @@ def record_activity(
     lead_id: int, kind: InteractionKind, *, at: datetime, service: str = "", count: int = 1, text: str = ""
 ) -> Interaction:
     """Keep something the lead did: a download, visits, a reply. Activity alone never qualifies [R13]."""
-    _hear(lead_id, kind, text, at)
+    wants_no_contact = _hear(lead_id, kind, text, at)
     activity = Interaction.objects.create(
         lead_id=lead_id,
         kind=kind,
@@ -45,7 +47,7 @@ def record_activity(
         count=count,
         text=text,
     )
-    if kind in REPLIES:
+    if kind in REPLIES and not wants_no_contact:
         requalification.fire("reply_received", [lead_id], cause="Replied.", at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return activity
@@ -63,6 +65,9 @@ def record_document(
 ) -> DocumentStatus:
     """Note where a document stands; one that arrived wakes who waits for it, or moves its documents step on."""
     lead = Lead.objects.lock().get(pk=lead_id)
+    answers.keep_answers(
+        lead, [Given(document, status, f"document.{document}")], Origin(Answer.Origin.DOCUMENT, by), at=at
+    )
     row = documents.write_document(lead, document, status, expires_on=expires_on, by=by, at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return row
@@ -151,19 +156,38 @@ def note_appointment(
 @transaction.atomic
 def record_preference(lead_id: int, fields: Mapping[str, object], *, at: datetime) -> Lead:
     """Take in what the lead told us by itself, e.g. in the preference centre; new answers may change its next step."""
+    told = dict(fields)
+    channels = told.pop("channels", None)
+    if channels is not None:
+        told |= _choose_channels(Lead.objects.get(pk=lead_id), list(channels), at)
     lead = Lead.objects.lock().get(pk=lead_id)
-    given = answers.understand(lead, fields)
+    given = answers.understand(lead, told)
     write_entry(lead, InteractionKind.SYSTEM, {"preference": sorted(fields)}, at=at, direction=Direction.INBOUND)
     answers.learn(lead, given, Origin(Answer.Origin.EVENT), cause="The lead told us.", at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return lead
 
 
-def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime) -> None:
-    """What a reply says about permission goes to the ledger before anything else is done with it."""
+def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime) -> bool:
+    """What a reply says about permission goes to the ledger before anything else; say whether it asks us to stop."""
     if kind not in REPLIES:
-        return
+        return False
     lead = Lead.objects.get(pk=lead_id)
     address_id = lead.email_id if kind == InteractionKind.EMAIL_REPLY else lead.phone_id
     if address_id:
         ledger.record(address_id, "inbound", occurred_at=at, now=at, text=text, source=kind)
+    return wording.classify(text) == Verdict.REVOKE
+
+
+def _choose_channels(lead: Lead, channels: Sequence[str], at: datetime) -> dict[str, object]:
+    """Withdraw permission where none of an address's channels was chosen; naming a channel grants nothing."""
+    unknown = sorted(set(channels) - set(contact.CHANNELS))
+    if unknown:
+        known = ", ".join(contact.CHANNELS)
+        raise InvalidFields({"channels": [f"“{name}” is no channel; known are {known}." for name in unknown]})
+    common = {"occurred_at": at, "now": at, "source": "preference"}
+    if lead.email_id and "email" not in channels:
+        ledger.record(lead.email_id, "email_unsub", **common)
+    if lead.phone_id and not {"voice", "sms"} & set(channels):
+        ledger.record(lead.phone_id, "revoke", scope="all", **common)
+    return {"preferred_channel": channels[0]} if len(channels) == 1 else {}

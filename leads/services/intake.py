@@ -232,12 +232,15 @@ def attach(
     at: datetime,
 ) -> None:
     """Add a repeat inquiry to a known lead: newer answers win, the owner stays, a sleeping lead may wake [R40]."""
+    reached_anew = (phone or lead.phone, email or lead.email) != (lead.phone, lead.email)
     lead.phone, lead.email = phone or lead.phone, email or lead.email
     news = answers.write_fields(lead, submission.fields, at=at)
     lead.advance_due_at = at
     lead.save()
-    answers.supersede(lead, submission.fields, at=at)
-    answers.tell_news(lead, [*news, answers.REPEAT_INQUIRY], cause=f"New inquiry from {inquiry.source}.", at=at)
+    told = [name for name, value in submission.fields.items() if value not in ("", None)]
+    told += [answers.CONTACT_CHANNEL] if reached_anew else []
+    answers.supersede(lead, told, at=at)
+    answers.tell_news(lead, [*news, answers.REPEAT_INQUIRY], told, cause=f"New inquiry from {inquiry.source}.", at=at)
 
 
 def record_consent(inquiry: Inquiry, submission: Submission, held: Sequence[Address], *, at: datetime) -> None:

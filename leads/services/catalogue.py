@@ -1,0 +1,73 @@
+"""What happens when the catalogue changes? Whoever waits for exactly that is woken; nobody else is touched.
+
+The pages of the catalogue, an import and the API all tell it here. The waking itself is due work (`Opening`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from leads.models import Offering, OfferingPayer, Opening
+from medcrm.lib import bell
+
+NEWLY_ACCEPTED, OPENED = "payer_changed", "slot_opened"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What an offering allows at one moment: whether it takes new patients, and whose insurance it accepts."""
+
+    takes_new: bool
+    payers: frozenset[str]
+
+
+def terms(offering_id: int | None) -> Terms:
+    """Read the terms in force; an offering that is not there yet allows nothing."""
+    row = Offering.objects.filter(pk=offering_id).values_list("accepts_new_patients", flat=True).first()
+    payers = OfferingPayer.objects.filter(offering=offering_id).values_list("payer", flat=True)
+    return Terms(bool(row), frozenset(payers))
+
+
+@transaction.atomic
+def announce(offering_id: int, before: Terms, *, at: datetime) -> list[Opening]:
+    """Say what opened since `before`, and ring the bell for those who wait for it."""
+    now = terms(offering_id)
+    openings = [
+        Opening(kind_id=NEWLY_ACCEPTED, offering_id=offering_id, payer_id=payer, at=at) for payer in _new(now, before)
+    ]
+    if now.takes_new and not before.takes_new:
+        openings.append(Opening(kind_id=OPENED, offering_id=offering_id, at=at))
+    Opening.objects.bulk_create(openings)
+    if openings:
+        bell.ring()
+    return openings
+
+
+@transaction.atomic
+def accept_payer(offering_id: int, payer: str, *, at: datetime, prior_authorization: bool = False) -> OfferingPayer:
+    """Accept a payer at an offering from now on; leads that were stopped for it re-open. Idempotent."""
+    before = terms(Offering.objects.select_for_update().get(pk=offering_id).pk)
+    row, _ = OfferingPayer.objects.update_or_create(
+        offering_id=offering_id, payer_id=payer, defaults={"prior_authorization": prior_authorization}
+    )
+    announce(offering_id, before, at=at)
+    return row
+
+
+@transaction.atomic
+def take_new_patients(offering_id: int, *, takes: bool, at: datetime) -> Offering:
+    """Open an offering to new patients, or close it; opening wakes who waits for it. Idempotent."""
+    offering = Offering.objects.select_for_update().get(pk=offering_id)
+    before = terms(offering_id)
+    offering.accepts_new_patients = takes
+    offering.save(update_fields=["accepts_new_patients"])
+    announce(offering_id, before, at=at)
+    return offering
+
+
+def _new(now: Terms, before: Terms) -> Iterable[str]:
+    return sorted(now.payers - before.payers)
