@@ -5,6 +5,6 @@ from django.views.generic import RedirectView
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
-    path("api/v1/", include("medcrm.api")),
+    path("api/v1/", include("medcrm.api.urls")),
     path("", include("nurture.urls")),
 ]
