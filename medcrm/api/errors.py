@@ -11,7 +11,7 @@ from rest_framework import exceptions, serializers, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from leads.services.intake import BodyTooLarge
+from leads.services.intake import BodyTooLarge, KeyReused, StillBeingTakenIn
 from medcrm.lib.errors import InvalidFields, RuleError
 
 
@@ -63,6 +63,8 @@ def _answer(error: Exception) -> Response | None:
             return problem(error.code, _("Mend the fields named in “errors”."), 400, error.errors)
         case BodyTooLarge():
             return problem(error.code, error.message, 413)
+        case KeyReused() | StillBeingTakenIn():
+            return problem(error.code, error.message, 409)
         case RuleError():
             errors = {error.field: [error.message]} if error.field else {}
             return problem(error.code, error.message, 400 if error.field else 409, errors)
