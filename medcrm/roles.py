@@ -55,7 +55,8 @@ VOCABULARY = """leads.serviceline leads.clinic leads.payer leads.offering leads.
     leads.document leads.timingwindow leads.disposition leads.holdreason leads.stopreason leads.triggerkind
     leads.missingkind leads.source"""
 LEAD_STORY = """leads.interaction leads.qualification leads.answer leads.missingitem leads.trigger leads.scorechange
-    leads.opening leads.documentstatus leads.authorization leads.appointment leads.stakeholder leads.checklist leads.question
+    leads.opening leads.documentstatus leads.authorization leads.appointment leads.stakeholder leads.checklist
+    leads.question
     routing.assignment routing.handoff routing.clock routing.script routing.scripttext"""
 SCORING = "leads.scoringmodel leads.scoringcategory leads.scoringrule leads.bandrule"
 NEXT_STEPS = "leads.nextstepset leads.nextsteprule"
@@ -174,6 +175,11 @@ ROLES: tuple[Role, ...] = (
             each(VOCABULARY, WRITE),
             each("leads.offeringpayer", EDIT),
             each("leads.sourcekey", ("view", "issue", "revoke")),
+            each("gateway.client", WRITE),
+            each("gateway.key", ("view", "issue", "revoke")),
+            each("gateway.subscription", ("view", "operate")),
+            each("gateway.delivery", ("view", "replay")),
+            each("gateway.outboxevent", VIEW),
             each(LEAD_STORY, VIEW),
             each("leads.lead", ("view", "change", SEE_ALL_TEAMS, "reassign")),
             each("leads.inquiry", ("view", "repair")),
@@ -190,6 +196,20 @@ ROLES: tuple[Role, ...] = (
             each("consent.callingrule consent.policysetting consent.emergency consent.listsnapshot", VIEW),
             each("auth.user", WRITE),
             each("auth.group", VIEW),
+        ),
+    ),
+    Role(
+        "api_client",
+        _("Connected system"),
+        _("A program, not a person: what it may do and sees is narrowed further by its scopes, teams and services."),
+        together(
+            each("leads.lead", ("view", "change")),
+            each("leads.inquiry leads.interaction", VIEW),
+            each("leads.documentstatus leads.authorization leads.appointment", ("view", "record")),
+            each("leads.availability", ("view", "change")),
+            each("consent.permission", VIEW),
+            each("consent.address", ("revoke",)),
+            each("gateway.subscription", ("change",)),
         ),
     ),
 )
