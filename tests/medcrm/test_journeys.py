@@ -8,7 +8,12 @@ from django.core.management import CommandError, call_command
 
 from medcrm import journeys
 
-CASES = json.loads((Path(__file__).parent.parent / "cases" / "journeys.json").read_text())
+FOLDER = Path(__file__).parent.parent / "cases"
+CASES = [
+    case
+    for name in ("journeys", "journeys_qualification")
+    for case in json.loads((FOLDER / f"{name}.json").read_text())
+]
 
 SUBMIT = {
     "source": "web_consult",
