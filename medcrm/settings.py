@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "medcrm",
+    "medcrm.workspace",
     "nurture",
     "routing",
     "leads",
@@ -263,7 +264,7 @@ UNFOLD = {
     "BORDER_RADIUS": "6px",
     "STYLES": [lambda request: static("medcrm/medcrm.css")],
     "DASHBOARD_CALLBACK": "medcrm.dashboard.fill",
-    "SIDEBAR": {"navigation": "medcrm.admin_site.navigation"},
+    "SIDEBAR": {"navigation": "medcrm.admin_site.navigation", "show_search": True, "command_search": True},
     "COLORS": {
         # Teal; 600 is dark enough for white letters on it (4.5:1), 400 and 500 for letters on dark ground.
         "primary": {

@@ -73,6 +73,16 @@ def release(lead_id: int, user_id: int) -> bool:
     return bool(Lease.objects.filter(lead=lead_id, user=user_id).delete()[0])
 
 
+@transaction.atomic
+def hold(lead_id: int, user: AbstractBaseUser, *, at: datetime) -> bool:
+    """Lease one lead that is being worked, for as long as a call takes; False while somebody else holds it."""
+    lease = Lease.objects.select_for_update().filter(lead=lead_id).first()
+    if lease is not None and lease.user_id != user.pk and lease.expires_at > at:
+        return False
+    Lease.objects.update_or_create(lead_id=lead_id, defaults={"user": user, "taken_at": at, "expires_at": at + LEASE})
+    return True
+
+
 @dataclass
 class _Held:
     """What may not be called now, and when the first of it may."""
