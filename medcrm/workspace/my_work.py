@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -116,8 +117,6 @@ def _part(clock: Clock, at: datetime) -> str:
 
 def held_until(at: datetime, until: datetime | None) -> str:
     """“until 8:00 AM” or “until Dec 2, 8:00 AM”, in the reader's time."""
-    from django.utils.formats import date_format
-
     if until is None:
         return ""
     local = timezone.localtime(until)
