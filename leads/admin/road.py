@@ -67,7 +67,10 @@ def contact_in_words(channel: str, decision: GateDecision | None) -> Contact:
         return Contact(channel, icon, name, NOT_KNOWN, badge("unknown", _("not known"), symbol="remove"), what)
     labels = {"allow": _("allowed"), "deny": _("blocked"), "hold": _("not now")}
     look = badge(decision.kind, labels.get(decision.kind, decision.kind))
-    return Contact(channel, icon, name, decision.kind, look, decision.sentence)
+    sentence = decision.sentence
+    if decision.kind == HOLD and decision.next_allowed_at is not None:
+        sentence = _("%(why)s Again from %(when)s.") % {"why": sentence, "when": _when(decision.next_allowed_at)}
+    return Contact(channel, icon, name, decision.kind, look, sentence)
 
 
 def steps_of(

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 from consent.gate import NotContactable
 from leads.models import Lead
 from leads.visibility import visible
+from medcrm import journey
 from medcrm.lib.errors import InvalidFields, RuleError
 from medcrm.workspace import drafts, recording, searching
 from medcrm.workspace import my_work as work
@@ -216,6 +217,7 @@ def record(request: HttpRequest, pk: int) -> HttpResponse:
             form.show(error)
         else:
             told = {"who": searching.name_of(row), "what": _result(entry, form)}
+            journey.advance([row.pk], at=at)  # so that the next offer knows of this call; the bell would take a moment
             messages.success(request, _("Recorded for %(who)s: %(what)s.") % told)
             if request.POST.get("then") == "next":
                 return _go_on(request)
