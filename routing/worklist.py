@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from consent import gate
 from consent.request import Decision
@@ -107,8 +107,15 @@ def _offered(at: datetime) -> QuerySet[Clock]:
     return (
         Clock.objects.open()
         .exclude(owed__in=NOT_BY_PHONE)
+        .exclude(Exists(_agreed_for_later(at)))
         .filter(Q(not_before=None) | Q(not_before__lte=at), Q(is_promise=False) | Q(due_at__lte=at))
     )
+
+
+def _agreed_for_later(at: datetime) -> QuerySet[Clock]:
+    """A call-back promised, or the next try planned, for a time to come: until then nobody calls the lead again."""
+    is_planned = Q(is_promise=True) | Q(cause__disposition__retry_after_minutes__isnull=False)
+    return Clock.objects.open().filter(is_planned, lead=OuterRef("lead"), owed=Owed.FOLLOW_UP, due_at__gt=at)
 
 
 def _own(agent: Agent, at: datetime) -> QuerySet[Clock]:
