@@ -11,7 +11,8 @@ from django.db import transaction
 
 from consent import gate
 from leads import contact
-from leads.models import Lead
+from leads.models import Answer, Lead
+from leads.services import checklist
 from medcrm.lib.errors import RuleError
 from medcrm.workspace.models import Draft
 from routing import worklist
@@ -73,6 +74,15 @@ def note_inbound(lead: Lead, *, by: AbstractBaseUser, at: datetime) -> Draft:
     draft.is_inbound, draft.saved_at = True, at
     draft.save(update_fields=["is_inbound", "saved_at"])
     return draft
+
+
+def answer(lead_id: int, code: str, value: str, *, by: AbstractBaseUser, at: datetime) -> Answer:
+    """Keep one answer of the checklist, as said on the call where there is one. Raise InvalidFields naming the code."""
+    spoken = of(lead_id, by)
+    origin = Answer.Origin.CALL if spoken and spoken.has_spoken else Answer.Origin.STAFF
+    kept = checklist.answer_question(lead_id, code, value, by=by, at=at, origin=origin)
+    worklist.hold(lead_id, by, at=at)
+    return kept
 
 
 def editors(lead_id: int, user: AbstractBaseUser, *, at: datetime) -> list[Editor]:

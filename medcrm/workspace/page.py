@@ -10,8 +10,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from leads.admin import lead_page
-from leads.admin.lead_page import LeadPage
+from leads.admin.lead_page import LeadPage, ScorePart
 from leads.models import Lead
+from leads.services import checklist
+from leads.services.checklist import Sheet
 from medcrm.workspace import drafts, my_work
 from medcrm.workspace.drafts import Editor
 from medcrm.workspace.models import Draft
@@ -45,6 +47,7 @@ class Workspace:
     script_name: str
     consent_step: str
     emergency: Sequence[str]
+    sheet: Sheet
     draft: Draft | None
     editors: Sequence[Editor]
 
@@ -59,11 +62,12 @@ def read(lead: Lead, request: HttpRequest, *, at: datetime) -> Workspace:
         at=at,
         page=page,
         owed=owed(lead, at=at),
-        score=score_sentence(page),
+        score=score_sentence(lead, page.score_parts),
         handoff=handoff,
         script=_filled(told, lead, request, page) if told else [],
         script_name=str(told.script) if told else "",
         consent_step=told.consent_step if told and told.script.requires_consent_step else "",
+        sheet=checklist.sheet(lead, at=at),
         emergency=texts[EMERGENCY].words.splitlines() if EMERGENCY in texts else [],
         draft=drafts.of(lead.pk, request.user),
         editors=drafts.editors(lead.pk, request.user, at=at),
@@ -80,11 +84,11 @@ def owed(lead: Lead, *, at: datetime) -> list[Owed]:
     return found
 
 
-def score_sentence(page: LeadPage) -> str:
+def score_sentence(lead: Lead, parts: Sequence[ScorePart]) -> str:
     """Why it ranks where it does: the rules that gave most points, in their own words."""
-    if page.lead.score is None:
+    if lead.score is None:
         return ""
-    rules = sorted((rule for part in page.score_parts for rule in part.rules), key=lambda rule: -rule.points)
+    rules = sorted((rule for part in parts for rule in part.rules), key=lambda rule: -rule.points)
     names = [rule.name for rule in rules[:REASONS_SHOWN] if rule.points > 0]
     return "; ".join(names) or _("no rule gave points yet")
 

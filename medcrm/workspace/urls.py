@@ -22,6 +22,7 @@ urlpatterns = [
     path("work/<int:pk>/draft/", inside(views.draft), name="draft"),
     path("work/<int:pk>/call/", inside(views.call), name="call"),
     path("work/<int:pk>/called-us/", inside(views.called_us), name="called_us"),
+    path("work/<int:pk>/answer/", inside(views.answer), name="answer"),
     path("work/<int:pk>/write/<str:medium>/", inside(views.write), name="write"),
     path("work/<int:pk>/record/", inside(views.record), name="record"),
 ]

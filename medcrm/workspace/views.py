@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from consent.gate import NotContactable
 from leads.models import Lead
+from leads.services import checklist
 from leads.visibility import visible
 from medcrm import journey
 from medcrm.lib.errors import InvalidFields, RuleError
@@ -114,7 +115,15 @@ def _show(request: HttpRequest, row: Lead, form: CallForm | None = None) -> Http
     read = pages.read(row, request, at=at)
     if form is None:
         form = CallForm(lead=row, at=at, initial=_typed(read.draft))
-    context = {"ws": read, "page": read.page, "lead": row, "form": form, "may_record": _may_record(request)}
+    context = {
+        "ws": read,
+        "sheet": read.sheet,
+        "score": read.score,
+        "page": read.page,
+        "lead": row,
+        "form": form,
+        "may_record": _may_record(request),
+    }
     title = searching.name_of(row)
     return shown(request, "workspace/lead.html", title, content_title=title, **context)
 
@@ -175,6 +184,33 @@ def _reach(request: HttpRequest, row: Lead, at: object, act: object, *, dials: b
         "may_record": True,
     }
     return TemplateResponse(request, "workspace/reach.html", context)
+
+
+@require_POST
+def answer(request: HttpRequest, pk: int) -> HttpResponse:
+    """Keep one answer at once, and show what the checks, the score and the suggestion say now."""
+    row, at = lead_of(request, pk, verb="change"), timezone.now()
+    code, problems = request.POST.get("code", ""), []
+    try:
+        drafts.answer(row.pk, code, request.POST.get("value", ""), by=request.user, at=at)
+    except InvalidFields as error:
+        problems = [sentence for sentences in error.errors.values() for sentence in sentences]
+    if not is_partial(request):
+        for sentence in problems:
+            messages.error(request, sentence)
+        return HttpResponseRedirect(reverse("workspace:lead", args=[row.pk]))
+    sheet = checklist.sheet(row, at=at) if problems else checklist.assess_now(row.pk, at=at)
+    now = Lead.objects.get(pk=row.pk)
+    context = {
+        "lead": now,
+        "sheet": sheet,
+        "score": pages.score_sentence(now, pages.lead_page.score_parts(now)),
+        "problems": problems,
+        "answered": code,
+        "may_record": True,
+        "oob": True,
+    }
+    return TemplateResponse(request, "workspace/checklist.html", context)
 
 
 @require_POST

@@ -39,14 +39,14 @@
       missing: needs.includes("missing") || outcome === "documents_requested",
       hold: outcome === "hold",
       stop: outcome === "disqualified" || (outcome === "" && Boolean(result) && "stops" in result.dataset),
-      override: movesOn && form().dataset.failed === "yes",
+      override: movesOn && (by("ws-checklist")?.dataset.failed || "").includes("yes"),
     };
     for (const part of form().querySelectorAll("[data-when]")) {
       const isFilled = [...part.querySelectorAll("input, select")].some((field) =>
         field.type === "checkbox" ? field.checked : field.value !== "");
       part.hidden = !wanted[part.dataset.when] && !isFilled && !part.querySelector(".mc-error");
     }
-    const suggested = result?.dataset.outcome || form().dataset.suggested || "";
+    const suggested = result?.dataset.outcome || by("ws-checklist")?.dataset.suggested || "";
     for (const mark of form().querySelectorAll("[data-suggests]")) {
       mark.hidden = !suggested || mark.dataset.suggests !== suggested;
     }
@@ -206,8 +206,23 @@
       dial.focus();
       dial.click();
     }
+    if (event.target.id === "ws-checklist" || document.activeElement === document.body) goOn();
     parts();
   });
+
+  // After an answer: to the next open question below it, else to the first one, else to how it ended.
+  const goOn = () => {
+    const answered = by("ws-checklist")?.dataset.answered;
+    if (!answered) return;
+    const questions = [...document.querySelectorAll("#ws-checklist [data-question]")].filter(isVisible);
+    const from = questions.findIndex((question) => question.dataset.question === answered);
+    const order = [...questions.slice(from + 1), ...questions.slice(0, from + 1)];
+    const next = order.find((question) => "open" in question.dataset && question.dataset.question !== answered);
+    (next?.querySelector("[data-answer]") || by("ws-find"))?.focus();
+  };
+
+  document.addEventListener("medcrm:save-draft", () => form() && htmx.trigger(form(), "change"));
+
   document.addEventListener("submit", (event) => {
     if (event.target.id !== "ws-form") return;
     if (token()) event.target.elements.csrfmiddlewaretoken.value = token();
