@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from urllib.parse import parse_qsl, urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -23,11 +22,10 @@ from leads.services import checklist
 from leads.visibility import visible
 from medcrm import journey
 from medcrm.lib.errors import InvalidFields, RuleError
-from medcrm.workspace import drafts, recording, searching
+from medcrm.workspace import drafts, lists, recording, searching
 from medcrm.workspace import my_work as work
 from medcrm.workspace import page as pages
 from medcrm.workspace.forms import CallForm
-from medcrm.workspace.models import SavedView
 from nurture import personal
 from nurture.vocabulary import Medium
 from routing import worklist
@@ -44,7 +42,6 @@ RELATED = (
     "hold_reason",
     "stop_reason",
 )
-SAVED_VIEWS = 20
 
 
 def lead_of(request: HttpRequest, pk: int, *, verb: str = "view") -> Lead:
@@ -287,24 +284,22 @@ def search(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def save_view(request: HttpRequest) -> HttpResponse:
-    """Keep the filters of the list of leads under a name; the same name again replaces it."""
+    """Keep the filters of the list of leads under a name."""
     if not request.user.has_perm("leads.view_lead"):
         raise PermissionDenied
-    name, query = " ".join(request.POST.get("name", "").split())[:60], request.POST.get("query", "").lstrip("?")
-    query = urlencode([(key, value) for key, value in parse_qsl(query) if key not in ("p", "e", "all")])[:1000]
-    if not name:
-        messages.error(request, _("Give the list a name, e.g. “Overdue orthopedics”."))
-    elif SavedView.objects.filter(user=request.user).exclude(name=name).count() >= SAVED_VIEWS:
-        messages.error(request, _("You have %(n)d lists. Drop one you no longer use.") % {"n": SAVED_VIEWS})
+    query = lists.clean(request.POST.get("query", ""))
+    try:
+        view = lists.save_list(request.user, request.POST.get("name", ""), query)
+    except RuleError as error:
+        messages.error(request, error.message)
     else:
-        SavedView.objects.update_or_create(user=request.user, name=name, defaults={"query": query})
-        messages.success(request, _("Saved as “%(name)s”.") % {"name": name})
+        messages.success(request, _("Saved as “%(name)s”.") % {"name": view.name})
     return HttpResponseRedirect(f"{reverse('admin:leads_lead_changelist')}?{query}")
 
 
 @require_POST
 def drop_view(request: HttpRequest, pk: int) -> HttpResponse:
-    view = get_object_or_404(SavedView, pk=pk, user=request.user)
-    view.delete()
+    view = get_object_or_404(lists.of(request.user), pk=pk)
+    lists.drop(view)
     messages.success(request, _("“%(name)s” is dropped.") % {"name": view.name})
     return HttpResponseRedirect(reverse("admin:leads_lead_changelist"))

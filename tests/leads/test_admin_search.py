@@ -26,7 +26,8 @@ def found(term: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "term", ["(512) 555-0101", "512.555.0101", "+1 512 555 0101", "ANA@example.org", "núñ", "ana núñ", " Núñez "]
+    "term",
+    ["(512) 555-0101", "512.555.0101", "+1 512 555 0101", "0101", "ANA@example.org", "núñ", "ana núñ", " Núñez "],
 )
 def test_a_lead_is_found_by_phone_in_any_format_mail_and_name(ana, term):
     make(Lead, last_name="Other")

@@ -10,8 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from consent.models import Attempt
-from leads.models import Interaction, Lead
-from medcrm.workspace.models import Draft
+from leads.models import Answer, Interaction, Lead
+from medcrm.workspace.models import Draft, SavedView
 from routing.models import Clock, Lease
 from tests.rows import make
 
@@ -104,3 +104,54 @@ def test_who_may_only_read_sees_no_buttons(role, status, client, lead):
     if role == "compliance":
         assert b'id="ws-form"' not in answer.content
         assert client.post(f"/admin/work/{lead.pk}/call/").status_code == 403
+
+
+def test_an_answer_is_kept_at_once_and_the_verdicts_follow(client, lead, caller):
+    Lead.objects.update(payer=None)
+    page = client.get(f"/admin/work/{lead.pk}/")
+    assert "payer" in {asked.code for part in page.context["sheet"].parts for asked in part.open_questions}
+    client.post(f"/admin/work/{lead.pk}/called-us/")
+    answer = client.post(
+        f"/admin/work/{lead.pk}/answer/", {"code": "payer", "value": "ppo"}, headers={"HX-Request": "true"}
+    )
+    fit = next(part for part in answer.context["sheet"].parts if part.check == "fit")
+    assert fit.verdict == "pass" and "payer" not in {asked.code for asked in fit.open_questions}
+    kept = Answer.objects.get(lead=lead, code="payer", is_current=True)
+    assert (kept.by, kept.origin) == (caller, "call")
+    lead.refresh_from_db()
+    assert lead.payer_id == "ppo" and lead.advance_due_at is not None
+
+
+def test_an_answer_that_does_not_fit_is_said_and_not_kept(client, lead):
+    answer = client.post(
+        f"/admin/work/{lead.pk}/answer/", {"code": "age_eligible", "value": "old"}, headers={"HX-Request": "true"}
+    )
+    assert answer.context["problems"]
+    assert not Answer.objects.filter(lead=lead, code="age_eligible").exists()
+
+
+def test_the_field_finds_leads_pages_and_lists_in_the_readers_scope(client, lead, caller):
+    def found(term: str) -> set[str]:
+        return {hit.title for hit in client.get("/admin/search/", {"s": term, "extended": "1"}).context["results"]}
+
+    digits = lead.phone.value[-4:]
+    for term in (lead.last_name, lead.phone.value, digits, lead.email.value, str(lead.public_id)):
+        assert found(term) == {lead.name}, term
+    assert "Handoffs" in found("hando")
+    SavedView.objects.create(user=caller, name="Late ones", query="due=overdue")
+    assert "Late ones" in found("late")
+    Lead.objects.update(team="quotes", owner=None)
+    assert lead.name not in found(lead.last_name)
+
+
+def test_a_filtered_list_is_kept_under_a_name_replaced_and_dropped(client, caller):
+    client.post("/admin/work/views/", {"name": "Late ones", "query": "due=overdue&p=3"})
+    client.post("/admin/work/views/", {"name": "Late ones", "query": "due=today"})
+    view = SavedView.objects.get(user=caller)
+    assert view.query == "due=today"
+    assert b"Late ones" in client.get("/admin/leads/lead/").content
+    other = User.objects.create(username="other", is_staff=True)
+    foreign = SavedView.objects.create(user=other, name="Theirs")
+    assert client.post(f"/admin/work/views/{foreign.pk}/drop/").status_code == 404
+    client.post(f"/admin/work/views/{view.pk}/drop/")
+    assert list(SavedView.objects.values_list("name", flat=True)) == ["Theirs"]
