@@ -55,6 +55,13 @@ def test_names_are_searched_by_their_index(search, index):
     assert index in plan
 
 
+def test_last_digits_are_searched_by_their_index():
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        plan = addresses.ending_in("0101").explain()
+    assert "consent_address_last4" in plan
+
+
 def test_the_list_is_searched_with_a_fixed_number_of_queries(client, ana, django_assert_max_num_queries):
     client.force_login(User.objects.create(username="root", is_staff=True, is_superuser=True))
     client.get("/admin/leads/lead/?q=nu")
