@@ -13,6 +13,6 @@ urlpatterns = [
     path("admin/account/", include(sign_in.urlpatterns)),
     path("admin/", include("medcrm.workspace.urls")),
     path("admin/", admin.site.urls),
-    path("api/v1/", include("medcrm.api")),
+    path("api/v1/", include("medcrm.api.urls")),
     path("", include("nurture.urls")),
 ]
