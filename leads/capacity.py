@@ -145,6 +145,33 @@ def first_open_date(*, at: datetime) -> Expression:
     )
 
 
+def servable(leads: QuerySet, *, at: datetime) -> QuerySet:
+    """Narrow leads to those that may be served now: the service is given within reach, for this payer and age, a slot
+    is open inside the window, and the documents and the authorization it takes are here.
+
+    Organisations take no slot: theirs is served when its service is one for organisations.
+    """
+    fits = leads.annotate(
+        serve_service=service_status(),
+        serve_place=location_status(),
+        serve_payer=payer_status(),
+        serve_age=age_status(at=at),
+        serve_from=first_open_date(at=at),
+        serve_lacks=missing_documents(at=at),
+        serve_needs=needs_authorization(at=at),
+    )
+    patients = Q(
+        serve_service="offered",
+        serve_place__in=["in_catchment", "telehealth"],
+        serve_payer__in=["accepted", "self_pay"],
+        serve_age="eligible",
+        serve_from__isnull=False,
+        serve_lacks__lte=0,
+        serve_needs=False,
+    )
+    return fits.filter(patients | Q(serve_service="organisation"))
+
+
 def held_documents(*, at: datetime) -> Q:
     """Document statuses that count: received, and not expired on that day."""
     return Q(status=DocumentState.RECEIVED) & (Q(expires_on__isnull=True) | Q(expires_on__gte=at.date()))

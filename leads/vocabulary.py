@@ -152,6 +152,20 @@ class InteractionKind(TextChoices):
     SYSTEM = "system", _("System")
 
 
+class NoteFact(TextChoices):
+    """The parts of a note; who wrote it and when is noted by itself [2.17]."""
+
+    REQUESTED = "requested", _("Requested")
+    CONFIRMED = "confirmed", _("Confirmed")
+    NOT_CONFIRMED = "not_confirmed", _("Not confirmed")
+    TOLD = "told", _("Told the lead")
+    ACTION = "action", _("Action taken")
+    NEXT = "next", _("Next step")
+    CONTACT_CHANGE = "contact_change", _("Change of contact preference")
+    SPOKEN_WITH = "spoken_with", _("Spoken with")
+    FACT_SOURCE = "fact_source", _("Source of the facts")
+
+
 class Direction(TextChoices):
     INBOUND = "inbound", _("From the lead")
     OUTBOUND = "outbound", _("To the lead")

@@ -73,6 +73,7 @@ WORKER = together(
     each(LEAD_STORY, VIEW),
     each("leads.lead", ("view", "change")),
     each("leads.stakeholder", WRITE),
+    each("leads.interaction", ("amend",)),
     each("routing.handoff", ("accept", "return")),
     each("routing.notice", VIEW),
     each(OUTREACH, VIEW),

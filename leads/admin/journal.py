@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.base import OfLead
 from leads.models import Interaction, ScoreChange
+from leads.services import notes
 from medcrm.lib.admin import (
+    ActionForm,
     ChoicesDropdownFilter,
     RangeDateFilter,
     ReadOnlyAdmin,
@@ -16,7 +22,18 @@ from medcrm.lib.admin import (
     badge_column,
     display,
     field_badge,
+    service_action,
+    verb_permission,
 )
+
+
+class AddendumForm(ActionForm):
+    text = forms.CharField(
+        label=_("What is right?"),
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("e.g. “The referral is from Dr. Lee, not from Dr. Li.”"),
+    )
 
 
 @admin.register(Interaction)
@@ -29,7 +46,20 @@ class InteractionAdmin(OfLead, ReadOnlyAdmin):
         ("disposition", RelatedDropdownFilter),
         ("at", RangeDateFilter),
     )
+    actions_detail = ("amend",)
     empty_text = _("Everything that happens with a lead is noted here by itself.")
+    has_amend_permission = verb_permission("amend")
+
+    @service_action(
+        _("Add a correction"),
+        permissions=["amend"],
+        form=AddendumForm,
+        icon="edit_note",
+        text=_("The entry stays as it is; your correction stands beside it with your name and the time."),
+        submit=_("Add"),
+    )
+    def amend(self, request: HttpRequest, pk: int, *, at: datetime, text: str) -> None:
+        notes.add_addendum(pk, text, by=request.user, at=at)
 
     @display(description=_("Text"))
     def excerpt(self, obj: Interaction) -> str:

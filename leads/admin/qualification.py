@@ -5,8 +5,11 @@ from __future__ import annotations
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.base import OfLead
@@ -27,6 +30,8 @@ from medcrm.lib.admin import (
     service_action,
     verb_permission,
 )
+
+ANSWERS_SHOWN = 100  # far more than a cycle of calls has
 
 
 class OverrideFilter(DropdownFilter):
@@ -72,8 +77,9 @@ class QualificationAdmin(OfLead, ReadOnlyAdmin):
         (_("Decision"), {"fields": (("decision_badge", "next_step"), ("hold_reason", "stop_reason"), "rule_in_words")}),
         (_("Outcome"), {"fields": (("outcome", "suggested_outcome"), ("decided_by", "decided_at"), "override_reason")}),
         (_("Review"), {"fields": (("override_reviewed_by", "override_reviewed_at"),)}),
+        (_("What it rests on"), {"fields": ("answers_given", "woken_by")}),
     )
-    readonly_fields = ("reasons", "open_questions", "rule_in_words", "decision_badge")
+    readonly_fields = ("reasons", "open_questions", "rule_in_words", "decision_badge", "answers_given", "woken_by")
     actions = actions_detail = ("review_override",)
     empty_text = _("A cycle opens by itself when a lead comes in.")
     fit_verdict = badge_column("fit_check", _("Fit"))
@@ -102,6 +108,36 @@ class QualificationAdmin(OfLead, ReadOnlyAdmin):
     @display(description=_("Rule"))
     def rule_in_words(self, obj: Qualification) -> str:
         return f"{obj.rule.name}: {obj.rule.sentence}" if obj.rule else _("Decided by a person.")
+
+    @display(description=_("Answers in this cycle"))
+    def answers_given(self, obj: Qualification) -> SafeString | str:
+        rows = (
+            Answer.objects.filter(lead=obj.lead_id, cycle=obj.cycle).select_related("by").order_by("answered_at", "pk")
+        )
+        said = [
+            (
+                row.code.replace("_", " "),
+                str(row.value).replace("_", " "),
+                row.get_origin_display(),
+                date_format(timezone.localtime(row.answered_at), "M j, Y, g:i A"),
+                (row.by.get_full_name() or row.by.get_username()) if row.by else "",
+            )
+            for row in rows[:ANSWERS_SHOWN]
+        ]
+        if not said:
+            return _now("None beside what the inquiry says.")
+        return format_html(
+            '<dl class="mc-facts">{}</dl>',
+            format_html_join("", '<dt>{}</dt><dd>{} <span class="mc-quiet">{}, {} {}</span></dd>', said),
+        )
+
+    @display(description=_("What wakes the lead, and what did"))
+    def woken_by(self, obj: Qualification) -> SafeString | str:
+        rows = obj.triggers.select_related("kind").order_by("pk")
+        said = [(str(row.kind), _state_of(row), _fired_words(row)) for row in rows]
+        if not said:
+            return _now("Nothing was to be waited for.")
+        return format_html('<dl class="mc-facts">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{} {}</dd>", said))
 
     @service_action(
         _("Mark override as reviewed"),
@@ -136,11 +172,24 @@ class TriggerAdmin(OfLead, ReadOnlyAdmin):
 
     @display(description=_("State"))
     def state(self, obj: Trigger) -> SafeString:
-        if obj.fired_at:
-            return badge("accepted", _("woke the lead"), symbol="notifications_active")
-        if obj.disarmed_at:
-            return badge("cancelled", _("no longer needed"), symbol="notifications_off")
-        return badge("planned", _("waiting"), symbol="notifications")
+        return _state_of(obj)
+
+
+def _state_of(trigger: Trigger) -> SafeString:
+    if trigger.fired_at:
+        return badge("accepted", _("woke the lead"), symbol="notifications_active")
+    if trigger.disarmed_at:
+        return badge("cancelled", _("no longer needed"), symbol="notifications_off")
+    return badge("planned", _("waiting"), symbol="notifications")
+
+
+def _fired_words(trigger: Trigger) -> str:
+    """What fired it and which answers went stale then, or the date it waits for."""
+    if trigger.fired_at is None:
+        return date_format(timezone.localtime(trigger.due_at), "M j, Y") if trigger.due_at else ""
+    cause, stale = trigger.fired_by.get("cause", ""), trigger.fired_by.get("stale") or ()
+    words = ", ".join(str(code).replace("_", " ") for code in stale)
+    return f"{cause} {_now('To be asked again: %(what)s.') % {'what': words}}" if words else str(cause)
 
 
 @admin.register(Stakeholder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -72,6 +73,15 @@ class Question(models.Model):
     expires_after_days = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text=_("Blank: never goes stale.")
     )
+
+    def clean(self) -> None:
+        """Refuse answers that nobody could give: each of passes and fails is one of the choices."""
+        for name in ("choices", "passes", "fails"):
+            if not isinstance(getattr(self, name), list):
+                raise ValidationError({name: _("Write a list, e.g. [“yes”, “no”].")})
+        both = [value for value in self.passes if value in self.fails]
+        if both:
+            raise ValidationError({"fails": _("“%(value)s” cannot pass and fail.") % {"value": both[0]}})
 
     class Meta:
         ordering = ["part", "position"]

@@ -25,7 +25,7 @@ from leads.models import (
     MissingKind,
     StopReason,
 )
-from leads.services import answers, due
+from leads.services import answers, due, notes
 from leads.services.answers import Given, Origin
 from leads.vocabulary import Decision, Direction, InteractionKind, NextStep, Outcome, Verdict
 from medcrm.lib.errors import InvalidFields
@@ -149,6 +149,10 @@ def _refuse_gaps(
         given = answers.understand(lead, {**report.answers, **fields})
     except InvalidFields as error:
         errors |= error.errors
+    try:
+        notes.check_facts(report.facts)
+    except InvalidFields as error:
+        errors |= error.errors
     if disposition is None:
         errors["disposition"] = ["Choose how the call ended."]
     if report.outcome and outcome is None:
@@ -247,7 +251,7 @@ def _write_timeline(
     at: datetime,
 ) -> Interaction:
     kind = InteractionKind.VOICEMAIL if disposition.is_voicemail else InteractionKind.CALL
-    facts = dict(report.facts)
+    facts: dict[str, object] = dict(notes.check_facts(report.facts))
     if report.missing:
         facts |= {"missing": list(report.missing), "follow_up_on": str(report.follow_up_on)}
     if report.callback_at:
