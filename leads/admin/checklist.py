@@ -14,16 +14,14 @@ from leads.admin.rules import VersionedAdmin
 from leads.models import Checklist, Document, Question
 from leads.targets import AnswerType
 from leads.vocabulary import ContactRole
-from medcrm.lib.admin import ChoicesDropdownFilter, ModelAdmin, RelatedDropdownFilter, StackedInline, display
+from medcrm.lib.admin import ChoicesDropdownFilter, ModelAdmin, RelatedDropdownFilter, StackedInline, display, widgets
 
 
 class AnswersField(forms.CharField):
     """A list of answers, one a line: “code” or “code = what people read”."""
 
-    widget = forms.Textarea(attrs={"rows": 4})
-
     def __init__(self, *, labelled: bool = False, **kwargs: object) -> None:
-        super().__init__(required=False, **kwargs)
+        super().__init__(required=False, widget=widgets.UnfoldAdminTextareaWidget({"rows": 3}), **kwargs)
         self.labelled = labelled
 
     def prepare_value(self, value: object) -> object:
@@ -56,7 +54,11 @@ def fact_choices() -> list[tuple[str, object]]:
 
 class QuestionForm(forms.ModelForm):
     lead_field = forms.ChoiceField(
-        label=_("Fact"), choices=fact_choices, required=False, help_text=_("What it reads and writes.")
+        label=_("Fact"),
+        choices=fact_choices,
+        required=False,
+        widget=widgets.UnfoldAdminSelectWidget,
+        help_text=_("What it reads and writes."),
     )
     choices = AnswersField(
         label=_("Choices"),
@@ -92,10 +94,14 @@ class QuestionInline(StackedInline):
     ordering = ("position", "pk")
     extra = 0
     fields = (
-        ("part", "position", "code"),
+        ("part", "position"),
         "words",
-        ("answer_type", "lead_field", "expires_after_days"),
-        ("choices", "passes", "fails"),
+        ("answer_type", "expires_after_days"),
+        "lead_field",
+        "choices",
+        "passes",
+        "fails",
+        "code",
     )
     collapsible = True
 

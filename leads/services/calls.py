@@ -92,7 +92,7 @@ def decide(
     stage = qualification.stage_for(lead.decision, lead.next_step)
     lifecycle.check(lead.stage, stage)
     lead.stage = stage
-    cycle.outcome, cycle.decided_by, cycle.decided_at = outcome, by, at
+    cycle.outcome, cycle.decided_by, cycle.decided_at, cycle.rule = outcome, by, at, None
     cycle.decision, cycle.next_step = lead.decision, lead.next_step
     cycle.hold_reason_id, cycle.stop_reason_id = lead.hold_reason_id, lead.stop_reason_id
     if contradicts(lead, outcome):
