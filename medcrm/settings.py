@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "pghistory",
     "rest_framework",
     "django_filters",
+    "anymail",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -178,6 +179,8 @@ NURTURE_CHANNELS = {
     "sms": env.str("NURTURE_SMS_CHANNEL", default="nurture.channels.sandbox.Sandbox"),
 }
 NURTURE_MAIL_IS_SIGNED = env.bool("NURTURE_MAIL_IS_SIGNED", default=False)  # DKIM covers List-Unsubscribe [E03]
+# Media whose provider signed a business associate agreement, e.g. “email”: only these may carry health detail [H10].
+NURTURE_VENDOR_AGREEMENTS = env.list("NURTURE_VENDOR_AGREEMENTS", default=[])
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="care@example.org")
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
 EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")

@@ -8,7 +8,7 @@ leaves a message that is marked unknown and never sent again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -20,7 +20,8 @@ from consent import gate
 from consent.models import Attempt
 from consent.request import ContactRequest
 from leads.models import Lead
-from leads.services import due
+from leads.services import due, outreach
+from leads.services.outreach import Change
 from nurture import batch as batches
 from nurture import caps, composing, enrollment, obstacles, outbox, windows
 from nurture.batch import Batch
@@ -83,11 +84,18 @@ def _run(batch: Batch, *, clock: Callable[[], datetime]) -> Counter[str]:
         taken = sum((found for found in alone if found is not None), Counter(errors=alone.count(None)))
     elif taken is None:
         taken = Counter(errors=1)
-    done = [row.lead_id for row in batch.enrollments if row.state != EnrollmentState.ACTIVE]
-    if done:
-        # Another sequence may follow; the leads are locked only now, with no enrolment in hand.
-        due.mark_due(Lead.objects.filter(pk__in=done), at=clock())
+    if done := [row for row in batch.enrollments if row.state != EnrollmentState.ACTIVE]:
+        _tell_leads(done, at=clock())
     return taken
+
+
+@transaction.atomic
+def _tell_leads(done: Sequence[Enrollment], *, at: datetime) -> None:
+    """Another sequence may follow. The leads are locked only now, with no enrolment in hand."""
+    due.mark_due(Lead.objects.filter(pk__in=[row.lead_id for row in done]), at=at)
+    said = {EnrollmentState.FINISHED: "finished", EnrollmentState.EXITED: "left"}
+    changes = [Change(row.lead_id, said[EnrollmentState(row.state)], row.sequence.name, row.exit_code) for row in done]
+    outreach.note_changes(changes, at=at)
 
 
 def _try(batch: Batch, *, clock: Callable[[], datetime]) -> Counter[str] | None:

@@ -5,12 +5,14 @@ from nurture.models.enrollments import CallTask, Enrollment, Skip
 from nurture.models.messages import Message
 from nurture.models.sequences import FrequencyCap, Sequence, Step
 from nurture.models.templates import Template, Wording
+from nurture.models.topics import MutedTopic
 
 __all__ = [
     "CallTask",
     "Enrollment",
     "FrequencyCap",
     "Message",
+    "MutedTopic",
     "ProviderEvent",
     "Sequence",
     "Skip",
