@@ -34,6 +34,7 @@ from nurture.vocabulary import ExitCode, Medium, SkipCode
 log = structlog.get_logger(__name__)
 
 BATCH = 300  # one claim: its addresses stay locked for well under a second, its two dozen queries weigh little per step
+SLOW_BATCH = 25  # where a provider takes one at a time: what a dying worker leaves unknown stays small
 AUTOMATION = "nurture.dispatch"
 
 
@@ -61,7 +62,8 @@ def dispatch_due(
     now = clock or (lambda: at)
     tally: Counter[str] = Counter(unknown=outbox.sweep_forgotten(at=at))
     left = limit if limit is not None else float("inf")
-    while left > 0 and (ids := claim_due(at=now(), limit=int(min(BATCH, left)))):
+    batch = BATCH if outbox.takes_many() else SLOW_BATCH
+    while left > 0 and (ids := claim_due(at=now(), limit=int(min(batch, left)))):
         tally.update(_run(batches.load(ids, at=now()), clock=now))
         left -= len(ids)
     return DispatchReport(**tally)

@@ -36,11 +36,15 @@ class Household:
     broker: Valkey
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     killed: Counter[str] = field(default_factory=Counter)
-    due_at_kills: list[int] = field(default_factory=list)
+    kills_at: list[int] = field(default_factory=list)  # how many mails the provider had taken at each kill
 
     @property
     def book(self) -> Path:
         return self.folder / "provider.jsonl"
+
+    @property
+    def handed_over(self) -> int:
+        return self.book.read_bytes().count(b"\n") if self.book.exists() else 0
 
     def start(self, server: Server) -> None:
         self.running[server.name] = server.start()
@@ -108,7 +112,12 @@ def copy_tables(home: Household) -> None:
         subprocess.run([*fill, home.database.url], stdin=tables.stdout, check=True)
 
 
-STANDING = "SELECT count(*) FROM nurture_enrollment WHERE state = 'active'"
+WAITING = """
+SELECT count(*) FROM nurture_enrollment
+WHERE state = 'active' AND (claimed_at IS NULL OR claimed_at > now() - interval '30 seconds')
+UNION ALL
+SELECT count(*) FROM nurture_message WHERE state = 'reserved' AND reserved_at > now() - interval '30 seconds'
+"""
 LOST = """
 SELECT e.id FROM nurture_enrollment e
 WHERE e.state = 'active' OR NOT (
@@ -127,15 +136,15 @@ def rage(home: Household, workers: list[str], *, steps: int, kills: int, seed: i
     deadline = monotonic() + PATIENCE_SECONDS
     first = [workers[0], home.database, home.broker]
     victims = [*first, *chance.choices([*workers, *workers, home.database, home.broker], k=kills)][:kills]
-    turns = iter(sorted(chance.sample(range(1, steps), k=kills)))
+    turns = iter(sorted(chance.sample(range(1, steps * 4 // 5), k=kills)))
     turn = next(turns, None)
-    while due := left(home):
-        assert monotonic() < deadline, f"{due} steps are still due"
+    while left(home):
+        assert monotonic() < deadline, f"{left(home)} steps are still due"
         home.processes.check()
-        if turn is None or steps - due < turn:
+        if turn is None or home.handed_over < turn:
             sleep(LOOK_EVERY_SECONDS)
             continue
-        home.due_at_kills.append(due)
+        home.kills_at.append(home.handed_over)
         turn, victim = next(turns, None), victims.pop(0)
         if isinstance(victim, Server):
             home.kill(victim)
@@ -144,9 +153,8 @@ def rage(home: Household, workers: list[str], *, steps: int, kills: int, seed: i
 
 
 def left(home: Household) -> int:
-    """How many steps no living worker has finished; what a dead one holds comes free only with time."""
-    query = f"{STANDING} AND (claimed_at IS NULL OR claimed_at > now() - interval '30 seconds')"
-    return home.ask(query)[0][0]
+    """How much is not done yet by workers that live; what a dead one holds comes free only with time."""
+    return sum(row[0] for row in home.ask(WAITING))
 
 
 def wreak(home: Household, *, steps: int, revocations: int, workers: int, kills: int, seed: int) -> None:
@@ -169,7 +177,7 @@ def wreak(home: Household, *, steps: int, revocations: int, workers: int, kills:
     home.processes.stop_all()
     home.run("finish")
     assert home.killed, "nobody was killed while there was work"
-    print(f"steps still due at each kill: {home.due_at_kills}; killed: {dict(home.killed)}")  # noqa: T201 - the figure
+    print(f"mails taken at each kill: {home.kills_at}; killed: {dict(home.killed)}")  # noqa: T201 - the figure
     states = home.ask("SELECT state, count(*) FROM nurture_message GROUP BY state")
     print(f"messages: {dict(states)}; left early: {home.ask(LEFT)}")  # noqa: T201 - the figure
     judge(home, [json.loads(line) for line in said.read_text().splitlines()], revocations)
