@@ -10,7 +10,7 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-ur
 PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org DATABASE_URL=postgres://check@db.example.org/check \
 	CELERY_BROKER_URL=redis://broker.example.org/0 CACHE_URL=redis://cache.example.org/1
 
-.PHONY: setup demo test search smoke reset lint lock
+.PHONY: setup demo test search smoke reset lint lock bench-nurture
 
 setup: $(STAMP)
 
@@ -23,6 +23,9 @@ test: lint
 # Searches too long for every test run; before a release, and before consent changes are merged.
 search: setup
 	$(BIN)/python -m pytest -m long
+
+bench-nurture: setup
+	$(BIN)/python benchmarks/bench_nurture.py
 
 smoke: $(RUN_STAMP)
 	@exec $(BIN)/python -m medcrm.smoke

@@ -34,7 +34,9 @@ def test_simulation_of_a_draft_counts_per_day_and_contacts_nobody(guide, enrolle
     draft = publishing.draft_sequence(enrolled.sequence_id, note="Fewer texts.")
     calendar = plan.for_sequence(draft.pk, at=now, days=8)
     assert (calendar.meant, calendar.simulated) == (1, 1)
-    assert calendar.days[now.date()] == {"email sent": 1}
+    assert calendar.days[now.date()] == {"email": 1}
+    effects = {(effect.fate.value, effect.code): effect.steps for effect in calendar.effects}
+    assert effects["skipped", "CONDITION_NOT_MET"] == 1
     assert not Attempt.objects.exists()
 
 

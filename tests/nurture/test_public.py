@@ -51,7 +51,7 @@ def send(client: Client, source: str = "web_consult", language: str = "en", **fi
 def test_form_asks_what_its_source_asks_and_shows_its_disclosure(sequences, client: Client) -> None:
     page = client.get("/f/guide/").content.decode()
     assert re.findall(r'<(?:input|select)[^>]* name="(\w+)"', page) == [
-        "first_name", "email", "zip", "service", "consent_email", "shown", "key", "website",
+        "first_name", "email", "zip", "service", "consent_email", "website", "shown", "key",
     ]  # fmt: skip
     disclosure = Source.objects.get(pk="guide").disclosure
     assert disclosure.text in unescape(page)

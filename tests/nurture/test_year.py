@@ -20,6 +20,7 @@ from leads.vocabulary import InteractionKind
 from medcrm import journey, reference
 from nurture import dispatch, enrollment
 from nurture.models import Enrollment, Message
+from tests.nurture.factories import speak
 
 BEGIN = datetime(2026, 12, 1, 6, tzinfo=UTC)
 TICK = timedelta(hours=3)
@@ -45,6 +46,7 @@ class Life:
     replied: list[datetime] = field(default_factory=list)
     stopped: dict[str, datetime] = field(default_factory=dict)  # channel → since when
     visits: list[tuple[datetime, datetime]] = field(default_factory=list)  # booked, and until when
+    unanswered: bool = False
 
 
 def people(count: int, chance: random.Random) -> list[Life]:
@@ -93,7 +95,10 @@ def live(lives: list[Life], *, days: int, chance: random.Random) -> None:
 
 
 def act(life: Life, chance: random.Random, at: datetime) -> None:
-    """What this person does today, if anything."""
+    """What this person does today, if anything; who wrote yesterday is called back."""
+    if life.unanswered:
+        life.unanswered = False
+        speak(life.lead, at=at)
     lot = chance.randrange(10_000)
     for deed, share in DEEDS.items():
         if lot < share:
@@ -115,10 +120,12 @@ def do(deed: str, life: Life, at: datetime) -> None:
         else:
             events.record_activity(lead.pk, InteractionKind.EMAIL_REPLY, at=at, text="Thanks, still thinking.")
             life.replied.append(at)
+            life.unanswered = True
     elif deed in ("text_reply", "stop") and lead.phone_id:
         text = "STOP" if deed == "stop" else "Not yet, thank you"
         events.record_activity(lead.pk, InteractionKind.SMS_REPLY, at=at, text=text)
         life.replied.append(at)
+        life.unanswered = deed != "stop"
         if deed == "stop":
             life.stopped.setdefault("sms", at)
 
