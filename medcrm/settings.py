@@ -237,6 +237,7 @@ CELERY_BEAT_SCHEDULE = {
     "settle-stranded-inquiries": {"task": "medcrm.tasks.settle_stranded_inquiries", "schedule": 60.0},
     "dispatch": {"task": "nurture.tasks.dispatch_due", "schedule": 5.0},
     "revisit": {"task": "nurture.tasks.revisit", "schedule": 6 * 3600.0},
+    "tell-carrier": {"task": "nurture.tasks.tell_carrier", "schedule": 60.0},
     "sweep-clocks": {"task": "routing.tasks.sweep", "schedule": 60.0},
     "send-notices": {"task": "routing.tasks.send_notices", "schedule": 60.0},
     "settle-forgotten-attempts": {"task": "consent.tasks.settle_forgotten_attempts", "schedule": 60.0},
@@ -264,6 +265,7 @@ EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = 15
 ANYMAIL = env.json("ANYMAIL", default={})
 TWILIO_API = env.str("TWILIO_API", default="https://api.twilio.com")
+TWILIO_ACCOUNTS_API = env.str("TWILIO_ACCOUNTS_API", default="https://accounts.twilio.com")
 TWILIO_ACCOUNT_SID = env.str("TWILIO_ACCOUNT_SID", default="")
 TWILIO_AUTH_TOKEN = env.str("TWILIO_AUTH_TOKEN", default="")
 TWILIO_SENDER = env.str("TWILIO_SENDER", default="")  # a number in E.164, or a messaging service (MG…)

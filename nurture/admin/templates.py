@@ -93,6 +93,7 @@ class WordingAdmin(VersionedAdmin):
         (_("As a lead gets it"), {"fields": ("shown",)}),
         (_("Publication"), {"fields": (("created_at", "published_at", "published_by"),)}),
     )
+    actions_detail = (*VersionedAdmin.actions_detail, "send_test")
     status_badge = badge_column("status", _("Status"))
     has_publish_permission = verb_permission("publish")
 

@@ -1,6 +1,6 @@
 """What the nurture room keeps: sequences and wordings, who is enrolled, what was sent, skipped or asked of staff."""
 
-from nurture.models.deliveries import ProviderEvent
+from nurture.models.deliveries import CarrierNotice, ProviderEvent
 from nurture.models.enrollments import CallTask, Enrollment, Skip
 from nurture.models.messages import Message
 from nurture.models.sequences import FrequencyCap, Sequence, Step
@@ -9,6 +9,7 @@ from nurture.models.topics import MutedTopic
 
 __all__ = [
     "CallTask",
+    "CarrierNotice",
     "Enrollment",
     "FrequencyCap",
     "Message",

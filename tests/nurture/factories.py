@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from consent import ledger
-from leads import qualification, scoring
+from leads import contact, qualification, scoring
 from leads.models import Interaction, Lead
 from leads.services import due
 from medcrm.lib.models import VersionStatus
@@ -48,8 +48,13 @@ def stop(lead: Lead, channel: str, *, at: datetime) -> None:
 
 
 def speak(lead: Lead, *, at: datetime) -> None:
-    """Somebody of ours reaches the person, who still needs to think."""
-    Interaction.objects.create(lead=lead, kind="call", direction="outbound", at=at, disposition_id="needs_to_think")
+    """Somebody of ours reaches the person, who still needs to think; nobody is reached where no call is permitted."""
+    attempt = contact.reserve_call(Lead.objects.select_related("source").get(pk=lead.pk), at=at)
+    if attempt is None:
+        return
+    Interaction.objects.create(
+        lead=lead, kind="call", direction="outbound", at=at, disposition_id="needs_to_think", attempt=attempt
+    )
     due.mark_due(Lead.objects.filter(pk=lead.pk), at=at)
 
 
