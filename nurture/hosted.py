@@ -18,6 +18,8 @@ from django.db.models import QuerySet
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
+from consent import addresses
+from consent.addresses import InvalidAddress
 from leads.models import Clinic, Inquiry, Payer, ServiceLine, Source, TimingWindow
 from leads.services import intake
 from leads.services.intake import Delivery
@@ -39,6 +41,7 @@ ADVICE = {
     "phone": _("Please check the number: ten digits with the area code, e.g. 512-555-0100."),
     "email": _("Please check the address, e.g. name@example.org."),
 }
+NORMALISED = {"phone": addresses.normalise_phone, "email": addresses.normalise_email}
 CHANNELS = (("voice", _("Calls")), ("sms", _("Text messages")), ("email", _("E-mails")))
 
 
@@ -114,8 +117,14 @@ class HostedForm(forms.Form):
         return [self[name] for name in self.fields if name.startswith("consent_")]
 
     def clean(self) -> dict[str, object]:
-        """Refuse boxes that were ticked beside another text than the one that would be kept as proof."""
+        """Say all that is wrong at once; refuse boxes ticked beside another text than the one that is kept as proof."""
         answers = super().clean()
+        for name, normalise in NORMALISED.items():
+            if value := answers.get(name):
+                try:
+                    normalise(value)
+                except InvalidAddress as error:
+                    self.show({name: [error.message]})
         ticked = [name for name in self.fields if name.startswith("consent_") and answers.get(name)]
         if ticked and answers.get("shown") != self.disclosure.sha256:
             self.data = self.data.copy()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin
@@ -104,15 +103,13 @@ class EnrollmentAdmin(OfLead, ReadOnlyAdmin):
         lead = Lead.objects.filter(visible(request.user), pk=lead_id).select_related("source__seller").first()
         if lead is None:
             raise Http404
-        zone = ZoneInfo(enrollment.zone_of(lead))
-        steps = [(planned.at.astimezone(zone), planned) for planned in plan.for_lead(lead_id, at=timezone.now())]
         context = {
             **self.admin_site.each_context(request),
             "title": _("Next 30 days for %(lead)s") % {"lead": lead},
             "opts": self.opts,
             "lead": lead,
-            "zone": zone.key,
-            "steps": steps,
+            "zone": enrollment.zone_of(lead),
+            "steps": plan.for_lead(lead_id, at=timezone.now()),
         }
         is_part = request.headers.get("HX-Request") == "true"
         return TemplateResponse(request, "nurture/plan_part.html" if is_part else "nurture/plan.html", context)

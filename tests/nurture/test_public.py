@@ -13,6 +13,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from consent.models import ConsentEvent, Disclosure
+from leads import questions
 from leads.models import Inquiry, Lead, Source
 from medcrm.embedded import BASE_DIR
 from nurture import hosted, public
@@ -169,6 +170,17 @@ def test_sources_without_a_form_have_no_page(sequences, client: Client, source: 
 def test_thanks_are_for_known_wishes_only(sequences, client: Client) -> None:
     assert client.get("/f/guide/thanks/gold/").status_code == 404
     assert client.post("/f/guide/thanks/info/").status_code == 405
+
+
+def test_every_source_asks_what_its_form_knows_how_to_ask(sequences) -> None:
+    for source in Source.objects.all():
+        assert questions.problems(source.questions) == []
+        assert {row.field for row in hosted.questions(source) if row.value is None} <= hosted.FIELDS.keys()
+
+
+@pytest.mark.parametrize("asked", ["phone", ["nobody"], ["zip", "zip"], [{"field": "zip", "colour": "red"}], [3]])
+def test_questions_that_no_form_can_ask_are_refused(asked: object) -> None:
+    assert len(questions.problems(asked)) == 1
 
 
 def preferences(row: Enrollment) -> str:
