@@ -107,7 +107,7 @@ def sending(workers: Iterable[int]) -> None:
         for count in workers:
             enroll(sequence, position)
             total = Enrollment.objects.count()
-            each = dispatch_with(count)
+            each, busy = zip(*dispatch_with(count), strict=True)
             sent = Message.objects.count()
             assert sent == total, f"{sent} of {total} sent: {refused()}"
             raw = write_raw()
@@ -115,7 +115,7 @@ def sending(workers: Iterable[int]) -> None:
                 f"`dispatch_due`, {total:,} {medium} steps",
                 count,
                 f"{statistics.median(each):,.0f} messages/s per worker",
-                f"raw rows {raw:,.0f}/s",
+                f"{1000 * statistics.median(busy):.2f} ms of the worker's CPU each; raw rows {raw:,.0f}/s",
             )
 
 
@@ -133,8 +133,8 @@ def enroll(sequence: Sequence, position: int) -> None:
         cursor.execute("ANALYZE nurture_enrollment")
 
 
-def dispatch_with(count: int) -> list[float]:
-    """Messages per second of each worker, a process with its own connection, while all of them work."""
+def dispatch_with(count: int) -> list[tuple[float, float]]:
+    """Messages per second, and seconds of CPU per message, of each worker: a process with its own connection."""
     connection.close()
     context = multiprocessing.get_context("fork")
     queue, barrier = context.Queue(), context.Barrier(count)
@@ -143,9 +143,10 @@ def dispatch_with(count: int) -> list[float]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         barrier.wait()
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         report = dispatch.dispatch_due(at=NOW)
-        queue.put(report.delivered / (time.perf_counter() - began))
+        taken = time.perf_counter() - began
+        queue.put((report.delivered / taken, (time.process_time() - busy) / max(report.delivered, 1)))
         connection.close()
 
     workers = [context.Process(target=work) for _ in range(count)]
