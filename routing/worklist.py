@@ -116,7 +116,7 @@ def _take(candidates: QuerySet[Clock], agent: Agent, held: _Held, *, at: datetim
     for _ in range(ROUNDS):
         clocks = _pressing(candidates.exclude(lead__in=seen), at)
         seen |= {clock.lead_id for clock in clocks}
-        decisions = _ask([clock.lead for clock in clocks], at=at)
+        decisions = ask([clock.lead for clock in clocks], at=at)
         for clock in clocks:
             decision = decisions.get(clock.lead_id)
             if decision is None or not decision.allowed:
@@ -151,7 +151,8 @@ def _seize(clock: Clock, at: datetime) -> bool:
     return is_same and not Lease.objects.filter(lead=clock.lead_id, expires_at__gt=at).exists()
 
 
-def _ask(leads: Sequence[Lead], *, at: datetime) -> dict[int, Decision]:
+def ask(leads: Sequence[Lead], *, at: datetime) -> dict[int, Decision]:
+    """Lead → what the gate says of a call now; a lead without a number is left out. Reads lead.source."""
     asked = [(lead.pk, request) for lead in leads if (request := contact.request_for(lead, "voice"))]
     decisions = gate.decide_many([request for _, request in asked], at=at)
     return {pk: decision for (pk, _), decision in zip(asked, decisions, strict=True)}

@@ -270,8 +270,12 @@ class Notice(models.Model):
         BREACH = "breach", _("Late")
         RETURNED = "returned", _("Handoff returned")
         EXHAUSTED = "exhausted", _("All attempts used up")
+        AWAY = "away", _("Marked away after silence")
 
-    user = user_key("notices", null=False)
+    user = user_key("notices")
+    team = models.ForeignKey(
+        Team, null=True, blank=True, on_delete=models.CASCADE, related_name="notices", help_text=_("To all of a team.")
+    )
     kind = models.CharField(max_length=10, choices=Kind.choices)
     count = models.PositiveIntegerField(default=1, help_text=_("Of leads; notices of one kind add up until read."))
     at = models.DateTimeField()
@@ -285,6 +289,11 @@ class Notice(models.Model):
             models.Index(name="notice_unread", fields=["user", "-id"], condition=Q(read_at__isnull=True)),
             # read by routing.notices.send_due
             models.Index(name="notice_to_mail", fields=["user"], condition=Q(mailed_at__isnull=True)),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="notice_is_to_one", condition=Q(user=None, team__isnull=False) | Q(user__isnull=False, team=None)
+            )
         ]
 
     def __str__(self) -> str:
