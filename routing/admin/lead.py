@@ -141,5 +141,5 @@ def path_panel(lead: Lead, request: HttpRequest) -> panels.Panel | None:
     rows = list(lead.assignments.select_related("to_team", "to_owner", "rule", "by")[:5])
     if not rows:
         return None
-    context = {"rows": rows, "told": explain.explain(rows[0])}
+    context = {"rows": rows, "told": explain.explain(rows[0]), "lead": lead}
     return panels.Panel(_("Why here"), "routing/path_panel.html", context)

@@ -30,9 +30,7 @@ CODED = {"source": Source, "service": ServiceLine, "preferred_clinic": Clinic, "
 class SimulatorForm(ActionForm):
     """A lead by its id, name or number; or, with that left empty, an inquiry typed in."""
 
-    lead = forms.CharField(
-        label=_("A lead"), max_length=80, required=False, help_text=_("Id, phone or e-mail. Blank: the inquiry below.")
-    )
+    lead = forms.CharField(label=_("A lead"), max_length=80, required=False, help_text=_("Its id, phone or e-mail."))
     rules = forms.ChoiceField(label=_("Under"))
     lead_type = forms.ChoiceField(label=_("Lead type"), choices=LeadType.choices)
     source = forms.ChoiceField(label=_("Source"))
@@ -80,7 +78,7 @@ def simulator_view(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     is_asked = request.method == "POST"
     form = SimulatorForm(request.POST if is_asked else None, request=request)
-    if not is_asked and request.GET.get("lead", "").isdecimal():
+    if not is_asked and request.GET.get("lead"):
         form.initial = {"lead": request.GET["lead"]}
     context = {**admin.site.each_context(request), "title": _("Where would it go?"), "form": form}
     if is_asked and form.is_valid():

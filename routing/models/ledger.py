@@ -236,6 +236,10 @@ class Clock(models.Model):
             models.Index(
                 name="clock_of_queue", fields=["team", "due_at"], condition=CLOCK_OPEN & Q(owner__isnull=True)
             ),
+            # read by routing.worklist: promises of a team's queue that have come due
+            models.Index(
+                name="clock_promised", fields=["team", "owner", "due_at"], condition=CLOCK_OPEN & Q(is_promise=True)
+            ),
             # read by the team board: breaches that still stand
             models.Index(
                 name="clock_breached",

@@ -195,9 +195,9 @@ def test_the_simulator_shows_rules_candidates_and_a_draft_and_keeps_nothing(clie
     assert tried.context["answer"].told.team == "Quote desk"
     assert not Lead.objects.exists()
     lead = make_lead(now)
-    found = client.post(reverse(SIMULATOR), {**typed, "lead": str(lead.pk), "rules": published.pk})
+    found = client.post(reverse(SIMULATOR), {**typed, "lead": str(lead.public_id), "rules": published.pk})
     assert found.context["answer"].lead == lead
-    missing = client.post(reverse(SIMULATOR), {**typed, "lead": "999999", "rules": published.pk})
+    missing = client.post(reverse(SIMULATOR), {**typed, "lead": "nobody@example.org", "rules": published.pk})
     assert "No such lead" in missing.content.decode()
 
 

@@ -262,7 +262,7 @@ def test_decision_is_refused_where_none_is_owed_and_a_pause_needs_a_date(now, su
 
 
 def test_clock_is_paused_while_calls_are_held_back_and_keeps_what_was_left_of_it(now):
-    """The team works at night; the lead may not be called before 8:00 where it is."""
+    """The team works at night; a lead in Texas may not be called before 9:00 there."""
     Team.objects.filter(pk="scheduling").update(hours={day: [["00:00", "24:00"]] for day in DAYS})
     night = utc("2026-12-02T08:00")  # 02:00 in Austin
     lead = route(reachable(night), night)
@@ -270,7 +270,7 @@ def test_clock_is_paused_while_calls_are_held_back_and_keeps_what_was_left_of_it
     report = sweep.sweep(at=night + timedelta(hours=3))  # when it would have warned
     assert (report.warned, report.paused, report.breached) == (0, 1, 0)
     clock = lead.clocks.get()
-    morning = utc("2026-12-02T14:00")
+    morning = utc("2026-12-02T15:00")
     assert (clock.paused_until, clock.not_before, clock.due_at) == (morning, morning, morning + timedelta(hours=1))
     assert clock.held_code.startswith("QUIET_HOURS")
     assert sweep.sweep(at=night + timedelta(hours=5)) == sweep.SweepReport()
