@@ -147,6 +147,10 @@ def navigation(request: HttpRequest) -> list[dict[str, object]]:
     """The sidebar of this person."""
     home = {"title": _("Dashboard"), "icon": "home", "link": reverse("admin:index")}
     groups: list[dict[str, object]] = [{"items": [home]}]
+    if request.user.has_perm("leads.change_lead"):
+        groups[0]["items"].append(
+            {"title": _("My work"), "icon": "format_list_numbered", "link": reverse("workspace:my_work")}
+        )
     for section in SECTIONS:
         items = [_item(request, entry) for entry in section.entries if may_open(request, entry)]
         if items:
@@ -164,15 +168,22 @@ def may_open(request: HttpRequest, entry: Entry) -> bool:
     return entry.verb == "view" or request.user.has_perm(f"{app_label}.{entry.verb}_{name}")
 
 
+def path_of(entry: Entry) -> str:
+    return reverse(entry.page or f"admin:{entry.model.replace('.', '_')}_changelist")
+
+
+def link_of(entry: Entry) -> str:
+    return f"{path_of(entry)}?{entry.query}" if entry.query else path_of(entry)
+
+
 def _item(request: HttpRequest, entry: Entry) -> dict[str, object]:
-    path = reverse(entry.page or f"admin:{entry.model.replace('.', '_')}_changelist")
+    path = path_of(entry)
     wanted = dict(pair.split("=") for pair in entry.query.split("&")) if entry.query else {}
     is_same = all(request.GET.get(name) == value for name, value in wanted.items())
     others = [e.query for s in SECTIONS for e in s.entries if e.model == entry.model and e.query]
     taken = not wanted and any(request.GET.get(q.split("=")[0]) == q.split("&")[0].split("=")[1] for q in others)
     pages = [reverse(e.page) for s in SECTIONS for e in s.entries if e.page and e is not entry]
     is_active = request.path.startswith(path) and is_same and not taken and request.path not in pages
-    link = f"{path}?{entry.query}" if entry.query else path
-    item = {"title": entry.title, "icon": entry.icon, "link": link, "active": is_active}
+    item = {"title": entry.title, "icon": entry.icon, "link": link_of(entry), "active": is_active}
     count = entry.count(request) if entry.count else 0
     return item | ({"badge": count} if count else {})
