@@ -239,6 +239,7 @@ def test_words_about_health_go_only_where_provider_and_person_allow_it(enrolled,
     Enrollment.objects.update(sequence=sequence, step=sequence.steps.get())
     dispatch.dispatch_due(at=now)
     assert codes(enrolled) == ["NO_BAA"]
+    Lead.objects.update(advance_due_at=None)
     settings.NURTURE_VENDOR_AGREEMENTS = ["email"]
     again = Enrollment.objects.create(
         lead=enrolled.lead, sequence=sequence, cycle=1, step=sequence.steps.get(), next_due_at=now, started_at=now
