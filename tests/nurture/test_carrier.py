@@ -9,7 +9,7 @@ import pytest
 
 from consent import ledger
 from nurture import carrier, channels
-from nurture.channels import NotSent
+from nurture.channels import Consent, NotSent
 from nurture.channels.twilio_sms import TwilioSms
 from nurture.models import CarrierNotice, Enrollment
 from tests.nurture.factories import stop
@@ -63,7 +63,7 @@ def test_channel_without_a_block_list_is_told_nothing(enrolled: Enrollment, now:
     assert not CarrierNotice.objects.exists()
 
 
-def test_no_of_the_carrier_is_a_clear_no(exchange: Exchange) -> None:  # noqa: F811
+def test_no_of_the_carrier_is_a_clear_no(exchange: Exchange, now: datetime) -> None:  # noqa: F811
     exchange.status, exchange.body = 400, {"code": 20001, "message": "no", "status": 400}
     with pytest.raises(NotSent):
-        TwilioSms().tell_consents([])
+        TwilioSms().tell_consents([Consent("+15125550001", True, now)])
