@@ -15,6 +15,7 @@ from leads.models.catalog import (
     TimingWindow,
     TriggerKind,
 )
+from leads.models.importing import ImportMapping, ImportRow, ImportRun
 from leads.models.journal import Appointment, Inquiry, Interaction, ScoreChange
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
 from leads.models.qualification import (
@@ -49,6 +50,9 @@ __all__ = [
     "Document",
     "DocumentStatus",
     "HoldReason",
+    "ImportMapping",
+    "ImportRow",
+    "ImportRun",
     "Inquiry",
     "Interaction",
     "Lead",
