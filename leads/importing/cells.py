@@ -1,4 +1,4 @@
-"""What does one cell say? A value as people and spreadsheets write it, or a code and a sentence that says what to do."""
+"""What does one cell say? A value, as people and spreadsheets write it, or a code and a sentence of help."""
 
 from __future__ import annotations
 

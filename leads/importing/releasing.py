@@ -112,7 +112,7 @@ def _touched(run: ImportRun, lead_ids: Sequence[int]) -> dict[int, set[str]]:
 
 
 def _void(run: ImportRun, leads: Sequence[Lead], at: datetime) -> None:
-    """Take back in the ledger what the file claimed, wherever the lead itself ends; opt-outs stay [contact_rules 11]."""
+    """Take back in the ledger what the file claimed, whatever becomes of the lead; opt-outs stay."""
     ids = {pk for lead in leads for pk in (lead.phone_id, lead.email_id) if pk}
     claimed = ConsentEvent.objects.filter(
         address_id__in=ids, source=f"import:{run.pk}", kind__in=[EventKind.GRANT, EventKind.INQUIRY]

@@ -143,7 +143,7 @@ def _refuse_same_file(run: ImportRun) -> None:
     if earlier:
         raise RuleError(
             "SAME_FILE",
-            f"This very file was imported on {earlier.created_at:%Y-%m-%d}. Undo that import first, or send what is new.",
+            f"This very file was imported on {earlier.created_at:%Y-%m-%d}. Undo that one first, or send what is new.",
         )
 
 
@@ -204,7 +204,7 @@ def work_due(*, at: datetime) -> bool:
 
 
 def work_on(run_id: int, *, at: datetime) -> bool:
-    """Do the next chunk of a run; say whether anything was done. Locks the run; a run locked by others is left alone."""
+    """Do the next chunk of a run; say whether anything was done. Locks the run, or leaves it to who has it locked."""
     try:
         return _work_on(run_id, at)
     except RuleError as error:

@@ -32,7 +32,7 @@ FIRST = [
 ZIPS = ["78701", "78704", "78664", "79901", "73102", "32801", "10001", "60601", "94103", "02134"]
 SERVICES = ["ortho", "Physical therapy", "derm", "cardio", "MRI imaging"]
 CLINICS = ["aus", "Round Rock", "elp", "okc", ""]
-TIMINGS = ["two_weeks", "not_sure", "", "this_month"]
+TIMINGS = ["two_weeks", "not_sure", "", "next_quarter"]
 AREAS = ["512", "737", "405", "321", "212", "312", "415", "617", "206", "303"]
 
 # name → (column, cell, code in the reject file)

@@ -1,4 +1,4 @@
-"""A file comes in row by row: faults are named, the rest goes in once, whatever dies on the way, and can go out again."""
+"""A file comes in row by row: faults are named, the rest goes in once, whatever dies on the way, and goes out again."""
 
 from __future__ import annotations
 
