@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from collections.abc import Iterable
@@ -87,7 +86,7 @@ def normalise_email(raw: str) -> str:
 
 def keyed_hash(kind: str, value: str) -> str:
     """Return the hash that names an address after its value was erased; useless without EVIDENCE_KEY."""
-    return hmac.new(settings.EVIDENCE_KEY.encode(), f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(settings.EVIDENCE_KEY.encode(), f"{kind}:{value}".encode(), "sha256").hex()
 
 
 def lock_addresses(pairs: Iterable[Pair]) -> dict[Pair, Address]:

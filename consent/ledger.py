@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
 SKEW = timedelta(minutes=2)  # clocks of providers may run ahead of ours [contact_rules 14(g)]
+KINDS, SCOPES = frozenset(EventKind.values), frozenset(Scope.values)  # the enum makes its list anew at every look
 SILENT = frozenset({EventKind.PURCHASED.value})  # changes nobody's permission
 
 
@@ -218,9 +219,9 @@ def _sha256(text: str) -> str:
 def _check(entry: Entry, now: datetime) -> None:
     """Raise unless the entry could be true."""
     _check_aware(entry.occurred_at, entry.effective_at, entry.expires_at)
-    if entry.kind not in EventKind.values:
+    if entry.kind not in KINDS:
         raise InvalidEvent(f"The ledger knows no event “{entry.kind}”.", field="kind")
-    if entry.scope and entry.scope not in Scope.values:
+    if entry.scope and entry.scope not in SCOPES:
         raise InvalidEvent(f"“{entry.scope}” is not a scope of a withdrawal.", field="scope")
     if entry.occurred_at > now + SKEW:
         raise InvalidEvent(

@@ -23,6 +23,8 @@ def numbered() -> int:
 
 SPECIAL: dict[str, dict[str, object]] = {
     "leads.lead": {"service": None},
+    "leads.importrun": {"kind": "leads", "reading": lambda: {"header": ["a"], "format": "csv"}, "file": "none.csv"},
+    "leads.importmapping": {"kind": "leads"},
     "leads.timingwindow": {"kind": "open"},
     "leads.interaction": {"kind": "note", "direction": "internal"},
     "leads.inquiry": {"status": "received"},

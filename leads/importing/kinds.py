@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from django.utils.functional import Promise
 
@@ -72,6 +73,7 @@ class Kind:
     take: Taker
     options: Sequence[Option] = ()
     makes_leads: bool = False
+    take_whole: Callable[[ImportRun, Path, datetime], Outcome] | None = None
     chunk: int = 1000
 
     @property

@@ -31,7 +31,7 @@ from leads.submission import EMAIL, PHONE
 from leads.vocabulary import Direction, DocumentState, InteractionKind, LeadType, SourceKind
 from medcrm.lib import copying
 
-CHUNK = 5000  # some seconds of work between two commits; more gains nothing
+CHUNK = 2000  # a second or two of work between two commits; more costs memory and gains nothing
 LEAD = copying.defaults(Lead)
 INQUIRY = copying.defaults(Inquiry)
 INTERACTION = copying.defaults(Interaction)

@@ -136,18 +136,18 @@ class Reader:
             "opted_out": self._opted_out,
         }
         self.parsers |= {name: partial(cells.text_of, limit=limit) for name, limit in LIMITS.items()}
-        self.parsers |= {name: partial(cells.choice, known=_words(c.choices)) for name, c in CHOICES.items()}
+        self.parsers |= {name: partial(cells.choice, known=words(c.choices)) for name, c in CHOICES.items()}
         for name, model in CATALOGUE.items():
             rows = model.objects.filter(is_active=True).values_list("pk", "name")
-            self.parsers[name] = partial(cells.code, known=_words(rows), what=str(model._meta.verbose_name_plural))
-        papers = _words(Document.objects.filter(is_active=True).values_list("pk", "name"))
+            self.parsers[name] = partial(cells.code, known=words(rows), what=str(model._meta.verbose_name_plural))
+        papers = words(Document.objects.filter(is_active=True).values_list("pk", "name"))
         self.parsers["documents"] = lambda text: [
             cells.code(part, papers, what="documents") for part in cells.several(text)
         ]
         timings = {row.pk: row for row in TimingWindow.objects.filter(is_active=True)}
-        words = _words((row.pk, row.name) for row in timings.values())
-        self.parsers["timing"] = lambda text: timings[cells.code(text, words, what="timing answers")]
-        self.texts = _disclosures()
+        answers = words((row.pk, row.name) for row in timings.values())
+        self.parsers["timing"] = lambda text: timings[cells.code(text, answers, what="timing answers")]
+        self.texts = disclosures()
         self.parsers["consent_text"] = self._text_shown
 
     def read(self, row: Row) -> Wanted:
@@ -226,16 +226,16 @@ class Reader:
         return found
 
 
-def _words(pairs: object) -> Mapping[str, str]:
+def words(pairs: object) -> Mapping[str, str]:
     """Code and label, in any case → code."""
-    words: dict[str, str] = {}
+    found: dict[str, str] = {}
     for code, label in pairs:  # type: ignore[attr-defined]
-        words.setdefault(str(label).casefold(), code)
-        words[code] = words[code.casefold()] = code
-    return words
+        found.setdefault(str(label).casefold(), code)
+        found[code] = found[code.casefold()] = code
+    return found
 
 
-def _disclosures() -> dict[str, Disclosure]:
+def disclosures() -> dict[str, Disclosure]:
     """“code” is the newest version, “code v2” that one."""
     found: dict[str, Disclosure] = {}
     for row in Disclosure.objects.order_by("version"):

@@ -162,6 +162,8 @@ def release(run_id: int, *, at: datetime) -> ImportRun:
     """Put the leads of a finished import on the road, at a pace that keeps fresh inquiries ahead of them."""
     run = ImportRun.objects.select_for_update().get(pk=run_id)
     _check(run, Phase.RELEASING)
+    if not kinds.kind_of(run.kind).makes_leads:
+        raise RuleError("NOTHING_TO_RELEASE", "This kind of import holds nothing back; it is in force already.")
     run.position, run.row = 0, 0
     _move(run, Phase.RELEASING, at)
     return run
@@ -246,6 +248,10 @@ def _read_on(run: ImportRun, at: datetime) -> bool:
         staged, run.rows_total = files.stage(path, _reading(run))
         return True
     kind = kinds.kind_of(run.kind)
+    if kind.take_whole and run.phase == Phase.IMPORTING:
+        outcome = kind.take_whole(run, staged, at)
+        run.counts, run.row = {**outcome.counts, "written": run.rows_total}, run.rows_total
+        return False
     raw, position = files.read(staged, run.position, kind.chunk)
     if not raw:
         return False
