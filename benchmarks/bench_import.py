@@ -45,9 +45,11 @@ from medcrm import reference  # noqa: E402
 from tests.leads import import_rows  # noqa: E402
 
 FOLDS = {
-    "leads": "SELECT first_name, last_name, p.value, m.value, zip, service_id, timing_id, payer_id, age, l.created_at::date "
+    "leads": "SELECT first_name, last_name, p.value, m.value, zip, service_id, timing_id, payer_id, age, "
+    "l.created_at::date "
     "FROM leads_lead l LEFT JOIN consent_address p ON p.id = phone_id LEFT JOIN consent_address m ON m.id = email_id",
-    "inquiries": "SELECT i.body_sha256, i.is_repeat, l.last_name FROM leads_inquiry i JOIN leads_lead l ON l.id = lead_id",
+    "inquiries": "SELECT i.body_sha256, i.is_repeat, l.last_name "
+    "FROM leads_inquiry i JOIN leads_lead l ON l.id = lead_id",
     "ledger": "SELECT a.value, e.seq, e.kind, e.channels, e.level FROM consent_consentevent e "
     "JOIN consent_address a ON a.id = address_id",
     "permissions": "SELECT a.value, p.channel, p.state, p.level FROM consent_permission p "

@@ -283,9 +283,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
         permissions=["work"],
         icon="send",
         variant="primary",
-        text=_(
-            "The leads are scored, checked and routed, some per second. From then on an undo keeps what was worked on."
-        ),
+        text=_("The leads are scored, checked and routed, some per second. An undo then keeps what was worked on."),
     )
     def release(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
         runs.release(pk, at=at)

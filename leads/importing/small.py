@@ -1,4 +1,4 @@
-"""Consent with its proof, open slots, documents and do-not-call lists: smaller files, through the services staff use."""
+"""Consent with its proof, open slots, documents and do-not-call lists, through the services that staff use."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Claim:
 
 
 def take_consent(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome:
-    """Write each row to the ledger: a grant only with date, text shown and proof; a withdrawal in its widest reading."""
+    """Write each row to the ledger: a grant only with date, text and proof, a withdrawal in its widest reading."""
     zone = str(run.options.get("timezone") or settings.TIME_ZONE)
     texts = disclosures()
 
