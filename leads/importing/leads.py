@@ -20,6 +20,7 @@ from uuid_utils.compat import UUID, uuid7
 
 from consent import addresses, ledger
 from consent.models import Address
+from leads import targets
 from leads.importing import kinds
 from leads.importing.kinds import Kind, Option, Outcome, Row
 from leads.importing.reading_leads import FIELDS, Reader, Wanted
@@ -187,7 +188,8 @@ def _fill(
 
 
 def _attribute(name: str) -> str:
-    return "timing_id" if name == "timing" else answers.ATTRIBUTES.get(name, name)
+    target = targets.TARGETS.get(name)
+    return "timing_id" if name == "timing" else (target.attribute if target else "") or name
 
 
 def _count(taken: Sequence[Taken]) -> Outcome:
