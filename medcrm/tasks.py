@@ -7,6 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
+from leads import duplicates
 from leads.importing import runs
 from leads.services import intake
 from medcrm import journey
@@ -32,3 +33,15 @@ def import_due() -> None:
         if timezone.now() - began > SLICE:
             bell.ring(runs.WORK)
             return
+
+
+@shared_task
+def search_duplicates() -> None:
+    began = timezone.now()
+    while timezone.now() - began < SLICE and duplicates.search(at=timezone.now())[0]:
+        pass
+
+
+@shared_task
+def search_duplicates_anew() -> None:
+    duplicates.start_over()

@@ -5,6 +5,7 @@ from leads.admin import (  # noqa: F401
     catalog,
     checklist,
     documents,
+    duplicates,
     importing,
     inquiry,
     journal,

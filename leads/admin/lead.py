@@ -11,7 +11,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -200,6 +201,9 @@ class LeadAdmin(BookingActions, ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         lead = self.get_object(request, object_id)
+        stays = Lead.objects.filter(merged_from=object_id).first() if lead is None and object_id.isdigit() else None
+        if stays is not None and self.get_object(request, str(stays.pk)) is not None:
+            return HttpResponseRedirect(reverse("admin:leads_lead_change", args=[stays.pk]))
         if lead is not None and self.has_view_permission(request, lead):
             page = lead_page.read(lead, request, at=timezone.now())
             title = {"title": self.who(lead), "subtitle": None, "content_title": self.who(lead)}

@@ -26,7 +26,7 @@ from leads.importing.kinds import Kind, Option, Outcome, Row
 from leads.importing.reading_leads import FIELDS, Reader, Wanted
 from leads.lifecycle import OPEN
 from leads.models import Clinic, DocumentStatus, ImportRun, Inquiry, Interaction, Lead, Source
-from leads.services import answers
+from leads.services import answers, merging
 from leads.services.intake import TIMELINE_KINDS, VOICE_AND_TEXT, is_same_name
 from leads.submission import EMAIL, PHONE
 from leads.vocabulary import Direction, DocumentState, InteractionKind, LeadType, SourceKind
@@ -37,39 +37,7 @@ LEAD = copying.defaults(Lead)
 INQUIRY = copying.defaults(Inquiry)
 INTERACTION = copying.defaults(Interaction)
 # What an import may fill on a lead that is known already, where it is blank.
-FILLED = (
-    "phone_id",
-    "email_id",
-    "first_name",
-    "last_name",
-    "zip",
-    "city",
-    "state",
-    "timezone",
-    "latitude",
-    "longitude",
-    "service_id",
-    "preferred_clinic_id",
-    "request",
-    "question",
-    "timing_id",
-    "timing_asked_at",
-    "window_opens_on",
-    "window_closes_on",
-    "payer_id",
-    "age",
-    "is_existing_patient",
-    "preferred_channel",
-    "preferred_time",
-    "for_whom",
-    "organisation",
-    "contact_role",
-    "clinic_size",
-    "budget",
-    "rollout",
-    "approver",
-    "agreement",
-)
+FILLED = merging.FACTS
 VARY = ("id", "public_id", "lead_type", *FILLED, "language", "urgency", "created_at", "updated_at")
 
 

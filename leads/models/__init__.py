@@ -18,6 +18,7 @@ from leads.models.catalog import (
 from leads.models.importing import ImportMapping, ImportRow, ImportRun
 from leads.models.journal import Appointment, Inquiry, Interaction, ScoreChange
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
+from leads.models.merging import DuplicateCandidate, DuplicateSearch, LeadLink, MergedFacts
 from leads.models.qualification import (
     Answer,
     Checklist,
@@ -49,6 +50,8 @@ __all__ = [
     "Disposition",
     "Document",
     "DocumentStatus",
+    "DuplicateCandidate",
+    "DuplicateSearch",
     "HoldReason",
     "ImportMapping",
     "ImportRow",
@@ -56,6 +59,8 @@ __all__ = [
     "Inquiry",
     "Interaction",
     "Lead",
+    "LeadLink",
+    "MergedFacts",
     "MissingItem",
     "MissingKind",
     "NextStepRule",
