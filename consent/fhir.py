@@ -41,13 +41,18 @@ def bundle(address: Address, *, at: datetime) -> Bundle:
     """Build one Consent per channel; the library refuses what is no valid R4 resource."""
     from fhir.resources.R4B.bundle import Bundle  # here, because it costs every process that never exports 28 MB
 
-    views = ledger.permission(address, at=at)
-    relied = {view.event for view in views if view.event}
-    events = {e.pk: e for e in ConsentEvent.objects.filter(pk__in=relied).select_related("disclosure")}
-    entries = [{"resource": _consent(address, view, events.get(view.event), at)} for view in views]
+    entries = [{"resource": resource} for resource in consents(address, at=at)]
     return Bundle.model_validate(
         {"resourceType": "Bundle", "type": "collection", "timestamp": _instant(at), "entry": entries}
     )
+
+
+def consents(address: Address, *, at: datetime) -> list[dict[str, Any]]:
+    """The Consent resource of each channel as of a moment, as JSON."""
+    views = ledger.permission(address, at=at)
+    relied = {view.event for view in views if view.event}
+    events = {e.pk: e for e in ConsentEvent.objects.filter(pk__in=relied).select_related("disclosure")}
+    return [_consent(address, view, events.get(view.event), at) for view in views]
 
 
 def _consent(address: Address, view: ChannelView, event: ConsentEvent | None, at: datetime) -> dict[str, Any]:

@@ -50,6 +50,7 @@ SECTIONS: Sequence[Section] = (
             Entry(_("Inquiries to repair"), "build", "leads.inquiry", "status__exact=refused", "repair"),
             Entry(_("Inquiries"), "inbox", "leads.inquiry"),
             Entry(_("Imports"), "upload_file", "leads.importrun"),
+            Entry(_("Exports"), "download", "leads.export"),
             Entry(_("Look-alikes"), "join_inner", "leads.duplicatecandidate", "verdict__exact=open"),
             Entry(_("Merges"), "merge", "leads.leadlink"),
             Entry(_("Decisions to review"), "rate_review", "leads.qualification", "override=open", "review"),

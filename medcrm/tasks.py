@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from leads import duplicates
+from leads import duplicates, exporting
 from leads.importing import runs
 from leads.services import intake
 from medcrm import journey
@@ -45,3 +45,14 @@ def search_duplicates() -> None:
 @shared_task
 def search_duplicates_anew() -> None:
     duplicates.start_over()
+
+
+@shared_task
+def export_due() -> None:
+    while exporting.work_due(at=timezone.now()):
+        pass
+
+
+@shared_task
+def expire_exports() -> None:
+    exporting.expire(at=timezone.now())

@@ -24,6 +24,7 @@ def numbered() -> int:
 SPECIAL: dict[str, dict[str, object]] = {
     "leads.lead": {"service": None},
     "leads.importrun": {"kind": "leads", "reading": lambda: {"header": ["a"], "format": "csv"}, "file": "none.csv"},
+    "leads.export": {"what": "leads", "reason": "test", "file": ""},
     "leads.leadlink": {
         "one": lambda: make(apps.get_model("leads.lead")),
         "other": lambda: make(apps.get_model("leads.lead")),

@@ -6,6 +6,7 @@ from leads.admin import (  # noqa: F401
     checklist,
     documents,
     duplicates,
+    exporting,
     importing,
     inquiry,
     journal,

@@ -15,6 +15,7 @@ from leads.models.catalog import (
     TimingWindow,
     TriggerKind,
 )
+from leads.models.exporting import Export
 from leads.models.importing import ImportMapping, ImportRow, ImportRun
 from leads.models.journal import Appointment, Inquiry, Interaction, ScoreChange
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
@@ -52,6 +53,7 @@ __all__ = [
     "DocumentStatus",
     "DuplicateCandidate",
     "DuplicateSearch",
+    "Export",
     "HoldReason",
     "ImportMapping",
     "ImportRow",
