@@ -70,7 +70,9 @@ def take(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome
     ids = copying.next_ids(Lead, len(fresh))
     for t, pk in zip(fresh, ids, strict=True):
         t.lead.id = t.lead.pk = pk
+    waiting = _waiting(taken)
     _record_consent(run, reader.source, taken, at)
+    Lead.objects.filter(pk__in=waiting).update(advance_due_at=None)
     _write(run, reader.source, taken, at)
     return outcome
 
@@ -188,6 +190,12 @@ def _tell(taken: Taken) -> dict[str, object]:
 
 
 # Write
+
+
+def _waiting(taken: Sequence[Taken]) -> list[int]:
+    """Known leads that were never on the road: imported and not released yet. A repeat does not release them."""
+    known = {t.lead.pk: t.lead for t in taken if isinstance(t.lead, Lead)}
+    return [pk for pk, lead in known.items() if lead.advance_due_at is None and lead.advanced_at is None]
 
 
 def source_tag(run: ImportRun) -> str:

@@ -33,7 +33,13 @@ WITH part AS (
 SELECT count(*), max(id) FROM part
 """
 # Rows that the machine makes by itself once a lead walks; they go with the lead. Anything else means somebody worked.
-MACHINE_MADE = {"leads.scorechange", "leads.documentstatus", "leads.missingitem", "leads.trigger"}
+MACHINE_MADE = {
+    "leads.duplicatecandidate",
+    "leads.scorechange",
+    "leads.documentstatus",
+    "leads.missingitem",
+    "leads.trigger",
+}
 # Rows that belong to the import, or that are looked at one by one below.
 OWN = {"leads.inquiry", "leads.interaction", "leads.qualification", "leads.importrow"}
 

@@ -355,6 +355,7 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(submit, shown: str,
 def test_leads_wait_for_the_release_and_then_go_at_a_pace(catalogue, now: datetime) -> None:
     rows = "".join(f"Person {n},512-555-01{n:02d}\n" for n in range(100))
     run = bring("name,phone\n" + rows, now)
+    bring("name,phone,do not contact\nPerson 7,512-555-0107,sms\n", now)  # news of a lead that waits
     assert not Lead.objects.filter(advance_due_at__isnull=False).exists()
     work(runs.release(run.pk, at=now), now)
     due = list(Lead.objects.order_by("pk").values_list("advance_due_at", flat=True))
