@@ -6,8 +6,4 @@ class RoutingConfig(AppConfig):
     verbose_name = "Routing"
 
     def ready(self) -> None:
-<<<<<<< HEAD
-        from routing import importing  # noqa: F401 - registers itself
-=======
-        from routing import facts  # noqa: F401
->>>>>>> main
+        from routing import facts, importing  # noqa: F401 - registers itself
