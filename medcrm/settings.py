@@ -177,6 +177,15 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # Imports and exports: readable by this user alone, never served by a URL. All workers must share the folder.
+    "private": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": env.str("PRIVATE_FILES", default=str(BASE_DIR / ".medcrm" / "private")),
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -237,6 +246,11 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = env.str("CELERY_BEAT_SCHEDULE_FILENAME", default=str(BASE_DIR / "celerybeat-schedule"))
 CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "medcrm.tasks.advance_due", "schedule": 5.0},
+    "import": {"task": "medcrm.tasks.import_due", "schedule": 5.0},
+    "export": {"task": "medcrm.tasks.export_due", "schedule": 5.0},
+    "expire-exports": {"task": "medcrm.tasks.expire_exports", "schedule": 600.0},
+    "search-duplicates": {"task": "medcrm.tasks.search_duplicates", "schedule": 60.0},
+    "search-duplicates-anew": {"task": "medcrm.tasks.search_duplicates_anew", "schedule": crontab(hour=6, minute=45)},
     "settle-stranded-inquiries": {"task": "medcrm.tasks.settle_stranded_inquiries", "schedule": 60.0},
     "dispatch": {"task": "nurture.tasks.dispatch_due", "schedule": 5.0},
     "revisit": {"task": "nurture.tasks.revisit", "schedule": 6 * 3600.0},

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('leads', '0002_appointments_booked_here'),
+        ('leads', '0003_import_merge_export'),
     ]
 
     operations = [
