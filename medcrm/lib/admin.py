@@ -212,6 +212,7 @@ class ActionForm(forms.Form):
         forms.NumberInput: widgets.UnfoldAdminIntegerFieldWidget,
         forms.Select: widgets.UnfoldAdminSelectWidget,
         forms.CheckboxInput: widgets.UnfoldBooleanSwitchWidget,
+        forms.CheckboxSelectMultiple: widgets.UnfoldAdminCheckboxSelectMultipleWidget,
         forms.EmailInput: widgets.UnfoldAdminEmailInputWidget,
     }
 
