@@ -74,6 +74,7 @@ SECTIONS: Sequence[Section] = (
     Section(
         _("Rules"),
         (
+            Entry(_("Proposals"), "lightbulb", "leads.proposal"),
             Entry(_("Scoring"), "leaderboard", "leads.scoringmodel"),
             Entry(_("Next steps"), "alt_route", "leads.nextstepset"),
             Entry(_("Routing"), "call_split", "routing.routeset"),
@@ -125,6 +126,8 @@ def navigation(request: HttpRequest) -> list[dict[str, object]]:
     """The sidebar of this person."""
     home = {"title": _("Dashboard"), "icon": "home", "link": reverse("admin:index")}
     groups: list[dict[str, object]] = [{"items": [home]}]
+    if request.user.has_perm("leads.report_milestone"):
+        groups[0]["items"].append({"title": _("Reports"), "icon": "monitoring", "link": reverse("reports:home")})
     for section in SECTIONS:
         items = [_item(request, entry) for entry in section.entries if may_open(request, entry)]
         if items:

@@ -59,6 +59,8 @@ LEAD_STORY = """leads.interaction leads.qualification leads.answer leads.missing
     routing.assignment routing.handoff routing.clock routing.script routing.scripttext"""
 SCORING = "leads.scoringmodel leads.scoringcategory leads.scoringrule leads.bandrule"
 NEXT_STEPS = "leads.nextstepset leads.nextsteprule"
+REPORTS = "leads.milestone"
+PROPOSALS = "leads.proposal"
 CHECKLISTS = "leads.checklist leads.question"
 ROUTING_RULES = "routing.routeset routing.routingrule routing.goal routing.cadence routing.script routing.scripttext"
 SEQUENCES = "nurture.sequence nurture.step nurture.template nurture.wording nurture.frequencycap"
@@ -126,6 +128,8 @@ ROLES: tuple[Role, ...] = (
             each(SEQUENCES, VIEW),
             each(OUTREACH, VIEW),
             each("auth.user", VIEW),
+            each(REPORTS, ("report",)),
+            each("leads.milestone leads.snapshot leads.proposal", VIEW),
         ),
     ),
     Role(
@@ -148,6 +152,8 @@ ROLES: tuple[Role, ...] = (
             each("consent.disclosure consent.callingrule consent.emergency", WRITE),
             each("consent.policysetting", ("change",)),
             each("auth.user", VIEW),
+            each(REPORTS, ("report",)),
+            each("leads.milestone leads.snapshot leads.proposal", VIEW),
         ),
     ),
     Role(
@@ -163,6 +169,8 @@ ROLES: tuple[Role, ...] = (
             each(SEQUENCES, EDIT),
             each("nurture.sequence nurture.wording", ("publish",)),
             each("consent.disclosure", VIEW),
+            each(REPORTS, ("report",)),
+            each(PROPOSALS, ("view", "decide")),
         ),
     ),
     Role(
@@ -189,6 +197,9 @@ ROLES: tuple[Role, ...] = (
             each("consent.callingrule consent.policysetting consent.emergency consent.listsnapshot", VIEW),
             each("auth.user", WRITE),
             each("auth.group", VIEW),
+            each(REPORTS, ("report",)),
+            each("leads.milestone leads.snapshot", VIEW),
+            each(PROPOSALS, ("view", "decide")),
         ),
     ),
 )

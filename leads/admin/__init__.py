@@ -8,6 +8,7 @@ from leads.admin import (  # noqa: F401
     journal,
     lead,
     qualification,
+    review,
     rules,
     vocabulary,
 )

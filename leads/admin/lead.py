@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin import lead_page
-from leads.filters import CapturedFilter, DueFilter, OpenFilter, OwnerFilter, TeamFilter, start_of_day
+from leads.filters import BehindFilter, CapturedFilter, DueFilter, OpenFilter, OwnerFilter, TeamFilter, start_of_day
 from leads.lifecycle import OPEN
 from leads.models import Clinic, Lead, Payer, ServiceLine, TimingWindow
 from leads.search import find_leads
@@ -127,6 +127,7 @@ class LeadAdmin(ReadOnlyAdmin):
         ("source", RelatedDropdownFilter),
         ("lead_type", ChoicesDropdownFilter),
         CapturedFilter,
+        BehindFilter,
     )
     search_fields = ("last_name",)
     search_help_text = _("Last name, organisation, phone in any format, e-mail or lead id")

@@ -25,6 +25,7 @@ from leads.models.qualification import (
     Question,
     Trigger,
 )
+from leads.models.review import Milestone, Proposal, Snapshot
 from leads.models.rules import (
     Axis,
     BandRule,
@@ -52,6 +53,7 @@ __all__ = [
     "Inquiry",
     "Interaction",
     "Lead",
+    "Milestone",
     "MissingItem",
     "MissingKind",
     "NextStepRule",
@@ -59,6 +61,7 @@ __all__ = [
     "Offering",
     "OfferingPayer",
     "Payer",
+    "Proposal",
     "Qualification",
     "Question",
     "Rule",
@@ -67,6 +70,7 @@ __all__ = [
     "ScoringModel",
     "ScoringRule",
     "ServiceLine",
+    "Snapshot",
     "Source",
     "SourceKey",
     "Stakeholder",
