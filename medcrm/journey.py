@@ -18,7 +18,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from leads import milestones, qualification, requalification, scoring
+from leads import milestones, qualification, requalification, scoring, snapshots
 from leads.models import Lead
 from nurture import enrollment
 from routing import router
@@ -33,10 +33,12 @@ def advance(lead_ids: Sequence[int], *, at: datetime) -> list[int]:
     if ids:
         scoring.score_leads(ids, at=at)
         qualification.assess_leads(ids, at=at)
+        stood = snapshots.outputs(ids)
         qualification.choose_next_steps(ids, at=at)
+        snapshots.keep(stood, at=at)
         router.route(ids, at=at)
         enrollment.plan(ids, at=at)
-        milestones.refresh(ids)
+    milestones.refresh(lead_ids)
     # Merged rows are no longer walked, so they must not stay due either.
     Lead.objects.filter(pk__in=lead_ids, advance_due_at__lte=at).update(advance_due_at=None, advanced_at=at)
     return ids
