@@ -25,7 +25,7 @@ from leads.models.qualification import (
     Question,
     Trigger,
 )
-from leads.models.review import Milestone, Proposal, Snapshot
+from leads.models.review import BackTest, Milestone, Proposal, Snapshot
 from leads.models.rules import (
     Axis,
     BandRule,
@@ -43,6 +43,7 @@ __all__ = [
     "Authorization",
     "Availability",
     "Axis",
+    "BackTest",
     "BandRule",
     "Checklist",
     "Clinic",

@@ -141,3 +141,41 @@ class Snapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.lead_id} · {self.at:%Y-%m-%d %H:%M}"
+
+
+class BackTest(models.Model):
+    """A draft of rules tried on the decisions of a past period, with what would have been different.
+
+    A row waits, is worked through in batches of snapshots that move `position`, and is done; a worker that dies leaves
+    it where it was.
+    """
+
+    first = models.DateField()
+    last = models.DateField()
+    scoring_model = models.ForeignKey(
+        "leads.ScoringModel", null=True, blank=True, on_delete=models.CASCADE, related_name="back_tests",
+        help_text=_("Blank: what is in force."),
+    )  # fmt: skip
+    next_step_set = models.ForeignKey(
+        "leads.NextStepSet", null=True, blank=True, on_delete=models.CASCADE, related_name="back_tests",
+        help_text=_("Blank: what is in force."),
+    )  # fmt: skip
+    # The key of a routing.RouteSet: routing stands above leads.
+    route_set = models.IntegerField(null=True, blank=True, help_text=_("Blank: what is in force."))
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    position = models.BigIntegerField(default=0, help_text=_("The last snapshot that was tried."))
+    result = models.JSONField(default=dict)
+    asked_at = models.DateTimeField()
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            # read by medcrm.reports.backtest.run_waiting
+            models.Index(name="back_test_waiting", fields=["id"], condition=Q(finished_at__isnull=True))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first} – {self.last}"
