@@ -293,7 +293,7 @@ register(
         lambda: PAYING,
         per=("lead_type", "service_id", "payer_id", "state", "latitude", "longitude"),
     ),
-    Fact("age_status", "age for the service", Kind.CODE, lambda at: capacity.age_status(), lambda: ELIGIBLE),
+    Fact("age_status", "age for the service", Kind.CODE, lambda at: capacity.age_status(at=at), lambda: ELIGIBLE),
     Fact(
         "miles_to_clinic",
         "miles to the nearest clinic",

@@ -124,8 +124,11 @@ def write_scores(scale: Scale, leads: QuerySet[Lead], *, at: datetime, wakes: bo
                SET score = scored.score, score_band = scored.band, score_model_id = %s, score_hits = scored.hits,
                    score_parts = scored.parts, fit = scored.fit, readiness = scored.readiness,
                    advance_due_at = CASE WHEN scored.wakes THEN {due} ELSE lead.advance_due_at END
-              FROM (SELECT *, %s AND stage = ANY(%s)
-                           AND (old_band, old_fit, old_readiness) <> (band, fit, readiness) AS wakes FROM scored) AS scored
+              FROM (
+                  SELECT *, (%s AND stage = ANY(%s)
+                             AND (old_band, old_fit, old_readiness) <> (band, fit, readiness)) AS wakes
+                    FROM scored
+              ) AS scored
              WHERE lead.id = scored.id
                AND (lead.score, lead.score_band, lead.score_model_id, lead.score_hits, lead.score_parts, lead.fit,
                     lead.readiness)
@@ -204,7 +207,7 @@ def _facts_sql(
 ) -> criteria.Sql:
     """One row per lead with its present score and every fact that a rule asks for which is not kept."""
     points = [point for point in _points(scale, categories) if point.pk not in kept.hits]
-    bands = [rule for target, rules in _bands(scale) if target not in kept.targets for rule in rules]
+    bands = [rule for target, rules in bands_of(scale) if target not in kept.targets for rule in rules]
     names = criteria.names(rule.criteria for rule in [*points, *bands])
     if any(category.half_life_days for category in categories) and QUIET not in names:
         names.append(QUIET)
@@ -215,7 +218,8 @@ def _facts_sql(
     return criteria.facts_query(same_type, names, at=at, extra=[*stored, *extra])
 
 
-def _bands(scale: Scale) -> list[tuple[str, Sequence[BandRule]]]:
+def bands_of(scale: Scale) -> list[tuple[str, Sequence[BandRule]]]:
+    """The band rules by what they give a band to."""
     return [(BandRule.Target.FIT, scale.fit_bands), (BandRule.Target.READINESS, scale.readiness_bands)]
 
 
@@ -229,7 +233,7 @@ def _holds_sql(scale: Scale, categories: Sequence[Category], kept: Kept) -> crit
         sql, values = criteria.condition_sql(point.criteria)
         columns.append(f"{sql} AS r_{point.pk}")
         params += values
-    for target, rules in _bands(scale):
+    for target, rules in bands_of(scale):
         whens = [(criteria.condition_sql(rule.criteria), rule.band) for rule in rules]
         if target in kept.targets:
             columns.append(f"{target} AS {target}_band")
@@ -250,10 +254,9 @@ def _total_sql(categories: Sequence[Category], kept: Kept) -> criteria.Sql:
     added = " + ".join(f"c_{category.pk}" for category in categories) or "0"
     if kept is NOTHING_KEPT:
         return added, []
-    gone, same = ([f"COALESCE((score_parts->>%s)::int, 0)" for _code in codes] for codes in (kept.dropped, kept.codes))
-    stored = (
-        f"CASE WHEN score BETWEEN 1 AND 99 THEN score - ({' + '.join(gone) or '0'}) ELSE {' + '.join(same) or '0'} END"
-    )
+    part = "COALESCE((score_parts->>%s)::int, 0)"
+    gone, same = (" + ".join(part for _code in codes) or "0" for codes in (kept.dropped, kept.codes))
+    stored = f"CASE WHEN score BETWEEN 1 AND 99 THEN score - ({gone}) ELSE {same} END"
     return f"{stored} + {added}", [*kept.dropped, *kept.codes]
 
 

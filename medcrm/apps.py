@@ -1,4 +1,5 @@
 from django.apps import AppConfig, apps
+from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 
 
@@ -10,7 +11,9 @@ class MedcrmConfig(AppConfig):
         from medcrm import roles
         from medcrm.lib import access
         from medcrm.receivers import sync_roles
+        from medcrm.sign_in import note_sign_in
 
         access.use(roles.scope, roles.team_names)
+        user_logged_in.connect(note_sign_in, dispatch_uid="medcrm.note_sign_in")
         # Django tells only apps with models that they were migrated; auth's word is given once per migration.
         post_migrate.connect(sync_roles, sender=apps.get_app_config("auth"), dispatch_uid="medcrm.sync_roles")

@@ -1,16 +1,31 @@
-"""Whose clock does a page show? That of the reader's team; the lead's own is on the lead's page."""
+"""What holds for every request: whose clock it shows, how long a session lasts, what a browser may load."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
+from csp.middleware import CSPMiddleware, PolicyParts
+from django.conf import settings
+from django.contrib.auth import logout
 from django.core.exceptions import ObjectDoesNotExist
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 
+from medcrm.sign_in import SEEN, SINCE, has_second_factor
 
-def reader_zone(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+Handler = Callable[[HttpRequest], HttpResponse]
+
+TOUCH_SECONDS = 30  # a session is written again only after this long, so a page costs no write
+BACKGROUND = "X-Background"  # what a page fetches by itself keeps nobody signed in
+ADMIN = "/admin/"
+
+
+def reader_zone(get_response: Handler) -> Handler:
+    """Show times on the clock of the reader's team; the lead's own is on the lead's page."""
+
     def middleware(request: HttpRequest) -> HttpResponse:
         try:
             # The profile that routing adds; read here, it serves the scope of this request too.
@@ -21,3 +36,61 @@ def reader_zone(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable
             return get_response(request)
 
     return middleware
+
+
+def idle_limit(get_response: Handler) -> Handler:
+    """End a session after the idle minutes, or after the longest day; each request of a person prolongs it."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            now = timezone.now().timestamp()
+            session = request.session
+            since, seen = session.setdefault(SINCE, now), session.setdefault(SEEN, now)
+            if now - seen > settings.SESSION_COOKIE_AGE or now - since > settings.SESSION_LONGEST:
+                logout(request)
+            elif now - seen > TOUCH_SECONDS and BACKGROUND not in request.headers:
+                session[SEEN] = now
+        response = get_response(request)
+        return _in_whole(request, response) if request.headers.get("HX-Request") == "true" else response
+
+    return middleware
+
+
+def _in_whole(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Lead the whole page to signing in where only a fragment of it would be replaced by it."""
+    target = response.headers.get("Location", "")
+    if not target.startswith(reverse("admin:login")):
+        return response
+    back = urlsplit(request.headers.get("HX-Current-URL", "")).path or reverse("admin:index")
+    return HttpResponse(headers={"HX-Redirect": f"{reverse('admin:login')}?{urlencode({'next': back})}"})
+
+
+def second_factor(get_response: Handler) -> Handler:
+    """Lead whoever has only a password to the page that sets up a second factor, and nowhere else."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        is_inside = request.path.startswith(ADMIN) and not request.path.startswith(_open_pages())
+        if settings.MFA_REQUIRED and is_inside and request.user.is_authenticated and not has_second_factor(request):
+            return HttpResponseRedirect(reverse("mfa_index"))
+        return get_response(request)
+
+    return middleware
+
+
+def _open_pages() -> tuple[str, ...]:
+    return (f"{ADMIN}account/", f"{ADMIN}login/", f"{ADMIN}logout/", f"{ADMIN}jsi18n/")
+
+
+class ContentPolicy(CSPMiddleware):
+    """Send the strict policy everywhere but under the admin, whose theme needs two exceptions."""
+
+    def get_policy_parts(self, request: HttpRequest, response: HttpResponse, report_only: bool = False) -> PolicyParts:
+        parts = super().get_policy_parts(request, response, report_only)
+        if request.path.startswith(ADMIN) and not report_only:
+            parts.replace = {**settings.ADMIN_POLICY, **(parts.replace or {})}
+        return parts
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response.headers.setdefault("Permissions-Policy", settings.PERMISSIONS_POLICY)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        return super().process_response(request, response)

@@ -9,6 +9,7 @@ from pathlib import Path
 import environ
 import structlog
 from celery.schedules import crontab
+from csp import constants as csp
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
@@ -41,6 +42,12 @@ INSTALLED_APPS = [
     "pghistory",
     "rest_framework",
     "django_filters",
+    "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -54,11 +61,15 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "medcrm.middleware.ContentPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "medcrm.middleware.idle_limit",
+    "allauth.account.middleware.AccountMiddleware",
+    "medcrm.middleware.second_factor",
     "medcrm.middleware.reader_zone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -74,6 +85,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "medcrm.sign_in.admin_look",
             ],
         },
     },
@@ -90,18 +102,59 @@ CACHES = {"default": env.cache_url("CACHE_URL")}
 
 # Passwords and sign-in
 
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+# NIST SP 800-63B-4 §3.1.1.2: 15 characters or more, a blocklist, no rules of composition and no forced change.
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 12},
+        "OPTIONS": {"min_length": 15},
     },
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "medcrm.passwords.NotGuessable"},
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+LOGOUT_REDIRECT_URL = "admin:login"
 SESSION_COOKIE_AGE = 15 * 60  # 45 CFR 164.312(a)(2)(iii): automatic logoff after 15 idle minutes
-SESSION_SAVE_EVERY_REQUEST = True
+SESSION_LONGEST = 12 * 3600  # NIST SP 800-63B-4 §2.2.3: sign in anew within a day, however busy
+IDLE_WARNING = 2 * 60  # the browser warns this long before, saves drafts and offers to stay
+
+ACCOUNT_ADAPTER = "medcrm.sign_in.Accounts"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]  # a form nobody reaches: see the adapter
+ACCOUNT_EMAIL_VERIFICATION = "none"  # an administrator enters the address
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_AUTHENTICATED_LOGIN_REDIRECTS = False
+ACCOUNT_SESSION_REMEMBER = True  # the cookie ends with the 15 idle minutes, not with the browser's restart
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+# Five wrong passwords lock a login for a quarter of an hour; fewer than a hundred in all [SP 800-63B-4 §3.2.2].
+ACCOUNT_RATE_LIMITS = {"login_failed": "20/5m/ip,5/15m/key"}
+ACCOUNT_FORMS = {"login": "medcrm.sign_in.LoginForm"}
+# Off only where nothing is real: the demo and the tests.
+MFA_REQUIRED = env.bool("MFA_REQUIRED", default=True)
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "MedCRM"
+MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute off
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = env.bool("INSECURE_HTTP", default=False)  # browsers allow it on localhost only
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
+
+# Single sign-on: who the identity provider vouches for by e-mail signs in; nobody is created. Off while unset.
+SSO_OIDC = env.json("SSO_OIDC", default=[])
+SSO_SAML = env.json("SSO_SAML", default=[])
+INSTALLED_APPS += ["allauth.socialaccount.providers.openid_connect"] if SSO_OIDC else []
+INSTALLED_APPS += ["allauth.socialaccount.providers.saml"] if SSO_SAML else []
+SOCIALACCOUNT_ADAPTER = "medcrm.sign_in.SingleSignOn"
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": SSO_OIDC}, "saml": {"APPS": SSO_SAML}}
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_STORE_TOKENS = False
 
 # Language and time: rows are UTC; the organisation's and each clinic's zone are data
 
@@ -138,6 +191,26 @@ SESSION_COOKIE_SECURE = not INSECURE_HTTP
 CSRF_COOKIE_SECURE = not INSECURE_HTTP
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [csp.NONE],
+        "script-src": [csp.SELF, csp.NONCE],
+        "style-src": [csp.SELF],
+        "img-src": [csp.SELF, "data:"],
+        "font-src": [csp.SELF],
+        "connect-src": [csp.SELF],
+        "form-action": [csp.SELF],
+        "base-uri": [csp.NONE],
+        "frame-ancestors": [csp.NONE],
+    },
+}
+# What the admin theme cannot do without (docs/security.md): Alpine compiles its attributes, the theme styles inline.
+ADMIN_POLICY = {"script-src": [csp.SELF, csp.NONCE, csp.UNSAFE_EVAL], "style-src": [csp.SELF, csp.UNSAFE_INLINE]}
+PERMISSIONS_POLICY = (
+    "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), "
+    "midi=(), payment=(), usb=(), publickey-credentials-get=(self), publickey-credentials-create=(self)"
+)
+SESSION_COOKIE_SAMESITE = "Lax"  # Strict would sign out whoever comes back from the identity provider
 if env.bool("BEHIND_TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -160,6 +233,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = env.str("CELERY_BEAT_SCHEDULE_FILENAME", default=str(BASE_DIR / "celerybeat-schedule"))
 CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "medcrm.tasks.advance_due", "schedule": 5.0},
+    "roll-out": {"task": "leads.tasks.roll_out", "schedule": 5.0},
     "settle-stranded-inquiries": {"task": "medcrm.tasks.settle_stranded_inquiries", "schedule": 60.0},
     "dispatch": {"task": "nurture.tasks.dispatch_due", "schedule": 5.0},
     "revisit": {"task": "nurture.tasks.revisit", "schedule": 6 * 3600.0},
@@ -262,6 +336,8 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
     "STYLES": [lambda request: static("medcrm/medcrm.css")],
+    "SCRIPTS": ["medcrm.sign_in.idle_script"],
+    "ACCOUNT": {"navigation": "medcrm.sign_in.account_links"},
     "DASHBOARD_CALLBACK": "medcrm.dashboard.fill",
     "SIDEBAR": {"navigation": "medcrm.admin_site.navigation"},
     "COLORS": {

@@ -1,9 +1,16 @@
+from allauth.account.views import login
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from medcrm import sign_in
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    # The admin's own names for signing in, out and changing a password lead to the pages that know second factors.
+    path("admin/login/", login, name="login"),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
+    path("admin/account/", include(sign_in.urlpatterns)),
     path("admin/", admin.site.urls),
     path("api/v1/", include("medcrm.api")),
     path("", include("nurture.urls")),

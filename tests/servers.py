@@ -34,6 +34,7 @@ def join() -> None:
     os.environ.setdefault("MEDCRM_THROWAWAY", "1")
     os.environ.setdefault("SECRET_KEY", "only-for-the-tests-" + "0" * 40)
     os.environ.setdefault("INSECURE_HTTP", "on")
+    os.environ.setdefault("MFA_REQUIRED", "off")  # the tests of signing in turn it on
     JOINED.enter_context(embedded.joined())
     if name := worker():
         separate(int(name.removeprefix("gw")))

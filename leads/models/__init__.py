@@ -17,6 +17,7 @@ from leads.models.catalog import (
 )
 from leads.models.journal import Appointment, Inquiry, Interaction, ScoreChange
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
+from leads.models.publication import Publication
 from leads.models.qualification import (
     Answer,
     Checklist,
@@ -59,6 +60,7 @@ __all__ = [
     "Offering",
     "OfferingPayer",
     "Payer",
+    "Publication",
     "Qualification",
     "Question",
     "Rule",

@@ -21,13 +21,13 @@ from leads.models import (
     Lead,
     Offering,
 )
-from leads.services import answers, due
+from leads.services import answers, documents, due, slots
 from leads.services.answers import Origin
-from leads.vocabulary import AppointmentState, AuthorizationState, Direction, DocumentState, InteractionKind
+from leads.services.documents import write_entry
+from leads.vocabulary import AppointmentState, Direction, DocumentState, InteractionKind
 
 ENDS_A_BOOKING = {AppointmentState.NO_SHOW: "no_show", AppointmentState.CANCELLED: "appointment_cancelled"}
 REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)
-DECIDED = (AuthorizationState.APPROVED, AuthorizationState.DENIED, AuthorizationState.NOT_NEEDED)
 
 
 @transaction.atomic
@@ -63,12 +63,7 @@ def record_document(
 ) -> DocumentStatus:
     """Note where a document stands; one that arrived wakes who waits for it, or moves its documents step on."""
     lead = Lead.objects.lock().get(pk=lead_id)
-    row, _ = DocumentStatus.objects.update_or_create(
-        lead=lead, document_id=document, defaults={"status": status, "changed_at": at, "expires_on": expires_on}
-    )
-    _note(lead, InteractionKind.DOCUMENT, {"document": document, "status": status}, by, at)
-    if status == DocumentState.RECEIVED:
-        requalification.fire("document_received", [lead.pk], cause=f"{row.document} received.", at=at)
+    row = documents.write_document(lead, document, status, expires_on=expires_on, by=by, at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return row
 
@@ -86,13 +81,7 @@ def record_authorization(
 ) -> Authorization:
     """Note where the payer's prior authorization stands; a decision wakes who waits for it."""
     lead = Lead.objects.lock().get(pk=lead_id)
-    values = {"status": status, "changed_at": at, "expires_on": expires_on, "payer_id": lead.payer_id}
-    row, _ = Authorization.objects.update_or_create(
-        lead=lead, service_id=service, defaults=values | ({"reference": reference} if reference else {})
-    )
-    _note(lead, InteractionKind.DOCUMENT, {"authorization": service, "status": status}, by, at)
-    if status in DECIDED:
-        requalification.fire("authorization_decided", [lead.pk], cause=f"Authorization {status}.", at=at)
+    row = documents.write_authorization(lead, service, status, expires_on=expires_on, reference=reference, by=by, at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return row
 
@@ -120,36 +109,52 @@ def record_appointment(
     at: datetime,
     starts_at: datetime | None = None,
     by: AbstractBaseUser | None = None,
+    note: str = "",
 ) -> Appointment:
-    """Book an appointment or note what became of it: attended converts the lead, a no-show re-opens it."""
+    """Book an appointment or note what became of it: attended converts the lead, a no-show re-opens it.
+
+    What a scheduling system books took its slot there, and it tells the day's new number itself.
+    """
+    is_called_off = status == AppointmentState.CANCELLED
+    day = slots.held_by(lead_id, service, on) if is_called_off else None
     lead = Lead.objects.lock().get(pk=lead_id)
-    live = Appointment.objects.filter(
-        lead=lead, service=service, date=on, status__in=[AppointmentState.BOOKED, AppointmentState.CONFIRMED]
-    ).first()
+    live = Appointment.objects.live().filter(lead=lead, service=service, date=on).first()
     row = live or Appointment(lead=lead, service_id=service, date=on, cycle=lead.cycle, by=by, created_at=at)
-    row.clinic_id, row.status, row.changed_at = clinic, status, at
+    row.clinic_id, row.status, row.changed_at, row.note = clinic, status, at, note[:300] or row.note
+    row.revision += bool(live)
     row.starts_at = starts_at or row.starts_at
     row.offering = Offering.objects.filter(service=service, clinic=clinic).first()
     row.save()
-    _note(lead, InteractionKind.APPOINTMENT, {"service": service, "date": str(on), "status": status}, by, at)
+    note_appointment(row, by=by, at=at, note=note)
+    if live and live.holds_slot and is_called_off:
+        slots.put_back(day)
     if status in ENDS_A_BOOKING:
         requalification.reopen(lead, ENDS_A_BOOKING[AppointmentState(status)], cause=str(row), at=at)
     elif status == AppointmentState.ATTENDED and lead.stage != Stage.CONVERTED:
         lifecycle.check(lead.stage, Stage.CONVERTED)
         Lead.objects.filter(pk=lead.pk).update(stage=Stage.CONVERTED)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
+    slots.wake(day, at=at)
     return row
+
+
+def note_appointment(
+    row: Appointment, *, by: AbstractBaseUser | None, at: datetime, note: str = "", moved_from: date | None = None
+) -> None:
+    """Tell the timeline what became of an appointment; reports count these entries."""
+    facts = {"service": row.service_id, "clinic": row.clinic_id, "date": str(row.date), "status": str(row.status)}
+    if moved_from:
+        facts["moved_from"] = str(moved_from)
+    write_entry(row.lead, InteractionKind.APPOINTMENT, facts, by=by, at=at, text=note)
 
 
 @transaction.atomic
 def record_preference(lead_id: int, fields: Mapping[str, object], *, at: datetime) -> Lead:
     """Take in what the lead told us by itself, e.g. in the preference centre; new answers may change its next step."""
     lead = Lead.objects.lock().get(pk=lead_id)
-    news = answers.write_fields(lead, fields, at=at)
-    lead.save()
-    answers.keep_answers(lead, fields, Origin(Answer.Origin.EVENT), at=at)
-    _note(lead, InteractionKind.SYSTEM, {"preference": sorted(fields)}, None, at, Direction.INBOUND)
-    answers.tell_news(lead, news, cause="The lead told us.", at=at)
+    given = answers.understand(lead, fields)
+    write_entry(lead, InteractionKind.SYSTEM, {"preference": sorted(fields)}, at=at, direction=Direction.INBOUND)
+    answers.learn(lead, given, Origin(Answer.Origin.EVENT), cause="The lead told us.", at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return lead
 
@@ -162,14 +167,3 @@ def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime) -> None:
     address_id = lead.email_id if kind == InteractionKind.EMAIL_REPLY else lead.phone_id
     if address_id:
         ledger.record(address_id, "inbound", occurred_at=at, now=at, text=text, source=kind)
-
-
-def _note(
-    lead: Lead,
-    kind: InteractionKind,
-    facts: dict[str, object],
-    by: AbstractBaseUser | None,
-    at: datetime,
-    direction: Direction = Direction.INTERNAL,
-) -> None:
-    Interaction.objects.create(lead=lead, kind=kind, direction=direction, at=at, by=by, facts=facts)

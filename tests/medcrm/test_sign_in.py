@@ -1,0 +1,225 @@
+"""Signing in: second factors, lockout, passwords, how long a session lasts, and what a browser may load."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+import time_machine
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth as totp
+from django.contrib.auth.models import Group, User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.test import Client
+
+pytestmark = pytest.mark.django_db
+
+PASSWORD = "seven green kettles sing"
+LOGIN = "/admin/login/"
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(settings) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def ana() -> User:
+    """A supervisor; the name is new each time, because the cache keeps wrong tries by name."""
+    user = User.objects.create_user(f"ana{uuid4().hex[:8]}", password=PASSWORD, is_staff=True)
+    user.groups.add(Group.objects.get(name="supervisor"))
+    return user
+
+
+@pytest.fixture
+def strict(settings) -> None:
+    settings.MFA_REQUIRED = True
+
+
+@pytest.fixture
+def here(client) -> Client:
+    """A client at an address of its own: wrong tries are counted by address too."""
+    number = uuid4().int
+    client.defaults["REMOTE_ADDR"] = f"10.{number % 251}.{number // 251 % 251}.{number // 63001 % 251}"
+    return client
+
+
+def sign_in(client: Client, user: User, password: str = PASSWORD):
+    return client.post(LOGIN, {"username": user.username, "password": password})
+
+
+def code(secret: str) -> str:
+    counter = next(iter(totp.yield_hotp_counters_from_time()))
+    return totp.format_hotp_value(totp.hotp_value(secret, counter))
+
+
+def enrol(client: Client) -> str:
+    client.post("/admin/account/reauthenticate/", {"password": PASSWORD})
+    page = client.get("/admin/account/2fa/totp/activate/")
+    secret = page.context["form"].secret
+    answer = client.post("/admin/account/2fa/totp/activate/", {"code": code(secret)})
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/account/2fa/recovery-codes/")
+    return secret
+
+
+def test_a_password_alone_leads_to_the_page_for_a_second_factor_and_nowhere_else(here, ana, strict):
+    assert sign_in(here, ana)["Location"] == "/admin/"
+    for path in ("/admin/", "/admin/leads/lead/", "/admin/autocomplete/", "/admin/search/?s=x"):
+        answer = here.get(path)
+        assert (answer.status_code, answer["Location"]) == (302, "/admin/account/2fa/"), path
+    assert b"needs a second factor" in here.get("/admin/account/2fa/").content
+
+
+def test_an_authenticator_app_is_set_up_and_then_asked_for(here, ana, strict):
+    sign_in(here, ana)
+    secret = enrol(here)
+    assert here.get("/admin/").status_code == 200
+    here.post("/admin/logout/")
+    assert sign_in(here, ana)["Location"].startswith("/admin/account/2fa/authenticate/")
+    assert here.get("/admin/").status_code == 302
+    wrong = here.post("/admin/account/2fa/authenticate/", {"code": "000000"})
+    assert wrong.status_code == 200
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):  # a code is good for one use
+        here.post("/admin/account/2fa/authenticate/", {"code": code(secret)})
+        assert here.get("/admin/").status_code == 200
+
+
+def test_a_recovery_code_opens_once(here, ana, strict):
+    sign_in(here, ana)
+    enrol(here)
+    spare = Authenticator.objects.get(user=ana, type="recovery_codes").wrap().get_unused_codes()[0]
+    assert spare in here.get("/admin/account/2fa/recovery-codes/").content.decode()
+    outcomes = []
+    for _ in range(2):
+        here.post("/admin/logout/")
+        sign_in(here, ana)
+        here.post("/admin/account/2fa/authenticate/", {"code": spare})
+        outcomes.append(here.get("/admin/").status_code)
+    assert outcomes == [200, 302]
+
+
+def test_five_wrong_passwords_lock_the_login_even_for_the_right_one(here, ana):
+    for _ in range(5):
+        assert sign_in(here, ana, "wrong, wrong and wrong").status_code == 200
+    assert sign_in(here, ana).status_code == 200
+    assert here.get("/admin/").status_code == 302
+    assert b"Too many failed login attempts" in sign_in(here, ana).content
+
+
+def test_nobody_signs_up_and_nobody_changes_the_address_a_password_is_reset_by(here, ana):
+    assert here.post("/admin/account/signup/", {"username": "eve", "password1": PASSWORD}).status_code == 405 or (
+        not User.objects.filter(username="eve").exists()
+    )
+    here.force_login(ana)
+    here.post("/admin/account/email/", {"action_add": "", "email": "eve@example.org"})
+    ana.refresh_from_db()
+    assert ana.email == ""
+
+
+def test_who_is_not_staff_is_not_let_in(here, ana):
+    User.objects.filter(pk=ana.pk).update(is_staff=False)
+    assert sign_in(here, ana)["Location"] == "/admin/account/inactive/"
+    assert "_auth_user_id" not in here.session
+
+
+def test_who_lost_the_right_is_told_instead_of_sent_in_circles(here, ana):
+    here.force_login(ana)
+    User.objects.filter(pk=ana.pk).update(is_staff=False)
+    page = here.get(here.get("/admin/")["Location"])
+    assert page.status_code == 200
+    assert b"Ask an administrator" in page.content
+
+
+def test_others_sessions_are_listed_and_ended(here, ana):
+    other = Client(REMOTE_ADDR="10.9.9.9")
+    other.post(LOGIN, {"username": ana.username, "password": PASSWORD})
+    sign_in(here, ana)
+    assert b"10.9.9.9" in here.get("/admin/account/sessions/").content
+    here.post("/admin/account/sessions/")
+    assert other.get("/admin/").status_code == 302
+    assert here.get("/admin/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("password", "code"),
+    [
+        ("short but odd!", "password_too_short"),
+        ("aaaaaaaabbbbbbbbcccc", "repeated"),
+        ("abcdefghijklmnopqrst", "repeated"),
+        ("medcrm-password-2026", "words"),
+        ("medcrm123456dragon!", "words"),
+    ],
+)
+def test_a_password_that_is_guessed_first_is_refused(password, code):
+    with pytest.raises(ValidationError) as refused:
+        validate_password(password, User(username="ana"))
+    assert code in {error.code for error in refused.value.error_list}
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "ñandú über söfa café", "x" * 5 + "9 plum trees, 3 boats" * 3])
+def test_a_long_password_of_any_characters_is_taken(password):
+    validate_password(password, User(username="ana"))
+
+
+class TestIdle:
+    START = datetime(2026, 12, 1, 16, tzinfo=UTC)
+
+    @pytest.fixture
+    def clock(self):
+        with time_machine.travel(self.START, tick=False) as clock:
+            yield clock
+
+    def test_fifteen_minutes_without_a_sign_end_the_session(self, clock, here, ana):
+        here.force_login(ana)
+        clock.shift(timedelta(minutes=14))
+        assert here.get("/admin/").status_code == 200
+        clock.shift(timedelta(minutes=16))
+        assert here.get("/admin/")["Location"] == "/admin/login/?next=/admin/"
+
+    def test_what_a_page_fetches_by_itself_keeps_nobody_signed_in(self, clock, here, ana):
+        here.force_login(ana)
+        for _ in range(4):
+            clock.shift(timedelta(minutes=3))
+            assert here.get("/admin/account/idle/", headers={"X-Background": "1"}).status_code == 200
+        assert here.get("/admin/account/idle/", headers={"X-Background": "1"}).json()["left"] == 180
+        clock.shift(timedelta(minutes=4))
+        assert here.get("/admin/account/idle/", headers={"X-Background": "1"}).json() == {"left": 0}
+
+    def test_staying_gives_the_whole_time_again(self, clock, here, ana):
+        here.force_login(ana)
+        clock.shift(timedelta(minutes=14))
+        assert here.post("/admin/account/idle/").json()["left"] == 900
+
+    def test_even_a_busy_session_ends_after_its_longest(self, clock, here, ana, settings):
+        settings.SESSION_LONGEST = 3600
+        here.force_login(ana)
+        for _ in range(6):
+            clock.shift(timedelta(minutes=10))
+            assert here.get("/admin/account/idle/").status_code == 200
+        clock.shift(timedelta(minutes=1))
+        assert here.get("/admin/account/idle/").status_code == 401
+
+    def test_a_fragment_leads_the_whole_page_to_signing_in(self, here):
+        answer = here.get("/admin/", headers={"HX-Request": "true", "HX-Current-URL": "http://x/admin/leads/lead/"})
+        assert answer["HX-Redirect"] == "/admin/login/?next=%2Fadmin%2Fleads%2Flead%2F"
+
+
+def test_headers_shut_everything_a_page_does_not_need(here, ana):
+    here.force_login(ana)
+    page = here.get("/admin/")
+    policy = page["Content-Security-Policy"]
+    scripts = re.search(r"script-src ([^;]*)", policy)[1]
+    assert "'unsafe-inline'" not in scripts
+    assert "frame-ancestors 'none'" in policy
+    assert (page["X-Frame-Options"], page["Referrer-Policy"]) == ("DENY", "same-origin")
+    assert page["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert "camera=()" in page["Permissions-Policy"]
+    assert "no-store" in page["Cache-Control"]
+
+
+def test_public_pages_run_no_inline_style_and_compile_nothing(client):
+    policy = client.get("/u/not-a-token/")["Content-Security-Policy"]
+    assert "unsafe" not in policy
