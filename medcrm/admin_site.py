@@ -76,6 +76,7 @@ SECTIONS: Sequence[Section] = (
         (
             Entry(_("Scoring"), "leaderboard", "leads.scoringmodel"),
             Entry(_("Next steps"), "alt_route", "leads.nextstepset"),
+            Entry(_("Publications"), "published_with_changes", "leads.publication"),
             Entry(_("Routing"), "call_split", "routing.routeset"),
             Entry(_("Sequences"), "mail", "nurture.sequence"),
             Entry(_("Message templates"), "draft", "nurture.template"),

@@ -59,6 +59,7 @@ LEAD_STORY = """leads.interaction leads.qualification leads.answer leads.missing
     routing.assignment routing.handoff routing.clock routing.script routing.scripttext"""
 SCORING = "leads.scoringmodel leads.scoringcategory leads.scoringrule leads.bandrule"
 NEXT_STEPS = "leads.nextstepset leads.nextsteprule"
+PUBLICATIONS = "leads.publication"
 CHECKLISTS = "leads.checklist leads.question"
 ROUTING_RULES = "routing.routeset routing.routingrule routing.goal routing.cadence routing.script routing.scripttext"
 SEQUENCES = "nurture.sequence nurture.step nurture.template nurture.wording nurture.frequencycap"
@@ -121,6 +122,7 @@ ROLES: tuple[Role, ...] = (
             each("leads.offeringpayer", EDIT),
             each(SCORING, VIEW),
             each(NEXT_STEPS, VIEW),
+            each(PUBLICATIONS, VIEW),
             each("routing.team routing.agent", WRITE),
             each(ROUTING_RULES, EDIT),
             each("routing.routeset", ("publish",)),
@@ -140,6 +142,7 @@ ROLES: tuple[Role, ...] = (
             each("leads.inquiry", VIEW),
             each(SCORING, VIEW),
             each(NEXT_STEPS, VIEW),
+            each(PUBLICATIONS, VIEW),
             each(ROUTING_RULES, VIEW),
             each("routing.team routing.agent", VIEW),
             each(SEQUENCES, VIEW),
@@ -160,6 +163,7 @@ ROLES: tuple[Role, ...] = (
             each("leads.source", WRITE),
             each(SCORING, EDIT),
             each(NEXT_STEPS, EDIT),
+            each(PUBLICATIONS, VIEW),
             each("leads.scoringmodel leads.nextstepset", ("publish",)),
             each(SEQUENCES, EDIT),
             each("nurture.sequence nurture.wording", ("publish",)),
@@ -180,6 +184,7 @@ ROLES: tuple[Role, ...] = (
             each(CHECKLISTS, EDIT),
             each(SCORING, EDIT),
             each(NEXT_STEPS, EDIT),
+            each(PUBLICATIONS, VIEW),
             each("leads.checklist leads.scoringmodel leads.nextstepset routing.routeset", ("publish",)),
             each("routing.team routing.agent", WRITE),
             each(ROUTING_RULES, EDIT),

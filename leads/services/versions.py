@@ -46,7 +46,7 @@ def start_draft(version_set: type[VersionedSet], pk: int, *, note: str = "") -> 
 
 @transaction.atomic
 def publish(version_set: type[VersionedSet], pk: int, *, by: AbstractBaseUser, at: datetime) -> VersionedSet:
-    """Put a draft in force, retire its predecessor and carry it to the leads it concerns; keep what it was to change."""
+    """Put a draft in force, retire its predecessor and carry it to the leads it concerns; the preview is kept."""
     draft = version_set.objects.select_for_update().get(pk=pk)
     if draft.status != VersionStatus.DRAFT:
         raise RuleError("NOT_A_DRAFT", "Only a draft can be published; start one from this version.")
