@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 import zipcodes
 from django.db import connection
 
+from leads.models import Clinic
 from leads.places import place
 
 STATES = ("TX", "OK", "FL")
@@ -32,7 +34,7 @@ SELECT gen_random_uuid(), 'patient', 'web_consult', 'Test', 'Person ' || n,
        (ARRAY['intake', 'qualification', 'scheduling', ''])[1 + n / 17 %% 4], '', %(at)s, false,
        %(at)s - n %% 700 * interval '1 day', %(at)s
   FROM generate_series(1, %(leads)s) AS n
-  LEFT JOIN bench_place AS p ON p.id = n * 7919 %% (%(places)s * 10 / 9)
+  LEFT JOIN bench_place AS p ON n %% 10 > 0 AND p.id = floor(%(places)s * power(n * 7919 %% 10007 / 10007.0, 3))
 """
 
 # About three entries each; calls stand without their attempts here, so the constraint goes first.
@@ -41,8 +43,8 @@ INSERT INTO leads_interaction (lead_id, kind, direction, at, recorded_at, count,
 SELECT lead.id, done.kind, done.direction, lead.created_at + (lead.id * done.step %% 90) * interval '1 day', %(at)s,
        1 + lead.id %% 4, '', '{}'
   FROM leads_lead AS lead,
-       (VALUES ('form_submission', 'inbound', 1, 1), ('guide_download', 'inbound', 3, 2), ('page_visit', 'inbound', 2, 5),
-               ('email_open', 'inbound', 2, 7), ('email_reply', 'inbound', 10, 11),
+       (VALUES ('form_submission', 'inbound', 1, 1), ('guide_download', 'inbound', 3, 2),
+               ('page_visit', 'inbound', 2, 5), ('email_open', 'inbound', 2, 7), ('email_reply', 'inbound', 10, 11),
                ('webinar_attended', 'inbound', 9, 13), ('call', 'outbound', 4, 17), ('call', 'outbound', 4, 19),
                ('call', 'outbound', 4, 23)) AS done (kind, direction, every, step)
  WHERE lead.id %% done.every = 0
@@ -70,9 +72,11 @@ def make_leads(count: int, *, at: datetime) -> None:
 
 
 def _make_places(cursor: object) -> int:
-    """Every ZIP of three states; one lead in ten has none."""
-    codes = sorted({row["zip_code"] for state in STATES for row in zipcodes.filter_by(state=state)})
-    rows = [(n, p.zip, p.state, p.latitude, p.longitude) for n, p in enumerate(place(code) for code in codes)]
+    """Every ZIP of three states, those near a clinic first; one lead in ten has none."""
+    clinics = list(Clinic.objects.values_list("latitude", "longitude"))
+    found = [place(row["zip_code"]) for state in STATES for row in zipcodes.filter_by(state=state)]
+    found.sort(key=lambda p: min(math.dist((p.latitude, p.longitude), clinic) for clinic in clinics))
+    rows = [(n, p.zip, p.state, p.latitude, p.longitude) for n, p in enumerate(found)]
     cursor.execute(
         "CREATE TABLE bench_place (id int PRIMARY KEY, zip text, state text, latitude float, longitude float)"
     )

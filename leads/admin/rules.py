@@ -83,7 +83,7 @@ class VersionedAdmin(ModelAdmin):
 
 
 class CarriedAdmin(VersionedAdmin):
-    """A set whose coming into force is carried to the leads: previewed before, watched after, and undone by one action."""
+    """A set whose coming into force is carried to the leads: watched on its way, and undone by one action."""
 
     actions_detail = (*VersionedAdmin.actions_detail, "go_back")
     readonly_fields = (*VersionedAdmin.readonly_fields, "reached")
