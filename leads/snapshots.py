@@ -16,7 +16,7 @@ from django.db import connection
 
 from leads import criteria, qualification
 from leads.checks import Facts, FailedAnswer
-from leads.criteria import Kind, Sql
+from leads.criteria import FactSource, Kind, Sql
 from leads.models import Lead, NextStepSet, Snapshot
 from medcrm.lib.models import VersionStatus
 
@@ -102,10 +102,21 @@ def inputs_of(snapshot: Snapshot) -> Facts:
     return Facts(**given)
 
 
-def facts_sql(names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> Sql:
-    """One row per frozen set of facts, keyed `lead`, as columns: what `criteria.facts_query` is for living leads."""
+Frozen = Mapping[int, Mapping[str, object]]
+"""Key of a snapshot → its facts, as they were or as other rules would have them."""
+
+STORED = {"score": "smallint", "score_band": "text", "fit": "text", "readiness": "text", "stage": "text"}
+
+
+def source(frozen: Frozen) -> FactSource:
+    """Frozen facts as rows that the compiler reads like those of living leads."""
+    rows = json.dumps([{"key": key, "facts": facts} for key, facts in frozen.items()])
     kinds = {fact.name: SQL_TYPES[fact.kind] for fact in criteria.facts()}
-    columns = "".join(f", (row->'facts'->>'{name}')::{kinds[name]} AS \"fact_{name}\"" for name in names)
-    return f"SELECT (row->>'key')::bigint AS lead{columns} FROM jsonb_array_elements(%s::jsonb) AS row", [  # noqa: S608
-        json.dumps([{"key": row["key"], "facts": row["facts"]} for row in rows])
-    ]
+
+    def query(names: Sequence[str], stored: Sequence[str]) -> Sql:
+        columns = [f"(row->'facts'->>'{name}')::{kinds[name]} AS \"fact_{name}\"" for name in names]
+        columns += [f"(row->'facts'->>'{name}')::{STORED[name]} AS {name}" for name in stored]
+        listed = "".join(f", {column}" for column in columns)
+        return f"SELECT (row->>'key')::bigint AS lead{listed} FROM jsonb_array_elements(%s::jsonb) AS row", [rows]  # noqa: S608
+
+    return query

@@ -61,6 +61,7 @@ SCORING = "leads.scoringmodel leads.scoringcategory leads.scoringrule leads.band
 NEXT_STEPS = "leads.nextstepset leads.nextsteprule"
 REPORTS = "leads.milestone"
 PROPOSALS = "leads.proposal"
+PUBLICATIONS = "leads.publication"
 CHECKLISTS = "leads.checklist leads.question"
 ROUTING_RULES = "routing.routeset routing.routingrule routing.goal routing.cadence routing.script routing.scripttext"
 SEQUENCES = "nurture.sequence nurture.step nurture.template nurture.wording nurture.frequencycap"
@@ -123,6 +124,7 @@ ROLES: tuple[Role, ...] = (
             each("leads.offeringpayer", EDIT),
             each(SCORING, VIEW),
             each(NEXT_STEPS, VIEW),
+            each(PUBLICATIONS, VIEW),
             each("routing.team routing.agent", WRITE),
             each(ROUTING_RULES, EDIT),
             each("routing.routeset", ("publish",)),
@@ -144,6 +146,7 @@ ROLES: tuple[Role, ...] = (
             each("leads.inquiry", VIEW),
             each(SCORING, VIEW),
             each(NEXT_STEPS, VIEW),
+            each(PUBLICATIONS, VIEW),
             each(ROUTING_RULES, VIEW),
             each("routing.team routing.agent", VIEW),
             each(SEQUENCES, VIEW),
@@ -166,6 +169,7 @@ ROLES: tuple[Role, ...] = (
             each("leads.source", WRITE),
             each(SCORING, EDIT),
             each(NEXT_STEPS, EDIT),
+            each(PUBLICATIONS, VIEW),
             each("leads.scoringmodel leads.nextstepset", ("publish",)),
             each(SEQUENCES, EDIT),
             each("nurture.sequence nurture.wording", ("publish",)),
@@ -193,6 +197,7 @@ ROLES: tuple[Role, ...] = (
             each(CHECKLISTS, EDIT),
             each(SCORING, EDIT),
             each(NEXT_STEPS, EDIT),
+            each(PUBLICATIONS, VIEW),
             each("leads.checklist leads.scoringmodel leads.nextstepset routing.routeset", ("publish",)),
             each("routing.team routing.agent", WRITE),
             each(ROUTING_RULES, EDIT),

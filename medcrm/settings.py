@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "medcrm",
+    "medcrm.workspace",
     "gateway",
     "nurture",
     "routing",
@@ -235,6 +236,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = env.str("CELERY_BEAT_SCHEDULE_FILENAME", default=str(BASE_DIR / "celerybeat-schedule"))
 CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "medcrm.tasks.advance_due", "schedule": 5.0},
+    "roll-out": {"task": "leads.tasks.roll_out", "schedule": 5.0},
     "settle-stranded-inquiries": {"task": "medcrm.tasks.settle_stranded_inquiries", "schedule": 60.0},
     "dispatch": {"task": "nurture.tasks.dispatch_due", "schedule": 5.0},
     "revisit": {"task": "nurture.tasks.revisit", "schedule": 6 * 3600.0},
@@ -379,7 +381,7 @@ UNFOLD = {
     "SCRIPTS": ["medcrm.sign_in.idle_script"],
     "ACCOUNT": {"navigation": "medcrm.sign_in.account_links"},
     "DASHBOARD_CALLBACK": "medcrm.dashboard.fill",
-    "SIDEBAR": {"navigation": "medcrm.admin_site.navigation"},
+    "SIDEBAR": {"navigation": "medcrm.admin_site.navigation", "show_search": True, "command_search": True},
     "COLORS": {
         # Teal; 600 is dark enough for white letters on it (4.5:1), 400 and 500 for letters on dark ground.
         "primary": {

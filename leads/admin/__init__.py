@@ -8,6 +8,7 @@ from leads.admin import (  # noqa: F401
     inquiry,
     journal,
     lead,
+    publication,
     qualification,
     review,
     rules,

@@ -17,6 +17,7 @@ from leads.models.catalog import (
 )
 from leads.models.journal import Appointment, Inquiry, Interaction, ScoreChange
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
+from leads.models.publication import Publication
 from leads.models.qualification import (
     Answer,
     Checklist,
@@ -63,6 +64,7 @@ __all__ = [
     "OfferingPayer",
     "Payer",
     "Proposal",
+    "Publication",
     "Qualification",
     "Question",
     "Rule",

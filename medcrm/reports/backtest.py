@@ -59,7 +59,9 @@ class Verdict:
 
 def rules_of(test: BackTest | None = None) -> Rules:
     """The rules of a back-test, or those in force."""
-    models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED).prefetch_related("categories", "rules", "bands")
+    models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED).prefetch_related(
+        "categories", "rules", "bands"
+    )
     scales = {model.lead_type: scoring.scale(model) for model in models}
     if test and test.scoring_model:
         scales[test.scoring_model.lead_type] = scoring.scale(test.scoring_model)
@@ -102,7 +104,7 @@ def _score(rows: Sequence[Snapshot], frozen: Frozen, rules: Rules) -> dict[int, 
     for lead_type, scale in rules.scales.items():
         mine = {row.pk: frozen[row.pk] for row in rows if row.facts["lead_type"] == lead_type}
         if mine:
-            scored |= scoring.score_frozen(scale, snapshots.source(mine))
+            scored |= scoring.score_frozen(scale, snapshots.source(mine), at=rows[0].at)
     return scored
 
 
@@ -191,5 +193,3 @@ def _add(result: Mapping[str, object], rows: Sequence[Snapshot], test: BackTest)
                 move["leads"].append(row.lead_id)
     plain = {name: dict(counter) for name, counter in counts.items()}
     return {**plain, "moves": moves, "cases": cases, "same": same, "reproduced": kept}
-
-

@@ -54,7 +54,7 @@ def test_frozen_facts_have_the_types_of_living_ones(
     journey.advance([lead.pk], at=now)
     names = [fact.name for fact in criteria.facts()]
     row = Snapshot.objects.get()
-    query, params = snapshots.facts_sql(names, [{"key": row.pk, "facts": row.facts}])
+    query, params = snapshots.source({row.pk: row.facts})(names, [])
     from django.db import connection
 
     with connection.cursor() as cursor:
