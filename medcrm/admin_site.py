@@ -143,6 +143,8 @@ def navigation(request: HttpRequest) -> list[dict[str, object]]:
         )
     if request.user.has_perm("leads.report_milestone"):
         groups[0]["items"].append({"title": _("Reports"), "icon": "monitoring", "link": reverse("reports:home")})
+    if request.user.has_perm("leads.try_backtest"):
+        groups[0]["items"].append({"title": _("Try rules"), "icon": "science", "link": reverse("reports:what_if")})
     for section in SECTIONS:
         items = [_item(request, entry) for entry in section.entries if may_open(request, entry)]
         if items:

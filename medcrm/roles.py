@@ -132,7 +132,7 @@ ROLES: tuple[Role, ...] = (
             each(OUTREACH, VIEW),
             each("auth.user", VIEW),
             each(REPORTS, ("report",)),
-            each("leads.milestone leads.snapshot leads.proposal", VIEW),
+            each("leads.milestone leads.snapshot leads.proposal leads.backtest", VIEW),
         ),
     ),
     Role(
@@ -157,7 +157,7 @@ ROLES: tuple[Role, ...] = (
             each("consent.policysetting", ("change",)),
             each("auth.user", VIEW),
             each(REPORTS, ("report",)),
-            each("leads.milestone leads.snapshot leads.proposal", VIEW),
+            each("leads.milestone leads.snapshot leads.proposal leads.backtest", VIEW),
         ),
     ),
     Role(
@@ -176,6 +176,7 @@ ROLES: tuple[Role, ...] = (
             each("consent.disclosure", VIEW),
             each(REPORTS, ("report",)),
             each(PROPOSALS, ("view", "decide")),
+            each("leads.backtest", ("try",)),
         ),
     ),
     Role(
@@ -209,8 +210,9 @@ ROLES: tuple[Role, ...] = (
             each("auth.user", WRITE),
             each("auth.group", VIEW),
             each(REPORTS, ("report",)),
-            each("leads.milestone leads.snapshot", VIEW),
+            each("leads.milestone leads.snapshot leads.backtest", VIEW),
             each(PROPOSALS, ("view", "decide")),
+            each("leads.backtest", ("try",)),
         ),
     ),
     Role(

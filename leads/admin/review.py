@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.base import OfLead
-from leads.models import Milestone, Proposal, Snapshot
+from leads.models import BackTest, Milestone, Proposal, Snapshot
 from leads.services import proposals
 from medcrm.lib.admin import (
     ActionForm,
@@ -62,6 +62,15 @@ class SnapshotAdmin(OfLead, ReadOnlyAdmin):
     def known(self, obj: Snapshot) -> SafeString:
         facts = {name: value for name, value in sorted(obj.facts.items()) if value is not None}
         return format_html('<pre class="mc-raw">{}</pre>', json.dumps(facts, indent=1, ensure_ascii=False))
+
+
+@admin.register(BackTest)
+class BackTestAdmin(ReadOnlyAdmin):
+    list_display = ("first", "last", "scoring_model", "next_step_set", "done", "total", "finished_at", "asked_by")
+    list_select_related = ("scoring_model", "next_step_set", "asked_by")
+    ordering = ("-pk",)
+    sortable_by = ()
+    empty_text = _("Try a draft on the past on the page “Try rules”.")
 
 
 class RejectForm(ActionForm):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 
 from leads import checks, criteria, qualification, scoring, snapshots
@@ -193,3 +194,9 @@ def _add(result: Mapping[str, object], rows: Sequence[Snapshot], test: BackTest)
                 move["leads"].append(row.lead_id)
     plain = {name: dict(counter) for name, counter in counts.items()}
     return {**plain, "moves": moves, "cases": cases, "same": same, "reproduced": kept}
+
+
+def decided_since(**version: object) -> dict[str, int]:
+    """Decision and next step → how often this version really decided so."""
+    rows = Snapshot.objects.filter(**version).values_list("decision", "next_step").annotate(n=Count("pk")).order_by()
+    return {f"{decision}:{step}": n for decision, step, n in rows}
