@@ -66,7 +66,8 @@ def test_what_was_learned_later_changes_no_back_test(decided: list[Lead], now: d
     Lead.objects.update(service=None, zip="", latitude=None, longitude=None)
     assert backtest.decide(rows, backtest.rules_of()) == before
     living = Lead.objects.get(pk=decided[0].pk)
-    assert living.timing_id == "later" and rows[0].facts["timing"] == "two_weeks"
+    frozen = next(row for row in rows if row.lead_id == living.pk)
+    assert (living.timing_id, frozen.facts["timing"]) == ("later", "two_weeks")
 
 
 def test_a_draft_of_next_steps_says_who_would_move_and_how_they_fared(decided: list[Lead], now: datetime) -> None:
