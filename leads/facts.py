@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import (
+    BooleanField,
     Case,
     Count,
     DurationField,
@@ -78,6 +79,9 @@ QUIET_SINCE_KINDS = (
     InteractionKind.SMS_REPLY,
     InteractionKind.INBOUND_CALL,
 )
+
+
+REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)
 
 
 def text(name: str) -> Callable[[datetime], Expression]:
@@ -171,6 +175,20 @@ def unanswered_together(at: datetime) -> Expression:
     tried = Q(interactions__direction=Direction.OUTBOUND, interactions__kind__in=ATTEMPTED)
     reached = Q(interactions__direction=Direction.INBOUND) | Q(interactions__disposition__makes_contact=True)
     return CountAfter(ArrayAgg("interactions__at", filter=tried), Max("interactions__at", filter=reached))
+
+
+def reply_waits(at: datetime) -> Expression:
+    """Whether the lead wrote back, other than to withdraw, and nobody has spoken with it since."""
+    spoken = Interaction.objects.filter(
+        Q(disposition__makes_contact=True) | Q(kind=InteractionKind.INBOUND_CALL), lead=OuterRef("lead")
+    )
+    replies = Interaction.objects.filter(lead=OuterRef("pk"), kind__in=REPLIES, direction=Direction.INBOUND)
+    said = replies.exclude(facts__has_key="withdraws").annotate(
+        spoken_at=Subquery(spoken.order_by("-at").values("at")[:1])
+    )
+    return ExpressionWrapper(
+        Exists(said.filter(Q(spoken_at__isnull=True) | Q(at__gt=F("spoken_at")))), output_field=BooleanField()
+    )
 
 
 def days_until_slot(at: datetime) -> Expression:
@@ -318,6 +336,7 @@ register(
     Fact("no_shows", "appointments missed", Kind.NUMBER, no_shows),
     happened("inquiries", "forms sent", InteractionKind.FORM_SUBMISSION),
     happened("replies", "replies", InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY),
+    Fact("reply_waits", "reply that waits for an answer", Kind.YES_NO, reply_waits),
     happened("webinars", "webinars attended", InteractionKind.WEBINAR_ATTENDED),
     happened("downloads", "guides downloaded", InteractionKind.GUIDE_DOWNLOAD),
     happened("page_visits", "page visits", InteractionKind.PAGE_VISIT),
