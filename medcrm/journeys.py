@@ -19,7 +19,7 @@ from django.utils.dateparse import parse_date, parse_datetime, parse_duration
 
 from leads import contact
 from leads.models import Inquiry, Lead, MissingItem, Qualification, Source, Trigger
-from leads.services import calls, events, intake
+from leads.services import calls, events, intake, rollout
 from leads.services.calls import CallReport
 from leads.services.intake import Delivery
 from leads.vocabulary import Check, InteractionKind
@@ -98,7 +98,8 @@ def play_steps(now: datetime, steps: Sequence[Mapping[str, object]]) -> Play:
 
 
 def settle(play: Play) -> None:
-    """Everything that is due at this moment runs."""
+    """Everything that is due at this moment runs; what was published reaches its leads first."""
+    rollout.roll_out(clock=lambda: play.now)
     journey.advance_due(at=play.now)
     dispatch.dispatch_due(at=play.now)
     journey.advance_due(at=play.now)

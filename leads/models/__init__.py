@@ -20,6 +20,7 @@ from leads.models.importing import ImportMapping, ImportRow, ImportRun
 from leads.models.journal import Appointment, Inquiry, Interaction, ScoreChange
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
 from leads.models.merging import DuplicateCandidate, DuplicateSearch, LeadLink, MergedFacts
+from leads.models.publication import Publication
 from leads.models.qualification import (
     Answer,
     Checklist,
@@ -29,6 +30,7 @@ from leads.models.qualification import (
     Question,
     Trigger,
 )
+from leads.models.review import BackTest, Milestone, Proposal, Snapshot
 from leads.models.rules import (
     Axis,
     BandRule,
@@ -46,6 +48,7 @@ __all__ = [
     "Authorization",
     "Availability",
     "Axis",
+    "BackTest",
     "BandRule",
     "Checklist",
     "Clinic",
@@ -64,6 +67,7 @@ __all__ = [
     "Lead",
     "LeadLink",
     "MergedFacts",
+    "Milestone",
     "MissingItem",
     "MissingKind",
     "NextStepRule",
@@ -72,6 +76,8 @@ __all__ = [
     "OfferingPayer",
     "Opening",
     "Payer",
+    "Proposal",
+    "Publication",
     "Qualification",
     "Question",
     "Rule",
@@ -80,6 +86,7 @@ __all__ = [
     "ScoringModel",
     "ScoringRule",
     "ServiceLine",
+    "Snapshot",
     "Source",
     "SourceKey",
     "Stakeholder",

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('leads', '0004_outreach'),
+        ('leads', '0006_milestones'),
     ]
 
     operations = [
