@@ -113,7 +113,7 @@ def proof(*, at: datetime) -> Home:
     )
     to_read = ConsentEvent.objects.filter(
         kind="inbound", verdict=Verdict.REVIEW, recorded_at__gte=at - timedelta(days=7)
-    )
+    ).count()
     attempts = reverse("admin:consent_attempt_changelist")
     is_fresh = run is not None and at - run.ran_at < OLD_PROOF
     whole = run is not None and not run.breaks_count
@@ -138,9 +138,9 @@ def proof(*, at: datetime) -> Home:
             Figure(_("Contacts refused today"), kinds["refused"], f"{attempts}?kind__exact=deny", "info"),
             Figure(
                 _("Replies to read"),
-                to_read.count(),
+                to_read,
                 reverse("admin:consent_consentevent_changelist") + "?kind__exact=inbound",
-                "warn",
+                "warn" if to_read else "good",
                 _("unclear words of the last 7 days"),
             ),
         ],

@@ -22,7 +22,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def stage(django_db_setup: None, django_db_blocker) -> Iterator[object]:
+def transactional_db() -> None:
+    """These tests commit (so pytest-django makes the tables and runs them last); the stage itself empties them, once."""
+
+
+@pytest.fixture(scope="package")
+def stage(django_db_setup: None, transactional_db: None, django_db_blocker) -> Iterator[object]:
     from tests.e2e.stage import running
 
     with django_db_blocker.unblock(), running() as stage:

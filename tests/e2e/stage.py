@@ -87,10 +87,10 @@ def session_of(username: str) -> str:
 def running(at: datetime = NOW) -> Iterator[Stage]:
     """The reference organisation with its people, served on a free port; emptied afterwards."""
     with time_machine.travel(at, tick=True):
-        reference.load(at=at - timedelta(days=30))
+        reference.load(at=at - timedelta(days=4))
         give_roles()
         server = ThreadedWSGIServer(("127.0.0.1", 0), Quiet)
-        server.daemon_threads = True
+        server.daemon_threads = False  # their sessions with the database end before it does
         server.set_app(get_wsgi_application())
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with sync_playwright() as playwright:
