@@ -62,6 +62,7 @@ def test_ten_leads_to_ten_outcomes_by_keyboard_alone(desk):
     page.keyboard.press("x")  # call next
     for words, keys, _recorded in DAY:
         page.wait_for_selector("#ws-form")
+        page.wait_for_load_state()  # the keys work once the page is there
         before = page.url
         page.keyboard.press("c")
         page.wait_for_selector(RESERVED)
