@@ -182,7 +182,12 @@
   const isDraft = (event) => event.detail.requestConfig?.path?.endsWith("/draft/");
   const token = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
 
+  let isRecording = false; // what is being recorded is no draft any more
   document.addEventListener("htmx:configRequest", (event) => {
+    if (isRecording && event.detail.path.endsWith("/draft/")) {
+      event.preventDefault();
+      return;
+    }
     // A sign-in in another tab makes a new token; the page's own would be refused then.
     if (token()) event.detail.headers["X-CSRFToken"] = token();
   });
@@ -226,7 +231,8 @@
   document.addEventListener("submit", (event) => {
     if (event.target.id !== "ws-form") return;
     if (token()) event.target.elements.csrfmiddlewaretoken.value = token();
-    if (navigator.onLine) return;
+    isRecording = navigator.onLine;
+    if (isRecording) return;
     event.preventDefault();
     say(by("ws").dataset.offline, true);
   });

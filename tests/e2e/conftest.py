@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="package")
 def transactional_db() -> None:
-    """These tests commit (so pytest-django makes the tables and runs them last); the stage itself empties them, once."""
+    """These tests commit, so pytest-django makes the tables and runs them last; the stage empties them, once."""
 
 
 @pytest.fixture(scope="package")

@@ -19,6 +19,7 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
+from django.db import connections
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -101,6 +102,7 @@ def running(at: datetime = NOW) -> Iterator[Stage]:
                 browser.close()
                 server.shutdown()
                 server.server_close()
+                connections.close_all()
                 call_command("flush", verbosity=0, interactive=False, allow_cascade=True)
 
 
