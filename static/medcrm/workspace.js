@@ -208,8 +208,7 @@
     const dial = document.querySelector("[data-dial]");
     if (dial) {
       dial.removeAttribute("data-dial");
-      dial.focus();
-      dial.click();
+      dial.focus(); // Enter dials; the browser's question about the telephone's program would swallow further keys
     }
     if (event.target.id === "ws-checklist" || document.activeElement === document.body) goOn();
     parts();

@@ -71,6 +71,7 @@ SCREENS = [
     Screen("handoffs", "supervisor", listed("routing_handoff")),
     Screen("inquiries", "supervisor", listed("leads_inquiry")),
     Screen("inquiry", "supervisor", first_of(Inquiry)),
+    Screen("team-board", "supervisor", lambda: reverse("admin:routing_team_board")),
     Screen("team", "supervisor", listed("routing_team")),
     Screen("addresses", "compliance", listed("consent_address")),
     Screen("address", "compliance", first_of(Address, kind="email")),

@@ -21,7 +21,7 @@ DAY = [
     ("appointment set", ["1"], ("appointment_set", "appointment_set")),
     ("sent to the next", ["2"], ("sent_to_team", "sent_to_team")),
     ("added to nurture", ["3"], ("added_to_nurture", "nurture")),
-    ("needs to think", ["5", "->hold", "Timing"], ("needs_to_think", "hold")),
+    ("needs to think", ["5", "->hold", "Wants"], ("needs_to_think", "hold")),
     ("not interested", [], ("not_interested", "disqualified")),
     ("waiting on family", ["7"], ("waiting_on_approval", "review")),
 ]
