@@ -27,7 +27,7 @@ MODEL_VERBS = ("view", "add", "change", "delete")
 
 Grants = Mapping[str, Iterable[str]]
 
-SEE_ALL_TEAMS, SEE_SENSITIVE = "see_all_teams", "see_sensitive"
+SEE_ALL_TEAMS, SEE_SENSITIVE, SEE_CONTACTS = "see_all_teams", "see_sensitive", "see_contacts"
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ ROLES: tuple[Role, ...] = (
         _("Sees every team, moves work, repairs inquiries, reviews overrides, keeps checklists and teams."),
         together(
             WORKER,
-            each("leads.lead", (SEE_ALL_TEAMS, "reassign")),
+            each("leads.lead", (SEE_ALL_TEAMS, SEE_CONTACTS, "reassign")),
             each("leads.inquiry", ("view", "repair")),
             each("leads.qualification", ("review",)),
             each("leads.documentstatus leads.authorization leads.appointment", ("record",)),
@@ -135,7 +135,7 @@ ROLES: tuple[Role, ...] = (
         together(
             each(VOCABULARY, VIEW),
             each(LEAD_STORY, VIEW),
-            each("leads.lead", ("view", SEE_ALL_TEAMS, SEE_SENSITIVE)),
+            each("leads.lead", ("view", SEE_ALL_TEAMS, SEE_SENSITIVE, SEE_CONTACTS)),
             each("leads.inquiry", VIEW),
             each(SCORING, VIEW),
             each(NEXT_STEPS, VIEW),
@@ -144,6 +144,7 @@ ROLES: tuple[Role, ...] = (
             each(SEQUENCES, VIEW),
             each(OUTREACH, VIEW),
             each(EVIDENCE, VIEW),
+            each("audit.access", VIEW),
             each("consent.address", ("revoke", "export")),
             each("consent.disclosure consent.callingrule consent.emergency", WRITE),
             each("consent.policysetting", ("change",)),
@@ -174,7 +175,7 @@ ROLES: tuple[Role, ...] = (
             each("leads.offeringpayer", EDIT),
             each("leads.sourcekey", ("view", "issue", "revoke")),
             each(LEAD_STORY, VIEW),
-            each("leads.lead", ("view", "change", SEE_ALL_TEAMS, "reassign")),
+            each("leads.lead", ("view", "change", SEE_ALL_TEAMS, SEE_CONTACTS, "reassign")),
             each("leads.inquiry", ("view", "repair")),
             each(CHECKLISTS, EDIT),
             each(SCORING, EDIT),
@@ -225,6 +226,7 @@ def scope(user: AbstractBaseUser) -> Scope:
         trainings=frozenset(agent.trainings) if agent else frozenset(),
         sees_all_teams=user.has_perm(f"leads.{SEE_ALL_TEAMS}_lead"),
         sees_sensitive=user.has_perm(f"leads.{SEE_SENSITIVE}_lead"),
+        sees_contacts=user.has_perm(f"leads.{SEE_CONTACTS}_lead"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pghistory
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -10,6 +11,7 @@ from consent.vocabulary import AddressKind, LineType
 from medcrm.lib.models import Coded
 
 
+@pghistory.track()
 class Seller(Coded):
     """The legal entity that a consent names and that every message must identify [T03, E01]."""
 

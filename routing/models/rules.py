@@ -40,6 +40,7 @@ class ScriptText(models.Model):
         return f"{self.script} ({self.language})"
 
 
+@pghistory.track()
 class RouteSet(VersionedSet):
     """The ordered routing rules, as one version."""
 
