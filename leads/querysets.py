@@ -7,6 +7,9 @@ from datetime import datetime
 from django.db import models
 
 from leads.lifecycle import OPEN
+from leads.vocabulary import AppointmentState
+
+LIVE_VISIT = (AppointmentState.BOOKED, AppointmentState.CONFIRMED)
 
 
 class LeadQuerySet(models.QuerySet):
@@ -24,3 +27,9 @@ class LeadQuerySet(models.QuerySet):
     def real(self) -> LeadQuerySet:
         """Without test data and merged rows: what reports count."""
         return self.filter(is_test=False, merged_into=None)
+
+
+class AppointmentQuerySet(models.QuerySet):
+    def live(self) -> AppointmentQuerySet:
+        """Visits that are still to take place as far as anybody said."""
+        return self.filter(status__in=LIVE_VISIT)

@@ -84,13 +84,13 @@ ROLES: tuple[Role, ...] = (
         "caller",
         _("Caller"),
         _("Qualifies leads of the own team by phone and records how each call ended."),
-        WORKER,
+        together(WORKER, each("leads.appointment", ("book",))),
     ),
     Role(
         "scheduler",
         _("Scheduler"),
         _("Books appointments for the own team's leads and keeps open slots true."),
-        together(WORKER, each("leads.availability", WRITE), each("leads.appointment", ("record",))),
+        together(WORKER, each("leads.availability", WRITE), each("leads.appointment", ("book", "record"))),
     ),
     Role(
         "documents",
@@ -114,6 +114,7 @@ ROLES: tuple[Role, ...] = (
             each("leads.inquiry", ("view", "repair")),
             each("leads.qualification", ("review",)),
             each("leads.documentstatus leads.authorization leads.appointment", ("record",)),
+            each("leads.appointment", ("book",)),
             each(CHECKLISTS, EDIT),
             each("leads.checklist", ("publish",)),
             each("leads.offering leads.availability", WRITE),

@@ -1,6 +1,7 @@
 """The screens of leads; one module per noun, all built on medcrm.lib.admin."""
 
 from leads.admin import (  # noqa: F401
+    appointments,
     catalog,
     checklist,
     documents,

@@ -1,4 +1,4 @@
-"""What must be held before a visit, and the visits themselves: documents, authorizations, appointments."""
+"""What must be held before a visit: documents, authorizations, and what is still missing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.base import OfLead
-from leads.models import Appointment, Authorization, DocumentStatus, MissingItem
-from leads.services import appointments, events
-from leads.vocabulary import AppointmentState, AuthorizationState, DocumentState
+from leads.models import Authorization, DocumentStatus, MissingItem
+from leads.services import events
+from leads.vocabulary import AuthorizationState, DocumentState
 from medcrm.lib.admin import (
     ActionForm,
     ChoicesDropdownFilter,
@@ -92,37 +92,6 @@ class AuthorizationAdmin(OfLead, ReadOnlyAdmin):
             reference=reference,
             by=request.user,
         )
-
-
-class AppointmentForm(ActionForm):
-    status = forms.ChoiceField(label=_("What became of it?"), choices=AppointmentState.choices)
-
-
-@admin.register(Appointment)
-class AppointmentAdmin(OfLead, ReadOnlyAdmin):
-    list_display = ("date", "of_lead", "service", "clinic", "status_badge", "by")
-    list_select_related = ("lead", "service", "clinic", "by")
-    list_filter = (
-        ("date", RangeDateFilter),
-        ("status", ChoicesDropdownFilter),
-        ("clinic", RelatedDropdownFilter),
-        ("service", RelatedDropdownFilter),
-    )
-    actions = actions_detail = ("record",)
-    empty_text = _("Appointments appear here when they are booked on a call or by the scheduling system.")
-    status_badge = badge_column("status", _("Status"))
-    has_record_permission = verb_permission("record")
-
-    @service_action(
-        _("Record what became of it"),
-        permissions=["record"],
-        form=AppointmentForm,
-        icon="event_note",
-        text=_("An attended visit closes the lead's road; a missed one starts the call-back."),
-        submit=_("Save"),
-    )
-    def record(self, request: HttpRequest, pk: int, *, at, status: str) -> None:
-        appointments.settle_appointment(pk, status, by=request.user, at=at)
 
 
 @admin.register(MissingItem)

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin import lead_page
+from leads.admin.appointments import BookingActions
 from leads.filters import CapturedFilter, DueFilter, OpenFilter, OwnerFilter, TeamFilter, start_of_day
 from leads.lifecycle import OPEN
 from leads.models import Clinic, Lead, Payer, ServiceLine, TimingWindow
@@ -96,7 +97,7 @@ def facts_form(data: object = None, *, obj: Lead | None = None, request: HttpReq
 
 
 @admin.register(Lead)
-class LeadAdmin(ReadOnlyAdmin):
+class LeadAdmin(BookingActions, ReadOnlyAdmin):
     about = ("leads.lead", "pk")
     list_display = (
         "who",
@@ -133,7 +134,7 @@ class LeadAdmin(ReadOnlyAdmin):
     search_help_text = _("Last name, organisation, phone in any format, e-mail or lead id")
     sortable_by = ("captured",)
     change_form_template = "leads/lead.html"
-    actions_detail = ("correct_facts",)
+    actions_detail = ("correct_facts", "book_visit")
     empty_text = _(
         "Leads appear here as inquiries come in. To receive inquiries, an administrator makes a key for a source."
     )

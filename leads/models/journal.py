@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -13,6 +15,7 @@ from uuid_utils.compat import uuid7
 from leads.models.catalog import Clinic, Disposition, Offering, ServiceLine, Source
 from leads.models.lead import Lead
 from leads.models.rules import ScoringModel
+from leads.querysets import LIVE_VISIT, AppointmentQuerySet
 from leads.vocabulary import AppointmentState, Band, Direction, InteractionKind
 
 
@@ -129,9 +132,22 @@ class Appointment(models.Model):
     starts_at = models.DateTimeField(null=True, blank=True)
     status = models.CharField(max_length=12, choices=AppointmentState.choices, default=AppointmentState.BOOKED)
     cycle = models.PositiveSmallIntegerField(default=1)
+    holds_slot = models.BooleanField(
+        default=False, help_text=_("It took one of the day's open slots, which a cancellation gives back.")
+    )
+    replaces = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by", help_text=_("Moved from.")
+    )
+    calendar_uid = models.UUIDField(
+        default=uuid4, editable=False, help_text=_("Stays when a visit is moved, so that calendars move their entry.")
+    )
+    revision = models.PositiveSmallIntegerField(default=0, editable=False, help_text=_("Of the calendar entry."))
+    note = models.CharField(max_length=300, blank=True, help_text=_("Why it was moved or called off."))
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
+
+    objects = AppointmentQuerySet.as_manager()
 
     class Meta:
         ordering = ["-date"]
@@ -145,6 +161,10 @@ class Appointment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service} · {self.clinic} · {self.date}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in LIVE_VISIT
 
 
 class ScoreChange(models.Model):

@@ -1,26 +1,159 @@
-"""What became of an appointment that staff has before them?"""
+"""How is an appointment made, moved, called off, kept or missed by the people who schedule?
+
+Each of these changes what the lead is owed, so each marks it due; a no-show or a cancellation opens the next cycle, an
+attended visit converts. Numbers of open slots are locked first, then the lead.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from leads.models import Appointment
-from leads.services import events
-from leads.vocabulary import AppointmentState
-from medcrm.lib.errors import InvalidTransition
+from leads.lifecycle import OPEN
+from leads.models import Appointment, Lead, Offering
+from leads.services import calls, due, events, slots
+from leads.services.calls import CallReport
+from leads.services.slots import NoSlot
+from leads.vocabulary import AppointmentState, Outcome
+from medcrm.lib.errors import InvalidTransition, RuleError
 
-LIVE = (AppointmentState.BOOKED, AppointmentState.CONFIRMED)
+__all__ = ["Booking", "NoSlot", "book", "reschedule", "settle_appointment"]
+
+ENDS_ON_ITS_DAY = (AppointmentState.ATTENDED, AppointmentState.NO_SHOW)
+
+
+@dataclass(frozen=True)
+class Booking:
+    """A day at an offering, and the time of day on the clinic's clock where it is known."""
+
+    offering_id: int
+    on: date
+    time: time | None = None
 
 
 @transaction.atomic
-def settle_appointment(appointment_id: int, status: str, *, by: AbstractBaseUser, at: datetime) -> Appointment:
-    """Confirm a live appointment or note how it ended. Raise InvalidTransition when it had ended before."""
-    row = Appointment.objects.select_related("lead").get(pk=appointment_id)
-    if row.status not in LIVE:
-        raise InvalidTransition(row.get_status_display(), AppointmentState(status).label)
+def book(lead_id: int, booking: Booking, *, by: AbstractBaseUser, at: datetime, reason: str = "") -> Appointment:
+    """Take a slot for this lead and keep “appointment set” as its outcome. Locks the day, then the lead.
+
+    Raise NoSlot when the last slot is gone, RuleError when the lead is closed, booked already, or moves on against a
+    failed check without a reason.
+    """
+    day = slots.lock([(booking.offering_id, booking.on)]).get((booking.offering_id, booking.on))
+    lead = Lead.objects.lock().get(pk=lead_id)
+    offering = _offering(booking)
+    _refuse(lead, offering, booking, at)
+    if calls.contradicts(lead, Outcome.APPOINTMENT_SET) and not reason.strip():
+        raise RuleError("REASON_MISSING", "A check failed. Say why the visit is booked all the same.", field="reason")
+    slots.take(day, booking.on)
+    row = _create(lead, offering, booking, by, at)
+    calls.decide(lead, Outcome.APPOINTMENT_SET, CallReport("appointment_set", reason=reason), by=by, at=at)
+    lead.save()
+    events.note_appointment(row, by=by, at=at, note=reason)
+    due.mark_due(Lead.objects.filter(pk=lead.pk), at=at)
+    return row
+
+
+@transaction.atomic
+def reschedule(
+    appointment_id: int, booking: Booking, *, by: AbstractBaseUser, at: datetime, reason: str = ""
+) -> Appointment:
+    """Move a live appointment to another day or time: the old slot is free again, the cycle goes on. Locks both days,
+    then the lead. Raise NoSlot, or InvalidTransition when it had ended before."""
+    old = Appointment.objects.get(pk=appointment_id)
+    was, will = (old.offering_id, old.date), (booking.offering_id, booking.on)
+    days = slots.lock({was, will} if old.offering_id else {will})
+    lead = Lead.objects.lock().get(pk=old.lead_id)
+    old.refresh_from_db()
+    _refuse_ended(old, AppointmentState.RESCHEDULED)
+    offering = _offering(booking)
+    if offering.service_id != old.service_id:
+        raise RuleError("OTHER_SERVICE", "Choose a day of the same service.", field="slot")
+    _refuse_day(offering, booking, at)
+    if old.holds_slot:
+        slots.put_back(days.get(was))
+    slots.take(days.get(will), booking.on)
+    old.status, old.changed_at, old.note = AppointmentState.RESCHEDULED, at, reason[:300]
+    old.save(update_fields=["status", "changed_at", "note"])
+    row = _create(lead, offering, booking, by, at, replaces=old)
+    events.note_appointment(row, by=by, at=at, note=reason, moved_from=old.date)
+    due.mark_due(Lead.objects.filter(pk=lead.pk), at=at)
+    if old.holds_slot and was != will:
+        slots.wake(days.get(was), at=at)
+    return row
+
+
+@transaction.atomic
+def settle_appointment(
+    appointment_id: int, status: str, *, by: AbstractBaseUser, at: datetime, note: str = ""
+) -> Appointment:
+    """Confirm a live appointment or note how it ended. Raise InvalidTransition when it had ended before, RuleError for
+    a visit that is said to have been kept or missed before its day."""
+    row = Appointment.objects.select_related("clinic").get(pk=appointment_id)
+    _refuse_ended(row, AppointmentState(status))
+    if status in ENDS_ON_ITS_DAY and row.date > _today(row.clinic.timezone, at):
+        raise RuleError("NOT_YET", f"The visit is on {row.date:%B} {row.date.day}; say how it went after it.")
     return events.record_appointment(
-        row.lead_id, service=row.service_id, clinic=row.clinic_id, on=row.date, status=status, at=at, by=by
+        row.lead_id, service=row.service_id, clinic=row.clinic_id, on=row.date, status=status, at=at, by=by, note=note
+    )
+
+
+def _offering(booking: Booking) -> Offering:
+    return Offering.objects.select_related("service", "clinic").get(pk=booking.offering_id)
+
+
+def _refuse(lead: Lead, offering: Offering, booking: Booking, at: datetime) -> None:
+    if lead.merged_into_id or lead.stage not in OPEN:
+        raise RuleError("LEAD_CLOSED", "This lead is closed. Re-open it before you book.")
+    if lead.service_id != offering.service_id:
+        raise RuleError("OTHER_SERVICE", "The lead asks for another service. Correct its facts first.", field="slot")
+    if not offering.accepts_new_patients and not lead.is_existing_patient:
+        raise RuleError("CLOSED_TO_NEW", f"{offering.clinic} takes no new patients for it.", field="slot")
+    if Appointment.objects.live().filter(lead=lead, service=offering.service_id).exists():
+        raise RuleError("ALREADY_BOOKED", "A visit is booked already. Move it instead.", field="slot")
+    _refuse_day(offering, booking, at)
+
+
+def _refuse_day(offering: Offering, booking: Booking, at: datetime) -> None:
+    if booking.on < _today(offering.clinic.timezone, at):
+        raise RuleError("DAY_IS_OVER", "That day is over. Choose one that is to come.", field="slot")
+
+
+def _refuse_ended(row: Appointment, new: AppointmentState) -> None:
+    if not row.is_live:
+        raise InvalidTransition(str(row.get_status_display()), str(new.label))
+
+
+def _today(timezone: str, at: datetime) -> date:
+    return at.astimezone(ZoneInfo(timezone)).date()
+
+
+def _create(
+    lead: Lead,
+    offering: Offering,
+    booking: Booking,
+    by: AbstractBaseUser,
+    at: datetime,
+    *,
+    replaces: Appointment | None = None,
+) -> Appointment:
+    zone = ZoneInfo(offering.clinic.timezone)
+    values = {"calendar_uid": replaces.calendar_uid, "revision": replaces.revision + 1} if replaces else {}
+    return Appointment.objects.create(
+        lead=lead,
+        service=offering.service,
+        clinic=offering.clinic,
+        offering=offering,
+        date=booking.on,
+        starts_at=datetime.combine(booking.on, booking.time, zone) if booking.time else None,
+        cycle=lead.cycle,
+        holds_slot=True,
+        replaces=replaces,
+        by=by,
+        created_at=at,
+        changed_at=at,
+        **values,
     )

@@ -21,7 +21,7 @@ from leads.models import (
     Lead,
     Offering,
 )
-from leads.services import answers, due
+from leads.services import answers, due, slots
 from leads.services.answers import Origin
 from leads.vocabulary import AppointmentState, AuthorizationState, Direction, DocumentState, InteractionKind
 
@@ -120,25 +120,43 @@ def record_appointment(
     at: datetime,
     starts_at: datetime | None = None,
     by: AbstractBaseUser | None = None,
+    note: str = "",
 ) -> Appointment:
-    """Book an appointment or note what became of it: attended converts the lead, a no-show re-opens it."""
+    """Book an appointment or note what became of it: attended converts the lead, a no-show re-opens it.
+
+    What a scheduling system books took its slot there, and it tells the day's new number itself.
+    """
+    is_called_off = status == AppointmentState.CANCELLED
+    day = slots.held_by(lead_id, service, on) if is_called_off else None
     lead = Lead.objects.lock().get(pk=lead_id)
-    live = Appointment.objects.filter(
-        lead=lead, service=service, date=on, status__in=[AppointmentState.BOOKED, AppointmentState.CONFIRMED]
-    ).first()
+    live = Appointment.objects.live().filter(lead=lead, service=service, date=on).first()
     row = live or Appointment(lead=lead, service_id=service, date=on, cycle=lead.cycle, by=by, created_at=at)
-    row.clinic_id, row.status, row.changed_at = clinic, status, at
+    row.clinic_id, row.status, row.changed_at, row.note = clinic, status, at, note[:300] or row.note
+    row.revision += bool(live)
     row.starts_at = starts_at or row.starts_at
     row.offering = Offering.objects.filter(service=service, clinic=clinic).first()
     row.save()
-    _note(lead, InteractionKind.APPOINTMENT, {"service": service, "date": str(on), "status": status}, by, at)
+    note_appointment(row, by=by, at=at, note=note)
+    if live and live.holds_slot and is_called_off:
+        slots.put_back(day)
     if status in ENDS_A_BOOKING:
         requalification.reopen(lead, ENDS_A_BOOKING[AppointmentState(status)], cause=str(row), at=at)
     elif status == AppointmentState.ATTENDED and lead.stage != Stage.CONVERTED:
         lifecycle.check(lead.stage, Stage.CONVERTED)
         Lead.objects.filter(pk=lead.pk).update(stage=Stage.CONVERTED)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
+    slots.wake(day, at=at)
     return row
+
+
+def note_appointment(
+    row: Appointment, *, by: AbstractBaseUser | None, at: datetime, note: str = "", moved_from: date | None = None
+) -> None:
+    """Tell the timeline what became of an appointment; reports count these entries."""
+    facts = {"service": row.service_id, "clinic": row.clinic_id, "date": str(row.date), "status": str(row.status)}
+    if moved_from:
+        facts["moved_from"] = str(moved_from)
+    _note(row.lead, InteractionKind.APPOINTMENT, facts, by, at, text=note)
 
 
 @transaction.atomic
@@ -171,5 +189,6 @@ def _note(
     by: AbstractBaseUser | None,
     at: datetime,
     direction: Direction = Direction.INTERNAL,
+    text: str = "",
 ) -> None:
-    Interaction.objects.create(lead=lead, kind=kind, direction=direction, at=at, by=by, facts=facts)
+    Interaction.objects.create(lead=lead, kind=kind, direction=direction, at=at, by=by, facts=facts, text=text)
