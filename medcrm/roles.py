@@ -27,7 +27,33 @@ MODEL_VERBS = ("view", "add", "change", "delete")
 
 Grants = Mapping[str, Iterable[str]]
 
+# Our own verbs on leads: rows of every team, rows of sensitive services, and numbers and mailboxes in full everywhere.
 SEE_ALL_TEAMS, SEE_SENSITIVE, SEE_CONTACTS = "see_all_teams", "see_sensitive", "see_contacts"
+
+
+@dataclass(frozen=True)
+class FieldLimit:
+    """Fields that a role sees only in part: in full with a verb, and otherwise how."""
+
+    fields: str
+    model: str
+    verb: str
+    otherwise: Promise
+
+
+FIELD_LIMITS = (
+    FieldLimit(
+        "phone, e-mail of leads.lead and leads.stakeholder; value of consent.address",
+        "leads.lead",
+        SEE_CONTACTS,
+        _("masked, like (512) •••-0142, in lists, boxes, search results, history and files; full on the lead's page"),
+    ),
+    FieldLimit("raw_body, remote_addr, user_agent of leads.inquiry", "leads.inquiry", "view", _("not shown")),
+    FieldLimit(
+        "what a person said and its evidence in consent.consentevent", "consent.consentevent", "view", _("not shown")
+    ),
+    FieldLimit("who looked at whom, in audit.access", "audit.access", "view", _("not shown")),
+)
 
 
 @dataclass(frozen=True)
@@ -261,6 +287,20 @@ def draw() -> str:
         lines.append(f"| {model} | {cells} |")
     lines += [
         "",
+        "## Field by field",
+        "",
+        "The limits hold on every page, in search, filters, sorting, boxes that pick,",
+    ]
+    lines += ["history, files and the API alike (`tests/medcrm/test_matrix.py`).", ""]
+    lines += ["| fields | " + " | ".join(str(role.name) for role in ROLES) + " |", "|---" * (len(ROLES) + 1) + "|"]
+    for limit in FIELD_LIMITS:
+        cells = " | ".join(_field_cell(role, limit) for role in ROLES)
+        lines.append(f"| {limit.fields} | {cells} |")
+    lines += [
+        "",
+        "A client of the API is no user: it has a key of one source or one system, and sees what its key is for",
+        "(`docs/api.md`). Nobody who is not signed in sees more than the sign-in page and the pages of a signed link.",
+        "",
         "Ledgers (timeline, score changes, consent events, attempts, assignments) are changed by nobody, not even by a",
         "superuser: their pages have no add, change or delete, and the database refuses updates.",
         "",
@@ -293,6 +333,12 @@ def _cell(verbs: Iterable[str]) -> str:
     letters = "".join(verb[0].upper() for verb in MODEL_VERBS if verb in verbs)
     words = [verb.replace("_", " ") for verb in verbs if verb not in MODEL_VERBS]
     return " ".join([letters, ", ".join(words)]).strip()
+
+
+def _field_cell(role: Role, limit: FieldLimit) -> str:
+    if not allows(role, "leads.lead", "view") and limit.model == "leads.lead":
+        return str(_("not shown"))
+    return str(_("full")) if allows(role, limit.model, limit.verb) else str(limit.otherwise)
 
 
 def _whose(role: Role) -> str:
