@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from audit import log
 from medcrm.lib import reading
-from medcrm.lib.admin import note_picked
+from medcrm.lib.admin import note_picked, note_url
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -22,6 +22,8 @@ def access_log(get_response: Handler) -> Handler:
         response = get_response(request)
         if request.resolver_match and request.resolver_match.url_name == "autocomplete" and response.status_code == 200:
             note_picked(admin.site, request, response)
+        if reading.noted(request) is None:
+            note_url(admin.site, request)
         noted = reading.noted(request)
         if noted is not None:
             log.write(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from consent import ledger
+from django.db import transaction
+
+from consent import addresses, ledger
 from consent.models import Address, ConsentEvent
 from consent.vocabulary import AddressKind, EventKind, Scope
 from medcrm.lib.errors import RuleError
@@ -34,3 +36,18 @@ def _kind(address: Address, scope: str) -> tuple[str, str]:
     if address.kind == AddressKind.EMAIL and scope in (Scope.MARKETING, Scope.ALL):
         return EventKind.EMAIL_UNSUB.value, ""
     return EventKind.REVOKE.value, scope
+
+
+@transaction.atomic
+def withdraw(
+    pair: tuple[str, str],
+    scope: str,
+    *,
+    said: str,
+    occurred_at: datetime,
+    by: AbstractBaseUser | None,
+    now: datetime,
+) -> ConsentEvent:
+    """Write a withdrawal for a normalised address, known or not: the wish counts before the person does."""
+    [address] = addresses.lock_addresses([pair]).values()
+    return record_withdrawal(address.pk, scope, said=said, occurred_at=occurred_at, by=by, now=now)

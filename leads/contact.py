@@ -11,7 +11,8 @@ from consent.gate import NotContactable
 from consent.models import Attempt
 from consent.request import ContactRequest, Content, Place
 from consent.vocabulary import ContactKind, Purpose
-from leads.models import Lead
+from leads.models import Interaction, Lead
+from medcrm.lib.errors import RuleError
 
 HAND_DIALLED = "voice_manual"
 CHANNELS = {"voice": HAND_DIALLED, "sms": "sms", "email": "email"}
@@ -57,3 +58,15 @@ def reserve_call(lead: Lead, *, at: datetime, by: AbstractBaseUser | None = None
         return gate.reserve(request, at=at, by=by)
     except NotContactable:
         return None
+
+
+def find_reservation(lead: Lead, attempt_id: int | None) -> Attempt | None:
+    """The reserved call of this lead, to be recorded; None without a number. Raise RuleError when it is not that."""
+    if attempt_id is None:
+        return None
+    attempt = Attempt.objects.filter(pk=attempt_id, address=lead.phone_id, channel=HAND_DIALLED).first()
+    if attempt is None:
+        raise RuleError("NO_RESERVATION", "There is no such reserved call to this lead.", field="attempt")
+    if attempt.kind != "allow" or Interaction.objects.filter(attempt=attempt).exists():
+        raise RuleError("NOT_RESERVED", "This reservation was refused or used already.", field="attempt")
+    return attempt

@@ -130,3 +130,13 @@ def _address(kind: str, value: object, errors: dict[str, list[str]]) -> str:
     except InvalidAddress as error:
         errors[kind] = [error.message]
         return ""
+
+
+def check_facts(fields: Mapping[str, object]) -> dict[str, object]:
+    """Check facts that come outside an inquiry, as a correction or with a call. Raise InvalidFields."""
+    errors: dict[str, list[str]] = {}
+    facts = dict(fields)
+    timing = _check_codes(facts, errors)
+    if errors:
+        raise InvalidFields(errors)
+    return facts | ({"timing": timing.code} if timing else {})

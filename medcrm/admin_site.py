@@ -118,6 +118,16 @@ SECTIONS: Sequence[Section] = (
             Entry(_("Roles"), "admin_panel_settings", "auth.group"),
         ),
     ),
+    Section(
+        _("Connected systems"),
+        (
+            Entry(_("API clients"), "api", "gateway.client"),
+            Entry(_("API keys"), "key", "gateway.key"),
+            Entry(_("Webhooks"), "webhook", "gateway.subscription"),
+            Entry(_("Told to others"), "outbox", "gateway.delivery"),
+        ),
+        is_folded=True,
+    ),
 )
 
 

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "medcrm",
+    "gateway",
     "nurture",
     "routing",
     "leads",
@@ -44,6 +45,7 @@ INSTALLED_APPS = [
     "pghistory",
     "rest_framework",
     "django_filters",
+    "drf_spectacular",
     "csp",
     "allauth",
     "allauth.account",
@@ -251,6 +253,8 @@ CELERY_BEAT_SCHEDULE = {
     "settle-forgotten-attempts": {"task": "consent.tasks.settle_forgotten_attempts", "schedule": 60.0},
     "seal-ledger": {"task": "consent.tasks.seal_ledger", "schedule": 3600.0},
     "verify-ledger": {"task": "consent.tasks.verify_ledger", "schedule": crontab(hour=8, minute=15)},
+    "deliver-webhooks": {"task": "gateway.tasks.deliver_due", "schedule": 5.0},
+    "forget-webhooks": {"task": "gateway.tasks.forget_old", "schedule": crontab(hour=7, minute=45)},
 }
 
 # Nurture: where public pages are reached from outside, and who carries each medium (nurture/channels)
@@ -282,8 +286,45 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "medcrm.api.description.Description",
+    "EXCEPTION_HANDLER": "medcrm.api.errors.handle",
     "UNAUTHENTICATED_USER": None,
 }
+SPECTACULAR_SETTINGS = {
+    "TITLE": "MedCRM API",
+    "DESCRIPTION": "Inquiries in, leads and what happens to them in step with other systems. "
+    "Every error has one shape: `code`, `detail`, and `errors` by field.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "LeadType": "leads.vocabulary.LeadType",
+        "Band": "leads.vocabulary.Band",
+        "Verdict": "leads.vocabulary.Verdict",
+        "Decision": "leads.vocabulary.Decision",
+        "NextStep": "leads.vocabulary.NextStep",
+        "Stage": "leads.lifecycle.Stage",
+        "InquiryStatus": "leads.models.Inquiry.Status",
+        "TimelineKind": "leads.vocabulary.InteractionKind",
+        "Direction": "leads.vocabulary.Direction",
+        "DocumentState": "leads.vocabulary.DocumentState",
+        "AuthorizationState": "leads.vocabulary.AuthorizationState",
+        "AppointmentState": "leads.vocabulary.AppointmentState",
+        "RequestType": "leads.vocabulary.Request",
+        "ConsentChannel": "leads.serializers.CHANNELS",
+        "EventKind": "gateway.vocabulary.EventKind",
+        "DeliveryState": "gateway.vocabulary.DeliveryState",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "medcrm.api.description.finish",
+    ],
+}
+API_SOURCE_RATE = env.int("API_SOURCE_RATE", default=6000)  # inquiries per minute and source; a client's rate is a row
+WEBHOOK_KEY = env.str("WEBHOOK_KEY", default=SECRET_KEY)  # derives the signing secrets of outgoing webhooks
+WEBHOOK_ALLOW_LOOPBACK = env.bool("WEBHOOK_ALLOW_LOOPBACK", default=False)  # for trials on one machine only
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 # Phone numbers

@@ -12,6 +12,6 @@ urlpatterns = [
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/account/", include(sign_in.urlpatterns)),
     path("admin/", admin.site.urls),
-    path("api/v1/", include("medcrm.api")),
+    path("api/v1/", include("medcrm.api.urls")),
     path("", include("nurture.urls")),
 ]

@@ -42,6 +42,8 @@ SPECIAL: dict[str, dict[str, object]] = {
     "routing.goal": {"minutes": 5, "warn_percent": 80, "team": lambda: make(apps.get_model("routing.team"))},
     "consent.consentevent": {"kind": "inquiry"},
     "routing.routeset": {"status": "draft", "version": numbered},
+    "gateway.subscription": {"url": "https://example.org/hooks", "events": ["lead.created"]},
+    "gateway.delivery": {"state": "pending", "due_at": NOW},
     "nurture.enrollment": {"state": "finished", "ended_at": NOW},
     "nurture.skip": {"kind": "skipped"},
     "nurture.sequence": {"status": "draft", "version": numbered},

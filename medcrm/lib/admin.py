@@ -72,6 +72,7 @@ __all__ = [
     "link",
     "link_to",
     "note_picked",
+    "note_url",
     "service_action",
     "verb_permission",
     "widgets",
@@ -180,7 +181,8 @@ class ModelAdmin(_FewQueries, unfold.ModelAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Rows about people are filtered by what the page offers, never by guessing at a text letter by letter."""
         field = _field(self.model, lookup.split("__")[0])
-        if self.about and isinstance(field, models.CharField | models.TextField) and not field.choices:
+        is_text = isinstance(field, models.CharField | models.TextField) and not field.choices
+        if self.about and is_text and lookup not in {_filter_name(each) for each in self.get_list_filter(request)}:
             return False
         return super().lookup_allowed(lookup, value, request)
 
@@ -291,6 +293,25 @@ def note_picked(site: admin.AdminSite, request: HttpRequest, response: JsonRespo
         found = json.loads(response.content).get("results", []) if path == "pk" else []
         subjects = [f"{label}:{row['id']}" for row in found]
         reading.note(request, "pick", page.opts.label_lower, subjects, query=asked.get("term", ""))
+
+
+def note_url(site: admin.AdminSite, request: HttpRequest) -> None:
+    """Note whom a page of its own under the admin was asked for, by its name (“leads_lead_…”) and its key."""
+    match = request.resolver_match
+    if match is None or match.namespace != "admin":
+        return
+    key = match.kwargs.get("object_id") or match.kwargs.get("pk")
+    for page in site._registry.values():
+        name = f"{page.opts.app_label}_{page.opts.model_name}_"
+        if key is not None and (match.url_name or "").startswith(name) and isinstance(page, ModelAdmin):
+            page.note_key(request, "change" if request.method == "POST" else "view", str(key))
+
+
+def _filter_name(each: object) -> object:
+    """The name by which a filter of a list is asked for."""
+    if isinstance(each, tuple):
+        return each[0]
+    return getattr(each, "parameter_name", each)
 
 
 def _follow(row: models.Model, path: str) -> object:

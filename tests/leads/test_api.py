@@ -95,7 +95,7 @@ def test_bad_input_is_a_clear_answer_and_nothing_is_lost(post, body, status, fie
     answer = post(body)
     assert answer.status_code == status
     if field:
-        assert answer.json()[field]
+        assert answer.json()["errors"].get(field) or answer.json()[field]
         assert Inquiry.objects.get().status == Inquiry.Status.REFUSED
 
 

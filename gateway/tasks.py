@@ -1,0 +1,19 @@
+"""What runs by the clock: telling subscribers, and forgetting what nobody can ask for any more."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from gateway import idempotency, outbox
+
+
+@shared_task
+def deliver_due() -> None:
+    outbox.deliver_due(clock=timezone.now)
+
+
+@shared_task
+def forget_old() -> None:
+    outbox.forget(at=timezone.now())
+    idempotency.forget(at=timezone.now())

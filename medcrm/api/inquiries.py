@@ -1,0 +1,156 @@
+"""Intake over HTTP: one inquiry in, the lead's public id out; and what became of what came in."""
+
+from __future__ import annotations
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import UnreadablePostError
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from gateway.vocabulary import ScopeCode
+from leads.authentication import HasSource, SourceKeyAuthentication
+from leads.models import Inquiry, Lead
+from leads.serializers import InquirySerializer
+from leads.services import intake
+from leads.services.intake import BodyTooLarge, Delivery
+from medcrm.api.authentication import ClientKeyAuthentication, HasScope, PerKey
+from medcrm.api.base import ClientView
+from medcrm.api.serializers import PUBLIC_ID, InquiryRowSerializer, LeadStatusSerializer
+from medcrm.lib.errors import InvalidFields
+
+CONSULT = {
+    "lead_type": "patient",
+    "first_name": "Ana",
+    "last_name": "Reed",
+    "phone": "512-555-0142",
+    "zip": "78704",
+    "service": "ortho",
+    "timing": "two_weeks",
+    "request": "appointment",
+    "payer": "ppo",
+    "for_whom": "self",
+    "consent": ["voice", "sms"],
+}
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Taken in",
+            value={
+                "inquiry": PUBLIC_ID,
+                "lead": PUBLIC_ID,
+                "is_repeat": False,
+                "status_url": f"https://crm.example.org/api/v1/leads/{PUBLIC_ID}/status/",
+            },
+            response_only=True,
+        )
+    ]
+)
+class ReceiptSerializer(serializers.Serializer):
+    """Where the inquiry went."""
+
+    inquiry = serializers.UUIDField(source="public_id")
+    lead = serializers.UUIDField(source="lead.public_id")
+    is_repeat = serializers.BooleanField()
+    status_url = serializers.SerializerMethodField()
+
+    def get_status_url(self, inquiry: Inquiry) -> str:
+        path = reverse("api:lead-status", args=[inquiry.lead.public_id])
+        return self.context["request"].build_absolute_uri(path)
+
+
+class InquiryFilter(filters.FilterSet):
+    received_since = filters.IsoDateTimeFilter(field_name="received_at", lookup_expr="gte")
+
+    class Meta:
+        model = Inquiry
+        fields = ("status", "source")
+
+
+class InquiriesView(ClientView):
+    """Sources post here with their own key; API clients read what came in."""
+
+    serializer_class = InquiryRowSerializer
+    is_list = True
+    queryset = Inquiry.objects.none()  # names the model to the description
+    filterset_class = InquiryFilter
+    scopes = {"GET": ScopeCode.INQUIRIES_READ}
+
+    def get_authenticators(self) -> list[object]:
+        return [SourceKeyAuthentication()] if _is_post(self) else [ClientKeyAuthentication()]
+
+    def get_permissions(self) -> list[object]:
+        return [HasSource()] if _is_post(self) else [HasScope()]
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        # A body that cannot be read whole is kept as a refused inquiry, so it is read by the method itself.
+        super(ClientView, self).initial(request, *args, **kwargs)
+
+    def get_queryset(self):  # noqa: ANN201
+        return Inquiry.objects.filter(lead__isnull=False).filter(self.of_leads()).select_related("lead")
+
+    def get(self, request: Request) -> Response:
+        """List inquiries, newest first."""
+        return self.listed(self.get_queryset(), InquiryRowSerializer)
+
+    @extend_schema(
+        request=InquirySerializer,
+        responses={201: ReceiptSerializer},
+        examples=[OpenApiExample("Consult request", value=CONSULT, request_only=True)],
+    )
+    def post(self, request: Request) -> Response:
+        """Take in one inquiry. The same `Idempotency-Key` with the same body answers as the first time."""
+        delivery = Delivery(
+            idempotency_key=request.headers.get("Idempotency-Key", ""),
+            remote_addr=request.META.get("REMOTE_ADDR"),
+            user_agent=request.headers.get("User-Agent", ""),
+        )
+        inquiry = intake.receive(request.auth, _body(request, delivery), delivery, at=timezone.now())
+        receipt = ReceiptSerializer(inquiry, context={"request": request})
+        return Response(receipt.data, status=status.HTTP_201_CREATED)
+
+
+class InquiryView(ClientView):
+    serializer_class = InquiryRowSerializer
+    scopes = {"GET": ScopeCode.INQUIRIES_READ}
+
+    def get(self, request: Request, inquiry: str) -> Response:
+        """Say what became of one inquiry."""
+        rows = Inquiry.objects.filter(lead__isnull=False).filter(self.of_leads()).select_related("lead")
+        return Response(InquiryRowSerializer(get_object_or_404(rows, public_id=inquiry)).data)
+
+
+class LeadStatusView(APIView):
+    authentication_classes = [SourceKeyAuthentication]
+    permission_classes = [HasSource]
+    throttle_classes = [PerKey]
+
+    @extend_schema(responses=LeadStatusSerializer)
+    def get(self, request: Request, lead: str) -> Response:
+        """Say where a lead stands that this source sent an inquiry for; 404 for any other."""
+        leads = Lead.objects.filter(inquiries__source=request.auth).distinct()
+        return Response(LeadStatusSerializer(get_object_or_404(leads, public_id=lead)).data)
+
+
+def _is_post(view: APIView) -> bool:
+    return getattr(view.request, "method", "") == "POST"
+
+
+def _body(request: Request, delivery: Delivery) -> bytes:
+    """The raw body. Raise BodyTooLarge or InvalidFields when it cannot be read whole."""
+    try:
+        return request.body
+    except RequestDataTooBig:
+        size = int(request.META.get("CONTENT_LENGTH") or 0)
+        intake.note_unread(request.auth, size, delivery, at=timezone.now())
+        raise BodyTooLarge(size) from None
+    except UnreadablePostError:
+        raise InvalidFields({"body": ["The connection ended before the body was complete. Send it again."]}) from None

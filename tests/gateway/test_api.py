@@ -1,0 +1,331 @@
+"""`/api/v1/`: what a connected system reads and writes, and everything it is refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from consent.models import ConsentEvent
+from gateway import idempotency, keys
+from gateway.models import Answered, Client, Key
+from gateway.vocabulary import ScopeCode
+from leads.models import Appointment, Authorization, Availability, DocumentStatus, Interaction, Lead, ServiceLine
+from medcrm.api.authentication import PERMISSIONS
+from medcrm.api.description import describe
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def lead(submit, system) -> Lead:
+    return submit(at=timezone.now())
+
+
+def test_a_lead_is_read_with_its_etag_and_not_sent_twice(call, lead):
+    answer = call("GET", f"leads/{lead.public_id}/")
+    assert answer.status_code == 200
+    assert (answer.json()["lead"], answer.json()["phone"]) == (str(lead.public_id), "+15125550101")
+    again = call("GET", f"leads/{lead.public_id}/", if_none_match=answer["ETag"])
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "most"), [("leads/", 12), ("inquiries/", 12), ("leads/{lead}/events/", 12), ("appointments/", 12)]
+)
+def test_a_list_costs_the_same_for_one_and_for_many(call, submit, lead, path, most):
+    path = path.format(lead=lead.public_id)
+    call("GET", path)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert call("GET", path).status_code == 200
+        return len(captured)
+
+    few = queries()
+    for number in range(5):
+        submit(last_name=f"Beta{number}", phone=f"+151255501{number + 10}", email=f"b{number}@example.org")
+        Interaction.objects.create(lead=lead, kind="note", direction="internal", at=timezone.now())
+    assert queries() == few <= most
+
+
+def test_pages_follow_each_other_and_hold_every_lead_once(call, submit, lead):
+    for number in range(4):
+        submit(last_name=f"Beta{number}", phone=f"+151255501{number + 10}", email=f"b{number}@example.org")
+    seen, path = [], "leads/?limit=2"
+    while path:
+        page = call("GET", path).json()
+        seen += [row["lead"] for row in page["results"]]
+        path = page["next"] and page["next"].replace("http://testserver", "")
+    assert seen == [str(row) for row in Lead.objects.order_by("-pk").values_list("public_id", flat=True)]
+
+
+def test_filters_narrow_and_wrong_ones_are_named(call, lead):
+    assert len(call("GET", "leads/?stage=new").json()["results"]) == 1
+    assert call("GET", "leads/?stage=lost").json()["results"] == []
+    wrong = call("GET", "leads/?stage=nonsense&created_since=yesterday")
+    assert (wrong.status_code, sorted(wrong.json()["errors"])) == (400, ["created_since", "stage"])
+    assert call("GET", "leads/?cursor=%00").status_code == 400
+
+
+def test_a_client_sees_its_teams_and_services_only_and_sensitive_ones_when_named(call, submit):
+    ServiceLine.objects.filter(pk="ortho").update(required_training="behavioral_health")
+    lead = submit()
+    Lead.objects.update(team="scheduling")
+    every, path = ScopeCode.values, f"leads/{lead.public_id}/"
+    assert call("GET", path).status_code == 404
+    named = keys.make_client("named", "Named", scopes=every, services=["ortho"])
+    assert call("GET", path, of=named).status_code == 200
+    other = keys.make_client("other", "Other", scopes=every, services=["ortho"], teams=["intake"])
+    assert call("GET", path, of=other).status_code == 404
+    nobody = keys.make_client("nobody", "Nobody", scopes=every, services=["ortho"], teams=[])
+    assert call("GET", "leads/", of=nobody).json()["results"] == []
+    ours = keys.make_client("ours", "Ours", scopes=every, services=["ortho"], teams=["scheduling"])
+    assert len(call("GET", "leads/", of=ours).json()["results"]) == 1
+
+
+def test_without_the_scope_every_endpoint_is_closed(call, lead, system):
+    Client.objects.filter(pk=system.pk).update(scopes=[])
+    closed = 0
+    for path, operations in describe()["paths"].items():
+        for method, operation in operations.items():
+            if {"clientKey": []} not in operation.get("security", []):
+                continue
+            filled = path.format(
+                lead=lead.public_id,
+                inquiry=lead.public_id,
+                webhook=lead.public_id,
+                document="referral_letter",
+                service="ortho",
+                clinic="aus",
+                date="2026-12-09",
+                appointment=1,
+            )
+            answer = call(method.upper(), filled, {})
+            assert (answer.status_code, answer.json()["code"]) == (403, "NOT_PERMITTED"), (method, path)
+            closed += 1
+    assert closed >= 25
+
+
+def test_the_role_holds_every_permission_that_the_screens_ask_for(system):
+    assert [p for p in PERMISSIONS.values() if not system.user.has_perm(p)] == []
+    system.user.groups.clear()
+    fresh = type(system.user).objects.get(pk=system.user.pk)
+    assert not any(fresh.has_perm(p) for p in PERMISSIONS.values())
+
+
+def test_a_key_is_shown_once_and_ends_when_it_is_revoked_expired_or_its_client_retired(system, client):
+    at = timezone.now()
+    key = keys.issue_key(system, at=at, expires_at=at + timedelta(hours=1))
+    row = Key.objects.get()
+    assert key not in (row.key_hash, row.prefix)
+
+    def status() -> int:
+        return client.get("/api/v1/leads/", headers={"authorization": f"Bearer {key}"}).status_code
+
+    assert status() == 200
+    row.refresh_from_db()
+    assert row.last_used_on == at.date()
+    Key.objects.update(expires_at=at - timedelta(seconds=1))
+    assert status() == 401
+    Key.objects.update(expires_at=None)
+    Client.objects.filter(pk=system.pk).update(is_active=False)
+    assert status() == 401
+    Client.objects.filter(pk=system.pk).update(is_active=True)
+    keys.revoke_key(row.pk, at=at)
+    assert status() == 401
+    assert client.get("/api/v1/leads/").json()["code"] == "NOT_AUTHENTICATED"
+
+
+def test_the_user_of_a_client_cannot_sign_in(system, client):
+    assert not system.user.has_usable_password()
+    assert not client.login(username=system.user.username, password="")
+    client.force_login(system.user)
+    assert client.get("/admin/").status_code == 302
+
+
+@pytest.mark.parametrize(("rate", "answers"), [(2, [200, 200, 429]), (0, [429]), (None, [200] * 4)])
+def test_too_many_requests_say_when_to_come_back(call, system, rate, answers):
+    Client.objects.filter(pk=system.pk).update(rate_per_minute=rate)
+    got = [call("GET", "leads/") for _ in answers]
+    assert [answer.status_code for answer in got] == answers
+    if 429 in answers:
+        assert 1 <= int(got[-1]["Retry-After"]) <= 60
+        assert got[-1].json()["code"] == "TOO_MANY_REQUESTS"
+
+
+def test_facts_are_corrected_only_as_they_were_read(call, lead):
+    path = f"leads/{lead.public_id}/"
+    etag = call("GET", path)["ETag"]
+    changed = call("PATCH", path, {"age": 46}, if_match=etag)
+    assert (changed.status_code, changed.json()["age"]) == (200, 46)
+    stale = call("PATCH", path, {"age": 47}, if_match=etag)
+    assert (stale.status_code, stale.json()["code"]) == (412, "STALE")
+    assert call("PATCH", path, {"age": 47}, if_match=changed["ETag"]).status_code == 200
+    lead.refresh_from_db()
+    assert (lead.age, lead.advance_due_at is not None) == (47, True)
+    assert lead.interactions.filter(by__username="api:ehr").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({"age": "old"}, "age"), ({"service": "acupuncture"}, "service"), ({"timing": 5}, "timing"), (b"{", "body")],
+)
+def test_wrong_facts_are_named_and_change_nothing(call, lead, body, field):
+    answer = call("PATCH", f"leads/{lead.public_id}/", body)
+    assert answer.status_code == 400
+    assert field in answer.json()["errors"] or answer.json()["code"] == "UNREADABLE"
+    assert lead.interactions.count() == 1
+
+
+def test_a_post_with_an_idempotency_key_acts_once(call, lead):
+    path, body = f"leads/{lead.public_id}/events/", {"kind": "page_visit", "count": 2}
+    first, second = (call("POST", path, body, idempotency_key="k-1") for _ in range(2))
+    assert (first.status_code, first.json()) == (second.status_code, second.json()) == (201, first.json())
+    assert second["Idempotent-Replayed"] == "true"
+    assert lead.interactions.filter(kind="page_visit").count() == 1
+    other = call("POST", path, {"kind": "page_visit", "count": 3}, idempotency_key="k-1")
+    assert (other.status_code, other.json()["code"]) == (409, "IDEMPOTENCY_KEY_REUSED")
+    call("POST", path, body, idempotency_key="k-2")
+    assert lead.interactions.filter(kind="page_visit").count() == 2
+
+
+def test_a_refusal_is_not_kept_so_that_the_same_request_may_succeed_later(call, lead):
+    path, body = f"leads/{lead.public_id}/calls/", {"disposition": "no_such"}
+    assert call("POST", path, body, idempotency_key="k-1").status_code == 400
+    assert not Answered.objects.exists()
+    assert idempotency.forget(at=timezone.now()) == 0
+
+
+def test_a_reply_is_heard_by_the_ledger_before_anything_else(call, lead):
+    call("POST", f"leads/{lead.public_id}/events/", {"kind": "sms_reply", "text": "STOP"})
+    assert ConsentEvent.objects.filter(address=lead.phone, kind="inbound", verdict="revoke").exists()
+    permissions = call("GET", f"leads/{lead.public_id}/consent/").json()["permissions"]
+    assert {row["state"] for row in permissions if row["channel"] == "sms"} == {"blocked"}
+
+
+def test_an_outbound_call_needs_its_reservation_and_uses_it_once(call, lead, time_machine_at_ten):
+    path = f"leads/{lead.public_id}/"
+    reserved = call("POST", f"{path}call-reservations/").json()
+    assert reserved["is_allowed"], reserved
+    body = {"disposition": "no_answer", "attempt": reserved["attempt"]}
+    assert call("POST", f"{path}calls/", body).status_code == 201
+    assert Interaction.objects.get(kind="call").attempt_id == reserved["attempt"]
+    again = call("POST", f"{path}calls/", body)
+    assert (again.status_code, again.json()["code"]) == (400, "NOT_RESERVED")
+    assert call("POST", f"{path}calls/", {**body, "attempt": 99}).json()["code"] == "NO_RESERVATION"
+
+
+def test_a_refused_reservation_is_kept_with_its_reason_and_cannot_be_used(call, lead, time_machine_at_ten):
+    path = f"leads/{lead.public_id}/"
+    call("POST", "consent/revocations/", {"phone": "512-555-0101", "scope": "everything", "said": "Leave me alone."})
+    refused = call("POST", f"{path}call-reservations/").json()
+    assert not refused["is_allowed"]
+    assert refused["code"]
+    used = call("POST", f"{path}calls/", {"disposition": "no_answer", "attempt": refused["attempt"]})
+    assert (used.status_code, used.json()["code"]) == (400, "NOT_RESERVED")
+
+
+@pytest.fixture
+def time_machine_at_ten():
+    """Ten in the morning in Austin, when calls are allowed."""
+    import time_machine
+
+    with time_machine.travel("2026-12-01T16:00:00Z", tick=True):
+        yield
+
+
+def test_a_document_and_an_authorization_are_recorded_and_wake_who_waits(call, lead):
+    path = f"leads/{lead.public_id}/"
+    Lead.objects.update(advance_due_at=None)
+    answer = call("PUT", f"{path}documents/referral_letter/", {"status": "received"})
+    assert (answer.status_code, DocumentStatus.objects.get().status) == (200, "received")
+    assert Lead.objects.get().advance_due_at is not None
+    gone = call("PUT", f"{path}documents/referral_letter/", {"status": "rejected"}, if_match='"other"')
+    assert gone.status_code == 412
+    assert call("PUT", f"{path}documents/horoscope/", {"status": "received"}).status_code == 404
+    done = call("PUT", f"{path}authorizations/ortho/", {"status": "approved", "reference": "PA-1"})
+    assert (done.status_code, Authorization.objects.get().reference) == (200, "PA-1")
+    assert len(call("GET", f"{path}documents/").json()) == len(call("GET", f"{path}authorizations/").json()) == 1
+
+
+def test_open_slots_are_set_one_day_or_many(call):
+    day = (timezone.now() + timedelta(days=400)).date()
+    path = f"availability/ortho/aus/{day}/"
+    assert call("PUT", path, {"open_slots": 3}).json()["open_slots"] == 3
+    assert call("PUT", path, {"open_slots": -1}).json()["errors"]["open_slots"]
+    rows = [
+        {"service": "ortho", "clinic": "aus", "date": str(day + timedelta(days=n)), "open_slots": n} for n in range(3)
+    ]
+    assert call("POST", "availability/", {"days": rows}).json() == {"count": 3}
+    assert Availability.objects.get(offering__service="ortho", offering__clinic="aus", date=day).open_slots == 0
+    wrong = call("POST", "availability/", {"days": [*rows, {**rows[0], "clinic": "nowhere"}]})
+    assert (wrong.status_code, list(wrong.json()["errors"])) == (400, ["days.3.service"])
+    found = call("GET", f"availability/?service=ortho&clinic=aus&date_from={day}").json()["results"]
+    assert [row["open_slots"] for row in found] == [2, 1, 0]
+
+
+def test_a_booking_is_noted_and_settled(call, lead):
+    path = f"leads/{lead.public_id}/appointments/"
+    day = str((timezone.now() + timedelta(days=5)).date())
+    booked = call("POST", path, {"service": "ortho", "clinic": "aus", "date": day}).json()
+    assert booked["status"] == "booked"
+    settle = f"appointments/{booked['appointment']}/"
+    assert call("PATCH", settle, {"status": "confirmed"}).json()["status"] == "confirmed"
+    assert call("PATCH", settle, {"status": "cancelled"}).status_code == 200
+    again = call("PATCH", settle, {"status": "attended"})
+    assert (again.status_code, again.json()["code"]) == (409, "INVALID_TRANSITION")
+    assert Appointment.objects.get().status == "cancelled"
+    assert call("POST", path, {"service": "ortho", "clinic": "no_such", "date": day}).status_code == 400
+
+
+def test_permission_is_read_as_of_a_moment_and_withdrawn_for_good(call, lead):
+    before = timezone.now()
+    asked = {"phone": "512-555-0101"}
+    said = call("POST", "consent/revocations/", {**asked, "scope": "all_contact", "said": "Called: no more."})
+    assert said.status_code == 201
+
+    def states(**more: str) -> set[str]:
+        return {row["state"] for row in call("POST", "consent/lookup/", {**asked, **more}).json()["permissions"]}
+
+    assert states() == {"blocked"}
+    assert "granted" in states(at=before.isoformat())
+    assert call("POST", "consent/lookup/", {"phone": "512-555-0199"}).status_code == 404
+    assert call("POST", "consent/lookup/", {"phone": "12"}).json()["errors"]["phone"]
+    stranger = call("POST", "consent/revocations/", {"email": "Nobody@Example.org", "said": "Wrote to us."})
+    assert stranger.status_code == 201
+    narrow = keys.make_client("narrow", "Narrow", scopes=ScopeCode.values, teams=["intake"])
+    assert call("POST", "consent/lookup/", asked, of=narrow).status_code == 403
+
+
+def test_the_description_is_31_with_examples_and_every_operation_says_its_refusals(client):
+    described = client.get("/api/v1/schema/").json()
+    assert described["openapi"].startswith("3.1")
+    operations = [o for path in described["paths"].values() for o in path.values()]
+    assert len(operations) >= 30
+    for operation in operations:
+        assert operation["summary"].endswith((".", "!"))
+        assert {"401", "403", "429"} <= set(operation["responses"])
+    bodies = [o["requestBody"]["content"]["application/json"] for o in operations if "requestBody" in o]
+    assert all(body.get("examples") for body in bodies), [b for b in bodies if not b.get("examples")]
+
+
+def test_the_page_of_the_api_needs_nothing_from_elsewhere(client):
+    page = client.get("/api/v1/docs/").content.decode()
+    assert "/api/v1/leads/{lead}/events/" in page
+    assert "<script" not in page
+    assert 'src="http' not in page
+
+
+def test_a_body_too_large_and_another_content_type_are_refused(call, lead, client):
+    answer = call("POST", f"leads/{lead.public_id}/events/", b"x" * 3_000_000)
+    assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
