@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('consent', '0004_verification'),
+        ('consent', '0005_last_four_digits'),
         ('pghistory', '0007_auto_20250421_0444'),
     ]
 
