@@ -17,6 +17,7 @@ from django import forms
 from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import BaseModelAdmin, ShowFacets
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
@@ -108,8 +109,8 @@ class ModelAdmin(_FewQueries, unfold.ModelAdmin):
 
     empty_text: ClassVar[object] = ""
     """What to do when the list is empty, in a sentence."""
-    about: ClassVar[tuple[str, str] | None] = None
-    """Rows about people: the model of the person and the path from a row to its key, e.g. ("leads.lead", "lead_id")."""
+    about: ClassVar[tuple[str, ...] | None] = None
+    """Rows about people: the model of the person and the paths from a row to its key, e.g. ("leads.lead", "lead_id")."""
     object_history_template = "admin/history.html"
     history_also: ClassVar[history.Also] = ()
     """Event tables of rows that belong to a row of this model, with the field that points to it."""
@@ -167,15 +168,15 @@ class ModelAdmin(_FewQueries, unfold.ModelAdmin):
     def note(self, request: HttpRequest, action: str, rows: Iterable[models.Model], *, query: str = "") -> None:
         """Note in the access log whom these rows are about."""
         if self.about:
-            label, path = self.about
-            subjects = [key for row in rows if (key := _follow(row, path)) is not None]
+            label, *paths = self.about
+            subjects = [key for row in rows for path in paths if (key := _follow(row, path)) is not None]
             reading.note(request, action, self.opts.label_lower, [f"{label}:{key}" for key in subjects], query=query)
 
     def note_key(self, request: HttpRequest, action: str, object_id: str) -> None:
         """Note who was asked for before anything is read, so that a refusal is logged too."""
         if self.about:
-            label, path = self.about
-            subjects = [f"{label}:{unquote(object_id)}"] if path == "pk" else []
+            label, *paths = self.about
+            subjects = [f"{label}:{unquote(object_id)}"] if paths == ["pk"] else []
             reading.note(request, action, self.opts.label_lower, subjects)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
@@ -288,9 +289,9 @@ def note_picked(site: admin.AdminSite, request: HttpRequest, response: JsonRespo
         page = site._registry[field.remote_field.model]
     except (LookupError, FieldDoesNotExist):
         return
-    label, path = getattr(page, "about", None) or ("", "")
+    label, *paths = getattr(page, "about", None) or ("",)
     if label:
-        found = json.loads(response.content).get("results", []) if path == "pk" else []
+        found = json.loads(response.content).get("results", []) if paths == ["pk"] else []
         subjects = [f"{label}:{row['id']}" for row in found]
         reading.note(request, "pick", page.opts.label_lower, subjects, query=asked.get("term", ""))
 
@@ -377,11 +378,14 @@ def service_action(
     icon: str = "bolt",
     variant: str = "default",
     submit: object = "",
+    at_once: bool = False,
 ) -> Callable:
     """Make a method that calls one service into an action, for `actions` (many rows) and `actions_detail` (one).
 
     The method gets `(self, request, pk, *, at, **fields)`. It only ever runs by POST, after the user confirmed. For one
     row a refusal is shown in the dialog, beside its field; for many the outcome reads “12 done, 3 refused: CODE × 2 …”.
+    With `at_once` the method gets all keys in one list and returns key → code of the rows that were refused; for a
+    single row it raises instead.
     """
 
     def decorator(method: Callable) -> Callable:
@@ -410,7 +414,7 @@ def service_action(
             if request.method == "POST" and filled.is_valid():
                 _say_why(name, filled)
                 try:
-                    method(self, request, obj.pk, at=timezone.now(), **filled.cleaned_data)
+                    method(self, request, [obj.pk] if at_once else obj.pk, at=timezone.now(), **filled.cleaned_data)
                 except RuleError as error:
                     _show(filled, error)
                 else:
@@ -425,6 +429,8 @@ def service_action(
             filled = form(request.POST if is_confirmed else None, request=request)
             if not is_confirmed or not filled.is_valid():
                 return _ask(self, request, filled, obj=queryset, is_many=True)
+            if at_once:
+                return _act_at_once(self, request, queryset, filled)
             done, refused = 0, Counter()
             chosen = list(queryset.order_by("pk"))
             self.note(request, name, chosen)
@@ -440,6 +446,24 @@ def service_action(
                     done += 1
             level = messages.WARNING if refused else messages.SUCCESS
             messages.add_message(request, level, outcome(done, refused))
+            return None
+
+        def _act_at_once(
+            self: ModelAdmin, request: HttpRequest, queryset: models.QuerySet, filled: ActionForm
+        ) -> HttpResponse | None:
+            rows = list(queryset.order_by("pk"))
+            for obj in rows:
+                _require(self, request, obj)
+            try:
+                codes = method(self, request, [obj.pk for obj in rows], at=timezone.now(), **filled.cleaned_data)
+            except RuleError as error:
+                _show(filled, error)
+                return _ask(self, request, filled, obj=queryset, is_many=True)
+            moved = [obj for obj in rows if obj.pk not in codes]
+            LogEntry.objects.log_actions(request.user.pk, moved, CHANGE, str(description))
+            level = messages.WARNING if codes else messages.SUCCESS
+            refused = Counter(str(code).upper() for code in codes.values())
+            messages.add_message(request, level, outcome(len(rows) - len(codes), refused))
             return None
 
         def _require(self: ModelAdmin, request: HttpRequest, obj: models.Model | None) -> None:

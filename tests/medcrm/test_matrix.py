@@ -116,6 +116,8 @@ def row_of(label: str, lead: Lead) -> object | None:
         return make(model, lead=lead)
     if about == ("leads.lead", "enrollment.lead_id"):
         return make(model, enrollment=make(apps.get_model("nurture.enrollment"), lead=lead))
+    if about == ("leads.lead", "one_id", "other_id"):
+        return make(model, one=lead, other=make(Lead, team=lead.team, service=lead.service))
     return None
 
 
