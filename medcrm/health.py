@@ -40,7 +40,7 @@ def live(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
-    """The database answers: 200 with the age of each queue; without it 503. Cache and broker may be away for a while."""
+    """The database answers: 200 with the age of each queue, else 503. Cache and broker may be away for a while."""
     try:
         found = queues.backlogs(at=timezone.now())
     except DatabaseError as error:

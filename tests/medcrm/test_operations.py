@@ -54,7 +54,7 @@ def test_looking_into_the_queues_costs_one_query_each(django_assert_num_queries,
 
 
 def test_metrics_hold_the_queues_and_the_requests_by_route(client, submit):
-    submit()
+    submit(at=timezone.now())
     client.get("/health/live")
     text = client.get("/metrics").content.decode()
     assert 'medcrm_queue_due{queue="advance"} 1.0' in text
