@@ -7,7 +7,7 @@ from medcrm import backup
 
 
 class Command(BaseCommand):
-    help = "Write a backup with its manifest into a new folder inside FOLDER; docs/operations.md says what else to keep."
+    help = "Write a backup with its manifest into a new folder inside FOLDER; docs/operations.md says what else."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
