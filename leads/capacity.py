@@ -28,8 +28,8 @@ from django.db.models import (
 )
 from django.db.models.functions import ASin, Coalesce, Cos, Least, Power, Radians, Sin, Sqrt
 
-from leads.models import Authorization, Availability, DocumentStatus, Offering, OfferingPayer, ServiceLine
-from leads.vocabulary import AuthorizationState, DocumentState, LeadType
+from leads.models import Answer, Authorization, Availability, DocumentStatus, Offering, OfferingPayer, ServiceLine
+from leads.vocabulary import AuthorizationState, DocumentState, LeadType, Verdict
 
 EARTH_RADIUS_MILES = 3958.8
 REFERRAL_LETTER = "referral_letter"
@@ -114,11 +114,13 @@ def payer_status() -> Expression:
     )
 
 
-def age_status() -> Expression:
-    """`eligible` or `not_eligible` for the service; unknown where it has a limit and the age was not given."""
+def age_status(*, at: datetime) -> Expression:
+    """`eligible` or `not_eligible` for the service; unknown where it has a limit and neither age nor yes was given."""
     return _status(
         When(service__isnull=True, then=None),
+        When(Q(age__isnull=True) & answered("age_eligible", "no", at=at), then=Value("not_eligible")),
         When(IS_ORGANISATION | Q(service__min_age=0, service__max_age__isnull=True), then=Value("eligible")),
+        When(Q(age__isnull=True) & answered("age_eligible", "yes", at=at), then=Value("eligible")),
         When(age__isnull=True, then=None),
         When(Q(age__lt=F("service__min_age")) | Q(age__gt=F("service__max_age")), then=Value("not_eligible")),
         default="eligible",
@@ -191,6 +193,12 @@ def miles_to_clinic() -> Expression:
         miles=miles_between(OuterRef("latitude"), OuterRef("longitude"), F("clinic__latitude"), F("clinic__longitude"))
     )
     return Subquery(clinics.order_by("miles").values("miles")[:1], output_field=FloatField())
+
+
+def answered(code: str, value: str = "", *, at: datetime) -> Exists:
+    """Whether the outer lead's answer in force to this question passes, or is this very value."""
+    answers = Answer.objects.in_force(at).filter(lead=OuterRef("pk"), code=code)
+    return Exists(answers.filter(value=value) if value else answers.filter(verdict=Verdict.PASS).exclude(value="no"))
 
 
 def _count(rows: QuerySet, by: str) -> Expression:

@@ -24,6 +24,16 @@ ASKS = (
 
 
 @dataclass(frozen=True)
+class FailedAnswer:
+    """A question of the checklist that no fact stands behind, and whose answer fails its check."""
+
+    check: str
+    code: str
+    words: str
+    answer: str
+
+
+@dataclass(frozen=True)
 class Facts:
     """What is known of a lead at one moment; None or blank is unknown."""
 
@@ -49,6 +59,8 @@ class Facts:
     agreement: str = ""
     needs_agreement: bool = False
     may_speak_with_someone: bool = False
+    decider_named: bool = False
+    failed_answers: Sequence[FailedAnswer] = ()
 
     @property
     def is_organisation(self) -> bool:
@@ -57,8 +69,11 @@ class Facts:
 
 @dataclass(frozen=True)
 class Reason:
+    """Why, as a code and a sentence, and which question it is about where it is about one."""
+
     code: str
     sentence: str
+    question: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,24 +104,26 @@ class Assessment:
 
 def assess(facts: Facts) -> Assessment:
     """Run the four checks in their order; a failed fit leaves the rest unasked."""
-    fit = check_fit(facts)
+    fit = _with_answers(Check.FIT, check_fit(facts), facts)
     if fit.verdict == Verdict.FAIL:
         rest = (Check.CAPACITY, Check.READINESS, Check.DECISION_PATH)
         return Assessment({Check.FIT: fit, **dict.fromkeys(rest, NOT_ASKED)})
     findings = {
         Check.FIT: fit,
-        Check.CAPACITY: check_capacity(facts),
-        Check.READINESS: check_readiness(facts),
-        Check.DECISION_PATH: check_decision_path(facts),
+        Check.CAPACITY: _with_answers(Check.CAPACITY, check_capacity(facts), facts),
+        Check.READINESS: _with_answers(Check.READINESS, check_readiness(facts), facts),
+        Check.DECISION_PATH: _with_answers(Check.DECISION_PATH, check_decision_path(facts), facts),
     }
     return Assessment(findings, missing_items(facts))
 
 
 FIT_FAILS = {
-    ("service_status", "not_offered"): Reason("service_not_offered", "No clinic gives this service to new patients."),
-    ("location_status", "outside"): Reason("outside_area", "No clinic that gives it is within reach."),
-    ("payer_status", "not_accepted"): Reason("payer_not_accepted", "The payer is not accepted within reach."),
-    ("age_status", "not_eligible"): Reason("not_eligible", "The age is outside the service's limits."),
+    ("service_status", "not_offered"): Reason(
+        "service_not_offered", "No clinic gives this service to new patients.", "service"
+    ),
+    ("location_status", "outside"): Reason("outside_area", "No clinic that gives it is within reach.", "location"),
+    ("payer_status", "not_accepted"): Reason("payer_not_accepted", "The payer is not accepted within reach.", "payer"),
+    ("age_status", "not_eligible"): Reason("not_eligible", "The age is outside the service's limits.", "age_eligible"),
 }
 FIT_QUESTIONS = {
     "service_status": "service",
@@ -131,12 +148,14 @@ def check_capacity(facts: Facts) -> Finding:
     """An open slot inside the window, and the documents and authorization it takes [R15, R16]."""
     if facts.is_organisation:
         return Finding(Verdict.PASS, [Reason("not_applicable", "Organisation services have no appointment slots.")])
-    fails = [Reason(f"document_{code}", f"Missing: {code.replace('_', ' ')}.") for code in facts.documents_missing]
+    fails = [
+        Reason(f"document_{code}", f"Missing: {code.replace('_', ' ')}.", code) for code in facts.documents_missing
+    ]
     if facts.authorization_missing:
-        fails.append(Reason("prior_authorization", "The payer wants prior authorization first."))
+        fails.append(Reason("prior_authorization", "The payer wants prior authorization first.", "prior_authorization"))
     unknown = [code for name, code in FIT_QUESTIONS.items() if name != "age_status" and getattr(facts, name) is None]
     if facts.first_open_on is None and not unknown:
-        fails.append(Reason("no_slot", "No slot is open inside the wanted dates."))
+        fails.append(Reason("no_slot", "No slot is open inside the wanted dates.", "appointment_window"))
     if fails:
         return Finding(Verdict.FAIL, fails, unknown)
     if not facts.has_timing:
@@ -161,12 +180,12 @@ def check_decision_path(facts: Facts) -> Finding:
     """Who decides and who may be spoken with [R19, R20]."""
     if facts.is_organisation:
         unknown = _open_organisation_questions(facts)
-        decides = facts.contact_role == ContactRole.DECISION_MAKER or bool(facts.approver)
+        decides = facts.contact_role == ContactRole.DECISION_MAKER or bool(facts.approver) or facts.decider_named
         if decides:
             return Finding(Verdict.PASS, [Reason("decider_known", "Who approves is known.")], unknown)
         first = "approver" if facts.lead_type == LeadType.B2B else "decision_maker"
         return Finding(Verdict.UNKNOWN, [Reason("decider_unknown", "Who approves is not known.")], [first, *unknown])
-    if facts.for_whom == ForWhom.SELF or (facts.for_whom and facts.may_speak_with_someone):
+    if facts.for_whom == ForWhom.SELF or (facts.for_whom and (facts.may_speak_with_someone or facts.decider_named)):
         return Finding(Verdict.PASS, [Reason("decider_known", "Who decides is known.")])
     first = "may_speak_with" if facts.for_whom else "for_whom"
     return Finding(Verdict.UNKNOWN, [Reason("decider_unknown", "Who decides is not known yet.")], [first])
@@ -180,6 +199,19 @@ def missing_items(facts: Facts) -> list[str]:
     if facts.needs_agreement and facts.agreement != Agreement.SIGNED:
         missing.append("agreement")
     return missing
+
+
+def _with_answers(check: Check, finding: Finding, facts: Facts) -> Finding:
+    """An answer that fails its question fails the check, whatever the facts say otherwise."""
+    fails = [
+        Reason(f"answer_{each.code}", f"{each.words} {each.answer}.", each.code)
+        for each in facts.failed_answers
+        if each.check == check
+    ]
+    if not fails:
+        return finding
+    others = finding.reasons if finding.verdict == Verdict.FAIL else ()
+    return Finding(Verdict.FAIL, [*others, *fails], finding.unknown)
 
 
 def _open_organisation_questions(facts: Facts) -> list[str]:

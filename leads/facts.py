@@ -196,7 +196,7 @@ register(
     Fact("service_status", "service", Kind.CODE, lambda at: capacity.service_status()),
     Fact("location_status", "location", Kind.CODE, lambda at: capacity.location_status(), lambda: PLACE),
     Fact("payer_status", "payer acceptance", Kind.CODE, lambda at: capacity.payer_status(), lambda: PAYING),
-    Fact("age_status", "age", Kind.CODE, lambda at: capacity.age_status()),
+    Fact("age_status", "age", Kind.CODE, lambda at: capacity.age_status(at=at)),
     Fact("miles_to_clinic", "miles to the nearest clinic", Kind.NUMBER, lambda at: capacity.miles_to_clinic()),
     Fact("days_until_slot", "days until the first open slot", Kind.NUMBER, days_until_slot),
     Fact("referral_missing", "referral letter missing", Kind.YES_NO, lambda at: capacity.referral_missing(at=at)),

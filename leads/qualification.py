@@ -13,11 +13,21 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, QuerySet
 
 from leads import capacity, checks, requalification
-from leads.checks import Assessment, Facts
+from leads.checks import Assessment, Facts, FailedAnswer
 from leads.criteria import match_leads
 from leads.lifecycle import Stage
-from leads.models import DocumentStatus, Lead, MissingItem, NextStepRule, Qualification, ServiceLine, Stakeholder
-from leads.vocabulary import Check, Decision, NextStep, Outcome
+from leads.models import (
+    Answer,
+    DocumentStatus,
+    Lead,
+    MissingItem,
+    NextStepRule,
+    Qualification,
+    ServiceLine,
+    Stakeholder,
+)
+from leads.targets import YES
+from leads.vocabulary import Check, Decision, NextStep, Outcome, Verdict
 from medcrm.lib.models import VersionStatus
 
 BATCH = 500  # one INSERT or UPDATE of this many rows stays well under PostgreSQL's parameter limit
@@ -27,14 +37,15 @@ VERDICT_COLUMNS = {check: f"{check.value}_check" for check in Check}
 
 def assess_leads(lead_ids: Sequence[int], *, at: datetime) -> None:
     """Write the four verdicts, their reasons, the open questions and the missing items of these locked leads."""
-    leads = {lead.pk: lead for lead in _with_facts(Lead.objects.filter(pk__in=lead_ids), at)}
+    leads = {lead.pk: lead for lead in with_facts(Lead.objects.filter(pk__in=lead_ids), at)}
     cycles = open_cycles(leads.values(), at=at)
     held = documents_held(leads, at=at)
     required = documents_required(lead.service_id for lead in leads.values())
+    failed = failed_answers(leads, at=at)
     changed_leads, changed_cycles, missing = [], [], {}
     for lead in leads.values():
-        wanted = required[lead.service_id]
-        assessment = checks.assess(facts_of(lead, [code for code in wanted if code not in held[lead.pk]]))
+        lacking = [code for code in required[lead.service_id] if code not in held[lead.pk]]
+        assessment = checks.assess(facts_of(lead, lacking, failed[lead.pk]))
         missing[lead.pk] = assessment.missing
         if _write_verdicts(lead, assessment):
             changed_leads.append(lead)
@@ -81,8 +92,27 @@ def published_rules() -> dict[int, NextStepRule]:
     return {rule.pk: rule for rule in rules.order_by("position", "pk")}
 
 
-def facts_of(lead: Lead, documents_missing: Sequence[str]) -> Facts:
-    """The plain facts of a lead that `_with_facts` annotated."""
+def assess_one(lead_id: int, *, at: datetime) -> tuple[Lead, Assessment]:
+    """What the checks would say of this lead now; nothing is written."""
+    lead = with_facts(Lead.objects.filter(pk=lead_id), at).get()
+    held = documents_held([lead_id], at=at)[lead_id]
+    lacking = [code for code in documents_required([lead.service_id])[lead.service_id] if code not in held]
+    return lead, checks.assess(facts_of(lead, lacking, failed_answers([lead_id], at=at)[lead_id]))
+
+
+def failed_answers(leads: Iterable[int], *, at: datetime) -> Mapping[int, Sequence[FailedAnswer]]:
+    """Lead → answers in force that fail a question which no field of the lead stands behind."""
+    rows = Answer.objects.in_force(at).filter(lead__in=leads, verdict=Verdict.FAIL, question__lead_field="")
+    failed: dict[int, list[FailedAnswer]] = defaultdict(list)
+    for lead, part, code, words, value in rows.order_by("pk").values_list(
+        "lead", "question__part", "code", "question__words", "value"
+    ):
+        failed[lead].append(FailedAnswer(part, code, words, str(value)))
+    return failed
+
+
+def facts_of(lead: Lead, documents_missing: Sequence[str], failed: Sequence[FailedAnswer] = ()) -> Facts:
+    """The plain facts of a lead that `with_facts` annotated."""
     return Facts(
         lead_type=lead.lead_type,
         service_status=lead.service_status,
@@ -106,6 +136,8 @@ def facts_of(lead: Lead, documents_missing: Sequence[str]) -> Facts:
         agreement=lead.agreement,
         needs_agreement=lead.service is not None and lead.service.needs_agreement,
         may_speak_with_someone=lead.may_speak_with_someone,
+        decider_named=lead.decider_named,
+        failed_answers=failed,
     )
 
 
@@ -160,15 +192,19 @@ def sync_missing(missing: Mapping[int, Sequence[str]], *, at: datetime) -> None:
     MissingItem.objects.bulk_create(fresh, batch_size=BATCH)
 
 
-def _with_facts(leads: QuerySet[Lead], at: datetime) -> QuerySet[Lead]:
+def with_facts(leads: QuerySet[Lead], at: datetime) -> QuerySet[Lead]:
+    """Annotate what the checks ask, as the database computes it for one lead or a batch."""
+    people = Stakeholder.objects.filter(lead=OuterRef("pk"))
     return leads.select_related("timing", "service").annotate(
         service_status=capacity.service_status(),
         location_status=capacity.location_status(),
         payer_status=capacity.payer_status(),
-        age_status=capacity.age_status(),
+        age_status=capacity.age_status(at=at),
         first_open_on=capacity.first_open_date(at=at),
         authorization_missing=capacity.needs_authorization(at=at),
-        may_speak_with_someone=Exists(Stakeholder.objects.filter(lead=OuterRef("pk"), may_be_told=True)),
+        may_speak_with_someone=Exists(people.filter(may_be_told=True))
+        | capacity.answered("may_speak_with", YES, at=at),
+        decider_named=Exists(people.filter(can_approve=True)) | capacity.answered("decision_maker", at=at),
     )
 
 

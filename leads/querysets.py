@@ -29,6 +29,14 @@ class LeadQuerySet(models.QuerySet):
         return self.filter(is_test=False, merged_into=None)
 
 
+class AnswerQuerySet(models.QuerySet):
+    def in_force(self, at: datetime) -> AnswerQuerySet:
+        """The newest answer to each question, unless it went stale or its time ran out."""
+        return self.filter(
+            models.Q(expires_at=None) | models.Q(expires_at__gt=at), is_current=True, stale_since__isnull=True
+        )
+
+
 class AppointmentQuerySet(models.QuerySet):
     def live(self) -> AppointmentQuerySet:
         """Visits that are still to take place as far as anybody said."""

@@ -16,6 +16,7 @@ from leads import places
 from leads.models import (
     Availability,
     BandRule,
+    Checklist,
     Clinic,
     Disposition,
     Document,
@@ -26,6 +27,7 @@ from leads.models import (
     Offering,
     OfferingPayer,
     Payer,
+    Question,
     ScoringCategory,
     ScoringModel,
     ScoringRule,
@@ -55,6 +57,7 @@ def load(organisation: Mapping[str, object], disclosure: Disclosure, *, at: date
     load_sources(organisation["source"], disclosure)
     load_scoring(at=at)
     load_next_steps(at=at)
+    load_checklists(at=at)
 
 
 def load_vocabulary() -> None:
@@ -161,7 +164,22 @@ def load_next_steps(*, at: datetime) -> None:
     publish(rule_set, at=at)
 
 
-def publish(version: ScoringModel | NextStepSet, *, at: datetime) -> None:
+def load_checklists(*, at: datetime) -> None:
+    """Publish the first checklist of each lead type, and of each service that has its own, where there is none."""
+    services = set(ServiceLine.objects.values_list("pk", flat=True))
+    present = set(Checklist.objects.values_list("lead_type", "service"))
+    for row in read("checklists")["checklist"]:
+        service = row.get("service")
+        if (row["lead_type"], service) in present or (service and service not in services):
+            continue
+        checklist = Checklist.objects.create(lead_type=row["lead_type"], service_id=service, note="The defaults.")
+        Question.objects.bulk_create(
+            Question(checklist=checklist, **question) for question in _in_order(row["question"])
+        )
+        publish(checklist, at=at)
+
+
+def publish(version: ScoringModel | NextStepSet | Checklist, *, at: datetime) -> None:
     version.status, version.published_at = VersionStatus.PUBLISHED, at
     version.save(update_fields=["status", "published_at"])
 

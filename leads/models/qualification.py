@@ -12,6 +12,7 @@ from leads.models.catalog import HoldReason, MissingKind, ServiceLine, StopReaso
 from leads.models.journal import Inquiry, Interaction
 from leads.models.lead import Lead, band_field, verdict_field
 from leads.models.rules import NextStepRule, ScoringModel
+from leads.querysets import AnswerQuerySet
 from leads.vocabulary import Check, Decision, LeadType, NextStep, Outcome, Verdict
 from medcrm.lib.models import VersionedSet
 
@@ -171,6 +172,8 @@ class Answer(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     stale_since = models.DateTimeField(null=True, blank=True, help_text=_("Unknown again since then."))
     is_current = models.BooleanField(default=True)
+
+    objects = AnswerQuerySet.as_manager()
 
     class Meta:
         ordering = ["-answered_at", "-pk"]

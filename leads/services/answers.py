@@ -1,45 +1,24 @@
-"""What do we know now? Writes what a lead said, on a form, a call or by an event, and says what is news."""
+"""What do we know now? Takes in what a lead said, on a form, a call, a sheet or by an event, and says what is news."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import connection
+from django.db.models import F, Q
 
-from leads import places, requalification, timing
+from leads import places, requalification, targets, timing
 from leads.lifecycle import Stage
-from leads.models import Answer, Lead, MissingItem, TimingWindow
-from leads.vocabulary import Verdict
+from leads.models import Answer, Lead, MissingItem, Question, Stakeholder, TimingWindow
+from leads.services import documents
+from leads.targets import Kept, Target
+from leads.vocabulary import ContactRole, Verdict
+from medcrm.lib.errors import InvalidFields
+from medcrm.lib.models import VersionStatus
 
-TEXT_FIELDS = (
-    "first_name",
-    "last_name",
-    "request",
-    "question",
-    "urgency",
-    "age",
-    "is_existing_patient",
-    "language",
-    "preferred_channel",
-    "preferred_time",
-    "for_whom",
-    "organisation",
-    "contact_role",
-    "clinic_size",
-    "budget",
-    "rollout",
-    "approver",
-    "agreement",
-    "is_test",
-)
-# How a field is called in submissions, answers and events → the attribute of the lead.
-ATTRIBUTES = {name: name for name in TEXT_FIELDS} | {
-    "service": "service_id",
-    "preferred_clinic": "preferred_clinic_id",
-    "payer": "payer_id",
-}
 # What counts as news for a lead that waits or was stopped, and the trigger it fires [R40].
 NEWS = {
     "service_id": "new_service_request",
@@ -48,8 +27,7 @@ NEWS = {
     "payer_id": "payer_changed",
 }
 REPEAT_INQUIRY = "repeat_inquiry"
-# A question of the checklist that is asked under another name than the lead's field.
-QUESTIONS = {"location": "zip", "appointment_window": "timing", "age_eligible": "age"}
+MAY_BE_TOLD = "may_be_told"
 
 
 @dataclass(frozen=True)
@@ -62,20 +40,107 @@ class Origin:
     interaction_id: int | None = None
 
 
+@dataclass(frozen=True)
+class Given:
+    """One answer, checked: its code, its value, and the fact and the question it belongs to where there is one."""
+
+    code: str
+    value: object
+    field: str = ""
+    question: Question | None = None
+
+    @property
+    def target(self) -> Target | None:
+        return targets.target_of(self.field) if self.field else None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the question itself says of the answer; the checks say more, from the facts."""
+        if self.value == targets.UNKNOWN:
+            return Verdict.UNKNOWN
+        fails, passes = (self.question.fails, self.question.passes) if self.question else ((), ())
+        if self.value in fails:
+            return Verdict.FAIL
+        return Verdict.PASS if not passes or self.value in passes else Verdict.UNKNOWN
+
+
+def questions_of(lead: Lead) -> dict[str, Question]:
+    """Code → question of the checklists in force for this lead: its service's own come before those for its type."""
+    rows = Question.objects.filter(
+        Q(checklist__service=None) | Q(checklist__service=lead.service_id),
+        checklist__lead_type=lead.lead_type,
+        checklist__status=VersionStatus.PUBLISHED,
+    ).order_by(F("checklist__service").asc(nulls_last=True), "position", "pk")
+    found: dict[str, Question] = {}
+    for question in rows.select_related("checklist"):
+        found.setdefault(question.code, question)
+    return found
+
+
+def understand(lead: Lead, said: Mapping[str, object]) -> list[Given]:
+    """Check what was said of this lead; blanks say nothing. Raise InvalidFields naming each answer to be mended."""
+    told = {code: value for code, value in said.items() if value not in ("", None)}
+    questions = questions_of(lead) if told else {}
+    given, errors = [], {}
+    for code, value in told.items():
+        question = questions.get(targets.CODES.get(code, code))
+        if question is None and not targets.is_known(code):
+            errors[code] = [f"There is no question and no field called “{code}”."]
+            continue
+        field = targets.field_of(code, question)
+        target = targets.target_of(field) if field else None
+        kind = question.answer_type if question else _type_of(code, target)
+        choices = question.choices if question else ()
+        checked, problem = targets.check_value(value, type=kind, target=target, choices=choices)
+        if problem:
+            errors[code] = [problem]
+        given.append(Given(targets.CODES.get(code, code), checked, field, question))
+    if errors:
+        raise InvalidFields(errors)
+    return given
+
+
+def _type_of(code: str, target: Target | None) -> str:
+    if target:
+        return target.type
+    return Question.AnswerType.YES_NO if code in targets.PLAIN else Question.AnswerType.TEXT
+
+
+def learn(lead: Lead, given: Sequence[Given], origin: Origin, *, cause: str, at: datetime) -> None:
+    """Write what was said to the locked lead and keep each answer; what is news may wake the lead. Saves the lead."""
+    if not given:
+        return
+    before = {
+        target.attribute: getattr(lead, target.attribute) for target in targets.TARGETS.values() if target.attribute
+    }
+    fields = {each.field: targets.written(each.value, each.target) for each in given if each.target}
+    news = write_fields(lead, fields, at=at)
+    lead.save()
+    keep_answers(lead, given, origin, at=at)
+    for each in given:
+        _write_row(lead, each, origin, at=at)
+    changed = any(getattr(lead, name) != value for name, value in before.items())
+    if changed or any(_decides(each) for each in given):
+        requalification.reconsider([lead.pk])
+        tell_news(lead, news, cause=cause, at=at)
+    lead.refresh_from_db()
+
+
 def write_fields(lead: Lead, fields: Mapping[str, object], *, at: datetime) -> list[str]:
     """Set what is given on the locked lead, unsaved, and return the kinds of news in it; blank changes nothing."""
     before = {name: getattr(lead, name) for name in NEWS}
     for name, value in fields.items():
-        field = QUESTIONS.get(name, name)
-        if value in ("", None):
+        target = targets.TARGETS.get(name)
+        if target is None or value in ("", None):
             continue
-        if field == "zip":
+        if target.kept == Kept.PLACE:
             settle(lead, str(value)[:5])
-        elif field == "timing":
-            row = value if isinstance(value, TimingWindow) else TimingWindow.objects.get(pk=value)
-            answer_timing(lead, row, at=at)
-        elif field in ATTRIBUTES:
-            setattr(lead, ATTRIBUTES[field], value)
+        elif target.kept == Kept.TIMING:
+            if value != targets.UNKNOWN:
+                row = value if isinstance(value, TimingWindow) else TimingWindow.objects.get(pk=value)
+                answer_timing(lead, row, at=at)
+        elif target.attribute:
+            setattr(lead, target.attribute, value)
     return [kind for name, kind in NEWS.items() if getattr(lead, name) != before[name]]
 
 
@@ -94,36 +159,113 @@ def settle(lead: Lead, zip_code: str) -> None:
     lead.latitude, lead.longitude = (place.latitude, place.longitude) if place else (None, None)
 
 
-def keep_answers(lead: Lead, answers: Mapping[str, object], origin: Origin, *, at: datetime) -> None:
+def keep_answers(lead: Lead, given: Sequence[Given], origin: Origin, *, at: datetime) -> None:
     """Store each answer with who, when and from where; it supersedes the earlier one and settles a missing item."""
-    codes = [code for code, value in answers.items() if value not in ("", None)]
-    if not codes:
+    if not given:
         return
+    given = list({each.field or each.code: each for each in given}.values())
+    codes = {code for each in given for code in targets.siblings(each.code, each.field)}
     Answer.objects.filter(lead=lead, code__in=codes, is_current=True).update(is_current=False)
     Answer.objects.bulk_create(
         Answer(
             lead=lead,
-            code=code,
+            code=each.code,
+            question=each.question,
             cycle=lead.cycle,
-            value=answers[code],
-            verdict=Verdict.UNKNOWN if answers[code] == "unknown" else Verdict.PASS,
+            value=each.value,
+            verdict=each.verdict,
             origin=origin.kind,
             by=origin.by,
             inquiry_id=origin.inquiry_id,
             interaction_id=origin.interaction_id,
             answered_at=at,
+            expires_at=_expiry(each.question, at),
         )
-        for code in codes
+        for each in given
     )
-    MissingItem.objects.filter(lead=lead, kind__in=codes, settled_at=None).update(settled_at=at)
+    settled = {code for each in given if each.value != targets.UNKNOWN for code in _settles(each)}
+    MissingItem.objects.filter(lead=lead, kind__in=settled, settled_at=None).update(settled_at=at)
+
+
+def _expiry(question: Question | None, at: datetime) -> datetime | None:
+    days = question.expires_after_days if question else None
+    return None if days is None else at + timedelta(days=days)
+
+
+def _settles(given: Given) -> list[str]:
+    """The missing items this answer brings; saying that a document is not here brings nothing."""
+    target = given.target
+    if target and target.kept in (Kept.DOCUMENT, Kept.AUTHORIZATION):
+        return []  # the checks settle these, by what is held
+    return targets.siblings(given.code, given.field)
+
+
+def _write_row(lead: Lead, given: Given, origin: Origin, *, at: datetime) -> None:
+    """Documents, authorizations and people on the decision path are rows of their own."""
+    target = given.target
+    if target is None:
+        return
+    detail, value = given.field.partition(".")[2], targets.written(given.value, target)
+    if target.kept == Kept.STAKEHOLDER or target.name == "approver":
+        _write_stakeholder(lead, detail or ContactRole.DECISION_MAKER, given.value)
+    elif target.kept == Kept.DOCUMENT and value:
+        documents.write_document(lead, detail, str(value), by=origin.by, at=at)
+    elif target.kept == Kept.AUTHORIZATION and value and lead.service_id:
+        documents.write_authorization(lead, lead.service_id, str(value), by=origin.by, at=at)
+
+
+def _write_stakeholder(lead: Lead, role: str, said: object) -> None:
+    """Note a person by name; a plain yes means the contact, and a no means nobody."""
+    if said in (targets.UNKNOWN, targets.NO):
+        return
+    if said == targets.YES:
+        if role in (ContactRole.DECISION_MAKER, ContactRole.CLINICAL_LEAD, ContactRole.PROCUREMENT):
+            Lead.objects.filter(pk=lead.pk).update(contact_role=role)
+        return
+    values: dict[str, object] = {"role": ContactRole.CAREGIVER} if role == MAY_BE_TOLD else {"role": role}
+    extra = {"may_be_told": True} if role == MAY_BE_TOLD else {}
+    extra |= {"can_approve": True} if role == ContactRole.DECISION_MAKER else {}
+    known = Stakeholder.objects.filter(lead=lead, name__iexact=str(said)).first()
+    if known is None:
+        Stakeholder.objects.create(lead=lead, name=said, **values, **extra)
+    elif extra:
+        Stakeholder.objects.filter(pk=known.pk).update(**extra)
+
+
+def _decides(given: Given) -> bool:
+    """Whether the answer may change a verdict though no field of the lead changed."""
+    return given.verdict == Verdict.FAIL or bool(given.target and not given.target.attribute)
 
 
 def tell_news(lead: Lead, news: Sequence[str], *, cause: str, at: datetime) -> None:
-    """Fire the first trigger that this news pulls; a decision a person made is open to the rules again."""
-    requalification.reconsider([lead.pk])
+    """Fire the first trigger that this news pulls."""
     waiting = lead.stage in (Stage.HELD, Stage.STOPPED)
     for kind in news if waiting else ():
         if requalification.fire(kind, [lead.pk], cause=cause, at=at):
             return
     if REPEAT_INQUIRY in news and lead.stage in (Stage.CONVERTED, Stage.LOST):
         requalification.reopen(lead, REPEAT_INQUIRY, cause=cause, at=at)
+
+
+# One statement, because an inquiry is answered while the person waits.
+SUPERSEDE = """
+WITH undecided AS (
+    UPDATE leads_qualification SET decided_at = NULL
+     WHERE lead_id = %(lead)s AND closed_at IS NULL AND decided_at IS NOT NULL
+), settled AS (
+    UPDATE leads_missingitem SET settled_at = %(at)s
+     WHERE lead_id = %(lead)s AND kind_id = ANY(%(codes)s) AND settled_at IS NULL
+)
+UPDATE leads_answer SET is_current = false WHERE lead_id = %(lead)s AND code = ANY(%(codes)s) AND is_current
+"""
+
+
+def supersede(lead: Lead, fields: Mapping[str, object], *, at: datetime) -> None:
+    """A form says it anew: earlier answers no longer count, what was missing is here, the decision is open again.
+
+    What the form said stays in its inquiry; the checklist reads it there.
+    """
+    told = [name for name, value in fields.items() if value not in ("", None)]
+    codes = sorted({code for name in told for code in targets.siblings(targets.CODES.get(name, name), name)})
+    with connection.cursor() as cursor:
+        cursor.execute(SUPERSEDE, {"lead": lead.pk, "at": at, "codes": codes})

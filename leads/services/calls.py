@@ -25,7 +25,7 @@ from leads.models import (
     StopReason,
 )
 from leads.services import answers, due
-from leads.services.answers import Origin
+from leads.services.answers import Given, Origin
 from leads.vocabulary import Decision, Direction, InteractionKind, NextStep, Outcome, Verdict
 from medcrm.lib.errors import InvalidFields
 
@@ -65,10 +65,10 @@ def record_call(
     lead = Lead.objects.lock().select_related("phone").get(pk=lead_id)
     disposition = Disposition.objects.filter(pk=report.disposition, is_active=True).first()
     outcome = _outcome(report, disposition)
-    _refuse_gaps(lead, report, disposition, outcome)
+    given = _refuse_gaps(lead, report, disposition, outcome)
     call = _write_timeline(lead, report, disposition, attempt, by, at)
     _tell_consent(lead, disposition, call, by, at)
-    _learn(lead, report, call, by, at)
+    _learn(lead, report, given, call, by, at)
     if outcome:
         decide(lead, outcome, report, by=by, at=at)
     elif lead.stage == Stage.NEW:
@@ -132,9 +132,16 @@ def _outcome(report: CallReport, disposition: Disposition | None) -> Outcome | N
     return None
 
 
-def _refuse_gaps(lead: Lead, report: CallReport, disposition: Disposition | None, outcome: Outcome | None) -> None:
-    """Raise InvalidFields naming each field that is mandatory for this disposition and outcome, or contradicts them."""
+def _refuse_gaps(
+    lead: Lead, report: CallReport, disposition: Disposition | None, outcome: Outcome | None
+) -> list[Given]:
+    """Return the answers, checked. Raise InvalidFields naming each field that is mandatory here, or contradicts."""
     errors: dict[str, list[str]] = {}
+    given: list[Given] = []
+    try:
+        given = answers.understand(lead, {**report.answers, **report.fields})
+    except InvalidFields as error:
+        errors |= error.errors
     if disposition is None:
         errors["disposition"] = ["Choose how the call ended."]
     if report.outcome and outcome is None:
@@ -154,6 +161,7 @@ def _refuse_gaps(lead: Lead, report: CallReport, disposition: Disposition | None
         errors["reason"] = [problem]
     if errors:
         raise InvalidFields(errors)
+    return given
 
 
 def _reason_problem(lead: Lead, report: CallReport, outcome: Outcome) -> str:
@@ -236,16 +244,17 @@ def _tell_consent(
         ledger.record_many(entries, now=at)
 
 
-def _learn(lead: Lead, report: CallReport, call: Interaction, by: AbstractBaseUser | None, at: datetime) -> None:
+def _learn(
+    lead: Lead,
+    report: CallReport,
+    given: Sequence[Given],
+    call: Interaction,
+    by: AbstractBaseUser | None,
+    at: datetime,
+) -> None:
     """Write answers and corrected fields to the lead, and note what is still missing and when to ask again."""
     origin = Origin(Answer.Origin.CALL, by=by, interaction_id=call.pk)
-    said = {**report.answers, **report.fields}
-    news = answers.write_fields(lead, {k: v for k, v in said.items() if v not in ("unknown", "yes", "no")}, at=at)
-    if said:
-        answers.keep_answers(lead, said, origin, at=at)
-        lead.save()
-        answers.tell_news(lead, news, cause="Said on a call.", at=at)
-        lead.refresh_from_db()
+    answers.learn(lead, given, origin, cause="Said on a call.", at=at)
     present = set(MissingItem.objects.filter(lead=lead, settled_at=None).values_list("kind", flat=True))
     MissingItem.objects.filter(lead=lead, settled_at=None, kind__in=report.missing).update(
         origin=MissingItem.Origin.CALL, follow_up_on=report.follow_up_on

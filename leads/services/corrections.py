@@ -8,10 +8,11 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from leads.models import Answer, Interaction, Lead
+from leads.models import Answer, Lead
 from leads.services import answers, due
 from leads.services.answers import Origin
-from leads.vocabulary import Direction, InteractionKind
+from leads.services.documents import write_entry
+from leads.vocabulary import InteractionKind
 from medcrm.lib.errors import RuleError
 
 
@@ -22,17 +23,8 @@ def correct_facts(lead_id: int, fields: Mapping[str, object], *, by: AbstractBas
     given = {name: value for name, value in fields.items() if value not in ("", None)}
     if not given:
         raise RuleError("NOTHING_TO_CORRECT", "Fill in what is to be corrected.")
-    news = answers.write_fields(lead, given, at=at)
-    lead.save()
-    answers.keep_answers(lead, given, Origin(Answer.Origin.STAFF, by=by), at=at)
-    Interaction.objects.create(
-        lead=lead,
-        kind=InteractionKind.SYSTEM,
-        direction=Direction.INTERNAL,
-        at=at,
-        by=by,
-        facts={"corrected": sorted(given)},
-    )
-    answers.tell_news(lead, news, cause="Corrected by staff.", at=at)
+    understood = answers.understand(lead, given)
+    write_entry(lead, InteractionKind.SYSTEM, {"corrected": sorted(given)}, by=by, at=at)
+    answers.learn(lead, understood, Origin(Answer.Origin.STAFF, by=by), cause="Corrected by staff.", at=at)
     due.mark_due(Lead.objects.filter(pk=lead.pk), at=at)
     return lead

@@ -21,13 +21,13 @@ from leads.models import (
     Lead,
     Offering,
 )
-from leads.services import answers, due, slots
+from leads.services import answers, documents, due, slots
 from leads.services.answers import Origin
-from leads.vocabulary import AppointmentState, AuthorizationState, Direction, DocumentState, InteractionKind
+from leads.services.documents import write_entry
+from leads.vocabulary import AppointmentState, Direction, DocumentState, InteractionKind
 
 ENDS_A_BOOKING = {AppointmentState.NO_SHOW: "no_show", AppointmentState.CANCELLED: "appointment_cancelled"}
 REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)
-DECIDED = (AuthorizationState.APPROVED, AuthorizationState.DENIED, AuthorizationState.NOT_NEEDED)
 
 
 @transaction.atomic
@@ -63,12 +63,7 @@ def record_document(
 ) -> DocumentStatus:
     """Note where a document stands; one that arrived wakes who waits for it, or moves its documents step on."""
     lead = Lead.objects.lock().get(pk=lead_id)
-    row, _ = DocumentStatus.objects.update_or_create(
-        lead=lead, document_id=document, defaults={"status": status, "changed_at": at, "expires_on": expires_on}
-    )
-    _note(lead, InteractionKind.DOCUMENT, {"document": document, "status": status}, by, at)
-    if status == DocumentState.RECEIVED:
-        requalification.fire("document_received", [lead.pk], cause=f"{row.document} received.", at=at)
+    row = documents.write_document(lead, document, status, expires_on=expires_on, by=by, at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return row
 
@@ -86,13 +81,7 @@ def record_authorization(
 ) -> Authorization:
     """Note where the payer's prior authorization stands; a decision wakes who waits for it."""
     lead = Lead.objects.lock().get(pk=lead_id)
-    values = {"status": status, "changed_at": at, "expires_on": expires_on, "payer_id": lead.payer_id}
-    row, _ = Authorization.objects.update_or_create(
-        lead=lead, service_id=service, defaults=values | ({"reference": reference} if reference else {})
-    )
-    _note(lead, InteractionKind.DOCUMENT, {"authorization": service, "status": status}, by, at)
-    if status in DECIDED:
-        requalification.fire("authorization_decided", [lead.pk], cause=f"Authorization {status}.", at=at)
+    row = documents.write_authorization(lead, service, status, expires_on=expires_on, reference=reference, by=by, at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return row
 
@@ -156,18 +145,16 @@ def note_appointment(
     facts = {"service": row.service_id, "clinic": row.clinic_id, "date": str(row.date), "status": str(row.status)}
     if moved_from:
         facts["moved_from"] = str(moved_from)
-    _note(row.lead, InteractionKind.APPOINTMENT, facts, by, at, text=note)
+    write_entry(row.lead, InteractionKind.APPOINTMENT, facts, by=by, at=at, text=note)
 
 
 @transaction.atomic
 def record_preference(lead_id: int, fields: Mapping[str, object], *, at: datetime) -> Lead:
     """Take in what the lead told us by itself, e.g. in the preference centre; new answers may change its next step."""
     lead = Lead.objects.lock().get(pk=lead_id)
-    news = answers.write_fields(lead, fields, at=at)
-    lead.save()
-    answers.keep_answers(lead, fields, Origin(Answer.Origin.EVENT), at=at)
-    _note(lead, InteractionKind.SYSTEM, {"preference": sorted(fields)}, None, at, Direction.INBOUND)
-    answers.tell_news(lead, news, cause="The lead told us.", at=at)
+    given = answers.understand(lead, fields)
+    write_entry(lead, InteractionKind.SYSTEM, {"preference": sorted(fields)}, at=at, direction=Direction.INBOUND)
+    answers.learn(lead, given, Origin(Answer.Origin.EVENT), cause="The lead told us.", at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return lead
 
@@ -180,15 +167,3 @@ def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime) -> None:
     address_id = lead.email_id if kind == InteractionKind.EMAIL_REPLY else lead.phone_id
     if address_id:
         ledger.record(address_id, "inbound", occurred_at=at, now=at, text=text, source=kind)
-
-
-def _note(
-    lead: Lead,
-    kind: InteractionKind,
-    facts: dict[str, object],
-    by: AbstractBaseUser | None,
-    at: datetime,
-    direction: Direction = Direction.INTERNAL,
-    text: str = "",
-) -> None:
-    Interaction.objects.create(lead=lead, kind=kind, direction=direction, at=at, by=by, facts=facts, text=text)

@@ -236,6 +236,7 @@ def attach(
     news = answers.write_fields(lead, submission.fields, at=at)
     lead.advance_due_at = at
     lead.save()
+    answers.supersede(lead, submission.fields, at=at)
     answers.tell_news(lead, [*news, answers.REPEAT_INQUIRY], cause=f"New inquiry from {inquiry.source}.", at=at)
 
 

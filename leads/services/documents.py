@@ -1,0 +1,72 @@
+"""Where do a lead's documents and authorizations stand? Written here, whoever said it; what arrived wakes who waits.
+
+The lead row is locked by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+
+from leads import requalification
+from leads.models import Authorization, DocumentStatus, Interaction, Lead
+from leads.vocabulary import AuthorizationState, Direction, DocumentState, InteractionKind
+
+DECIDED = (AuthorizationState.APPROVED, AuthorizationState.DENIED, AuthorizationState.NOT_NEEDED)
+
+
+def write_document(
+    lead: Lead,
+    document: str,
+    status: str,
+    *,
+    at: datetime,
+    expires_on: date | None = None,
+    by: AbstractBaseUser | None = None,
+) -> DocumentStatus:
+    """Note where a document stands; one that arrived wakes who waits for it, or moves its documents step on."""
+    values = {"status": status, "changed_at": at, "expires_on": expires_on}
+    row, _ = DocumentStatus.objects.update_or_create(lead=lead, document_id=document, defaults=values)
+    write_entry(lead, InteractionKind.DOCUMENT, {"document": document, "status": status}, by=by, at=at)
+    if status == DocumentState.RECEIVED:
+        requalification.fire("document_received", [lead.pk], cause=f"{row.document} received.", at=at)
+    return row
+
+
+def write_authorization(
+    lead: Lead,
+    service: str,
+    status: str,
+    *,
+    at: datetime,
+    expires_on: date | None = None,
+    reference: str = "",
+    by: AbstractBaseUser | None = None,
+) -> Authorization:
+    """Note where the payer's prior authorization stands; a decision wakes who waits for it."""
+    values = {"status": status, "changed_at": at, "expires_on": expires_on, "payer_id": lead.payer_id}
+    row, _ = Authorization.objects.update_or_create(
+        lead=lead, service_id=service, defaults=values | ({"reference": reference} if reference else {})
+    )
+    write_entry(lead, InteractionKind.DOCUMENT, {"authorization": service, "status": status}, by=by, at=at)
+    if status in DECIDED:
+        requalification.fire("authorization_decided", [lead.pk], cause=f"Authorization {status}.", at=at)
+    return row
+
+
+def write_entry(
+    lead: Lead,
+    kind: InteractionKind,
+    facts: Mapping[str, object],
+    *,
+    at: datetime,
+    by: AbstractBaseUser | None = None,
+    direction: Direction = Direction.INTERNAL,
+    text: str = "",
+) -> Interaction:
+    """Put an entry on the timeline."""
+    return Interaction.objects.create(
+        lead=lead, kind=kind, direction=direction, at=at, by=by, facts=dict(facts), text=text
+    )
