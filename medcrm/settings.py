@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "medcrm",
+    "privacy",
     "gateway",
     "nurture",
     "routing",
@@ -247,6 +248,7 @@ CELERY_BEAT_SCHEDULE = {
     "seal-ledger": {"task": "consent.tasks.seal_ledger", "schedule": 3600.0},
     "verify-ledger": {"task": "consent.tasks.verify_ledger", "schedule": crontab(hour=8, minute=15)},
     "deliver-webhooks": {"task": "gateway.tasks.deliver_due", "schedule": 5.0},
+    "apply-retention": {"task": "privacy.tasks.apply_retention", "schedule": crontab(hour=8, minute=45)},
     "forget-webhooks": {"task": "gateway.tasks.forget_old", "schedule": crontab(hour=7, minute=45)},
 }
 

@@ -1,0 +1,86 @@
+"""What the leads room holds about a person, and what is left of it when the person is forgotten."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from medcrm.lib.personal import Harmless, Holding, Retained, declare
+
+RAW = {"raw_body": "", "repaired": None, "errors": {}, "remote_addr": None, "user_agent": "", "idempotency_key": ""}
+RAW_GUARDS = ("leads.Inquiry:raw_is_kept",)
+TIMELINE_GUARDS = ("leads.Interaction:timeline_is_append_only",)
+
+declare(
+    Holding(
+        "leads.lead",
+        {
+            "first_name": "",
+            "last_name": "",
+            "preferred_time": "",
+            "age": None,
+            "is_existing_patient": None,
+            "zip": "",
+            "city": "",
+            "latitude": None,
+            "longitude": None,
+            "question": "",
+            "organisation": "",
+            "approver": "",
+            "rollout": "",
+            "next_action": "",
+            "next_action_due_at": None,
+            "advance_due_at": None,
+        },
+        lead="pk",
+        kept="phone email preferred_channel language state timezone score_parts team",
+        why="What was asked for, when, and how it ended stays for statistics; the addresses are erased in the ledger.",
+    ),
+    Holding("leads.stakeholder", {"name": "—", "phone": None, "email": None}, lead="lead"),
+    Holding("leads.authorization", {"reference": ""}, lead="lead"),
+    Holding("leads.inquiry", RAW, lead="lead", guards=RAW_GUARDS, kept="body_sha256"),
+    Holding("leads.interaction", {"text": "", "facts": {}}, lead="lead", guards=TIMELINE_GUARDS),
+    Holding("leads.appointment", {"note": "", "starts_at": None}, lead="lead"),
+    Holding("leads.qualification", {"explanation": {}, "override_reason": ""}, lead="lead", kept="unknown"),
+    Holding("leads.answer", {"value": ""}, lead="lead", kept="code"),
+    Holding("leads.trigger", {"fired_by": {}}, lead="lead"),
+    Holding("leads.scorechange", {}, lead="lead", kept="parts", why="Points by category."),
+    Harmless(
+        """leads.document leads.timingwindow leads.serviceline leads.clinic leads.payer leads.source leads.sourcekey
+        leads.disposition leads.triggerkind leads.stopreason leads.holdreason leads.missingkind leads.scoringmodel
+        leads.scoringcategory leads.scoringrule leads.scoringruleevent leads.bandrule leads.bandruleevent
+        leads.nextstepset leads.nextsteprule leads.nextstepruleevent leads.checklist leads.question""".split(),
+        "Catalogue, vocabulary and rules that staff write.",
+    ),
+    Retained(
+        "raw_inquiries",
+        _("Raw bodies of inquiries that were taken in"),
+        "leads.inquiry",
+        "received_at",
+        emptied=RAW,
+        condition=Q(status="accepted") & ~Q(raw_body=""),
+        lead="lead",
+        guards=RAW_GUARDS,
+        source="What was said is on the lead; the hash of the body stays.",
+    ),
+    Retained(
+        "refused_inquiries",
+        _("Inquiries that could not be taken in"),
+        "leads.inquiry",
+        "received_at",
+        emptied=RAW,
+        condition=Q(status__in=["refused", "discarded"]) & ~Q(raw_body=""),
+        lead="lead",
+        guards=RAW_GUARDS,
+    ),
+    Retained(
+        "timeline_words",
+        _("Notes and words on the timeline of closed leads"),
+        "leads.interaction",
+        "at",
+        emptied={"text": ""},
+        condition=Q(lead__stage__in=["stopped", "lost"]) & ~Q(text=""),
+        lead="lead",
+        guards=TIMELINE_GUARDS,
+    ),
+)
