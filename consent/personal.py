@@ -30,7 +30,8 @@ declare(
     Harmless(["consent.listentry"], "Suppression lists of others, kept so that nobody on them is called."),
     Harmless(
         """consent.seller consent.callingrule consent.callingruleevent consent.policysetting
-        consent.policysettingevent consent.emergency consent.emergencyevent consent.listsnapshot consent.disclosure consent.verification""".split(),
+        consent.policysettingevent consent.emergency consent.emergencyevent consent.listsnapshot consent.disclosure
+        consent.verification""".split(),
         "Our own entities, texts, rules and runs.",
     ),
     Harmless(["consent.exportlog"], "Who took evidence out and why; staff write a case number, not a name."),

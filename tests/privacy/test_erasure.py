@@ -31,7 +31,6 @@ from nurture.models import Enrollment, Message
 from privacy import erasure, retention
 from privacy.erasure import OnHold
 from privacy.models import Erasure, Hold, RetentionRule
-from routing import handoff
 from routing.models import Clock, Handoff
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +69,7 @@ STATED = {"consent_listentry"}
 def told(organisation, submit, now) -> Lead:
     """A person with a trace in every room: inquiries, calls, notes, packets, messages, documents, the admin's log."""
     lead = submit(at=now, **PERSON)
+    journey.advance([lead.pk], at=now)
     other = submit("guide", at=now, **(PERSON | {"timing": "not_sure", "request": "info", "last_name": "Quixwater"}))
     assert other.pk == lead.pk
     Inquiry.objects.filter(lead=lead).update(
@@ -95,8 +95,8 @@ def told(organisation, submit, now) -> Lead:
     Appointment.objects.update(note="Moved for Gloopstein")
     Stakeholder.objects.create(lead=lead, name="Hugo Gloopstein", role="caregiver")
     journey.advance([lead.pk], at=now)
-    if packet := Handoff.objects.filter(lead=lead, state="offered").first():
-        handoff.accept(packet.pk, by=user, at=now)
+    assert Handoff.objects.filter(lead=lead).exclude(packet={}).exists()
+    Handoff.objects.filter(state="offered").update(state="accepted", accepted_at=now, accepted_by=user)
     Clock.objects.update(why="promised Zebulonia a wobblefish")
     LogEntry.objects.create(
         user=user,
