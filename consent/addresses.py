@@ -11,6 +11,8 @@ import phonenumbers
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
+from django.db.models import QuerySet
+from django.db.models.functions import Right
 
 from consent.models import Address
 from consent.vocabulary import AddressKind
@@ -103,3 +105,8 @@ def lock_addresses(pairs: Iterable[Pair]) -> dict[Pair, Address]:
 def find(kind: str, value: str) -> Address | None:
     """Return the row of a normalised address, erased or not, if there is one."""
     return Address.objects.filter(keyed_hash=keyed_hash(kind, value)).first()
+
+
+def ending_in(digits: str) -> QuerySet[Address]:
+    """The phone numbers with these last four digits, by their index."""
+    return Address.objects.alias(last4=Right("value", 4)).filter(kind=PHONE, last4=digits)

@@ -12,11 +12,13 @@ from consent.addresses import InvalidAddress
 from leads.models import Lead
 
 LIMIT = 200  # of a name; whoever gets more types one more letter
+LAST_DIGITS = re.compile(r"^\d{4}$")
 PHONE = re.compile(r"^[\d\s()+.\-/]{7,}$")
 
 
 def find_leads(leads: QuerySet[Lead], term: str) -> QuerySet[Lead]:
-    """Leads of `leads` with this public id, phone in any format, e-mail, or name prefix (of a person or organisation).
+    """Leads of `leads` with this public id, phone in any format or its last four digits, e-mail, or name prefix (of a
+    person or organisation).
 
     Two words are taken as first and last name. A term that can be nothing of this finds nothing.
     """
@@ -39,6 +41,8 @@ def _by_identifier(term: str) -> Q | None:
         pass
     if "@" in term:
         return _by_address(addresses.EMAIL, addresses.normalise_email, term, "email")
+    if LAST_DIGITS.match(term):
+        return Q(phone__in=addresses.ending_in(term).values("pk"))
     if PHONE.match(term):
         return _by_address(addresses.PHONE, addresses.normalise_phone, term, "phone")
     return None

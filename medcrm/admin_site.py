@@ -139,6 +139,10 @@ def navigation(request: HttpRequest) -> list[dict[str, object]]:
     """The sidebar of this person."""
     home = {"title": _("Dashboard"), "icon": "home", "link": reverse("admin:index")}
     groups: list[dict[str, object]] = [{"items": [home]}]
+    if request.user.has_perm("leads.change_lead"):
+        groups[0]["items"].append(
+            {"title": _("My work"), "icon": "format_list_numbered", "link": reverse("workspace:my_work")}
+        )
     for section in SECTIONS:
         items = [_item(request, entry) for entry in section.entries if may_open(request, entry)]
         if items:
@@ -156,6 +160,11 @@ def may_open(request: HttpRequest, entry: Entry) -> bool:
     return entry.verb == "view" or request.user.has_perm(f"{app_label}.{entry.verb}_{name}")
 
 
+def link_of(entry: Entry) -> str:
+    path = reverse(f"admin:{entry.model.replace('.', '_')}_changelist")
+    return f"{path}?{entry.query}" if entry.query else path
+
+
 def _item(request: HttpRequest, entry: Entry) -> dict[str, object]:
     path = reverse(f"admin:{entry.model.replace('.', '_')}_changelist")
     wanted = dict(pair.split("=") for pair in entry.query.split("&")) if entry.query else {}
@@ -163,5 +172,4 @@ def _item(request: HttpRequest, entry: Entry) -> dict[str, object]:
     others = [e.query for s in SECTIONS for e in s.entries if e.model == entry.model and e.query]
     taken = not wanted and any(request.GET.get(q.split("=")[0]) == q.split("&")[0].split("=")[1] for q in others)
     is_active = request.path.startswith(path) and is_same and not taken
-    link = f"{path}?{entry.query}" if entry.query else path
-    return {"title": entry.title, "icon": entry.icon, "link": link, "active": is_active}
+    return {"title": entry.title, "icon": entry.icon, "link": link_of(entry), "active": is_active}

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "medcrm",
+    "medcrm.workspace",
     "privacy",
     "gateway",
     "nurture",
@@ -407,7 +408,7 @@ UNFOLD = {
     "SCRIPTS": ["medcrm.sign_in.idle_script"],
     "ACCOUNT": {"navigation": "medcrm.sign_in.account_links"},
     "DASHBOARD_CALLBACK": "medcrm.dashboard.fill",
-    "SIDEBAR": {"navigation": "medcrm.admin_site.navigation"},
+    "SIDEBAR": {"navigation": "medcrm.admin_site.navigation", "show_search": True, "command_search": True},
     "COLORS": {
         # Teal; 600 is dark enough for white letters on it (4.5:1), 400 and 500 for letters on dark ground.
         "primary": {

@@ -11,6 +11,7 @@ urlpatterns = [
     path("admin/login/", login, name="login"),
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/account/", include(sign_in.urlpatterns)),
+    path("admin/", include("medcrm.workspace.urls")),
     path("admin/", admin.site.urls),
     path("health/live", health.live),
     path("health/ready", health.ready),

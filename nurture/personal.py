@@ -1,48 +1,125 @@
-"""What the nurture room holds about a person: the words that went out and the notes on why they did not."""
+"""How does a member of staff write to one lead? Their own words, under a reservation like any other contact.
+
+The words are on the timeline with their reservation before they leave; what became of them is the attempt's state.
+"""
 
 from __future__ import annotations
 
-from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import sha256
 
-from medcrm.lib.personal import Harmless, Holding, Retained, declare
+from django.contrib.auth.models import AbstractBaseUser
 
-WORDS = {"subject": "", "body": "", "error": ""}
+from consent import gate
+from consent.models import Attempt
+from consent.request import Content
+from leads import contact
+from leads.models import Interaction, Lead
+from leads.vocabulary import Direction, InteractionKind
+from medcrm.lib.errors import InvalidFields, RuleError
+from nurture import links, outbox, rendering
+from nurture.channels import NotSent, Parcel, Receipt, Uncertain
+from nurture.links import Recipient
+from nurture.vocabulary import Medium
 
-declare(
-    Holding(
-        "nurture.message",
-        WORDS,
-        lead="enrollment__lead",
-        address="attempt__address",
-        kept="content_sha256 provider provider_id",
-        why="What was sent stays known by its hash.",
-    ),
-    Holding("nurture.enrollment", {"exit_note": ""}, lead="lead"),
-    Holding("nurture.enrollmentevent", {"exit_note": ""}, lead="lead", kept="pgh_label"),
-    Holding("nurture.skip", {"sentence": ""}, lead="enrollment__lead", kept="code"),
-    Holding("nurture.calltask", {"text": ""}, lead="lead"),
-    Holding("nurture.providerevent", {}, address="address", kept="provider key kind address", why="A provider's ids."),
-    Harmless(
-        """nurture.template nurture.wording nurture.wordingevent nurture.sequence nurture.sequenceevent nurture.step
-        nurture.stepevent nurture.frequencycap nurture.frequencycapevent""".split(),
-        "Words and rules that staff write, with names left open.",
-    ),
-    Retained(
-        "message_words",
-        _("Words of messages that ended"),
-        "nurture.message",
-        "reserved_at",
-        emptied=WORDS,
-        condition=~Q(state="reserved") & ~Q(body=""),
-        lead="enrollment__lead",
-        source="The template version and the hash of the words stay.",
-    ),
-    Retained(
-        "provider_events",
-        _("Events of providers"),
-        "nurture.providerevent",
-        "received_at",
-        lead="message__enrollment__lead",
-    ),
-)
+LONGEST = {Medium.SMS: 306, Medium.EMAIL: 5000}  # two segments; a page
+WAY_OUT = "\nReply STOP to end."
+
+
+def write(
+    lead_id: int, medium: str, *, subject: str = "", body: str, by: AbstractBaseUser, clock: Callable[[], datetime]
+) -> Interaction:
+    """Reserve, note, hand over, settle. Raise NotContactable when the gate refuses, RuleError when it did not leave.
+
+    Call it outside a transaction: the provider is asked between two of them.
+    """
+    lead = Lead.objects.select_related("source__seller", "phone", "email").get(pk=lead_id)
+    words = _words(lead, medium, subject, body)
+    entry = _reserve(lead, medium, subject, words, by=by, at=clock())
+    gate.hand_over(entry.attempt_id, at=clock())
+    state, receipt, problem = _send(lead, medium, subject, words, entry)
+    gate.settle(
+        entry.attempt_id, state, now=clock(), outcome=medium, provider_id=receipt.provider_id, error=problem[:300]
+    )
+    if problem:
+        raise RuleError("NOT_SENT", f"It did not leave: {problem} It stays on the timeline; try again or call.")
+    return entry
+
+
+def _words(lead: Lead, medium: str, subject: str, body: str) -> str:
+    """The text as it goes out, with the way to stop. Raise InvalidFields for what cannot be sent."""
+    errors: dict[str, list[str]] = {}
+    text = body.strip()
+    if not text:
+        errors["body"] = ["Write what you want to say."]
+    if medium == Medium.EMAIL and not subject.strip():
+        errors["subject"] = ["Give it a subject, e.g. “Your visit at the clinic”."]
+    if medium == Medium.SMS and text and not rendering.OPT_OUT.search(text):
+        text += WAY_OUT
+    if len(text) > LONGEST[Medium(medium)]:
+        errors["body"] = [f"It is too long: {len(text)} characters, at most {LONGEST[Medium(medium)]}."]
+    if errors:
+        raise InvalidFields(errors)
+    return text + rendering.footer(lead, _recipient(lead, medium)) if medium == Medium.EMAIL else text
+
+
+def _recipient(lead: Lead, medium: str) -> Recipient:
+    address = lead.email_id if medium == Medium.EMAIL else lead.phone_id
+    return Recipient(address or 0, lead.source.seller_id, lead.pk)
+
+
+def _reserve(lead: Lead, medium: str, subject: str, words: str, *, by: AbstractBaseUser, at: datetime) -> Interaction:
+    is_email = medium == Medium.EMAIL
+    content = Content(
+        sha256=sha256(f"{subject}\n\n{words}".encode()).hexdigest(),
+        template="personal",
+        has_marketing=True,
+        has_postal_address=is_email and bool(lead.source.seller.postal_address),
+        has_one_click=is_email,
+        has_signed_headers=is_email and outbox.channel_for(medium).signs_headers,
+    )
+    request = contact.request_for(lead, medium, content=content)
+    if request is None:
+        raise RuleError("NO_ADDRESS", "There is no address to write to on this channel.")
+    attempt = gate.reserve(request, at=at, by=by)
+    return _note(lead, attempt, medium, subject, words, by=by, at=at)
+
+
+def _note(
+    lead: Lead, attempt: Attempt, medium: str, subject: str, words: str, *, by: AbstractBaseUser, at: datetime
+) -> Interaction:
+    return Interaction.objects.create(
+        lead=lead,
+        kind=InteractionKind.NOTE,
+        direction=Direction.OUTBOUND,
+        at=at,
+        by=by,
+        attempt=attempt,
+        text=words,
+        facts={"channel": str(Medium(medium).label), "subject": subject},
+    )
+
+
+def _send(lead: Lead, medium: str, subject: str, words: str, entry: Interaction) -> tuple[str, Receipt, str]:
+    channel = outbox.channel_for(medium)
+    address = lead.email if medium == Medium.EMAIL else lead.phone
+    headers = {}
+    if medium == Medium.EMAIL:
+        url = links.unsubscribe_url(_recipient(lead, medium))
+        headers = {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    parcel = Parcel(
+        key=str(entry.attempt_id),
+        to=address.value or "",
+        subject=subject,
+        body=words,
+        sender=lead.source.seller.name,
+        headers=headers,
+    )
+    try:
+        receipt = channel.send(parcel)
+    except NotSent as refusal:
+        return "failed", Receipt(channel.name), str(refusal)
+    except Uncertain as doubt:
+        return "unknown", Receipt(channel.name), str(doubt)
+    return "sent", receipt, ""

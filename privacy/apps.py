@@ -7,4 +7,4 @@ class PrivacyConfig(AppConfig):
     verbose_name = "Privacy"
 
     def ready(self) -> None:
-        autodiscover_modules("personal")
+        autodiscover_modules("holdings")

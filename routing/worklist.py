@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from consent import gate
 from consent.request import Decision
@@ -73,6 +73,16 @@ def release(lead_id: int, user_id: int) -> bool:
     return bool(Lease.objects.filter(lead=lead_id, user=user_id).delete()[0])
 
 
+@transaction.atomic
+def hold(lead_id: int, user: AbstractBaseUser, *, at: datetime) -> bool:
+    """Lease one lead that is being worked, for as long as a call takes; False while somebody else holds it."""
+    lease = Lease.objects.select_for_update().filter(lead=lead_id).first()
+    if lease is not None and lease.user_id != user.pk and lease.expires_at > at:
+        return False
+    Lease.objects.update_or_create(lead_id=lead_id, defaults={"user": user, "taken_at": at, "expires_at": at + LEASE})
+    return True
+
+
 @dataclass
 class _Held:
     """What may not be called now, and when the first of it may."""
@@ -97,8 +107,15 @@ def _offered(at: datetime) -> QuerySet[Clock]:
     return (
         Clock.objects.open()
         .exclude(owed__in=NOT_BY_PHONE)
+        .exclude(Exists(_agreed_for_later(at)))
         .filter(Q(not_before=None) | Q(not_before__lte=at), Q(is_promise=False) | Q(due_at__lte=at))
     )
+
+
+def _agreed_for_later(at: datetime) -> QuerySet[Clock]:
+    """A call-back promised, or the next try planned, for a time to come: until then nobody calls the lead again."""
+    is_planned = Q(is_promise=True) | Q(cause__disposition__retry_after_minutes__isnull=False)
+    return Clock.objects.open().filter(is_planned, lead=OuterRef("lead"), owed=Owed.FOLLOW_UP, due_at__gt=at)
 
 
 def _own(agent: Agent, at: datetime) -> QuerySet[Clock]:

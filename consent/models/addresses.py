@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Right
 from django.utils.translation import gettext_lazy as _
 
 from consent.vocabulary import AddressKind, LineType
@@ -65,6 +66,8 @@ class Address(models.Model):
             ),
         ]
         indexes = [
+            # read by consent.addresses.ending_in: a number by its last four digits
+            models.Index(Right("value", 4), name="consent_address_last4", condition=Q(kind="phone")),
             # read by consent.checkpoints.seal
             models.Index(fields=["id"], condition=Q(head_seq__gt=models.F("sealed_seq")), name="consent_unsealed"),
         ]

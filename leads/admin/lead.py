@@ -130,9 +130,10 @@ class LeadAdmin(BookingActions, ReadOnlyAdmin):
         CapturedFilter,
     )
     search_fields = ("last_name",)
-    search_help_text = _("Last name, organisation, phone in any format, e-mail or lead id")
+    search_help_text = _("Last name, organisation, phone in any format or its last four digits, e-mail or lead id")
     sortable_by = ("captured",)
     change_form_template = "leads/lead.html"
+    list_before_template = "workspace/saved_views.html"
     actions_detail = ("correct_facts", "book_visit")
     empty_text = _(
         "Leads appear here as inquiries come in. To receive inquiries, an administrator makes a key for a source."

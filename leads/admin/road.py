@@ -57,17 +57,20 @@ def contacts_of(lead: Lead, *, at: datetime) -> list[Contact]:
     requests = {channel: contact.request_for(lead, channel) for channel in CHANNELS}
     asked = {channel: request for channel, request in requests.items() if request is not None}
     answers = dict(zip(asked, gate.decide_many(list(asked.values()), at=at), strict=True))
-    return [_contact(channel, answers.get(channel)) for channel in CHANNELS]
+    return [contact_in_words(channel, answers.get(channel)) for channel in CHANNELS]
 
 
-def _contact(channel: str, decision: GateDecision | None) -> Contact:
+def contact_in_words(channel: str, decision: GateDecision | None) -> Contact:
     icon, name = CHANNELS[channel]
     if decision is None:
         what = _("No e-mail address is known.") if channel == "email" else _("No phone number is known.")
         return Contact(channel, icon, name, NOT_KNOWN, badge("unknown", _("not known"), symbol="remove"), what)
     labels = {"allow": _("allowed"), "deny": _("blocked"), "hold": _("not now")}
     look = badge(decision.kind, labels.get(decision.kind, decision.kind))
-    return Contact(channel, icon, name, decision.kind, look, decision.sentence)
+    sentence = decision.sentence
+    if decision.kind == HOLD and decision.next_allowed_at is not None:
+        sentence = _("%(why)s Again from %(when)s.") % {"why": sentence, "when": _when(decision.next_allowed_at)}
+    return Contact(channel, icon, name, decision.kind, look, sentence)
 
 
 def steps_of(

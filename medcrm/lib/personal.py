@@ -1,4 +1,4 @@
-"""Where does each room keep something about a person? Each app declares it once, in its `personal.py`.
+"""Where does each room keep something about a person? Each app declares it once, in its `holdings.py`.
 
 A model has holdings (fields that are emptied when the person is forgotten) or says why its texts are harmless. A test
 fails for a text, JSON or address field that is neither, so no table is added without a thought about whom it names.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pghistory
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from leads.models import Rule
 from leads.vocabulary import Band
 from medcrm.lib.models import Coded, VersionedSet
+from routing import scripts
 from routing.models.teams import Team, codes
 from routing.vocabulary import Owed, Strategy
 
@@ -38,6 +40,12 @@ class ScriptText(models.Model):
 
     def __str__(self) -> str:
         return f"{self.script} ({self.language})"
+
+    def clean(self) -> None:
+        if unknown := scripts.unknown_places(self.words):
+            names = ", ".join(f"{{{name}}}" for name in unknown)
+            told = _("Nothing fills in %(names)s. %(places)s") % {"names": names, "places": scripts.places_in_words()}
+            raise ValidationError({"words": told})
 
 
 class RouteSet(VersionedSet):

@@ -26,7 +26,8 @@ def found(term: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "term", ["(512) 555-0101", "512.555.0101", "+1 512 555 0101", "ANA@example.org", "núñ", "ana núñ", " Núñez "]
+    "term",
+    ["(512) 555-0101", "512.555.0101", "+1 512 555 0101", "0101", "ANA@example.org", "núñ", "ana núñ", " Núñez "],
 )
 def test_a_lead_is_found_by_phone_in_any_format_mail_and_name(ana, term):
     make(Lead, last_name="Other")
@@ -52,6 +53,13 @@ def test_names_are_searched_by_their_index(search, index):
         cursor.execute("SET LOCAL enable_seqscan = off")
         plan = search(Lead.objects.all(), "Smi").explain()
     assert index in plan
+
+
+def test_last_digits_are_searched_by_their_index():
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        plan = addresses.ending_in("0101").explain()
+    assert "consent_address_last4" in plan
 
 
 def test_the_list_is_searched_with_a_fixed_number_of_queries(client, ana, django_assert_max_num_queries):

@@ -1,0 +1,144 @@
+"""What a caller records at the end of a call, as a form; the service decides what is missing and says it by field."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from leads.models import Disposition, HoldReason, Lead, MissingKind, StopReason
+from leads.services.calls import CallReport
+from leads.vocabulary import Outcome
+from medcrm.lib.errors import InvalidFields, RuleError
+
+NOTE_PARTS = ("requested", "confirmed", "not_confirmed", "told", "action", "next")
+# How the service calls a field → how the form does; a reason is asked for in the form that fits the outcome.
+FIELDS = {"follow_up": "follow_up_on"}
+REASON_OF = {Outcome.HOLD: "hold_reason", Outcome.DISQUALIFIED: "stop_reason"}
+
+
+def line(label: object, hint: object = "") -> forms.CharField:
+    box = forms.TextInput(attrs={"class": "mc-input", "placeholder": hint})
+    return forms.CharField(label=label, required=False, max_length=500, widget=box)
+
+
+def chips(label: object) -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, required=False, widget=forms.RadioSelect)
+
+
+def picked(label: object, model: type) -> forms.ModelChoiceField:
+    rows = model.objects.filter(is_active=True)
+    select = forms.Select(attrs={"class": "mc-input"})
+    return forms.ModelChoiceField(rows, label=label, required=False, empty_label=_("choose…"), widget=select)
+
+
+class CallForm(forms.Form):
+    """Result, outcome with its reason, what is missing, and the structured note [2.11, 2.17, R37]."""
+
+    disposition = chips(_("How the call ended"))
+    outcome = chips(_("What comes of it"))
+    hold_reason = picked(_("Why it waits"), HoldReason)
+    stop_reason = picked(_("Why it stops"), StopReason)
+    override = line(_("Why against the checks"), _("A failed check needs a reason; a supervisor reads it."))
+    callback_at = forms.DateTimeField(
+        label=_("Call back at"),
+        required=False,
+        widget=forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local", "class": "mc-input"}),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+    )
+    missing = forms.MultipleChoiceField(label=_("What is missing"), required=False, widget=forms.CheckboxSelectMultiple)
+    follow_up_on = forms.DateField(
+        label=_("Ask again on"), required=False, widget=forms.DateInput(attrs={"type": "date", "class": "mc-input"})
+    )
+    requested = line(_("Requested"), _("What they asked for"))
+    confirmed = line(_("Confirmed"), _("Facts they confirmed"))
+    not_confirmed = line(_("Not confirmed"), _("What is still open"))
+    told = line(_("Told the lead"), _("What you said happens next"))
+    action = line(_("Action taken"), _("What you did"))
+    next = line(_("Next"), _("Who does what, by when"))
+    note = forms.CharField(
+        label=_("Anything else"),
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 2, "class": "mc-input"}),
+        help_text=_("Facts only: no opinions, nothing clinical."),
+    )
+
+    def __init__(self, data: object = None, *, lead: Lead, at: datetime, **kwargs: object) -> None:
+        super().__init__(data, **kwargs)
+        self.lead, self.at = lead, at
+        self.dispositions = list(Disposition.objects.filter(is_active=True))
+        self.fields["disposition"].choices = [(row.pk, row.name) for row in self.dispositions]
+        self.fields["outcome"].choices = [("", _("None yet")), *Outcome.choices]
+        self.fields["missing"].choices = MissingKind.objects.filter(is_active=True).values_list("pk", "name")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The clock a call-back is promised on: the lead's own, or the reader's where that is unknown."""
+        return ZoneInfo(self.lead.timezone) if self.lead.timezone else timezone.get_current_timezone()
+
+    def full_clean(self) -> None:
+        with timezone.override(self.zone):
+            super().full_clean()
+
+    def clean_callback_at(self) -> datetime | None:
+        moment = self.cleaned_data["callback_at"]
+        if moment is not None and moment <= self.at:
+            raise forms.ValidationError(_("That is in the past where the lead is. Choose a time to come."))
+        return moment
+
+    def clean_follow_up_on(self) -> object:
+        day = self.cleaned_data["follow_up_on"]
+        if day is not None and day < self.at.astimezone(self.zone).date():
+            raise forms.ValidationError(_("That day is over. Choose a day to come."))
+        return day
+
+    def report(self) -> CallReport:
+        said = self.cleaned_data
+        chosen = said[self._reason_field(said["outcome"])]
+        return CallReport(
+            disposition=said["disposition"],
+            outcome=said["outcome"],
+            reason=str(getattr(chosen, "pk", chosen) or ""),
+            missing=said["missing"],
+            follow_up_on=said["follow_up_on"],
+            callback_at=said["callback_at"],
+            note=said["note"],
+            facts={part: said[part] for part in NOTE_PARTS if said[part]},
+        )
+
+    def show(self, error: RuleError) -> None:
+        """Put what the service refused next to the field that mends it."""
+        problems = error.errors if isinstance(error, InvalidFields) else {error.field: [error.message]}
+        for field, sentences in problems.items():
+            name = FIELDS.get(field, field)
+            if name == "reason":
+                name = self._reason_field(self.cleaned_data.get("outcome", ""))
+            for sentence in sentences:
+                self.add_error(name if name in self.fields else None, sentence)
+
+    def _reason_field(self, outcome: str) -> str:
+        """Which reason is asked for; a result that disqualifies asks for a stop reason by itself."""
+        chosen = next((row for row in self.dispositions if row.pk == self.cleaned_data.get("disposition")), None)
+        implied = "stop_reason" if chosen and chosen.disqualifies and not outcome else "override"
+        return REASON_OF.get(outcome, implied)
+
+    def groups(self) -> list[tuple[object, list[tuple[object, Disposition]]]]:
+        """The results by group, each radio with the row whose flags say what it needs."""
+        rows = {row.pk: row for row in self.dispositions}
+        grouped: dict[str, list[tuple[object, Disposition]]] = {}
+        for radio in self["disposition"].subwidgets:
+            row = rows[str(radio.data["value"])]
+            grouped.setdefault(row.group, []).append((radio, row))
+        labels = dict(Disposition.Group.choices)
+        return [(labels[group], grouped[group]) for group in Disposition.Group.values if group in grouped]
+
+    def notes(self) -> list[forms.BoundField]:
+        return [self[name] for name in NOTE_PARTS]
+
+    def where_the_clock_is(self) -> str:
+        return _now("In the lead's time.") if self.lead.timezone else _now("In your time: the lead's is unknown.")

@@ -1,0 +1,124 @@
+"""What do I do next, and why? Everything a person owes, in order, with what may be used to reach each lead now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from consent import gate
+from leads import contact
+from leads.admin import road
+from leads.admin.lead import due_badge
+from leads.admin.road import Contact
+from leads.filters import start_of_day
+from leads.models import Lead
+from leads.visibility import visible
+from routing import worklist
+from routing.models import Clock, Lease
+
+PAGE = 50
+
+LATE, TODAY, LATER = "late", "today", "later"
+HEADINGS: dict[str, Promise] = {LATE: _("Late"), TODAY: _("Today"), LATER: _("Later")}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One lead: the most pressing thing owed to it, what else is owed, and how it may be reached."""
+
+    lead: Lead
+    clock: Clock
+    also: Sequence[Clock]
+    due: object
+    local_time: datetime | None
+    contacts: Sequence[Contact]
+    heading: Promise | None  # where this row begins a new part of the list
+    is_held_by_me: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    rows: Sequence[Row]
+    number: int
+    has_more: bool
+
+
+def read(user: AbstractBaseUser, *, at: datetime, number: int = 1) -> Page:
+    """One page of the list. Nine queries, however long it is."""
+    start = (number - 1) * PAGE
+    clocks = list(_owed(user, at=at)[start : start + PAGE + 1])
+    has_more, clocks = len(clocks) > PAGE, clocks[:PAGE]
+    by_lead: dict[int, list[Clock]] = {}
+    for clock in clocks:
+        by_lead.setdefault(clock.lead_id, []).append(clock)
+    reach = contacts_of([owed[0].lead for owed in by_lead.values()], at=at)
+    mine = set(Lease.objects.filter(user=user, expires_at__gt=at).values_list("lead", flat=True))
+    rows, part = [], None
+    for lead_id, (first, *others) in by_lead.items():
+        here = _part(first, at)
+        rows.append(
+            Row(
+                lead=first.lead,
+                clock=first,
+                also=others,
+                due=clock_badge(first, at=at),
+                local_time=road.local_time(first.lead, at=at),
+                contacts=reach[lead_id],
+                heading=HEADINGS[here] if here != part else None,
+                is_held_by_me=lead_id in mine,
+            )
+        )
+        part = here
+    return Page(rows, number, has_more)
+
+
+def _owed(user: AbstractBaseUser, *, at: datetime):
+    related = ("lead__service", "lead__source", "lead__preferred_clinic")
+    return worklist.owed_to(user.pk, at=at).filter(visible(user, "lead__")).select_related(*related)
+
+
+def contacts_of(leads: Sequence[Lead], *, at: datetime) -> dict[int, list[Contact]]:
+    """Lead → permission per channel, for a page of leads with the gate's four queries."""
+    keys = [(lead, channel) for lead in leads for channel in road.CHANNELS]
+    requests = [contact.request_for(lead, channel) for lead, channel in keys]
+    decisions = iter(gate.decide_many([request for request in requests if request is not None], at=at))
+    found: dict[int, list[Contact]] = {}
+    for (lead, channel), request in zip(keys, requests, strict=True):
+        decision = next(decisions) if request is not None else None
+        found.setdefault(lead.pk, []).append(road.contact_in_words(channel, decision))
+    return found
+
+
+def clock_badge(clock: Clock, *, at: datetime) -> object:
+    """When it is due, as everywhere: overdue and for how long, today at what time, or the date."""
+    return due_badge(Lead(stage=clock.lead.stage, next_action_due_at=clock.due_at), at=at)
+
+
+def why(clock: Clock) -> str:
+    """Why this is owed, in words: a promise before anything else."""
+    if clock.is_promise:
+        return _now("Promised to the lead: %(what)s") % {"what": clock.why or clock.get_owed_display()}
+    return clock.why or ""
+
+
+def _part(clock: Clock, at: datetime) -> str:
+    if clock.due_at < at:
+        return LATE
+    return TODAY if (clock.due_at - start_of_day(at)).days < 1 else LATER
+
+
+def held_until(at: datetime, until: datetime | None) -> str:
+    """“until 8:00 AM” or “until Dec 2, 8:00 AM”, in the reader's time."""
+    if until is None:
+        return ""
+    local = timezone.localtime(until)
+    same_day = local.date() == timezone.localtime(at).date()
+    return date_format(local, "g:i A" if same_day else "M j, g:i A")

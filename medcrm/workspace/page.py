@@ -1,0 +1,113 @@
+"""Everything the caller's page shows about one lead, read in a constant number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from leads.admin import lead_page
+from leads.admin.lead_page import LeadPage, ScorePart
+from leads.models import Lead
+from leads.services import checklist
+from leads.services.checklist import Sheet
+from medcrm.workspace import drafts, my_work
+from medcrm.workspace.drafts import Editor
+from medcrm.workspace.models import Draft
+from routing import scripts
+from routing.models import Clock, ScriptText
+from routing.scripts import Piece
+
+HANDOFF = "routing/handoff_panel.html"
+FALLBACK_SCRIPT, EMERGENCY = "qualification", "emergency"
+REASONS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Owed:
+    """One thing owed to the lead now: when, what, and because of which promise."""
+
+    clock: Clock
+    due: object
+    why: str
+
+
+@dataclass(frozen=True)
+class Workspace:
+    lead: Lead
+    at: datetime
+    page: LeadPage
+    owed: Sequence[Owed]
+    score: str
+    handoff: Mapping[str, object] | None
+    script: Sequence[Piece]
+    script_name: str
+    consent_step: str
+    emergency: Sequence[str]
+    sheet: Sheet
+    draft: Draft | None
+    editors: Sequence[Editor]
+
+
+def read(lead: Lead, request: HttpRequest, *, at: datetime) -> Workspace:
+    page = lead_page.read(lead, request, at=at)
+    handoff = next((dict(panel.context) for panel, _html in page.top if panel.template == HANDOFF), None)
+    texts = _texts(lead, handoff)
+    told = texts.get(handoff["handoff"].script_id if handoff else None) or texts.get(FALLBACK_SCRIPT)
+    return Workspace(
+        lead=lead,
+        at=at,
+        page=page,
+        owed=owed(lead, at=at),
+        score=score_sentence(lead, page.score_parts),
+        handoff=handoff,
+        script=_filled(told, lead, request, page) if told else [],
+        script_name=str(told.script) if told else "",
+        consent_step=told.consent_step if told and told.script.requires_consent_step else "",
+        sheet=checklist.sheet(lead, at=at),
+        emergency=texts[EMERGENCY].words.splitlines() if EMERGENCY in texts else [],
+        draft=drafts.of(lead.pk, request.user),
+        editors=drafts.editors(lead.pk, request.user, at=at),
+    )
+
+
+def owed(lead: Lead, *, at: datetime) -> list[Owed]:
+    """What is owed to the lead, the most pressing first."""
+    clocks = my_work.worklist.in_order(Clock.objects.open().filter(lead=lead), at=at).select_related("team", "owner")
+    found = []
+    for clock in clocks:
+        clock.lead = lead
+        found.append(Owed(clock, my_work.clock_badge(clock, at=at), my_work.why(clock)))
+    return found
+
+
+def score_sentence(lead: Lead, parts: Sequence[ScorePart]) -> str:
+    """Why it ranks where it does: the rules that gave most points, in their own words."""
+    if lead.score is None:
+        return ""
+    rules = sorted((rule for part in parts for rule in part.rules), key=lambda rule: -rule.points)
+    names = [rule.name for rule in rules[:REASONS_SHOWN] if rule.points > 0]
+    return "; ".join(names) or _("no rule gave points yet")
+
+
+def _texts(lead: Lead, handoff: Mapping[str, object] | None) -> dict[str, ScriptText]:
+    """Script → its words in the lead's language, or in English."""
+    chosen = handoff["handoff"].script_id if handoff else None
+    wanted = [code for code in (chosen, FALLBACK_SCRIPT, EMERGENCY) if code]
+    rows = ScriptText.objects.filter(script__in=wanted).select_related("script")
+    found: dict[str, ScriptText] = {}
+    for text in rows:
+        language = "en" if text.script_id == EMERGENCY else lead.language  # the caller reads it, not the lead
+        if text.language == language or (text.language == "en" and text.script_id not in found):
+            found[text.script_id] = text
+    return found
+
+
+def _filled(told: ScriptText, lead: Lead, request: HttpRequest, page: LeadPage) -> list[Piece]:
+    documents = [str(item.kind) for item in page.missing if item.kind.document_id]
+    days = scripts.open_days(lead, on=page.at.date()) if "{times}" in told.words else []
+    caller = request.user.get_full_name() or request.user.get_username()
+    return scripts.fill(told.words, lead, caller=caller, documents=documents, times=days)

@@ -1,0 +1,40 @@
+"""How is a call recorded from the workspace? Under its reservation, once, and the lead is free for others again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from consent import gate
+from consent.lifecycle import AttemptState
+from leads.models import Interaction
+from leads.services import calls
+from leads.services.calls import CallReport
+from medcrm.lib.errors import RuleError
+from medcrm.workspace.models import Draft
+from routing import worklist
+
+
+@transaction.atomic
+def record(lead_id: int, report: CallReport, *, by: AbstractBaseUser, at: datetime) -> Interaction:
+    """Record how the call ended, settle its reservation, drop the draft and end the lease. Locks draft, then lead.
+
+    Raise InvalidFields for what is missing, RuleError when nobody has called yet; nothing is written then.
+    """
+    draft = (
+        Draft.objects.select_for_update(of=("self",)).select_related("attempt").filter(user=by, lead=lead_id).first()
+    )
+    if draft is None or not draft.has_spoken:
+        raise RuleError(
+            "NOT_CALLED",
+            "Press Call first, so that the call is allowed and counted; or say that they called us.",
+            field="disposition",
+        )
+    if draft.attempt is not None:
+        gate.settle(draft.attempt.pk, AttemptState.SENT, now=at, outcome=report.disposition)
+    call = calls.record_call(lead_id, report, at=at, by=by, attempt=draft.attempt)
+    draft.delete()
+    worklist.release(lead_id, by.pk)
+    return call

@@ -1,0 +1,87 @@
+"""What do I say to this lead? A script's words with the lead's own facts in their places.
+
+A place is written `{service}`. A fact that is not known stays an open place, which the caller asks for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from leads.models import Availability, Lead
+
+PLACE = re.compile(r"\{([a-z_]+)\}")
+TIMES_OFFERED = 3
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of a script: plain words, a known fact, or an open place with the name of what is missing."""
+
+    text: str
+    kind: str = "words"  # or "fact", or "open"
+
+
+FACTS: Mapping[str, tuple[object, Callable[[Lead], object]]] = {
+    "name": (gettext_lazy("name"), lambda lead: lead.name),
+    "organisation": (gettext_lazy("organisation"), lambda lead: lead.organisation),
+    "service": (gettext_lazy("service"), lambda lead: lead.service),
+    "clinic": (gettext_lazy("clinic"), lambda lead: lead.preferred_clinic),
+    "question": (gettext_lazy("question"), lambda lead: lead.question),
+    "payer": (gettext_lazy("payer"), lambda lead: lead.payer),
+    "timing": (gettext_lazy("time"), lambda lead: lead.timing),
+    "people": (gettext_lazy("number of people"), lambda lead: lead.clinic_size),
+    "rollout": (gettext_lazy("start"), lambda lead: lead.rollout or lead.timing),
+    "seller": (gettext_lazy("our name"), lambda lead: lead.source.seller),
+}
+GIVEN = {"caller": gettext_lazy("your name"), "documents": gettext_lazy("documents"), "times": gettext_lazy("times")}
+
+
+def fill(
+    words: str, lead: Lead, *, caller: str, documents: Sequence[str] = (), times: Sequence[date] = ()
+) -> list[Piece]:
+    """The script in pieces. Reads the lead's own rows only; `documents` and `times` come from whoever has read them."""
+    given = {
+        "caller": caller,
+        "documents": ", ".join(documents).lower(),
+        "times": ", ".join(date_format(day, "l, F j") for day in times),
+    }
+    return [
+        _piece(part, is_place=number % 2 == 1, lead=lead, given=given) for number, part in enumerate(PLACE.split(words))
+    ]
+
+
+def _piece(part: str, *, is_place: bool, lead: Lead, given: Mapping[str, str]) -> Piece:
+    if not is_place:
+        return Piece(part)
+    label, read = FACTS.get(part, (GIVEN.get(part, part), None))
+    value = str((read(lead) if read else given.get(part, "")) or "")
+    return Piece(value, "fact") if value else Piece(str(label), "open")
+
+
+def unknown_places(words: str) -> list[str]:
+    """Places that no fact fills: what is wrong with a script before it is saved."""
+    return sorted(set(PLACE.findall(words)) - FACTS.keys() - GIVEN.keys())
+
+
+def open_days(lead: Lead, *, on: date) -> list[date]:
+    """The first days with an open slot for the lead's service, at its clinic where it prefers one."""
+    if lead.service_id is None:
+        return []
+    days = Availability.objects.filter(offering__service=lead.service_id, open_slots__gt=0, date__gte=on)
+    if lead.preferred_clinic_id:
+        days = days.filter(offering__clinic=lead.preferred_clinic_id)
+    if lead.window_opens_on:
+        days = days.filter(date__gte=lead.window_opens_on)
+    return list(days.order_by("date").values_list("date", flat=True).distinct()[:TIMES_OFFERED])
+
+
+def places_in_words() -> str:
+    """The places a script may use, for the help text of its editor."""
+    return _("Places that are filled in: ") + ", ".join(f"{{{name}}}" for name in (*FACTS, *GIVEN))

@@ -1,0 +1,244 @@
+// The workspace by keyboard: keys, dialogs, parts that appear when they are needed, and typed text that is never lost.
+// Without this file every form still works by its buttons.
+"use strict";
+
+(() => {
+  const RETRY_MS = 3000;
+  const by = (id) => document.getElementById(id);
+  const form = () => by("ws-form");
+  const isVisible = (element) => element.getClientRects().length > 0;
+
+  // Dialogs
+
+  const open = (id) => {
+    const dialog = by(id);
+    if (dialog && !dialog.open) dialog.showModal();
+  };
+
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-opens]");
+    if (opener) open(opener.dataset.opens);
+    const closer = event.target.closest("[data-closes]");
+    if (closer) closer.closest("dialog").close();
+    const picker = event.target.closest("[data-picks]");
+    if (picker) pick(picker.dataset.picks);
+  });
+
+  // Parts of the result that only some results need
+
+  const checked = (name) => form()?.querySelector(`[name=${name}]:checked`);
+
+  const parts = () => {
+    if (!form()) return;
+    const result = checked("disposition");
+    const outcome = checked("outcome")?.value || "";
+    const needs = (result?.dataset.needs || "").split(" ");
+    const movesOn = ["appointment_set", "sent_to_team"].includes(outcome);
+    const wanted = {
+      callback: needs.includes("callback"),
+      missing: needs.includes("missing") || outcome === "documents_requested",
+      hold: outcome === "hold",
+      stop: outcome === "disqualified" || (outcome === "" && Boolean(result) && "stops" in result.dataset),
+      override: movesOn && (by("ws-checklist")?.dataset.failed || "").includes("yes"),
+    };
+    for (const part of form().querySelectorAll("[data-when]")) {
+      const isFilled = [...part.querySelectorAll("input, select")].some((field) =>
+        field.type === "checkbox" ? field.checked : field.value !== "");
+      part.hidden = !wanted[part.dataset.when] && !isFilled && !part.querySelector(".mc-error");
+    }
+    const suggested = result?.dataset.outcome || by("ws-checklist")?.dataset.suggested || "";
+    for (const mark of form().querySelectorAll("[data-suggests]")) {
+      mark.hidden = !suggested || mark.dataset.suggests !== suggested;
+    }
+  };
+
+  const pick = (code) => {
+    const radio = form()?.querySelector(`[name=disposition][value="${code}"]`);
+    if (!radio) return;
+    radio.checked = true;
+    radio.dispatchEvent(new Event("change", { bubbles: true }));
+    after(radio);
+  };
+
+  const after = (radio) => {
+    // Where to go once the result is chosen: to what it makes mandatory, else to the outcome.
+    const part = [...form().querySelectorAll("[data-when]")].find(isVisible);
+    const next = part?.querySelector("input, select") || form().querySelector("[name=outcome]:checked, [name=outcome]");
+    (next || radio).focus();
+  };
+
+  document.addEventListener("change", (event) => {
+    if (event.target.closest("#ws-form")) parts();
+  });
+
+  // Find a result by typing
+
+  const find = (words) => {
+    const wanted = words.trim().toLowerCase();
+    for (const chip of by("ws-dispositions").querySelectorAll(".mc-chip")) {
+      chip.hidden = wanted !== "" && !wanted.split(/\s+/).every((word) => chip.textContent.toLowerCase().includes(word));
+    }
+    for (const group of by("ws-dispositions").querySelectorAll(".mc-ws-group")) {
+      group.hidden = ![...group.querySelectorAll(".mc-chip")].some((chip) => !chip.hidden);
+    }
+  };
+
+  document.addEventListener("input", (event) => {
+    if (event.target.id !== "ws-find") return;
+    event.stopPropagation();
+    find(event.target.value);
+  }, true);
+
+  document.addEventListener("keydown", (event) => {
+    if (event.target.id !== "ws-find" || event.key !== "Enter" || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const first = [...by("ws-dispositions").querySelectorAll(".mc-chip")].find(isVisible)?.querySelector("input");
+    event.target.value = "";
+    find("");
+    if (first) pick(first.value);
+  });
+
+  // Keys
+
+  const KEYS_OFF = "medcrm.keys.off";
+  const click = (selector) => {
+    const button = document.querySelector(selector);
+    if (!button || button.disabled) return false;
+    button.click();
+    return true;
+  };
+  const focus = (selector) => {
+    const target = [...document.querySelectorAll(selector)].find(isVisible);
+    target?.focus();
+    target?.scrollIntoView({ block: "center" });
+    return Boolean(target);
+  };
+  const KEYS = {
+    "?": () => open("ws-keys"),
+    e: () => open("ws-emergency"),
+    c: () => click("[aria-keyshortcuts=c]"),
+    i: () => click("[aria-keyshortcuts=i]"),
+    t: () => click("[aria-keyshortcuts=t]"),
+    m: () => click("[aria-keyshortcuts=m]"),
+    q: () => focus("[data-question][data-open] [data-answer], [data-question] [data-answer]"),
+    d: () => focus("#ws-find"),
+    o: () => focus("#ws-outcome input:checked, #ws-outcome input"),
+    n: () => focus("#id_requested"),
+    s: () => click("[aria-keyshortcuts=s]"),
+    w: () => click("#nav-my-work, a[href$='/admin/work/']"),
+    x: () => click("#call-next"),
+  };
+
+  const isTyping = (element) =>
+    element.isContentEditable || element.matches("textarea, select, input:not([type=radio]):not([type=checkbox])");
+
+  const digit = (event) => {
+    const place = event.target.closest("[data-question], #ws-outcome");
+    if (!place) return false;
+    const choices = [...place.querySelectorAll("[data-answer], [name=outcome]")];
+    const chosen = place.id === "ws-outcome" ? choices[Number(event.key)] : choices[Number(event.key) - 1];
+    if (!chosen) return false;
+    chosen.focus();
+    chosen.click();
+    return true;
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
+      if (!document.querySelector("dialog[open]") && click("[aria-keyshortcuts='Control+Enter']")) event.preventDefault();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && isTyping(event.target) && !event.target.closest("dialog")) {
+      event.target.blur();
+      return;
+    }
+    if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    if (localStorage.getItem(KEYS_OFF) && event.key !== "?") return;
+    const isDone = /^[0-9]$/.test(event.key) ? digit(event) : KEYS[event.key]?.();
+    if (isDone !== undefined && isDone !== false) event.preventDefault();
+    else if (KEYS[event.key] && isDone === undefined) event.preventDefault();
+  });
+
+  document.addEventListener("change", (event) => {
+    if (event.target.id !== "ws-keys-on") return;
+    if (event.target.checked) localStorage.removeItem(KEYS_OFF);
+    else localStorage.setItem(KEYS_OFF, "1");
+  });
+
+  // What is typed is kept: a save that fails is tried again until it holds
+
+  const say = (words, isBad) => {
+    const place = by("ws-draft");
+    if (!place) return;
+    place.textContent = words;
+    place.classList.toggle("mc-ws-unsaved", isBad);
+  };
+  let again = 0;
+  const retry = () => {
+    clearTimeout(again);
+    again = setTimeout(() => form() && htmx.trigger(form(), "change"), RETRY_MS);
+  };
+  const isDraft = (event) => event.detail.requestConfig?.path?.endsWith("/draft/");
+  const token = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    // A sign-in in another tab makes a new token; the page's own would be refused then.
+    if (token()) event.detail.headers["X-CSRFToken"] = token();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!event.detail.xhr.responseURL.includes("/login")) return;
+    event.detail.shouldSwap = false;
+    say(by("ws").dataset.signedOut, true);
+    if (isDraft(event)) retry();
+  });
+  for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+    document.addEventListener(failure, (event) => {
+      say(by("ws")?.dataset.offline || "", true);
+      if (isDraft(event)) retry();
+    });
+  }
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target.id === "ws-draft") by("ws-draft").classList.remove("mc-ws-unsaved");
+    const dial = document.querySelector("[data-dial]");
+    if (dial) {
+      dial.removeAttribute("data-dial");
+      dial.focus();
+      dial.click();
+    }
+    if (event.target.id === "ws-checklist" || document.activeElement === document.body) goOn();
+    parts();
+  });
+
+  // After an answer: to the next open question below it, else to the first one, else to how it ended.
+  const goOn = () => {
+    const answered = by("ws-checklist")?.dataset.answered;
+    if (!answered) return;
+    const questions = [...document.querySelectorAll("#ws-checklist [data-question]")].filter(isVisible);
+    const from = questions.findIndex((question) => question.dataset.question === answered);
+    const order = [...questions.slice(from + 1), ...questions.slice(0, from + 1)];
+    const next = order.find((question) => "open" in question.dataset && question.dataset.question !== answered);
+    (next?.querySelector("[data-answer]") || by("ws-find"))?.focus();
+  };
+
+  document.addEventListener("medcrm:save-draft", () => form() && htmx.trigger(form(), "change"));
+
+  document.addEventListener("submit", (event) => {
+    if (event.target.id !== "ws-form") return;
+    if (token()) event.target.elements.csrfmiddlewaretoken.value = token();
+    if (navigator.onLine) return;
+    event.preventDefault();
+    say(by("ws").dataset.offline, true);
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    parts();
+    const box = by("ws-keys-on");
+    if (box) box.checked = !localStorage.getItem(KEYS_OFF);
+    const wrong = document.querySelector("#ws-form .mc-error");
+    if (!wrong) return;
+    const field = wrong.closest(".mc-field, fieldset, section");
+    (field?.querySelector("input:not([type=search]), select, textarea") || wrong).focus();
+    wrong.scrollIntoView({ block: "center" });
+  });
+})();

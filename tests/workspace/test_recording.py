@@ -1,0 +1,161 @@
+"""A call from the workspace is reserved before it is dialled, recorded once, and what is typed is never lost."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Group, User
+
+from consent import ledger
+from consent.models import Attempt
+from leads.models import Interaction, Lead, MissingItem
+from medcrm.workspace.models import Draft
+from routing.models import Lease
+
+pytestmark = pytest.mark.django_db
+
+
+def record(client, lead: Lead, **fields: object):
+    return client.post(f"/admin/work/{lead.pk}/record/", fields)
+
+
+def test_a_call_is_reserved_recorded_under_its_reservation_and_the_lead_is_free_again(client, lead, caller):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    attempt = Attempt.objects.get()
+    assert (attempt.state, attempt.by) == ("handed_over", caller)
+    assert Lease.objects.get().user == caller
+    record(client, lead, disposition="no_answer", requested="A morning slot", then="stay")
+    call = Interaction.objects.get(kind="call")
+    assert (call.attempt, call.disposition_id, call.by) == (attempt, "no_answer", caller)
+    assert call.facts["requested"] == "A morning slot"
+    attempt.refresh_from_db()
+    assert (attempt.state, attempt.outcome) == ("sent", "no_answer")
+    assert not Draft.objects.exists() and not Lease.objects.exists()
+
+
+def test_pressing_call_twice_reserves_once(client, lead):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    client.post(f"/admin/work/{lead.pk}/call/")
+    assert Attempt.objects.count() == 1
+
+
+def test_a_blocked_channel_is_refused_in_words_and_the_button_is_off(client, lead, now):
+    ledger.record(lead.phone_id, "internal_dnc", occurred_at=now, now=now, source="call")
+    page = client.get(f"/admin/work/{lead.pk}/").content.decode()
+    assert 'aria-keyshortcuts="c" aria-describedby="ws-voice" disabled' in page
+    answer = client.post(f"/admin/work/{lead.pk}/call/", headers={"HX-Request": "true"})
+    refused = Attempt.objects.get()
+    assert refused.state == "refused"
+    assert refused.sentence in answer.content.decode()
+    record(client, lead, disposition="no_answer")
+    assert not Interaction.objects.filter(kind="call").exists()
+
+
+def test_nothing_is_recorded_before_anybody_spoke(client, lead):
+    answer = record(client, lead, disposition="no_answer")
+    assert answer.context["form"].errors.keys() == {"disposition"}
+    client.post(f"/admin/work/{lead.pk}/called-us/")
+    record(client, lead, disposition="needs_to_think")
+    assert Interaction.objects.get(disposition__isnull=False).kind == "inbound_call"
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({}, "disposition"),
+        ({"disposition": "callback_requested"}, "callback_at"),
+        ({"disposition": "callback_requested", "callback_at": "2026-11-30T09:00"}, "callback_at"),
+        ({"disposition": "missing_information"}, "missing"),
+        ({"disposition": "missing_information", "missing": ["payer"]}, "follow_up_on"),
+        ({"disposition": "needs_to_think", "outcome": "hold"}, "hold_reason"),
+        ({"disposition": "needs_to_think", "outcome": "disqualified"}, "stop_reason"),
+    ],
+)
+def test_an_error_stands_next_to_its_field_and_what_was_typed_stays(fields, wrong, client, lead):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    answer = record(client, lead, **fields, note="Wants a morning.")
+    assert wrong in answer.context["form"].errors
+    assert "Wants a morning." in answer.content.decode()
+    assert not Interaction.objects.filter(disposition__isnull=False).exists()
+    assert Draft.objects.get().attempt is not None
+
+
+def test_an_outcome_against_a_failed_check_needs_a_reason_next_to_it(client, lead):
+    Lead.objects.update(capacity_check="fail")
+    client.post(f"/admin/work/{lead.pk}/call/")
+    fields = {"disposition": "appointment_set", "outcome": "appointment_set"}
+    assert record(client, lead, **fields).context["form"].errors.keys() == {"override"}
+    record(client, lead, **fields, override="The clinic opened a slot by phone.")
+    cycle = lead.qualifications.get(closed_at=None)
+    assert cycle.override_reason == "The clinic opened a slot by phone."
+
+
+def test_a_call_back_is_promised_on_the_leads_own_clock(client, lead):
+    Lead.objects.update(timezone="America/Denver")
+    client.post(f"/admin/work/{lead.pk}/call/")
+    record(client, lead, disposition="callback_requested", callback_at="2026-12-01T15:30")
+    assert Interaction.objects.get(kind="call").facts["callback_at"] == "2026-12-01T15:30:00-07:00"
+
+
+def test_missing_items_are_noted_with_their_date(client, lead):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    record(
+        client, lead, disposition="missing_information", missing=["payer", "insurance_card"], follow_up_on="2026-12-03"
+    )
+    found = MissingItem.objects.filter(lead=lead, origin="call")
+    assert {(item.kind_id, str(item.follow_up_on)) for item in found} == {
+        ("payer", "2026-12-03"),
+        ("insurance_card", "2026-12-03"),
+    }
+
+
+def test_what_was_typed_is_there_after_signing_in_again(client, lead, caller):
+    client.post(
+        f"/admin/work/{lead.pk}/draft/", {"note": "Half a senten", "disposition": "price", "missing": ["payer"]}
+    )
+    client.logout()
+    client.force_login(caller)
+    page = client.get(f"/admin/work/{lead.pk}/")
+    form = page.context["form"]
+    assert (form["note"].value(), form["disposition"].value(), form["missing"].value()) == (
+        "Half a senten",
+        "price",
+        ["payer"],
+    )
+
+
+def test_a_second_editor_is_warned_and_sees_nothing_of_what_the_first_typed(client, lead, caller):
+    client.post(f"/admin/work/{lead.pk}/draft/", {"note": "Mine"})
+    other = User.objects.get(username="scheduling2")
+    other.groups.add(Group.objects.get(name="scheduler"))
+    client.force_login(other)
+    page = client.get(f"/admin/work/{lead.pk}/")
+    assert [editor.name for editor in page.context["ws"].editors] == [caller.get_full_name() or caller.username]
+    assert page.context["form"]["note"].value() is None
+    assert f"{caller.get_full_name()} has this lead open." in page.content.decode()
+
+
+def test_save_and_next_goes_to_the_next_lead(client, lead_of):
+    first, second = lead_of(), lead_of()
+    client.post(f"/admin/work/{first.pk}/call/")
+    answer = record(client, first, disposition="no_answer", then="next")
+    assert answer["Location"] == f"/admin/work/{second.pk}/"
+
+
+def test_a_mail_is_reserved_noted_and_sent_with_the_way_out(client, lead):
+    answer = client.post(
+        f"/admin/work/{lead.pk}/write/email/", {"subject": "Your visit", "body": "See you then."}, follow=True
+    )
+    assert answer.status_code == 200
+    note = Interaction.objects.get(kind="note", direction="outbound")
+    assert note.text.startswith("See you then.") and "/u/" in note.text
+    assert note.attempt.state == "sent"
+
+
+def test_an_empty_mail_and_one_that_is_refused_say_why(client, lead, now):
+    path, partial = f"/admin/work/{lead.pk}/write/email/", {"HX-Request": "true"}
+    answer = client.post(path, {}, headers=partial)
+    assert answer.context["errors"].keys() == {"subject", "body"}
+    ledger.record(lead.email_id, "email_unsub", occurred_at=now, now=now, source="test")
+    refused = client.post(path, {"subject": "x", "body": "y"}, headers=partial)
+    assert refused.context["errors"].keys() == {""}
+    assert not Interaction.objects.filter(kind="note", direction="outbound").exists()
