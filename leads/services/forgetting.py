@@ -8,15 +8,14 @@ from datetime import datetime
 from django.db import transaction
 
 from leads.lifecycle import OPEN, Stage
-from leads.models import Lead, MissingItem, Qualification, Trigger
+from leads.models import Lead, MissingItem, Trigger
 
 
 @transaction.atomic
 def close_leads(lead_ids: Sequence[int], *, at: datetime) -> None:
-    """Close these leads for good: open ones are lost, triggers are disarmed, cycles end. Locks the leads."""
+    """Close these leads for good: open ones are lost, triggers disarmed. Locks the leads."""
     list(Lead.objects.filter(pk__in=lead_ids).lock().only("pk"))
     Trigger.objects.filter(lead__in=lead_ids, fired_at=None, disarmed_at=None).update(disarmed_at=at)
-    Qualification.objects.filter(lead__in=lead_ids, closed_at=None).update(closed_at=at)
     MissingItem.objects.filter(lead__in=lead_ids, settled_at=None).update(settled_at=at)
     Lead.objects.filter(pk__in=lead_ids, stage__in=OPEN).update(stage=Stage.LOST, hold_reason=None)
 
