@@ -19,3 +19,5 @@ urlpatterns = [
     path("api/v1/", include("medcrm.api.urls")),
     path("", include("nurture.urls")),
 ]
+
+handler404 = "medcrm.api.errors.not_found"
