@@ -6,5 +6,5 @@ from medcrm.lib.personal import Harmless, Holding, declare
 
 declare(
     Holding("workspace.draft", {}, lead="lead", deletes=True),
-    Harmless(["workspace.savedview"], "Filters of a member of staff under a name of their own, without the words of a search."),
+    Harmless(["workspace.savedview"], "Filters that a member of staff saved, without words of a search."),
 )
