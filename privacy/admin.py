@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from medcrm.lib.admin import (
     ChoicesDropdownFilter,
@@ -36,7 +37,7 @@ class _ByPerson(forms.ModelForm):
     whom = forms.CharField(
         label=_("Whom?"),
         max_length=254,
-        help_text=_("Lead id, phone number or e-mail address."),
+        help_text=_("Lead id, phone number or e-mail address, e.g. “512-555-0142”; what you type is not kept."),
         widget=widgets.UnfoldAdminTextInputWidget,
     )
 
@@ -205,11 +206,17 @@ class HoldAdmin(ModelAdmin):
 
 @admin.register(RetentionRule)
 class RetentionRuleAdmin(ModelAdmin):
-    list_display = ("name", "days", "basis", "note")
+    list_display = ("name", "kept_for", "basis", "note")
     fields = ("name", "days", "basis", "note")
     readonly_fields = ("name",)
     sortable_by = ()
     empty_text = _("Run “manage.py load_reference” to make a rule for each kind of data.")
+
+    @display(description=_("Kept for"))
+    def kept_for(self, obj: RetentionRule) -> str:
+        if obj.days is None:
+            return _("ever")
+        return ngettext("%(n)d day", "%(n)d days", obj.days) % {"n": obj.days}
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
