@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,6 +13,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -242,5 +244,6 @@ class RetentionRunAdmin(ReadOnlyAdmin):
 def _table(rows: dict[str, int]) -> SafeString | str:
     if not rows:
         return _("None.")
-    items = format_html_join("", "<li><b>{}</b>: {}</li>", sorted(rows.items()))
+    named = sorted((capfirst(str(apps.get_model(label)._meta.verbose_name_plural)), n) for label, n in rows.items())
+    items = format_html_join("", "<li><b>{}</b>: {}</li>", named)
     return format_html('<ul class="mc-list">{}</ul>', items)

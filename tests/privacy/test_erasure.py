@@ -310,7 +310,7 @@ def test_compliance_asks_looks_erases_and_takes_the_certificate(told, client):
     client.post("/admin/privacy/erasure/add/", {"whom": "512-555-0187", "reason": "Request 1"})
     request = Erasure.objects.get()
     page = client.get(f"/admin/privacy/erasure/{request.pk}/change/").content.decode()
-    assert "leads.inquiry" in page
+    assert "<b>Inquiries</b>: 2" in page
     assert "Quixwater" not in page
     client.post(f"/admin/privacy/erasure/{request.pk}/erase/", {})
     request.refresh_from_db()
