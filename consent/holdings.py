@@ -29,7 +29,8 @@ declare(
     ),
     Harmless(["consent.listentry"], "Suppression lists of others, kept so that nobody on them is called."),
     Harmless(
-        """consent.seller consent.callingrule consent.callingruleevent consent.policysetting
+        """consent.seller consent.sellerevent consent.callingrule consent.callingruleevent
+        consent.policysetting
         consent.policysettingevent consent.emergency consent.emergencyevent consent.listsnapshot consent.disclosure
         consent.verification""".split(),
         "Our own entities, texts, rules and runs.",

@@ -36,21 +36,81 @@ declare(
         kept="phone email preferred_channel language state timezone score_parts team",
         why="What was asked for, when, and how it ended stays for statistics; the addresses are erased in the ledger.",
     ),
+    Holding(
+        "leads.leadevent",
+        {
+            "first_name": "",
+            "last_name": "",
+            "age": None,
+            "is_existing_patient": None,
+            "zip": "",
+            "organisation": "",
+            "rollout": "",
+            "approver": "",
+        },
+        lead="pgh_obj",
+        kept="pgh_label phone email preferred_channel language timezone",
+        why="What staff changed, and when; the values are gone.",
+    ),
     Holding("leads.stakeholder", {"name": "—", "phone": None, "email": None}, lead="lead"),
     Holding("leads.authorization", {"reference": ""}, lead="lead"),
     Holding("leads.inquiry", RAW, lead="lead", guards=RAW_GUARDS, kept="body_sha256"),
     Holding("leads.interaction", {"text": "", "facts": {}}, lead="lead", guards=TIMELINE_GUARDS),
     Holding("leads.appointment", {"note": "", "starts_at": None}, lead="lead"),
-    Holding("leads.qualification", {"explanation": {}, "override_reason": ""}, lead="lead", kept="unknown"),
+    Holding(
+        "leads.qualification",
+        {"explanation": {}, "override_reason": "", "outreach": {}},
+        lead="lead",
+        kept="unknown",
+    ),
     Holding("leads.answer", {"value": ""}, lead="lead", kept="code"),
     Holding("leads.trigger", {"fired_by": {}}, lead="lead"),
     Holding("leads.scorechange", {}, lead="lead", kept="parts", why="Points by category."),
+    Holding("leads.snapshot", {"facts": {}, "inputs": {}}, lead="lead"),
+    Holding("leads.milestone", {}, lead="lead", kept="left_out team", why="Dates and codes for reports."),
+    Holding("leads.leadlink", {"reason": ""}, lead="one"),
+    Holding("leads.mergedfacts", {"filled": {}}, lead="lead"),
+    Holding("leads.duplicatecandidate", {}, lead="one", kept="reasons", why="Codes of what looks alike."),
+    Holding("leads.importrow", {"cells": [], "problems": []}, lead="lead"),
+    Holding(
+        "leads.importrun",
+        {"preview": []},
+        lead="inquiries__lead",
+        kept="kind file file_name sha256 reading mapping options counts undo_counts problem",
+        why="A file holds many people; it lies apart and goes by its own retention.",
+    ),
+    Holding(
+        "leads.export",
+        {"filters": {}},
+        lead="lead",
+        kept="what reason file sha256 problem",
+        why="Who took what out and why; the file expires.",
+    ),
+    Harmless(
+        """leads.documentevent leads.timingwindowevent leads.servicelineevent leads.clinicevent leads.payerevent
+        leads.sourceevent leads.dispositionevent leads.triggerkindevent leads.stopreasonevent leads.holdreasonevent
+        leads.missingkindevent leads.scoringmodelevent leads.scoringcategoryevent leads.nextstepsetevent
+        leads.checklistevent leads.questionevent leads.offeringevent leads.offeringpayerevent""".split(),
+        "What staff changed in catalogue, vocabulary and rules.",
+    ),
+    Harmless(
+        """leads.importmapping leads.duplicatesearch leads.opening leads.publication leads.backtest
+        leads.proposal""".split(),
+        "Columns of files, runs, and what a rule did to how many.",
+    ),
     Harmless(
         """leads.document leads.timingwindow leads.serviceline leads.clinic leads.payer leads.source leads.sourcekey
         leads.disposition leads.triggerkind leads.stopreason leads.holdreason leads.missingkind leads.scoringmodel
         leads.scoringcategory leads.scoringrule leads.scoringruleevent leads.bandrule leads.bandruleevent
         leads.nextstepset leads.nextsteprule leads.nextstepruleevent leads.checklist leads.question""".split(),
         "Catalogue, vocabulary and rules that staff write.",
+    ),
+    Retained(
+        "rejected_rows",
+        _("Rows of imports that were not taken"),
+        "leads.importrow",
+        "run__created_at",
+        source="The files of imports and exports expire by themselves.",
     ),
     Retained(
         "raw_inquiries",

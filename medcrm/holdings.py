@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from medcrm.lib.personal import Harmless, declare
+from django.db.models import Q
+
+from medcrm.lib.personal import Harmless, Holding, declare
+
+
+def _shown(lead_ids: list[int], address_ids: list[int]) -> Q:
+    """Entries of the access log that showed one of these."""
+    names = [f"leads.lead:{pk}" for pk in lead_ids] + [f"consent.address:{pk}" for pk in address_ids]
+    return Q(subjects__overlap=names)
+
 
 declare(
+    Holding(
+        "audit.access",
+        {"query": ""},
+        about=_shown,
+        guards=("audit.Access:append_only",),
+        kept="client action model subjects method path",
+        why="Who saw what stays on record, by number; what was searched for goes.",
+    ),
+    Harmless(["audit.loginevent", "audit.roleheldevent"], "Members of staff and their roles."),
     Harmless(
         """auth.user auth.group auth.permission account.emailaddress account.emailconfirmation mfa.authenticator
         usersessions.usersession socialaccount.socialapp socialaccount.socialaccount

@@ -23,9 +23,11 @@ declare(
     Holding("nurture.skip", {"sentence": ""}, lead="enrollment__lead", kept="code"),
     Holding("nurture.calltask", {"text": ""}, lead="lead"),
     Holding("nurture.providerevent", {}, address="address", kept="provider key kind address", why="A provider's ids."),
+    Holding("nurture.carriernotice", {"error": ""}, address="address", kept="address"),
+    Holding("nurture.mutedtopic", {}, address="address", kept="address topic", why="A wish outlives the data."),
     Harmless(
-        """nurture.template nurture.wording nurture.wordingevent nurture.sequence nurture.sequenceevent nurture.step
-        nurture.stepevent nurture.frequencycap nurture.frequencycapevent""".split(),
+        """nurture.template nurture.templateevent nurture.wording nurture.wordingevent nurture.sequence
+        nurture.sequenceevent nurture.step nurture.stepevent nurture.frequencycap nurture.frequencycapevent""".split(),
         "Words and rules that staff write, with names left open.",
     ),
     Retained(

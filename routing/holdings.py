@@ -28,8 +28,9 @@ declare(
     Holding("routing.clock", {"why": ""}, lead="lead", kept="held_code"),
     Harmless(
         """routing.team routing.teamevent routing.agent routing.agentevent routing.cursor routing.script
-        routing.scriptevent routing.scripttext routing.scripttextevent routing.routeset routing.routingrule
-        routing.routingruleevent routing.goal routing.goalevent routing.cadence routing.cadenceevent""".split(),
+        routing.scriptevent routing.scripttext routing.scripttextevent routing.routeset routing.routesetevent
+        routing.routingrule routing.routingruleevent routing.goal routing.goalevent routing.cadence
+        routing.cadenceevent""".split(),
         "Staff, teams and rules.",
     ),
     Retained("notices", _("Notices that were read"), "routing.notice", "at", condition=Q(read_at__isnull=False)),

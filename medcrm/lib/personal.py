@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pgtrigger
 from django.apps import apps
@@ -20,14 +20,16 @@ from django.db.models import Q, QuerySet
 class Holding:
     """One model's personal fields and what is put in their place, and how its rows are reached from a person.
 
-    `lead` and `address` are paths from the row. `guards` are the triggers that keep these fields as they are, set
-    aside for the one statement that empties them. `kept` says of each other text why it names nobody.
+    `lead` and `address` are paths from the row, `about` finds rows in any other way. `guards` are the triggers that
+    keep these fields as they are, set aside for the one statement that empties them. `kept` names the other texts, and
+    `why` says why they name nobody.
     """
 
     model: str
     emptied: Mapping[str, object]
     lead: str = ""
     address: str = ""
+    about: Callable[[list[int], list[int]], Q] | None = None
     guards: Sequence[str] = ()
     kept: str = ""
     why: str = ""
@@ -38,6 +40,8 @@ class Holding:
         found = Q(pk__in=[])
         if self.lead:
             found |= Q(**{f"{self.lead}__in": list(lead_ids)})
+        if self.about:
+            found |= self.about(list(lead_ids), list(address_ids))
         if self.address:
             found |= Q(**{f"{self.address}__in": list(address_ids)})
         return apps.get_model(self.model)._base_manager.filter(found)
@@ -84,15 +88,21 @@ RETAINED: dict[str, Retained] = {}
 
 
 def declare(*declared: Holding | Harmless | Retained) -> None:
-    """Add what an app says about its own tables; called when the apps are ready."""
+    """Add what an app says about its own tables, when the apps are ready. What is not there is passed over."""
     for each in declared:
         match each:
-            case Holding():
-                HOLDINGS[each.model] = each
+            case Holding() if _exists(each.model):
+                fields = {field.name for field in apps.get_model(each.model)._meta.concrete_fields}
+                HOLDINGS[each.model] = replace(each, emptied={k: v for k, v in each.emptied.items() if k in fields})
             case Harmless():
-                HARMLESS.update(dict.fromkeys(each.models, each.why))
-            case Retained():
+                HARMLESS.update(dict.fromkeys(filter(_exists, each.models), each.why))
+            case Retained() if _exists(each.model):
                 RETAINED[each.code] = each
+
+
+def _exists(label: str) -> bool:
+    app_label, name = label.split(".")
+    return name in apps.all_models[app_label]
 
 
 def undeclared(is_text: Callable[[models.Field], bool]) -> list[str]:
