@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from django.db.models import (
+    BooleanField,
     Case,
     Count,
     DurationField,
@@ -63,6 +64,9 @@ QUIET_SINCE_KINDS = (
 )
 
 
+REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)
+
+
 def text(name: str) -> Callable[[datetime], Expression]:
     """A text column whose blank means unknown."""
     return lambda at: NullIf(F(name), Value(""))
@@ -109,6 +113,20 @@ def unanswered_attempts(at: datetime) -> Expression:
         .values("n")
     )
     return Coalesce(Subquery(tries, output_field=IntegerField()), Value(0))
+
+
+def reply_waits(at: datetime) -> Expression:
+    """Whether the lead wrote back, other than to withdraw, and nobody has spoken with it since."""
+    spoken = Interaction.objects.filter(
+        Q(disposition__makes_contact=True) | Q(kind=InteractionKind.INBOUND_CALL), lead=OuterRef("lead")
+    )
+    replies = Interaction.objects.filter(lead=OuterRef("pk"), kind__in=REPLIES, direction=Direction.INBOUND)
+    said = replies.exclude(facts__has_key="withdraws").annotate(
+        spoken_at=Subquery(spoken.order_by("-at").values("at")[:1])
+    )
+    return ExpressionWrapper(
+        Exists(said.filter(Q(spoken_at__isnull=True) | Q(at__gt=F("spoken_at")))), output_field=BooleanField()
+    )
 
 
 def quiet_days(at: datetime) -> Expression:
@@ -211,6 +229,7 @@ register(
     Fact("complete_fields", "of phone, e-mail, service and location given", Kind.NUMBER, complete_fields),
     Fact("has_grant", "permission granted", Kind.YES_NO, has_grant),
     Fact("replies", "replies", Kind.NUMBER, happened(InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)),
+    Fact("reply_waits", "reply that waits for an answer", Kind.YES_NO, reply_waits),
     Fact("webinars", "webinars attended", Kind.NUMBER, happened(InteractionKind.WEBINAR_ATTENDED)),
     Fact("downloads", "guides downloaded", Kind.NUMBER, happened(InteractionKind.GUIDE_DOWNLOAD)),
     Fact("page_visits", "page visits", Kind.NUMBER, happened(InteractionKind.PAGE_VISIT)),

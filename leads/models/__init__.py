@@ -15,8 +15,11 @@ from leads.models.catalog import (
     TimingWindow,
     TriggerKind,
 )
+from leads.models.exporting import Export
+from leads.models.importing import ImportMapping, ImportRow, ImportRun
 from leads.models.journal import Appointment, Inquiry, Interaction, ScoreChange
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
+from leads.models.merging import DuplicateCandidate, DuplicateSearch, LeadLink, MergedFacts
 from leads.models.qualification import (
     Answer,
     Checklist,
@@ -48,10 +51,18 @@ __all__ = [
     "Disposition",
     "Document",
     "DocumentStatus",
+    "DuplicateCandidate",
+    "DuplicateSearch",
+    "Export",
     "HoldReason",
+    "ImportMapping",
+    "ImportRow",
+    "ImportRun",
     "Inquiry",
     "Interaction",
     "Lead",
+    "LeadLink",
+    "MergedFacts",
     "MissingItem",
     "MissingKind",
     "NextStepRule",
