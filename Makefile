@@ -24,6 +24,10 @@ test: lint
 search: setup
 	$(BIN)/python -m pytest -m long
 
+# Leads routed and "call next" asked for, on a scratch database; needs some minutes and two gigabytes of disk.
+bench-routing: setup
+	$(BIN)/python benchmarks/bench_routing.py
+
 smoke: $(RUN_STAMP)
 	@exec $(BIN)/python -m medcrm.smoke
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.apps import apps
@@ -12,6 +12,14 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from routing import notices
+
+BADGE_BOUND = 99  # beyond it nobody counts
+
+
+def unread_notices(request: HttpRequest) -> int:
+    return notices.of(request.user).filter(read_at=None)[:BADGE_BOUND].count()
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -20,6 +28,8 @@ class Entry:
     model: str
     query: str = ""
     verb: str = "view"
+    page: str = ""  # a page of its own beside the model's list
+    count: Callable[[HttpRequest], int] | None = None  # shown beside the title when it is not 0
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ SECTIONS: Sequence[Section] = (
             Entry(_("Leads"), "groups", "leads.lead"),
             Entry(_("Handoffs"), "move_up", "routing.handoff"),
             Entry(_("Calls to make"), "call", "nurture.calltask"),
-            Entry(_("Notices"), "notifications", "routing.notice"),
+            Entry(_("Notices"), "notifications", "routing.notice", count=unread_notices),
             Entry(_("Appointments"), "event", "leads.appointment"),
             Entry(_("Documents"), "description", "leads.documentstatus"),
             Entry(_("Authorizations"), "verified_user", "leads.authorization"),
@@ -47,6 +57,7 @@ SECTIONS: Sequence[Section] = (
     Section(
         _("Oversight"),
         (
+            Entry(_("Team board"), "space_dashboard", "routing.team", page="admin:routing_team_board"),
             Entry(_("Inquiries to repair"), "build", "leads.inquiry", "status__exact=refused", "repair"),
             Entry(_("Inquiries"), "inbox", "leads.inquiry"),
             Entry(_("Decisions to review"), "rate_review", "leads.qualification", "override=open", "review"),
@@ -78,6 +89,7 @@ SECTIONS: Sequence[Section] = (
             Entry(_("Next steps"), "alt_route", "leads.nextstepset"),
             Entry(_("Publications"), "published_with_changes", "leads.publication"),
             Entry(_("Routing"), "call_split", "routing.routeset"),
+            Entry(_("Routing simulator"), "alt_route", "routing.routeset", page="admin:routing_routeset_simulate"),
             Entry(_("Sequences"), "mail", "nurture.sequence"),
             Entry(_("Message templates"), "draft", "nurture.template"),
             Entry(_("Limits of contact"), "speed", "nurture.frequencycap", "", "change"),
@@ -157,16 +169,22 @@ def may_open(request: HttpRequest, entry: Entry) -> bool:
     return entry.verb == "view" or request.user.has_perm(f"{app_label}.{entry.verb}_{name}")
 
 
+def path_of(entry: Entry) -> str:
+    return reverse(entry.page or f"admin:{entry.model.replace('.', '_')}_changelist")
+
+
 def link_of(entry: Entry) -> str:
-    path = reverse(f"admin:{entry.model.replace('.', '_')}_changelist")
-    return f"{path}?{entry.query}" if entry.query else path
+    return f"{path_of(entry)}?{entry.query}" if entry.query else path_of(entry)
 
 
 def _item(request: HttpRequest, entry: Entry) -> dict[str, object]:
-    path = reverse(f"admin:{entry.model.replace('.', '_')}_changelist")
+    path = path_of(entry)
     wanted = dict(pair.split("=") for pair in entry.query.split("&")) if entry.query else {}
     is_same = all(request.GET.get(name) == value for name, value in wanted.items())
     others = [e.query for s in SECTIONS for e in s.entries if e.model == entry.model and e.query]
     taken = not wanted and any(request.GET.get(q.split("=")[0]) == q.split("&")[0].split("=")[1] for q in others)
-    is_active = request.path.startswith(path) and is_same and not taken
-    return {"title": entry.title, "icon": entry.icon, "link": link_of(entry), "active": is_active}
+    pages = [reverse(e.page) for s in SECTIONS for e in s.entries if e.page and e is not entry]
+    is_active = request.path.startswith(path) and is_same and not taken and request.path not in pages
+    item = {"title": entry.title, "icon": entry.icon, "link": link_of(entry), "active": is_active}
+    count = entry.count(request) if entry.count else 0
+    return item | ({"badge": count} if count else {})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -19,7 +19,7 @@ from medcrm.lib.errors import RuleError
 from routing import clocks, handoff, notices, router, staffing
 from routing.clocks import Standing
 from routing.models import Agent, Assignment, Handoff, Notice, Team
-from routing.roster import Member, Need, Roster, why_not_eligible
+from routing.roster import Choice, Member, Need, Roster, why_not_eligible
 from routing.router import Route, RuleBook
 from routing.vocabulary import AssignedBecause, Owed, Strategy, WhyNot
 
@@ -61,9 +61,8 @@ def reassign(
     roster = staffing.rosters([target], at=at, lock=True)[target.pk]
     routes, refused = [], {}
     for lead in desk.leads:
-        need = router.need_of(lead, target, desk.book.rule(lead), desk.due_at(lead, target, at))
-        found = _hand_to(lead, to, need, roster, at=at)
-        if isinstance(found, WhyNot) or (target.pk, found) == (lead.team, lead.owner_id):
+        found = _hand_to(lead, to, desk.need(lead, target, at), roster, at=at)
+        if isinstance(found, WhyNot) or (target.pk, found.user_id) == (lead.team, lead.owner_id):
             refused[lead.pk] = str(found) if isinstance(found, WhyNot) else "unchanged"
             continue
         routes.append(desk.route(lead, target, found, because, by=by, note=reason, at=at))
@@ -73,25 +72,22 @@ def reassign(
     return MoveReport([route.lead.pk for route in routes], refused)
 
 
-def hand_over_absence(
-    agent_id: int, *, to: Sequence[int] = (), reason: str, by: AbstractBaseUser, at: datetime
+def reassign_all(
+    lead_ids: Sequence[int],
+    *,
+    to: Sequence[int] = (),
+    team: str = "",
+    reason: str,
+    by: AbstractBaseUser,
+    at: datetime,
+    because: AssignedBecause = AssignedBecause.REASSIGNED,
 ) -> MoveReport:
-    """Move everything an absent agent owes to these users, or to whoever of the team may have it."""
-    agent = Agent.objects.select_related("user").get(pk=agent_id)
-    owed = Lead.objects.filter(owner=agent.user_id, next_action_due_at__isnull=False)
+    """Reassign any number of leads, a batch to a transaction, so that no batch keeps others waiting."""
     moved: list[int] = []
     refused: dict[int, str] = {}
-    ids = list(owed.order_by("next_action_due_at").values_list("pk", flat=True))
-    for start in range(0, len(ids), BATCH):
-        report = reassign(
-            ids[start : start + BATCH],
-            to=to,
-            team=agent.team_id,
-            reason=reason,
-            by=by,
-            at=at,
-            because=AssignedBecause.ABSENCE,
-        )
+    for start in range(0, len(lead_ids), BATCH):
+        batch = lead_ids[start : start + BATCH]
+        report = reassign(batch, to=to, team=team, reason=reason, by=by, at=at, because=because)
         moved += report.moved
         refused |= report.refused
     return MoveReport(moved, refused)
@@ -110,16 +106,16 @@ def give_back(lead_id: int, reason: str, note: str = "", *, by: AbstractBaseUser
         return row
     roster = staffing.rosters([sender], at=at, lock=True)[sender.pk]
     lead = desk.leads[0]
-    need = router.need_of(lead, sender, None, desk.due_at(lead, sender, at), avoid={by.pk})
+    need = desk.need(lead, sender, at, avoid={by.pk})
     back = roster.member(row.from_owner_id)
     if back is not None and roster.may_get(back, need, at=at):
         roster.give(back)
-        owner = back.user_id
+        choice = Choice(back.user_id)
     else:
-        owner = roster.choose(need, Strategy.ROUND_ROBIN, at=at).user_id
+        choice = roster.choose(need, Strategy.ROUND_ROBIN, at=at)
     staffing.save_turns({sender.pk: roster})
     why = note or row.get_return_reason_display()
-    route = desk.route(lead, sender, owner, AssignedBecause.RETURNED, by=by, note=str(why), at=at)
+    route = desk.route(lead, sender, choice, AssignedBecause.RETURNED, by=by, note=str(why), at=at)
     desk.write([route], at=at)
     _tell([route], by, at, kind=Notice.Kind.RETURNED)
     return row
@@ -137,11 +133,10 @@ def move_breached(lead_ids: Sequence[int], *, to_fallback: bool, at: datetime) -
         if team is None or lead.pk not in desk.steps:
             continue
         avoid = {lead.owner_id} if lead.owner_id else set()
-        need = router.need_of(lead, team, desk.book.rule(lead), desk.due_at(lead, team, at), avoid=avoid)
-        owner = rosters[team.pk].choose(need, Strategy.LEAST_OPEN, at=at).user_id
+        choice = rosters[team.pk].choose(desk.need(lead, team, at, avoid=avoid), Strategy.LEAST_OPEN, at=at)
         # With nobody else to take it, it stays where it is: late, and seen.
-        if owner is not None or team.pk != lead.team:
-            routes.append(desk.route(lead, team, owner, AssignedBecause.BREACH, note="not done in time", at=at))
+        if choice.user_id is not None or team.pk != lead.team:
+            routes.append(desk.route(lead, team, choice, AssignedBecause.BREACH, note="not done in time", at=at))
     staffing.save_turns(rosters)
     desk.write(routes, at=at)
     return routes
@@ -155,14 +150,14 @@ def claim(lead_id: int, agent: Agent, *, at: datetime) -> WhyNot | None:
     lead, team = desk.leads[0], agent.team
     roster = staffing.rosters([team], at=at, lock=True)[team.pk]
     member = roster.member(agent.user_id)
-    need = router.need_of(lead, team, desk.book.rule(lead), desk.due_at(lead, team, at))
     if member is None:
         return WhyNot.INACTIVE
-    if why := why_not_eligible(member, need, at=at):
+    if why := why_not_eligible(member, desk.need(lead, team, at), at=at):
         return why
     roster.give(member)
     staffing.save_turns({team.pk: roster})
-    desk.write([desk.route(lead, team, agent.user_id, AssignedBecause.CLAIMED, by=agent.user, at=at)], at=at)
+    choice = Choice(member.user_id)
+    desk.write([desk.route(lead, team, choice, AssignedBecause.CLAIMED, by=agent.user, at=at)], at=at)
     return None
 
 
@@ -188,8 +183,12 @@ class _Desk:
     def team_of(self, lead: Lead) -> Team | None:
         return self.teams.get(lead.team)
 
-    def due_at(self, lead: Lead, team: Team, at: datetime) -> datetime:
-        return min((clock.due_at for clock in self.clocks(lead, team, at)), default=at)
+    def need(self, lead: Lead, team: Team, at: datetime, *, avoid: Iterable[int] = ()) -> Need:
+        """What the lead asks of whoever gets it; the rule's own wishes hold in the rule's team only."""
+        due_at = min((clock.due_at for clock in self.clocks(lead, team, at)), default=at)
+        rule = self.book.rule(lead)
+        rule = rule if rule and rule.team_id == team.pk else None
+        return router.need_of(lead, team, rule, self.book.script(lead), due_at, avoid=avoid)
 
     def clocks(self, lead: Lead, team: Team, at: datetime) -> list[clocks.Wanted]:
         if lead.pk not in self.steps:
@@ -202,7 +201,7 @@ class _Desk:
         self,
         lead: Lead,
         team: Team,
-        owner: int | None,
+        choice: Choice,
         because: AssignedBecause,
         *,
         at: datetime,
@@ -210,8 +209,10 @@ class _Desk:
         note: str = "",
     ) -> Route:
         rule, step = self.book.rule(lead), self.steps.get(lead.pk)
-        due = self.clocks(lead, team, at)
-        return Route(lead, step, team, rule, owner, because, due, {}, by.pk if by else None, note)
+        version = self.book.rule_set.version if self.book.rule_set else None
+        path = {"version": version, "rules": self.book.tried(lead), "not": dict(choice.why_not)}
+        due, script, by_id = self.clocks(lead, team, at), self.book.script(lead), by.pk if by else None
+        return Route(lead, step, team, rule, choice.user_id, because, due, path, by_id, note, script)
 
     def write(self, routes: Sequence[Route], *, at: datetime) -> None:
         router.write(routes, [], self.standing, at=at)
@@ -240,13 +241,12 @@ def _team(to: Sequence[int], team: str) -> Team:
     return found
 
 
-def _hand_to(lead: Lead, to: Sequence[int], need: Need, roster: Roster, *, at: datetime) -> int | None | WhyNot:
-    """The user who gets it: the least loaded of those named who is trained, or by the team's own turn."""
+def _hand_to(lead: Lead, to: Sequence[int], need: Need, roster: Roster, *, at: datetime) -> Choice | WhyNot:
+    """Who gets it: the least loaded of those named who is trained, or by the team's own turn."""
     if not to:
-        avoid = Need(
-            need.due_at, need.language, need.trainings, need.skills, need.clinic, frozenset({lead.owner_id} - {None})
-        )
-        return roster.choose(avoid, Strategy.ROUND_ROBIN, at=at).user_id
+        return roster.choose(replace(need, avoid=frozenset({lead.owner_id} - {None})), Strategy.ROUND_ROBIN, at=at)
+    if need.lacks_script:
+        return WhyNot.NO_SCRIPT
     named = [member for member in roster.members if member.user_id in to]
     trained = [member for member in named if need.trainings <= member.trainings]
     if not trained:
@@ -254,7 +254,8 @@ def _hand_to(lead: Lead, to: Sequence[int], need: Need, roster: Roster, *, at: d
     chosen: Member = min(trained, key=lambda member: (member.open_load, member.last_turn, member.user_id))
     if chosen.user_id != lead.owner_id:
         roster.give(chosen)
-    return chosen.user_id
+    why_not = {m.login: str(WhyNot.UNTRAINED if m not in trained else WhyNot.NOT_THEIR_TURN) for m in named}
+    return Choice(chosen.user_id, {login: why for login, why in why_not.items() if login != chosen.login})
 
 
 def _tell(routes: Sequence[Route], by: AbstractBaseUser, at: datetime, kind: str = Notice.Kind.GIVEN) -> None:

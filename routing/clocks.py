@@ -17,7 +17,7 @@ from leads.models import Appointment, Interaction, Lead
 from leads.vocabulary import AppointmentState, Direction, InteractionKind
 from routing import owed as debts
 from routing.cadence import CadenceBook
-from routing.calendar import WorkingCalendar, add_working_time, close_of_day, working_time_between
+from routing.calendar import WorkingCalendar, add_working_time, close_of_day, next_open, working_time_between
 from routing.goals import GoalBook, Target
 from routing.models import Clock, RoutingRule, Team
 from routing.owed import Act
@@ -71,12 +71,21 @@ def standings(leads: Sequence[Lead], *, at: datetime) -> dict[int, Standing]:
         # A cycle that was closed leaves its open clocks to be ended, not its payments to be counted.
         if clock.cycle == cycles[clock.lead_id] or (clock.met_at is None and clock.ended_at is None):
             clocks[clock.lead_id].append(clock)
-    acts, visits = _last_acts(cycles, at), _visits(leads)
+    resumed = {
+        clock.lead_id: clock.met_at
+        for rows in clocks.values()
+        for clock in rows
+        if clock.owed == Owed.DECISION and clock.met_at is not None
+    }
+    acts, visits = _last_acts(cycles, resumed, at), _visits(leads)
     return {pk: Standing(acts.get(pk), visits.get(pk), tuple(clocks[pk])) for pk in cycles}
 
 
-def _last_acts(ids: Iterable[int], at: datetime) -> dict[int, Act]:
-    """The last call a person made or took, of the open cycle, with what it promised and the tries before it."""
+def _last_acts(ids: Iterable[int], resumed: Mapping[int, datetime], at: datetime) -> dict[int, Act]:
+    """The last call a person made or took, of the open cycle, with what it promised and the tries before it.
+
+    Tries count from when a supervisor last said to go on.
+    """
     outbound = Q(kind__in=[InteractionKind.CALL, InteractionKind.VOICEMAIL], direction=Direction.OUTBOUND)
     taken = Q(kind=InteractionKind.INBOUND_CALL, disposition__isnull=False)
     since = Q(lead__qualifications__closed_at=None, at__gte=F("lead__qualifications__opened_at"))
@@ -89,12 +98,14 @@ def _last_acts(ids: Iterable[int], at: datetime) -> dict[int, Act]:
     for row in rows:
         earlier = acts.get(row.lead_id)
         is_answered = row.disposition is not None and row.disposition.makes_contact
-        tries = 0 if is_answered else (earlier.unanswered if earlier else 0) + 1
-        acts[row.lead_id] = _act(row, tries)
+        resumed_at = resumed.get(row.lead_id)
+        is_forgiven = resumed_at is not None and row.at <= resumed_at
+        tries = 0 if is_answered or is_forgiven else (earlier.unanswered if earlier else 0) + 1
+        acts[row.lead_id] = _act(row, tries, resumed_at)
     return acts
 
 
-def _act(row: Interaction, unanswered: int) -> Act:
+def _act(row: Interaction, unanswered: int, resumed_at: datetime | None) -> Act:
     callback, ask_on = row.facts.get("callback_at"), row.facts.get("follow_up_on")
     return Act(
         id=row.pk,
@@ -106,6 +117,7 @@ def _act(row: Interaction, unanswered: int) -> Act:
         follow_up_on=date.fromisoformat(ask_on) if ask_on else None,
         retry_after_minutes=row.disposition.retry_after_minutes if row.disposition else None,
         unanswered=unanswered,
+        resumed_at=resumed_at,
     )
 
 
@@ -208,9 +220,10 @@ def _follow_up(act: Act, lead: Lead, team: Team, books: Books) -> Wanted:
         plan, after = books.cadences.plan(team.pk), timedelta(minutes=act.retry_after_minutes)
         due, why = plan.next_try(act.at, after, team.calendar, lead.timezone or team.timezone), "try again"
     else:
-        due = target.due_at(act.at, team.calendar)
-    due = max(due, act.at)
-    return _want(Owed.FOLLOW_UP, act.at, due, target, team, why=why, is_promise=is_promise, cause_id=act.id)
+        due = target.due_at(act.counts_from, team.calendar)
+    if due < act.counts_from:
+        due = next_open(act.counts_from, team.calendar) if act.resumed_at else act.at
+    return _want(Owed.FOLLOW_UP, act.counts_from, due, target, team, why=why, is_promise=is_promise, cause_id=act.id)
 
 
 def _wait_for(clock: Wanted, promise: Wanted, calendar: WorkingCalendar) -> Wanted:
@@ -233,6 +246,19 @@ def pause(clock: Wanted, *, since: datetime, until: datetime, calendar: WorkingC
     return replace(clock, due_at=due_at, warn_at=min(warn_at, due_at), paused_at=since, paused_until=until)
 
 
+def hold_back(clock: Clock, *, since: datetime, until: datetime, code: str) -> None:
+    """Pause a running clock, unsaved, because nobody may call before `until`; it may warn again after it."""
+    held = pause(_as_running(clock), since=since, until=until, calendar=clock.team.calendar)
+    if held.due_at <= until:  # nothing was left of it: it is due as soon as anybody may act again
+        opens = next_open(until, clock.team.calendar)
+        held = replace(held, due_at=opens, warn_at=opens, paused_at=since, paused_until=until)
+    clock.due_at, clock.warn_at, clock.paused_at, clock.paused_until = held.times
+    clock.not_before, clock.held_code, clock.warned_at = until, code, None
+
+
+HELD_BACK = ["due_at", "warn_at", "paused_at", "paused_until", "not_before", "held_code", "warned_at"]
+
+
 @dataclass(frozen=True)
 class ClockPlan:
     """The clocks that should run for a lead, and who owes them; without a team nothing is owed."""
@@ -243,8 +269,11 @@ class ClockPlan:
     clocks: Sequence[Wanted] = ()
 
 
-def sync(plans: Mapping[int, ClockPlan], standing: Mapping[int, Standing], *, at: datetime) -> None:
-    """Make exactly the wanted clocks run for these locked leads: start, hand on to a new owner, pause, or end."""
+def sync(plans: Mapping[int, ClockPlan], standing: Mapping[int, Standing], *, at: datetime) -> list[Clock]:
+    """Make exactly the wanted clocks run for these locked leads: start, hand on to a new owner, pause, or end.
+
+    Return the clocks that were started.
+    """
     ended, moved, fresh = [], [], []
     for lead, plan in plans.items():
         running = [clock for clock in standing[lead].clocks if clock.met_at is None and clock.ended_at is None]
@@ -262,7 +291,7 @@ def sync(plans: Mapping[int, ClockPlan], standing: Mapping[int, Standing], *, at
                 ended.append(clock)
     Clock.objects.bulk_update(ended, ["ended_at", "ended_because"], batch_size=BATCH)
     Clock.objects.bulk_update(moved, MOVED, batch_size=BATCH)
-    Clock.objects.bulk_create(fresh, batch_size=BATCH)
+    return Clock.objects.bulk_create(fresh, batch_size=BATCH)
 
 
 MOVED = ["owner", "due_at", "warn_at", "paused_at", "paused_until"]

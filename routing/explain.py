@@ -11,10 +11,13 @@ from datetime import datetime
 
 from django.db import transaction
 
+from consent import addresses
+from leads import qualification, scoring
 from leads.models import Lead
+from leads.services import answers
 from routing import clocks, router
-from routing.models import Assignment, RouteSet, RoutingRule
-from routing.vocabulary import WhyNot
+from routing.models import Agent, Assignment, RouteSet, RoutingRule, Script
+from routing.vocabulary import ACTIONS, Strategy, WhyNot
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,17 @@ class Explanation:
     steps: tuple[Step, ...]
     passed_over: Mapping[str, str]
     due_at: datetime | None = None
+    strategy: str = ""
+    script: Script | None = None
+    action: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a simulation found: the lead as the road would leave it, and its route; none where nobody is needed."""
+
+    lead: Lead
+    told: Explanation | None = None
 
 
 def explain(assignment: Assignment) -> Explanation:
@@ -49,6 +63,7 @@ def explain(assignment: Assignment) -> Explanation:
         version=path.get("version"),
         steps=_steps(path.get("rules", []), assignment.rule_id),
         passed_over=_passed_over(path.get("not", {})),
+        strategy=_strategy(path.get("strategy", "")),
     )
 
 
@@ -62,26 +77,41 @@ def simulate(lead_id: int, *, at: datetime, rule_set: RouteSet | None = None) ->
     if not routes:
         return None
     route = routes[0]
-    owner = next((agent for agent in route.team.agents.select_related("user") if agent.user_id == route.owner_id), "")
+    owner = Agent.objects.select_related("user").filter(user=route.owner_id).first() if route.owner_id else None
+    first = min(route.clocks, key=lambda clock: clock.due_at)
     return Explanation(
         team=route.team.name,
-        owner=str(owner),
+        owner=str(owner or ""),
         because=route.rule.name if route.rule else str(route.because.label),
         version=book.rule_set.version if book.rule_set else None,
         steps=_steps(route.path["rules"], route.rule.pk if route.rule else None),
         passed_over=_passed_over(route.path["not"]),
-        due_at=min(clock.due_at for clock in route.clocks),
+        due_at=first.due_at,
+        strategy=_strategy(str(route.path["strategy"])),
+        script=route.script,
+        action=ACTIONS[first.owed],
     )
 
 
 @transaction.atomic
-def simulate_new(fields: Mapping[str, object], *, at: datetime, rule_set: RouteSet | None = None) -> Explanation | None:
-    """Where a lead with these fields would go: it is made, asked about, and unmade."""
+def simulate_new(
+    fields: Mapping[str, object], *, at: datetime, rule_set: RouteSet | None = None, phone: str = ""
+) -> Answer:
+    """Where an inquiry with these fields, in codes, would go: a lead is made, walks the road, and is unmade."""
     point = transaction.savepoint()
-    lead = Lead.objects.create(**{"created_at": at, **fields})
-    answer = simulate(lead.pk, at=at, rule_set=rule_set)
+    given = dict(fields)
+    lead = Lead(lead_type=given.pop("lead_type"), source_id=given.pop("source"), created_at=at)
+    answers.write_fields(lead, given, at=at)
+    if phone:
+        lead.phone = addresses.lock_addresses([(addresses.PHONE, phone)])[addresses.PHONE, phone]
+    lead.save()
+    scoring.score_leads([lead.pk], at=at)
+    qualification.assess_leads([lead.pk], at=at)
+    qualification.choose_next_steps([lead.pk], at=at)
+    told = simulate(lead.pk, at=at, rule_set=rule_set)
+    lead = Lead.objects.select_related("service", "preferred_clinic", "hold_reason", "stop_reason").get(pk=lead.pk)
     transaction.savepoint_rollback(point)
-    return answer
+    return Answer(lead, told)
 
 
 def _steps(keys: object, held: int | None) -> tuple[Step, ...]:
@@ -95,3 +125,7 @@ def _steps(keys: object, held: int | None) -> tuple[Step, ...]:
 
 def _passed_over(codes: object) -> dict[str, str]:
     return {login: str(WhyNot(code).label) for login, code in dict(codes).items()}  # type: ignore[call-overload]
+
+
+def _strategy(code: str) -> str:
+    return str(Strategy(code).label) if code in Strategy.values else ""

@@ -32,7 +32,13 @@ class Act:
     callback_at: datetime | None = None
     follow_up_on: date | None = None
     retry_after_minutes: int | None = None
-    unanswered: int = 0  # tries since the lead was last reached, this one included
+    unanswered: int = 0  # tries since the lead was last reached or a supervisor said to go on, this one included
+    resumed_at: datetime | None = None  # when a supervisor said to go on trying
+
+    @property
+    def counts_from(self) -> datetime:
+        """When what follows from it begins."""
+        return max(self.at, self.resumed_at or self.at)
 
 
 def step_owed(decision: str, next_step: str, stage: str, *, is_booked: bool) -> Owed | None:

@@ -51,6 +51,7 @@ class Need:
     skills: frozenset[str] = frozenset()
     clinic: str | None = None
     avoid: frozenset[int] = frozenset()
+    lacks_script: bool = False  # a sensitive service that nobody may speak about without its documented script
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,8 @@ class Roster:
 
 def why_not_eligible(member: Member, need: Need, *, at: datetime, is_counted: bool = False) -> WhyNot | None:
     """The first reason why this member may not have the lead; caps are skipped when it already counts for them."""
+    if need.lacks_script:
+        return WhyNot.NO_SCRIPT
     if not member.is_active:
         return WhyNot.INACTIVE
     if not need.trainings <= member.trainings:

@@ -21,12 +21,12 @@ from leads.models import Lead, Offering
 from leads.services import ownership
 from leads.services.ownership import NextAction, Ownership
 from medcrm.lib.models import VersionStatus
-from routing import clocks, handoff, owed, packet, staffing
+from routing import clocks, handoff, notices, owed, packet, staffing
 from routing.cadence import CadenceBook
 from routing.clocks import Books, ClockPlan, Standing, Wanted
 from routing.goals import GoalBook
 from routing.handoff import Offer
-from routing.models import Assignment, Cadence, Goal, RouteSet, RoutingRule, Team
+from routing.models import Assignment, Cadence, Goal, Notice, RouteSet, RoutingRule, Script, Team
 from routing.roster import Need, Roster, may_keep
 from routing.vocabulary import ACTIONS, AssignedBecause, Owed, Strategy
 
@@ -58,6 +58,7 @@ class Route:
     path: Mapping[str, object]
     by_id: int | None = None
     note: str = ""
+    script: Script | None = None
 
     @property
     def is_change(self) -> bool:
@@ -83,6 +84,7 @@ class RuleBook:
     rules: Mapping[int, RoutingRule]
     books: Books
     fallback: Team | None
+    documented: Mapping[str, Script] = field(default_factory=dict)  # training → its script with a consent step
     matches: Mapping[int, int] = field(default_factory=dict)
     pinned: Mapping[int, Team] = field(default_factory=dict)
 
@@ -99,6 +101,15 @@ class RuleBook:
     def team(self, lead: Lead) -> Team | None:
         rule = self.rule(lead)
         return self.pinned.get(lead.pk) or (rule.team if rule else self.fallback)
+
+    def script(self, lead: Lead) -> Script | None:
+        """The rule's script. For a sensitive service the documented one with its consent step, or none [R26]."""
+        rule, training = self.rule(lead), _training(lead)
+        script = rule.script if rule else None
+        if not training:
+            return script
+        is_fit = script is not None and script.requires_consent_step and script.required_training in ("", training)
+        return script if is_fit else self.documented.get(training)
 
     def tried(self, lead: Lead) -> list[int]:
         """The rules asked for this lead, the one that held last."""
@@ -158,7 +169,9 @@ def rule_book(*, at: datetime, rule_set: RouteSet | None = None) -> RuleBook:
     ordered = {rule.pk: rule for rule in rules.filter(**wanted).order_by("position", "pk")}
     version = rule_set or next((rule.rule_set for rule in ordered.values()), None)
     books = Books(GoalBook(Goal.objects.all()), CadenceBook(Cadence.objects.all()))
-    return RuleBook(version, ordered, books, Team.objects.fallback().first())
+    scripts = Script.objects.filter(is_active=True, requires_consent_step=True).exclude(required_training="")
+    documented = {script.required_training: script for script in scripts.order_by("-pk")}
+    return RuleBook(version, ordered, books, Team.objects.fallback().first(), documented)
 
 
 def _pinned(leads: Sequence[Lead], steps: Mapping[int, Owed]) -> dict[int, Team]:
@@ -200,9 +213,9 @@ def _choose(
     lead: Lead, step: Owed, state: Standing, team: Team, book: RuleBook, roster: Roster, *, at: datetime
 ) -> Route:
     """Keep the owner who may keep it, else deal it out by the rule's strategy, else leave it in the team's queue."""
-    rule = book.rule(lead)
+    rule, script = book.rule(lead), book.script(lead)
     due = clocks.wanted(step, lead, state, team, rule, book.books, at=at)
-    need = need_of(lead, team, rule, min(clock.due_at for clock in due))
+    need = need_of(lead, team, rule, script, min(clock.due_at for clock in due))
     because = AssignedBecause.RULE if rule else AssignedBecause.FALLBACK
     path: dict[str, object] = {"version": book.rule_set.version if book.rule_set else None, "rules": book.tried(lead)}
     owner_id, candidates = _keep(lead, team, need, roster, at=at)
@@ -213,17 +226,20 @@ def _choose(
         owner_id, candidates = choice.user_id, choice.why_not
         because = because if owner_id else AssignedBecause.QUEUE
     path |= {"strategy": rule.strategy if rule else Strategy.ROUND_ROBIN, "not": dict(candidates)}
-    return Route(lead, step, team, rule, owner_id, because, due, path)
+    return Route(lead, step, team, rule, owner_id, because, due, path, script=script)
 
 
-def need_of(lead: Lead, team: Team, rule: RoutingRule | None, due_at: datetime, *, avoid: Iterable[int] = ()) -> Need:
-    """What the lead, its team and its rule ask of whoever gets it."""
-    script = rule.script if rule else None
-    trainings = {
-        team.required_training,
-        lead.service.required_training if lead.service else "",
-        script.required_training if script else "",
-    }
+def need_of(
+    lead: Lead,
+    team: Team,
+    rule: RoutingRule | None,
+    script: Script | None,
+    due_at: datetime,
+    *,
+    avoid: Iterable[int] = (),
+) -> Need:
+    """What the lead, its team, its rule and its script ask of whoever gets it."""
+    trainings = {team.required_training, _training(lead), script.required_training if script else ""}
     return Need(
         due_at=due_at,
         language=lead.language,
@@ -231,7 +247,13 @@ def need_of(lead: Lead, team: Team, rule: RoutingRule | None, due_at: datetime, 
         skills=frozenset(rule.required_skills if rule else ()),
         clinic=lead.preferred_clinic_id or lead.nearest_clinic,
         avoid=frozenset(avoid),
+        lacks_script=bool(_training(lead)) and script is None,
     )
+
+
+def _training(lead: Lead) -> str:
+    """The training that the lead's service asks for; blank where it is not sensitive."""
+    return lead.service.required_training if lead.service else ""
 
 
 def _keep(lead: Lead, team: Team, need: Need, roster: Roster, *, at: datetime) -> tuple[int | None, Mapping[str, str]]:
@@ -262,7 +284,8 @@ def write(routes: Sequence[Route], idle: Sequence[Lead], standing: Mapping[int, 
     handoff.sync([_offer(route, packets[route.lead.pk]) for route in routes], [lead.pk for lead in idle], at=at)
     plans = {lead.pk: ClockPlan(lead.cycle) for lead in idle}
     plans |= {r.lead.pk: ClockPlan(r.lead.cycle, r.team, r.owner_id, r.clocks) for r in routes}
-    clocks.sync(plans, standing, at=at)
+    started = clocks.sync(plans, standing, at=at)
+    notices.tell_supervisors(sum(clock.owed == Owed.DECISION for clock in started), Notice.Kind.EXHAUSTED, at=at)
     actions = [(route.lead, _action(route)) for route in routes] + [(lead, NextAction(lead.pk)) for lead in idle]
     ownership.set_next_actions([action for lead, action in actions if _differs(action, lead)], at=at)
 
@@ -293,8 +316,7 @@ def _ownership(route: Route) -> Ownership:
 
 
 def _offer(route: Route, facts: packet.Packet) -> Offer:
-    first = min(route.clocks, key=lambda clock: clock.due_at)
-    script = route.rule.script if route.rule else None
+    first, script = min(route.clocks, key=lambda clock: clock.due_at), route.script
     promised = {"action": ACTIONS[first.owed], "due_at": first.due_at.isoformat(), "is_promise": first.is_promise}
     return Offer(
         lead_id=route.lead.pk,

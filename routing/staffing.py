@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Count
 
 from leads.models import Lead
+from routing.calendar import is_open
 from routing.models import Agent, Assignment, Cursor, Team
 from routing.roster import Member, Roster
 
@@ -25,7 +26,7 @@ def rosters(teams: Sequence[Team], *, at: datetime, lock: bool) -> dict[str, Ros
     agents = list(
         Agent.objects.filter(team__in=teams).select_related("user", "team", "stand_in").order_by("team", "user_id")
     )
-    loads, given = _open_loads(agents), _given_today(agents, at)
+    loads, given = _open_loads(agents), given_today(agents, at)
     members: dict[str, list[Member]] = defaultdict(list)
     for agent in agents:
         turns = cursors[agent.team_id].turns.get(str(agent.user_id), {}) if agent.team_id in cursors else {}
@@ -65,7 +66,7 @@ def _open_loads(agents: Sequence[Agent]) -> Mapping[int, int]:
     return dict(owned.order_by().values_list("owner").annotate(n=Count("pk")))
 
 
-def _given_today(agents: Sequence[Agent], at: datetime) -> Mapping[int, int]:
+def given_today(agents: Sequence[Agent], at: datetime) -> Mapping[int, int]:
     """Leads given to each agent since midnight where its team is; one query per zone."""
     by_zone: dict[str, list[int]] = defaultdict(list)
     for agent in agents:
@@ -76,6 +77,11 @@ def _given_today(agents: Sequence[Agent], at: datetime) -> Mapping[int, int]:
         rows = Assignment.objects.filter(to_owner__in=users, at__gte=midnight, at__lte=at)
         given |= dict(rows.order_by().values_list("to_owner").annotate(n=Count("pk")))
     return given
+
+
+def is_at_work(agent: Agent, at: datetime) -> bool:
+    """Whether the agent's own hours are open now; being away is another matter."""
+    return is_open(at, agent.calendar)
 
 
 def _member(agent: Agent, turns: Mapping[str, int], loads: Mapping[int, int], given: Mapping[int, int]) -> Member:

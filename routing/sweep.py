@@ -6,17 +6,18 @@ Leads are locked before their clocks, as everywhere.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from leads.models import Lead
 from leads.services import due
-from routing import assignment, notices, staffing
+from routing import assignment, notices, staffing, worklist
+from routing import clocks as running
 from routing.models import Agent, Clock, Notice, OnBreach, Team
 from routing.roster import Need, why_not_eligible
 from routing.vocabulary import Owed
@@ -27,52 +28,47 @@ BATCH = 200  # leads locked at once, for well under a second
 @dataclass(frozen=True)
 class SweepReport:
     warned: int = 0
+    paused: int = 0
     breached: int = 0
     moved: int = 0
     woken: int = 0
 
+    def __add__(self, other: SweepReport) -> SweepReport:
+        return SweepReport(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    @property
+    def seen(self) -> int:
+        """How many clocks were claimed."""
+        return self.warned + self.breached + self.paused
+
 
 def sweep(*, at: datetime) -> SweepReport:
-    """Warn, breach with what follows from it, and bring queued leads back on the road where somebody may take them."""
-    warned = _repeat(warn, at)
-    breached, moved = 0, 0
-    while batch := breach(at=at):
-        breached, moved = breached + batch[0], moved + batch[1]
-        if batch[0] < BATCH:
-            break
-    return SweepReport(warned, breached, moved, serve_queues(at=at))
+    """Warn, breach with what follows from it, and bring queued leads back on the road where somebody may take them.
 
-
-def _repeat(step: object, at: datetime) -> int:
-    total = 0
-    while done := step(at=at):  # type: ignore[operator]
-        total += done
-        if done < BATCH:
-            break
-    return total
+    What nobody may do now, because the contact gate holds calls back until later, is paused instead.
+    """
+    total = SweepReport()
+    for step in (warn, breach):
+        while (batch := step(at=at)) != SweepReport():
+            total += batch
+            if batch.seen < BATCH:
+                break
+    return replace(total, woken=serve_queues(at=at))
 
 
 @transaction.atomic
-def warn(*, at: datetime) -> int:
-    """Tell owners, once, that something is nearly late."""
-    clocks = list(
-        Clock.objects.to_warn(at)
-        .filter(due_at__gt=at)
-        .select_for_update(of=("self",), skip_locked=True)
-        .order_by("warn_at")[:BATCH]
-    )
+def warn(*, at: datetime) -> SweepReport:
+    """Tell owners, once, that something is nearly late. Locks the leads, then clocks."""
+    clocks, paused = _claim(Clock.objects.to_warn(at).filter(due_at__gt=at), "warn_at", at)
     Clock.objects.filter(pk__in=[clock.pk for clock in clocks]).update(warned_at=at)
     _tell(clocks, Notice.Kind.WARNING, at)
-    return len(clocks)
+    return SweepReport(warned=len(clocks), paused=paused)
 
 
 @transaction.atomic
-def breach(*, at: datetime) -> tuple[int, int]:
+def breach(*, at: datetime) -> SweepReport:
     """Mark what is late, once, tell who owes it, and move it where its goal says so. Locks the leads, then clocks."""
-    due_now = Clock.objects.to_breach(at).order_by("due_at").values_list("lead", flat=True)[:BATCH]
-    free = Lead.objects.filter(pk__in=list(due_now)).select_for_update(of=("self",), no_key=True, skip_locked=True)
-    ids = list(free.order_by("pk").values_list("pk", flat=True))
-    clocks = list(Clock.objects.to_breach(at).filter(lead__in=ids).select_for_update(of=("self",)).order_by("pk"))
+    clocks, paused = _claim(Clock.objects.to_breach(at), "due_at", at)
     Clock.objects.filter(pk__in=[clock.pk for clock in clocks]).update(breached_at=at)
     _tell(clocks, Notice.Kind.BREACH, at)
     _tell_exhausted(clocks, at)
@@ -82,7 +78,37 @@ def breach(*, at: datetime) -> tuple[int, int]:
         leads = [clock.lead_id for clock in clocks if clock.on_breach == action]
         if leads:
             moved += len(assignment.move_breached(leads, to_fallback=to_fallback, at=at))
-    return len(clocks), moved
+    return SweepReport(breached=len(clocks), moved=moved, paused=paused)
+
+
+def _claim(clocks: QuerySet[Clock], by: str, at: datetime) -> tuple[list[Clock], int]:
+    """Lock the most pressing of these clocks, pause those that nobody may act on, and return the rest."""
+    pressing = clocks.order_by(by).values_list("lead", flat=True)[:BATCH]
+    free = Lead.objects.filter(pk__in=list(pressing)).select_for_update(of=("self",), no_key=True, skip_locked=True)
+    ids = list(free.order_by("pk").values_list("pk", flat=True))
+    locked = clocks.filter(lead__in=ids).select_related("team", "lead__source").select_for_update(of=("self",))
+    found = list(locked.order_by("pk"))
+    held = _hold_back(found, at)
+    return [clock for clock in found if clock.pk not in held], len(held)
+
+
+def _hold_back(clocks: Sequence[Clock], at: datetime) -> set[int]:
+    """Pause what waits for an hour at which calls are permitted again; a refusal without an end pauses nothing.
+
+    What was warned about keeps the time it had left then.
+    """
+    by_phone = [clock for clock in clocks if not clock.is_promise and clock.owed not in worklist.NOT_BY_PHONE]
+    answers = worklist.ask(list({clock.lead_id: clock.lead for clock in by_phone}.values()), at=at)
+    held = []
+    for clock in by_phone:
+        answer = answers.get(clock.lead_id)
+        if answer is not None and not answer.allowed and answer.next_allowed_at is not None:
+            since = min(clock.warn_at, at)
+            running.hold_back(clock, since=since, until=answer.next_allowed_at, code=answer.code)
+            held.append(clock)
+    Clock.objects.bulk_update(held, running.HELD_BACK)
+    due.mark_due(Lead.objects.filter(pk__in=[clock.lead_id for clock in held]), at=at)
+    return {clock.pk for clock in held}
 
 
 def serve_queues(*, at: datetime) -> int:
@@ -124,6 +150,8 @@ def _tell(clocks: Sequence[Clock], kind: str, at: datetime) -> None:
         if clock.owner_id:
             mine[clock.owner_id].add(clock.lead_id)
     notices.tell({user: len(leads) for user, leads in mine.items()}, kind, at=at)
+    waiting = Counter(team for team, _lead in {(c.team_id, c.lead_id) for c in clocks if c.owner_id is None})
+    notices.tell_teams(waiting, kind, at=at)
 
 
 def _tell_exhausted(clocks: Sequence[Clock], at: datetime) -> None:
@@ -138,6 +166,5 @@ def _mark_away(clocks: Sequence[Clock], at: datetime) -> None:
     """Take an agent who let such a clock run out off duty, until a supervisor says otherwise."""
     users = {clock.owner_id for clock in clocks if clock.owner_id}
     if users:
-        Agent.objects.filter(user__in=users).exclude(pk__in=Agent.objects.away(at)).update(
-            away_from=at, away_until=None
-        )
+        silent = Agent.objects.filter(user__in=users).exclude(pk__in=Agent.objects.away(at))
+        notices.tell_supervisors(silent.update(away_from=at, away_until=None), Notice.Kind.AWAY, at=at)

@@ -83,6 +83,7 @@ class WhyNot(TextChoices):
     HAD_IT = "had_it", _("It is taken from them")
     TAKEN = "taken", _("Somebody has it already")
     NOT_THEIR_TURN = "not_their_turn", _("Somebody else's turn")
+    NO_SCRIPT = "no_script", _("A sensitive service without its documented script")
 
     @property
     def is_absence(self) -> bool:

@@ -25,8 +25,7 @@ from routing.models import Agent, Clock, Lease
 from routing.vocabulary import Owed
 
 LEASE = timedelta(minutes=15)  # a call and its notes; saving the call ends it sooner
-LOOK = 25  # candidates read at a time; the first is nearly always callable
-ROUNDS = 8  # so many times LOOK are asked about before giving up for now
+LOOKS = (4, 25, 50, 50, 50)  # candidates asked about in each round; the first is nearly always callable
 ASK_AGAIN = timedelta(hours=12)  # a refusal without an end is asked about again later
 NOT_BY_PHONE = (Owed.DECISION, Owed.REVIEW)  # a supervisor's, not a caller's
 
@@ -130,10 +129,10 @@ def _queue(agent: Agent, at: datetime) -> QuerySet[Clock]:
 def _take(candidates: QuerySet[Clock], agent: Agent, held: _Held, *, at: datetime) -> Clock | None:
     """The first candidate that may be called this minute and that nobody else has in hand; its lead is then locked."""
     seen: set[int] = set()
-    for _ in range(ROUNDS):
-        clocks = _pressing(candidates.exclude(lead__in=seen), at)
+    for look in LOOKS:
+        clocks = _pressing(candidates.exclude(lead__in=seen), look, at)
         seen |= {clock.lead_id for clock in clocks}
-        decisions = _ask([clock.lead for clock in clocks], at=at)
+        decisions = ask([clock.lead for clock in clocks], at=at)
         for clock in clocks:
             decision = decisions.get(clock.lead_id)
             if decision is None or not decision.allowed:
@@ -149,13 +148,18 @@ def _take(candidates: QuerySet[Clock], agent: Agent, held: _Held, *, at: datetim
     return None
 
 
-def _pressing(candidates: QuerySet[Clock], at: datetime) -> list[Clock]:
-    """The most pressing clock of each of the next leads that nobody holds a lease on. Locks nothing."""
+def _pressing(candidates: QuerySet[Clock], look: int, at: datetime) -> list[Clock]:
+    """The most pressing clock of each of the next leads that nobody holds a lease on. Locks nothing.
+
+    In the order of `in_order`, in two parts that an index each gives in order, however long the queue is.
+    """
     leased = Lease.objects.filter(expires_at__gt=at).values("lead")
-    rows = in_order(candidates.exclude(lead__in=leased), at=at).select_related("lead__source")[:LOOK]
+    free = candidates.exclude(lead__in=leased).select_related("lead__source")
     first: dict[int, Clock] = {}
-    for clock in rows:
-        first.setdefault(clock.lead_id, clock)
+    for is_promise in (True, False):  # of promises only those that are due are among the candidates
+        rows = free.filter(is_promise=is_promise).order_by("due_at", F("lead__score").desc(nulls_last=True), "pk")
+        for clock in rows[: max(look - len(first), 0)]:
+            first.setdefault(clock.lead_id, clock)
     return list(first.values())
 
 
@@ -168,7 +172,8 @@ def _seize(clock: Clock, at: datetime) -> bool:
     return is_same and not Lease.objects.filter(lead=clock.lead_id, expires_at__gt=at).exists()
 
 
-def _ask(leads: Sequence[Lead], *, at: datetime) -> dict[int, Decision]:
+def ask(leads: Sequence[Lead], *, at: datetime) -> dict[int, Decision]:
+    """Lead → what the gate says of a call now; a lead without a number is left out. Reads lead.source."""
     asked = [(lead.pk, request) for lead in leads if (request := contact.request_for(lead, "voice"))]
     decisions = gate.decide_many([request for _, request in asked], at=at)
     return {pk: decision for (pk, _), decision in zip(asked, decisions, strict=True)}

@@ -1,13 +1,16 @@
-"""Who looked at the decisions that went against the checks?"""
+"""Who looked at the decisions that went against the checks, and what did a supervisor decide without a call?"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from leads.models import Qualification
+from leads.models import Interaction, Lead, Qualification
+from leads.services import calls, due
+from leads.services.calls import CallReport
+from leads.vocabulary import Direction, InteractionKind, Outcome
 from medcrm.lib.errors import RuleError
 
 
@@ -23,3 +26,29 @@ def review_override(qualification_id: int, *, by: AbstractBaseUser, at: datetime
         cycle.override_reviewed_by, cycle.override_reviewed_at = by, at
         cycle.save(update_fields=["override_reviewed_by", "override_reviewed_at"])
     return cycle
+
+
+@transaction.atomic
+def decide_by_hand(
+    lead_id: int,
+    outcome: Outcome | None,
+    *,
+    text: str,
+    by: AbstractBaseUser,
+    at: datetime,
+    reason: str = "",
+    until: date | None = None,
+) -> Lead:
+    """Keep what a supervisor decided, with its words on the timeline; without an outcome the cycle goes on as it was.
+
+    Locks the lead.
+    """
+    lead = Lead.objects.lock().get(pk=lead_id)
+    if outcome:
+        calls.decide(lead, outcome, CallReport("", reason=reason, follow_up_on=until), by=by, at=at)
+        lead.save()
+    Interaction.objects.create(
+        lead=lead, kind=InteractionKind.NOTE, direction=Direction.INTERNAL, at=at, by=by, text=text
+    )
+    due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
+    return lead

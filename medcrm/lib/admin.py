@@ -14,6 +14,7 @@ from typing import ClassVar
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import BaseModelAdmin, ShowFacets
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
@@ -242,11 +243,14 @@ def service_action(
     icon: str = "bolt",
     variant: str = "default",
     submit: object = "",
+    at_once: bool = False,
 ) -> Callable:
     """Make a method that calls one service into an action, for `actions` (many rows) and `actions_detail` (one).
 
     The method gets `(self, request, pk, *, at, **fields)`. It only ever runs by POST, after the user confirmed. For one
     row a refusal is shown in the dialog, beside its field; for many the outcome reads “12 done, 3 refused: CODE × 2 …”.
+    With `at_once` the method gets all keys in one list and returns key → code of the rows that were refused; for a
+    single row it raises instead.
     """
 
     def decorator(method: Callable) -> Callable:
@@ -272,7 +276,7 @@ def service_action(
             filled = form(request.POST if request.method == "POST" else None, obj=obj, request=request)
             if request.method == "POST" and filled.is_valid():
                 try:
-                    method(self, request, obj.pk, at=timezone.now(), **filled.cleaned_data)
+                    method(self, request, [obj.pk] if at_once else obj.pk, at=timezone.now(), **filled.cleaned_data)
                 except RuleError as error:
                     _show(filled, error)
                 else:
@@ -287,6 +291,8 @@ def service_action(
             filled = form(request.POST if is_confirmed else None, request=request)
             if not is_confirmed or not filled.is_valid():
                 return _ask(self, request, filled, obj=queryset, is_many=True)
+            if at_once:
+                return _act_at_once(self, request, queryset, filled)
             done, refused = 0, Counter()
             for obj in queryset.order_by("pk"):
                 try:
@@ -299,6 +305,24 @@ def service_action(
                     done += 1
             level = messages.WARNING if refused else messages.SUCCESS
             messages.add_message(request, level, outcome(done, refused))
+            return None
+
+        def _act_at_once(
+            self: ModelAdmin, request: HttpRequest, queryset: models.QuerySet, filled: ActionForm
+        ) -> HttpResponse | None:
+            rows = list(queryset.order_by("pk"))
+            for obj in rows:
+                _require(self, request, obj)
+            try:
+                codes = method(self, request, [obj.pk for obj in rows], at=timezone.now(), **filled.cleaned_data)
+            except RuleError as error:
+                _show(filled, error)
+                return _ask(self, request, filled, obj=queryset, is_many=True)
+            moved = [obj for obj in rows if obj.pk not in codes]
+            LogEntry.objects.log_actions(request.user.pk, moved, CHANGE, str(description))
+            level = messages.WARNING if codes else messages.SUCCESS
+            refused = Counter(str(code).upper() for code in codes.values())
+            messages.add_message(request, level, outcome(len(rows) - len(codes), refused))
             return None
 
         def _require(self: ModelAdmin, request: HttpRequest, obj: models.Model | None) -> None:

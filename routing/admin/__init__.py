@@ -1,3 +1,3 @@
-from routing.admin import lead, people, rules, work
+from routing.admin import board, lead, people, rules, simulator, work
 
-__all__ = ["lead", "people", "rules", "work"]
+__all__ = ["board", "lead", "people", "rules", "simulator", "work"]

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin import panels
 from leads.admin.lead import LeadAdmin
 from leads.models import Lead
-from medcrm.lib.admin import ActionForm, service_action
+from medcrm.lib.admin import ActionForm, DropdownFilter, service_action
 from medcrm.lib.errors import RuleError
-from routing import assignment, explain, words
+from routing import assignment, exhausted, explain, neglected, words
+from routing.admin.people import Colleagues
 from routing.models import Agent, Handoff, ScriptText, Team
+from routing.neglected import Neglect
 
 
 class ReassignForm(ActionForm):
     team = forms.ChoiceField(label=_("Team"), required=False, help_text=_("Its members get them in turn."))
-    to = forms.MultipleChoiceField(label=_("Or to these people"), required=False, help_text=_("Of one team."))
+    to = Colleagues(
+        label=_("Or to these people"),
+        required=False,
+        help_text=_("Of one team; least loaded first."),
+    )
     reason = forms.CharField(label=_("Why"), max_length=300, help_text=_("It stays in the history."))
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -30,8 +39,26 @@ class ReassignForm(ActionForm):
         self.fields["to"].choices = [(agent.user_id, f"{agent} · {agent.team}") for agent in agents]
         self.look()
 
-    def clean_to(self) -> list[int]:
-        return [int(pk) for pk in self.cleaned_data["to"]]
+
+class VerdictForm(ActionForm):
+    verdict = forms.ChoiceField(label=_("What now?"), choices=exhausted.Verdict.choices)
+    until = forms.DateField(
+        label=_("Until"), required=False, widget=forms.TextInput({"type": "date"}), help_text=_("For a wait.")
+    )
+    note = forms.CharField(label=_("Note"), max_length=200, required=False)
+
+
+class NeglectFilter(DropdownFilter):
+    title = _("nobody sees to it")
+    parameter_name = "neglect"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, object]]:
+        return list(Neglect.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() not in Neglect.values:
+            return queryset
+        return queryset.filter(neglected.condition(self.value(), at=timezone.now()))
 
 
 admin.site.unregister(Lead)
@@ -40,7 +67,8 @@ admin.site.unregister(Lead)
 @admin.register(Lead)
 class RoutedLeadAdmin(LeadAdmin):
     actions = (*(LeadAdmin.actions or ()), "reassign")
-    actions_detail = (*LeadAdmin.actions_detail, "reassign")
+    actions_detail = (*LeadAdmin.actions_detail, "reassign", "decide_exhausted")
+    list_filter = (*LeadAdmin.list_filter, NeglectFilter)
 
     @service_action(
         _("Reassign"),
@@ -49,11 +77,34 @@ class RoutedLeadAdmin(LeadAdmin):
         icon="swap_horiz",
         text=_("Due times stay as they are within a team. The rules leave your decision alone until the next step."),
         submit=_("Reassign"),
+        at_once=True,
     )
-    def reassign(self, request: HttpRequest, pk: int, *, at: datetime, team: str, to: list[int], reason: str) -> None:
-        report = assignment.reassign([pk], to=to, team=team, reason=reason, by=request.user, at=at)
-        for code in report.refused.values():
+    def reassign(
+        self, request: HttpRequest, pks: list[int], *, at: datetime, team: str, to: list[int], reason: str
+    ) -> Mapping[int, str]:
+        report = assignment.reassign_all(pks, to=to, team=team, reason=reason, by=request.user, at=at)
+        for code in report.refused.values() if len(pks) == 1 else ():
             raise RuleError(code.upper(), REFUSALS.get(code, "It could not be moved."), field="to")
+        return report.refused
+
+    @service_action(
+        _("Decide after the last attempt"),
+        permissions=["decide"],
+        form=VerdictForm,
+        icon="gavel",
+        text=_("All attempts are used up. Nothing is closed without you."),
+        submit=_("Decide"),
+    )
+    def decide_exhausted(
+        self, request: HttpRequest, pk: int, *, at: datetime, verdict: str, until: date | None, note: str
+    ) -> None:
+        exhausted.decide(pk, verdict, by=request.user, at=at, note=note, until=until)
+
+    def has_decide_permission(self, request: HttpRequest, obj: Lead | str | None = None) -> bool:
+        """Only where a decision is owed; a page asks with the key, an action with the row."""
+        if obj is None or not self.has_reassign_permission(request):
+            return False
+        return exhausted.open_decision(obj.pk if isinstance(obj, Lead) else int(obj)) is not None
 
     def has_reassign_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return request.user.has_perm("leads.reassign_lead")
@@ -62,6 +113,7 @@ class RoutedLeadAdmin(LeadAdmin):
 REFUSALS = {
     "untrained": "None of these people has the training this service asks for.",
     "unchanged": "It is theirs already.",
+    "no_script": "This service may only be spoken about with its documented script, and there is none in force.",
 }
 
 
@@ -89,5 +141,5 @@ def path_panel(lead: Lead, request: HttpRequest) -> panels.Panel | None:
     rows = list(lead.assignments.select_related("to_team", "to_owner", "rule", "by")[:5])
     if not rows:
         return None
-    context = {"rows": rows, "told": explain.explain(rows[0])}
+    context = {"rows": rows, "told": explain.explain(rows[0]), "lead": lead}
     return panels.Panel(_("Why here"), "routing/path_panel.html", context)

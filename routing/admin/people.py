@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -24,7 +25,8 @@ from medcrm.lib.admin import (
     display,
     service_action,
 )
-from routing import assignment
+from routing import absence
+from routing.admin.board import board_view
 from routing.models import Agent, Cadence, Clock, Team
 
 
@@ -48,6 +50,10 @@ class TeamAdmin(CodedAdmin):
         ),
     )
     inlines = (AgentInline,)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(board_view)
+        return [path("board/", view, name="routing_team_board"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         clocks = Clock.objects.open().filter(team=OuterRef("pk")).order_by().values("team")
@@ -74,8 +80,35 @@ class TeamAdmin(CodedAdmin):
         return badge("overdue", obj.late_total) if obj.late_total else 0
 
 
+class Colleagues(forms.MultipleChoiceField):
+    """Some agents of a team; the service gets their users."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def clean(self, value: object) -> list[int]:
+        return [int(pk) for pk in super().clean(value)]
+
+
 class HandOverForm(ActionForm):
+    """Who takes over, and how long the agent is away."""
+
     reason = forms.CharField(label=_("Why"), max_length=300, help_text=_("E.g. “ill until Friday”."))
+    to = Colleagues(
+        label=_("To these people"),
+        required=False,
+        help_text=_("Least loaded first, over their caps if need be. None: the team's own turn."),
+    )
+    is_away = forms.BooleanField(label=_("Mark them away"), required=False, initial=True)
+    away_until = forms.SplitDateTimeField(
+        label=_("Away until"), required=False, widget=forms.SplitDateTimeWidget({"type": "date"}, {"type": "time"})
+    )
+
+    def __init__(self, data: object = None, *, obj: Agent | None = None, request: HttpRequest) -> None:
+        super().__init__(data, obj=obj, request=request)
+        others = Agent.objects.active().filter(team=obj.team_id).exclude(pk=obj.pk) if obj else Agent.objects.none()
+        present = others.exclude(pk__in=Agent.objects.away(timezone.now())).select_related("user")
+        self.fields["to"].choices = [(agent.user_id, str(agent)) for agent in present]
+        self.look()
 
 
 @admin.register(Agent)
@@ -86,10 +119,10 @@ class AgentAdmin(ModelAdmin):
     search_fields = ("user__username", "user__last_name")
     fieldsets = (
         (None, {"fields": (("user", "team"), ("clinic", "weight"), ("languages", "trainings", "skills"))}),
-        (_("Load"), {"fields": (("open_cap", "daily_cap"), "hours")}),
+        (_("Load"), {"fields": (("open_cap", "daily_cap"), "hours", "days_off")}),
         (_("Absence"), {"fields": (("away_from", "away_until"), "stand_in")}),
     )
-    actions_detail = ("hand_over",)
+    actions_detail = ("hand_over", "mark_back")
     sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -110,11 +143,33 @@ class AgentAdmin(ModelAdmin):
         permissions=["hand_over"],
         form=HandOverForm,
         icon="move_up",
-        text=_("Everything this agent owes goes to the others of the team. Due times stay as they are."),
+        text=_("What this agent owes goes to others of the team, each of whom is told. Due times stay as they are."),
         submit=_("Hand over"),
     )
-    def hand_over(self, request: HttpRequest, pk: int, *, at: datetime, reason: str) -> None:
-        assignment.hand_over_absence(pk, reason=reason, by=request.user, at=at)
+    def hand_over(
+        self,
+        request: HttpRequest,
+        pk: int,
+        *,
+        at: datetime,
+        reason: str,
+        to: list[int],
+        is_away: bool,
+        away_until: datetime | None,
+    ) -> None:
+        if is_away:
+            absence.mark_away(pk, at=at, until=away_until)
+        report = absence.hand_over(pk, to=to, reason=reason, by=request.user, at=at)
+        messages.info(request, str(report))
+
+    @service_action(
+        _("Back at work"),
+        permissions=["hand_over"],
+        icon="how_to_reg",
+        text=_("They get leads again. What was handed over stays with those who have it now."),
+    )
+    def mark_back(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
+        absence.mark_back(pk)
 
     def has_hand_over_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return request.user.has_perm("leads.reassign_lead")

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.criteria import RuleAdmin, RuleInline
@@ -20,6 +21,7 @@ from medcrm.lib.admin import (
     service_action,
 )
 from routing import versions
+from routing.admin import simulator
 from routing.models import Goal, RouteSet, RoutingRule, Script, ScriptText
 
 
@@ -39,6 +41,10 @@ class RouteSetAdmin(VersionedAdmin):
         (_("Publication"), {"fields": (("created_at", "published_at", "published_by"),)}),
     )
     inlines = (RoutingRuleInline,)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(simulator.simulator_view)
+        return [path("simulate/", view, name="routing_routeset_simulate"), *super().get_urls()]
 
     @service_action(
         _("Start a draft from this version"),

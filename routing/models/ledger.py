@@ -236,6 +236,10 @@ class Clock(models.Model):
             models.Index(
                 name="clock_of_queue", fields=["team", "due_at"], condition=CLOCK_OPEN & Q(owner__isnull=True)
             ),
+            # read by routing.worklist: promises of a team's queue that have come due
+            models.Index(
+                name="clock_promised", fields=["team", "owner", "due_at"], condition=CLOCK_OPEN & Q(is_promise=True)
+            ),
             # read by the team board: breaches that still stand
             models.Index(
                 name="clock_breached",
@@ -270,8 +274,12 @@ class Notice(models.Model):
         BREACH = "breach", _("Late")
         RETURNED = "returned", _("Handoff returned")
         EXHAUSTED = "exhausted", _("All attempts used up")
+        AWAY = "away", _("Marked away after silence")
 
-    user = user_key("notices", null=False)
+    user = user_key("notices")
+    team = models.ForeignKey(
+        Team, null=True, blank=True, on_delete=models.CASCADE, related_name="notices", help_text=_("To all of a team.")
+    )
     kind = models.CharField(max_length=10, choices=Kind.choices)
     count = models.PositiveIntegerField(default=1, help_text=_("Of leads; notices of one kind add up until read."))
     at = models.DateTimeField()
@@ -285,6 +293,11 @@ class Notice(models.Model):
             models.Index(name="notice_unread", fields=["user", "-id"], condition=Q(read_at__isnull=True)),
             # read by routing.notices.send_due
             models.Index(name="notice_to_mail", fields=["user"], condition=Q(mailed_at__isnull=True)),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="notice_is_to_one", condition=Q(user=None, team__isnull=False) | Q(user__isnull=False, team=None)
+            )
         ]
 
     def __str__(self) -> str:

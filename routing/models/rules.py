@@ -90,7 +90,7 @@ class RoutingRule(Rule):
 
 
 class OnBreach(models.TextChoices):
-    NOTIFY = "notify", _("Tell the owner and the team")
+    NOTIFY = "notify", _("Tell the owner, or the team where nobody has it")
     REASSIGN = "reassign", _("Give it to somebody else of the team")
     ESCALATE = "escalate", _("Give it to the fallback team")
 

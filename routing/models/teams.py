@@ -105,6 +105,9 @@ class Agent(models.Model):
     hours = models.JSONField(
         null=True, blank=True, validators=[valid_hours], help_text=_("Own hours; blank: the team's.")
     )
+    days_off = ArrayField(
+        models.DateField(), default=list, blank=True, help_text=_("Own holidays, besides the team's, e.g. 2026-12-28.")
+    )
     away_from = models.DateTimeField(null=True, blank=True)
     away_until = models.DateTimeField(null=True, blank=True, help_text=_("Blank: until further notice."))
     stand_in = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="stands_in_for")
@@ -132,7 +135,7 @@ class Agent(models.Model):
 
     @property
     def calendar(self) -> WorkingCalendar:
-        return working_calendar(self.team, self.hours if self.hours is not None else self.team.hours)
+        return working_calendar(self.team, self.hours if self.hours is not None else self.team.hours, self.days_off)
 
     def is_away(self, at: datetime) -> bool:
         return self.away_from is not None and self.away_from <= at and (self.away_until is None or at < self.away_until)
@@ -150,12 +153,14 @@ class Cursor(models.Model):
         return f"{self.team}: turn {self.turn}"
 
 
-def working_calendar(team: Team, hours: Mapping[str, Sequence[Sequence[str]]]) -> WorkingCalendar:
+def working_calendar(
+    team: Team, hours: Mapping[str, Sequence[Sequence[str]]], days_off: Sequence[date] = ()
+) -> WorkingCalendar:
     return WorkingCalendar(
         zone=team.timezone,
         week=calendar.parse_week(hours),
         observes_federal_holidays=team.observes_federal_holidays,
-        closed_on=_dates(team.closed_on),
+        closed_on=_dates(team.closed_on) | _dates(days_off),
         open_on=_dates(team.open_on),
     )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from consent import addresses, ledger
 from leads.lifecycle import Stage
-from leads.models import Inquiry, Interaction, Lead, Qualification
+from leads.models import Inquiry, Interaction, Lead, Qualification, Source
 from leads.vocabulary import Direction, InteractionKind
 
 AUSTIN = {"zip": "78704", "state": "TX", "city": "Austin", "latitude": 30.24, "longitude": -97.77}
@@ -37,6 +38,25 @@ def make_lead(now: datetime, step: str = "appointment", *, unknown: Sequence[str
     lead = Lead.objects.create(**values | fields)
     Qualification.objects.create(lead=lead, cycle=lead.cycle, opened_at=now, unknown=list(unknown))
     return lead
+
+
+def reachable(now: datetime, number: int = 101, **fields: object) -> Lead:
+    """A lead whose phone may be called: an inquiry with the form's own disclosure ticked for voice."""
+    pair = (addresses.PHONE, f"+15125550{number}")
+    phone = addresses.lock_addresses([pair])[pair]
+    disclosure = Source.objects.get(pk="web_consult").disclosure
+    given = {"channels": ["voice"], "purposes": disclosure.purposes, "level": disclosure.level}
+    ledger.record(
+        phone.pk,
+        "grant",
+        now=now,
+        occurred_at=now - timedelta(days=1),
+        seller=disclosure.seller_id,
+        disclosure=disclosure,
+        fresh_opt_in=True,
+        **given,
+    )
+    return make_lead(now, phone=phone, **fields)
 
 
 def make_leads(now: datetime, count: int, step: str = "appointment", **fields: object) -> list[int]:

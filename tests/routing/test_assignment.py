@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from leads.models import Lead
 from medcrm.lib.errors import RuleError
-from routing import assignment, handoff, notices, router
+from routing import absence, assignment, handoff, notices, router
 from routing.models import Agent, Assignment, Clock, Notice
 from tests.routing.factories import make_lead, make_leads
 
@@ -41,7 +41,7 @@ def test_forty_leads_of_an_absent_agent_go_to_three_others(now, supervisor):
     before = dict(Clock.objects.values_list("lead", "due_at"))
     later = now + timedelta(hours=1)
     with CaptureQueriesContext(connection) as queries:
-        report = assignment.hand_over_absence(
+        report = absence.hand_over(
             absent.pk, to=[agent.user_id for agent in others], reason="ill", by=supervisor, at=later
         )
     assert len(queries) <= 50

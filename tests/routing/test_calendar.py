@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing import calendar
+from routing import calendar, clocks
 from routing.calendar import WorkingCalendar, add_working_time, end_of_business_days, working_time_between
+from routing.clocks import Wanted
+from routing.goals import Target
+from routing.vocabulary import Owed
 
 MINUTE = timedelta(minutes=1)
 OFFICE = WorkingCalendar("America/Chicago", calendar.parse_week({d: [["08:00", "17:00"]] for d in calendar.DAYS[:5]}))
@@ -69,6 +72,36 @@ def test_adding_time_ends_where_the_count_of_minutes_does(cal, start, minutes):
         left, at, patience = left - works(at, cal), at + MINUTE, patience - 1
     if not left:
         assert end == at
+
+
+@settings(max_examples=100, deadline=None)
+@given(calendars, starts, st.integers(0, 6))
+def test_business_days_end_with_the_last_worked_minute_of_the_day_counted_to(cal, start, days):
+    """Slowly: walk by minutes to the first worked one, then by dates over `days` worked ones, then to the day's end."""
+    at, patience = start, 60 * 24 * 40
+    while patience and not works(at, cal):
+        at, patience = at + MINUTE, patience - 1
+    if not patience:
+        return
+    day, left = cal.local_date(at), days
+    while left:
+        day += timedelta(days=1)
+        left -= cal.is_working_day(day)
+    midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), ZoneInfo(cal.zone)).astimezone(UTC)
+    last = next(t for t in (midnight - n * MINUTE for n in range(1, 60 * 26)) if works(t, cal))
+    assert end_of_business_days(start, days, cal) == last + MINUTE
+
+
+@settings(max_examples=100, deadline=None)
+@given(calendars, starts, st.integers(1, 600), st.integers(0, 600), st.integers(0, 60 * 24 * 5))
+def test_a_pause_takes_nothing_of_what_was_left_and_adds_nothing(cal, start, minutes, after, pause):
+    due = add_working_time(start, minutes * MINUTE, cal)
+    since = start + after * MINUTE
+    until = since + pause * MINUTE
+    clock = Wanted(Owed.BOOKING, start, due, Target(minutes=minutes), warn_at=due)
+    held = clocks.pause(clock, since=since, until=until, calendar=cal)
+    left = working_time_between(since, due, cal)
+    assert working_time_between(until if held is not clock else since, held.due_at, cal) == left
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
 
+from consent import ledger
 from leads.models import Appointment, Lead
-from routing import router, sweep
-from routing.models import Agent, Cadence, Goal, Notice
-from tests.routing.factories import make_call, make_lead, make_leads
+from medcrm import roles
+from medcrm.lib.errors import RuleError
+from routing import exhausted, router, sweep
+from routing.calendar import DAYS
+from routing.models import Agent, Cadence, Goal, Notice, Team
+from tests.routing.factories import make_call, make_lead, make_leads, reachable
 
 pytestmark = pytest.mark.usefixtures("organisation")
 
@@ -192,3 +196,104 @@ def test_queued_leads_come_back_on_the_road_when_there_is_room(now):
     due = Lead.objects.due(now)
     router.route(list(due.values_list("pk", flat=True)), at=now)
     assert Lead.objects.filter(owner=get_user_model().objects.get(username="scheduling1")).count() == 2
+
+
+def decide(lead: Lead, verdict: str, at: datetime, supervisor: object, **more: object) -> Lead:
+    exhausted.decide(lead.pk, verdict, by=supervisor, at=at, **more)
+    return route(lead, at)
+
+
+@pytest.fixture
+def used_up(now) -> Lead:
+    """Two tries without an answer, and no more allowed."""
+    Cadence.objects.update(max_attempts=2)
+    lead = route(make_lead(now, "callback"), now)
+    for hours in (1, 2):
+        make_call(lead, "no_answer", at=now + timedelta(hours=hours), by=lead.owner)
+        route(lead, now + timedelta(hours=hours))
+    return lead
+
+
+def test_supervisors_are_told_once_when_attempts_are_used_up(now, supervisor, request):
+    roles.sync()
+    supervisor.groups.add(roles.Group.objects.get(name="supervisor"))
+    lead = request.getfixturevalue("used_up")
+    route(lead, now + timedelta(hours=3))
+    assert list(Notice.objects.filter(user=supervisor).values_list("kind", "count")) == [("exhausted", 1)]
+
+
+def test_going_on_counts_tries_afresh_and_owes_the_next_one_in_working_time(now, supervisor, used_up):
+    night = utc("2026-12-03T04:00")
+    decide(used_up, "try_again", night, supervisor)
+    assert used_up.clocks.get(owed="decision").met_by == supervisor
+    assert open_clocks(used_up) == {"follow_up": utc("2026-12-03T14:00")}
+    make_call(used_up, "no_answer", at=utc("2026-12-03T15:00"), by=used_up.owner)
+    route(used_up, utc("2026-12-03T15:00"))
+    assert list(open_clocks(used_up)) == ["follow_up"]
+    make_call(used_up, "no_answer", at=utc("2026-12-03T20:00"), by=used_up.owner)
+    route(used_up, utc("2026-12-03T20:00"))
+    assert list(open_clocks(used_up)) == ["decision"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "stage", "reasons"),
+    [
+        ("nurture", "nurturing", (None, None)),
+        ("pause", "held", ("unreachable_pause", None)),
+        ("stop", "stopped", (None, "unreachable")),
+    ],
+)
+def test_other_verdicts_move_the_lead_with_a_reason_and_owe_nothing(now, supervisor, used_up, verdict, stage, reasons):
+    at = now + timedelta(days=1)
+    decide(used_up, verdict, at, supervisor, until=date(2026, 12, 20), note="Line is dead.")
+    assert used_up.stage == stage
+    assert (used_up.hold_reason_id, used_up.stop_reason_id) == reasons
+    assert open_clocks(used_up) == {}
+    assert used_up.qualifications.get(closed_at=None).decided_by == supervisor
+    assert used_up.interactions.get(kind="note").by == supervisor
+
+
+def test_decision_is_refused_where_none_is_owed_and_a_pause_needs_a_date(now, supervisor, used_up):
+    with pytest.raises(RuleError, match="until when"):
+        exhausted.decide(used_up.pk, "pause", by=supervisor, at=now)
+    decide(used_up, "try_again", now + timedelta(days=1), supervisor)
+    with pytest.raises(RuleError, match="not used up"):
+        exhausted.decide(used_up.pk, "stop", by=supervisor, at=now)
+
+
+def test_clock_is_paused_while_calls_are_held_back_and_keeps_what_was_left_of_it(now):
+    """The team works at night; a lead in Texas may not be called before 9:00 there."""
+    Team.objects.filter(pk="scheduling").update(hours={day: [["00:00", "24:00"]] for day in DAYS})
+    night = utc("2026-12-02T08:00")  # 02:00 in Austin
+    lead = route(reachable(night), night)
+    assert lead.next_action_due_at == night + timedelta(hours=4)
+    report = sweep.sweep(at=night + timedelta(hours=3))  # when it would have warned
+    assert (report.warned, report.paused, report.breached) == (0, 1, 0)
+    clock = lead.clocks.get()
+    morning = utc("2026-12-02T15:00")
+    assert (clock.paused_until, clock.not_before, clock.due_at) == (morning, morning, morning + timedelta(hours=1))
+    assert clock.held_code.startswith("QUIET_HOURS")
+    assert sweep.sweep(at=night + timedelta(hours=5)) == sweep.SweepReport()
+    assert route(lead, night + timedelta(hours=5)).next_action_due_at == clock.due_at
+    assert sweep.sweep(at=morning).warned == 1
+    assert sweep.sweep(at=clock.due_at).breached == 1
+
+
+def test_refusal_without_an_end_pauses_nothing(now):
+    lead = route(reachable(now), now)
+    ledger.record(lead.phone_id, "revoke", now=now, occurred_at=now, scope="all", source="call")
+    assert sweep.sweep(at=now + timedelta(hours=3)).warned == 1
+
+
+def test_breach_of_a_queued_lead_is_told_to_its_team(now):
+    Agent.objects.filter(team="scheduling").update(open_cap=0)
+    lead = route(make_lead(now), now)
+    sweep.sweep(at=lead.next_action_due_at)
+    assert Notice.objects.get(kind="breach").team_id == "scheduling"
+
+
+def test_own_day_off_is_no_working_day(now):
+    agent = Agent.objects.get(user__username="scheduling1")
+    agent.days_off = [date(2026, 12, 1)]
+    assert not agent.calendar.is_working_day(date(2026, 12, 1))
+    assert agent.team.calendar.is_working_day(date(2026, 12, 1))

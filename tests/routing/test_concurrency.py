@@ -15,8 +15,7 @@ from django.db import connection, transaction
 from leads.models import Lead
 from routing import assignment, router, worklist
 from routing.models import Agent, Assignment, Clock, Handoff, Lease
-from tests.routing.factories import make_leads
-from tests.routing.test_worklist import reachable
+from tests.routing.factories import make_leads, reachable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from consent.models import Address
+from leads.models import Interaction, Lead, Qualification
 from routing import explain, router
 from routing.models import Assignment, RouteSet, RoutingRule
-from tests.routing.factories import AUSTIN, make_lead
+from tests.routing.factories import make_lead
 
 pytestmark = pytest.mark.usefixtures("organisation")
 
@@ -39,7 +41,28 @@ def test_a_lead_that_needs_nobody_goes_nowhere(now):
     assert explain.simulate(make_lead(now, "nurture").pk, at=now) is None
 
 
-def test_a_typed_in_lead_leaves_nothing_behind(now):
-    fields = {"lead_type": "patient", "source_id": "web_consult", "decision": "forward", "next_step": "quote", **AUSTIN}
-    assert explain.simulate_new(fields, at=now).team == "Quote desk"
-    assert not Assignment.objects.exists()
+def test_a_typed_in_inquiry_walks_the_road_before_it_is_routed_and_leaves_nothing_behind(now):
+    fields = {
+        "lead_type": "patient",
+        "source": "web_consult",
+        "service": "ortho",
+        "preferred_clinic": "aus",
+        "request": "appointment",
+        "timing": "two_weeks",
+        "payer": "ppo",
+        "age": 45,
+        "zip": "78704",
+    }
+    before = [model.objects.count() for model in (Lead, Interaction, Qualification, Address)]
+    answer = explain.simulate_new(fields, phone="+15125550101", at=now)
+    assert (answer.lead.next_step, answer.told.team) == ("appointment", "Scheduling")
+    assert answer.told.script.pk == "scheduling"
+    assert set(answer.told.passed_over) | {"scheduling1", "scheduling2"} == {"scheduling1", "scheduling2"}
+    assert [model.objects.count() for model in (Lead, Interaction, Qualification, Address)] == before
+
+
+def test_a_typed_in_inquiry_that_nobody_need_call_says_where_the_road_left_it(now):
+    fields = {"lead_type": "patient", "source": "guide", "service": "ortho", "request": "info", "zip": "78704"}
+    answer = explain.simulate_new(fields, at=now)
+    assert answer.told is None
+    assert answer.lead.next_step == "nurture"

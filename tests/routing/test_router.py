@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from consent.models import Permission
+from leads.criteria import condition
 from leads.lifecycle import Stage
 from leads.models import Lead
 from medcrm.lib.models import VersionStatus
 from routing import router
-from routing.models import Agent, Assignment, Clock, Handoff, RouteSet, RoutingRule, Team
-from tests.routing.factories import make_lead, make_leads
+from routing.models import Agent, Assignment, Clock, Handoff, RouteSet, RoutingRule, Script, Team
+from tests.routing.factories import make_lead, make_leads, reachable
 
 pytestmark = pytest.mark.usefixtures("organisation")
 
@@ -300,3 +302,47 @@ def test_same_state_gives_the_same_owners(now):
     shown, _ = report(leads, steps, standing, router.rule_book(at=now), at=now, is_real=False)
     router.route(ids, at=now)
     assert [r.owner_id for r in shown] == list(Lead.objects.order_by("pk").values_list("owner", flat=True))
+
+
+def test_sensitive_service_is_spoken_about_with_its_documented_script_whatever_the_rule_says(now):
+    RoutingRule.objects.filter(team="sensitive").update(script=None)
+    lead = make_lead(now, service_id="bh")
+    route(now, lead)
+    assert lead.owner.agent.team_id == "sensitive"
+    assert lead.handoffs.get().script_id == "behavioral_health"
+
+
+def test_sensitive_service_without_a_documented_script_waits_in_the_queue_and_says_why(now):
+    Script.objects.filter(pk="behavioral_health").update(requires_consent_step=False)
+    lead = make_lead(now, service_id="bh")
+    route(now, lead)
+    assert (lead.team, lead.owner) == ("sensitive", None)
+    assert set(lead.assignments.get().path["not"].values()) == {"no_script"}
+
+
+@pytest.mark.parametrize(
+    ("criteria", "when", "holds"),
+    [
+        ({"fact": "voice_permission", "op": "is", "value": "granted"}, "2026-12-01T16:00", True),
+        ({"fact": "email_permission", "op": "unknown"}, "2026-12-01T16:00", True),  # no address
+        ({"fact": "sms_permission", "op": "is", "value": "granted"}, "2026-12-01T16:00", False),
+        ({"fact": "local_hour", "op": "gte", "value": 10}, "2026-12-01T16:00", True),  # 10:00 in Austin
+        ({"fact": "local_hour", "op": "gte", "value": 10}, "2026-12-01T15:59", False),
+        ({"fact": "office_open", "op": "is", "value": True}, "2026-12-01T16:00", True),
+        ({"fact": "office_open", "op": "is", "value": True}, "2026-12-25T16:00", False),
+    ],
+)
+def test_rules_may_ask_for_permission_and_hours(now, criteria, when, holds):
+    at = datetime.fromisoformat(when).replace(tzinfo=UTC)
+    rules = RouteSet.objects.get(status=VersionStatus.PUBLISHED)
+    RoutingRule.objects.create(rule_set=rules, name="Asked", position=0, team_id="quotes", criteria=[[criteria]])
+    lead = reachable(at - timedelta(minutes=1))
+    route(at, lead)
+    assert (lead.team == "quotes") is holds
+
+
+def test_permission_that_has_lapsed_is_none(now):
+    lead = reachable(now)
+    Permission.objects.filter(address=lead.phone, channel="voice").update(expires_at=now)
+    found = Lead.objects.filter(condition([[{"fact": "voice_permission", "op": "is", "value": "none"}]], at=now))
+    assert list(found) == [lead]

@@ -7,12 +7,11 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 
-from consent import addresses, ledger
-from leads.models import Lead, Source
+from consent import ledger
 from medcrm.lib.errors import RuleError
 from routing import router, worklist
 from routing.models import Agent, Lease
-from tests.routing.factories import make_call, make_lead
+from tests.routing.factories import make_call, make_lead, reachable
 
 pytestmark = pytest.mark.usefixtures("organisation")
 
@@ -21,25 +20,6 @@ pytestmark = pytest.mark.usefixtures("organisation")
 def caller(organisation: object):
     Agent.objects.filter(team="scheduling").exclude(user__username="scheduling1").update(open_cap=0)
     return get_user_model().objects.get(username="scheduling1")
-
-
-def reachable(now, number: int = 101, **fields: object) -> Lead:
-    """A lead whose phone may be called: an inquiry with the form's own disclosure ticked for voice."""
-    pair = (addresses.PHONE, f"+15125550{number}")
-    phone = addresses.lock_addresses([pair])[pair]
-    disclosure = Source.objects.get(pk="web_consult").disclosure
-    given = {"channels": ["voice"], "purposes": disclosure.purposes, "level": disclosure.level}
-    ledger.record(
-        phone.pk,
-        "grant",
-        now=now,
-        occurred_at=now - timedelta(days=1),
-        seller=disclosure.seller_id,
-        disclosure=disclosure,
-        fresh_opt_in=True,
-        **given,
-    )
-    return make_lead(now, phone=phone, **fields)
 
 
 def test_the_most_pressing_lead_is_leased(now, caller):

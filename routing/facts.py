@@ -1,0 +1,55 @@
+"""What may routing rules ask besides the lead's own facts? Who may be contacted how, and what time it is [2.8]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db.models import Case, Expression, F, Func, IntegerField, OuterRef, Q, Subquery, TextField, Value, When
+from django.db.models.functions import Coalesce, NullIf
+
+from consent.models import Permission
+from consent.models.ledger import PermissionState
+from leads.criteria import Fact, Kind, register
+from routing.calendar import is_open
+from routing.models import Team
+
+
+def permission(channel: str, address: str) -> Callable[[datetime], Expression]:
+    """What the ledger says of the channel; unknown without an address. Advice: the gate decides each contact."""
+
+    def expression(at: datetime) -> Expression:
+        has_lapsed = Q(state=PermissionState.GRANTED, expires_at__lte=at)
+        said = Case(
+            When(has_lapsed, then=Value(PermissionState.NONE.value)), default=F("state"), output_field=TextField()
+        )
+        rows = Permission.objects.filter(address=OuterRef(address), channel=channel).annotate(said=said)
+        state = Coalesce(Subquery(rows.values("said")[:1], output_field=TextField()), Value(PermissionState.NONE.value))
+        return Case(When(**{f"{address}__isnull": False}, then=state), default=None, output_field=TextField())
+
+    return expression
+
+
+def local_hour(at: datetime) -> Expression:
+    """The hour of the day where the lead is, 0 to 23; unknown without a zone."""
+    there = Func(NullIf(F("timezone"), Value("")), Value(at), function="timezone")
+    return Func(there, template="EXTRACT(HOUR FROM %(expressions)s)::int", output_field=IntegerField())
+
+
+def office_is_open(at: datetime) -> Expression:
+    """Whether the fallback team is at work; unknown without one."""
+    team = Team.objects.fallback().first()
+    return Value(None if team is None else is_open(at, team.calendar))
+
+
+def states() -> list[tuple[str, str]]:
+    return [(str(code), str(label)) for code, label in PermissionState.choices]
+
+
+register(
+    Fact("voice_permission", "permission for calls", Kind.CODE, permission("voice", "phone"), states),
+    Fact("sms_permission", "permission for texts", Kind.CODE, permission("sms", "phone"), states),
+    Fact("email_permission", "permission for e-mail", Kind.CODE, permission("email", "email"), states),
+    Fact("local_hour", "hour where the lead is", Kind.NUMBER, local_hour),
+    Fact("office_open", "office is open", Kind.YES_NO, office_is_open),
+)
