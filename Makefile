@@ -25,6 +25,10 @@ search: setup
 	$(BIN)/python -m pytest -m long
 
 # Leads routed and "call next" asked for, on a scratch database; needs some minutes and two gigabytes of disk.
+# A million leads ranked, previewed and carried to, beside raw statements; a scratch database of its own.
+bench-scoring: setup
+	$(BIN)/python benchmarks/bench_scoring.py
+
 bench-routing: setup
 	$(BIN)/python benchmarks/bench_routing.py
 
