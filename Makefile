@@ -10,7 +10,7 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-ur
 PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org DATABASE_URL=postgres://check@db.example.org/check \
 	CELERY_BROKER_URL=redis://broker.example.org/0 CACHE_URL=redis://cache.example.org/1
 
-.PHONY: setup demo test search smoke reset lint lock
+.PHONY: setup demo test search smoke reset lint lock bench-nurture bench-routing bench-import
 
 setup: $(STAMP)
 
@@ -23,6 +23,9 @@ test: lint
 # Searches too long for every test run; before a release, and before consent changes are merged.
 search: setup
 	$(BIN)/python -m pytest -m long
+
+bench-nurture: setup
+	$(BIN)/python benchmarks/bench_nurture.py
 
 # Leads routed and "call next" asked for, on a scratch database; needs some minutes and two gigabytes of disk.
 # A million leads ranked, previewed and carried to, beside raw statements; a scratch database of its own.
@@ -45,6 +48,10 @@ lint: setup
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	@env $(PRODUCTION) SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+# A million rows in, with planted faults, whole and killed three times; heavy, so one machine at a time.
+bench-import: setup
+	@$(BIN)/python benchmarks/bench_import.py
 
 lock: setup
 	$(LOCK) --output-file requirements.txt requirements.in

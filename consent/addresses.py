@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ import phonenumbers
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
+from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Right
 
@@ -22,6 +22,8 @@ PHONE = AddressKind.PHONE.value
 EMAIL = AddressKind.EMAIL.value
 Pair = tuple[str, str]
 
+# As most people type a number. Such a one needs no parser, which costs a hundred times as much.
+PLAIN = re.compile(r"^(?:\+?1[ .-]?)?\(?([2-9]\d{2})\)?[ .-]?([2-9]\d{2})[ .-]?(\d{4})$", re.ASCII)
 NANP = re.compile(r"^\+1[2-9]\d{2}[2-9]\d{6}$")
 NOT_AN_AREA = re.compile(r"^\+1(?:[2-9]11|[2-9]9\d)")  # service codes and codes kept for expansion
 _is_email = EmailValidator()
@@ -43,6 +45,9 @@ def normalise_phone(raw: str, region: str = "US") -> str:
     text = str(raw or "").strip()
     if not text:
         raise InvalidAddress("Enter a phone number with its area code, e.g. 512-555-0100.", field=PHONE)
+    plain = PLAIN.match(text) if region == "US" else None
+    if plain and not NOT_AN_AREA.match(value := "+1" + "".join(plain.groups())):
+        return value
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
@@ -83,7 +88,7 @@ def normalise_email(raw: str) -> str:
 
 def keyed_hash(kind: str, value: str) -> str:
     """Return the hash that names an address after its value was erased; useless without EVIDENCE_KEY."""
-    return hmac.new(settings.EVIDENCE_KEY.encode(), f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(settings.EVIDENCE_KEY.encode(), f"{kind}:{value}".encode(), "sha256").hex()
 
 
 def lock_addresses(pairs: Iterable[Pair]) -> dict[Pair, Address]:
@@ -94,12 +99,19 @@ def lock_addresses(pairs: Iterable[Pair]) -> dict[Pair, Address]:
     wanted = {keyed_hash(kind, value): (kind, value) for kind, value in pairs}
     if not wanted:
         return {}
-    Address.objects.bulk_create(
-        [Address(kind=kind, value=value, keyed_hash=digest) for digest, (kind, value) in sorted(wanted.items())],
-        ignore_conflicts=True,
-    )
+    digests = sorted(wanted)
+    with connection.cursor() as cursor:
+        cursor.execute(MAKE, [[wanted[d][0] for d in digests], [wanted[d][1] for d in digests], digests])
     rows = Address.objects.filter(keyed_hash__in=wanted).select_for_update(no_key=True).order_by("pk")
     return {wanted[row.keyed_hash]: row for row in rows}
+
+
+# The three values come as arrays: one statement for two addresses or ten thousand.
+MAKE = """
+INSERT INTO consent_address (kind, value, keyed_hash, line_type, created_at)
+SELECT kind, value, digest, 'unknown', now() FROM unnest(%s::text[], %s::text[], %s::text[]) AS t (kind, value, digest)
+ON CONFLICT DO NOTHING
+"""
 
 
 def find(kind: str, value: str) -> Address | None:

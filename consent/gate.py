@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -87,7 +86,6 @@ def lock(address_ids: Iterable[int]) -> None:
 
 def _row(request: ContactRequest, decision: Decision) -> dict[str, object]:
     """Freeze the decision and the request it answers."""
-    basis = {"request": asdict(request), "decision": asdict(decision)}
     return {
         "address_id": request.address_id,
         "seller_id": request.seller,
@@ -103,9 +101,20 @@ def _row(request: ContactRequest, decision: Decision) -> dict[str, object]:
         "rules_version": decision.rules_version,
         "events": list(decision.events),
         "lists": list(decision.lists),
-        "basis": json.loads(json.dumps(basis, default=str)),
+        "basis": {"request": _frozen(request), "decision": _frozen(decision)},
         "content_sha256": request.content.sha256,
     }
+
+
+def _frozen(value: object) -> object:
+    """A dataclass as plain JSON. `dataclasses.asdict` copies every leaf and took a tenth of a whole dispatch."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, tuple):
+        return [_frozen(item) for item in value]
+    if is_dataclass(value):
+        return {name: _frozen(item) for name, item in vars(value).items()}
+    return str(value)
 
 
 @dataclass(frozen=True)
@@ -131,6 +140,15 @@ def hand_over(attempt_id: int, *, at: datetime) -> Attempt:
     return result.attempt
 
 
+# Arrays instead of bulk_update's one CASE branch per row and column, which took a quarter of a whole dispatch.
+HAND_OVER = """
+UPDATE consent_attempt a SET state = o.state, outcome = o.code, settled_at = o.settled_at
+FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(codes)s::text[], %(ends)s::timestamptz[])
+  AS o(id, state, code, settled_at)
+WHERE a.id = o.id
+"""
+
+
 @transaction.atomic
 def hand_over_many(attempt_ids: Sequence[int], *, at: datetime) -> list[HandedOver]:
     """Hand over any number of attempts, in the order of their keys; only those on their way may be sent."""
@@ -144,7 +162,16 @@ def hand_over_many(attempt_ids: Sequence[int], *, at: datetime) -> list[HandedOv
         refusal = refusals.get(attempt.pk)
         attempt.state = AttemptState.CANCELLED if refusal else AttemptState.HANDED_OVER
         attempt.outcome, attempt.settled_at = (refusal.code, at) if refusal else ("", None)
-    Attempt.objects.bulk_update(reserved, ["state", "outcome", "settled_at"])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            HAND_OVER,
+            {
+                "ids": [attempt.pk for attempt in reserved],
+                "states": [str(attempt.state) for attempt in reserved],
+                "codes": [attempt.outcome for attempt in reserved],
+                "ends": [attempt.settled_at for attempt in reserved],
+            },
+        )
     ours = {attempt.pk for attempt in reserved}
     return [HandedOver(a, refusals.get(a.pk), a.pk in ours and a.pk not in refusals) for a in attempts]
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
 SKEW = timedelta(minutes=2)  # clocks of providers may run ahead of ours [contact_rules 14(g)]
+KINDS, SCOPES = frozenset(EventKind.values), frozenset(Scope.values)  # the enum makes its list anew at every look
 SILENT = frozenset({EventKind.PURCHASED.value})  # changes nobody's permission
 
 
@@ -102,14 +103,15 @@ def permission(address: Address, *, at: datetime, known_at: datetime | None = No
 def project(address_ids: Iterable[int]) -> int:
     """Fold the chains of these addresses into Permission rows and return how many. Two queries."""
     rows = [
-        _projected(address_id, view, len(chain.events))
+        {"address_id": address_id, "channel": view.channel, "seq": len(chain.events)}
+        | {name: getattr(view, name) for name in PROJECTED if name != "seq"}
         for address_id, chain in history.chains(address_ids).items()
         if chain.events
         for view in fold.views(chain.events, kind=chain.kind)
     ]
-    Permission.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["address", "channel"], update_fields=PROJECTED, batch_size=2000
-    )
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(UPSERT, [json.dumps(rows, default=str)])
     return len(rows)
 
 
@@ -129,7 +131,25 @@ def _said(row: Permission | None) -> tuple[object, ...] | None:
     return None if row is None else tuple(getattr(row, name) for name in PROJECTED)
 
 
-PROJECTED = ["state", "code", "level", "purposes", "sellers", "since", "expires_at", "event", "seq"]
+FOLDED = {
+    "state": "text",
+    "code": "text",
+    "level": "text",
+    "purposes": "text[]",
+    "sellers": "text[]",
+    "since": "timestamptz",
+    "expires_at": "timestamptz",
+    "event": "uuid",
+    "seq": "integer",
+}
+PROJECTED = list(FOLDED)
+# One JSON document instead of bulk_create, which took three quarters of the time of a large import.
+UPSERT = f"""
+INSERT INTO consent_permission (address_id, channel, {", ".join(FOLDED)})
+SELECT address_id, channel, {", ".join(FOLDED)}
+FROM jsonb_to_recordset(%s) AS r (address_id bigint, channel text, {", ".join(f"{k} {v}" for k, v in FOLDED.items())})
+ON CONFLICT (address_id, channel) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in FOLDED)}
+"""  # noqa: S608
 
 
 def _projected(address_id: int, view: fold.ChannelView, length: int) -> Permission:
@@ -199,9 +219,9 @@ def _sha256(text: str) -> str:
 def _check(entry: Entry, now: datetime) -> None:
     """Raise unless the entry could be true."""
     _check_aware(entry.occurred_at, entry.effective_at, entry.expires_at)
-    if entry.kind not in EventKind.values:
+    if entry.kind not in KINDS:
         raise InvalidEvent(f"The ledger knows no event “{entry.kind}”.", field="kind")
-    if entry.scope and entry.scope not in Scope.values:
+    if entry.scope and entry.scope not in SCOPES:
         raise InvalidEvent(f"“{entry.scope}” is not a scope of a withdrawal.", field="scope")
     if entry.occurred_at > now + SKEW:
         raise InvalidEvent(

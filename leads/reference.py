@@ -130,6 +130,7 @@ def load_sources(rows: Iterable[Row], disclosure: Disclosure) -> None:
             "kind": row["kind"],
             "intent": row["intent"],
             "expectation": row["next"],
+            "questions": row.get("questions", []),
             "seller_id": disclosure.seller_id,
             "disclosure": disclosure,
         }

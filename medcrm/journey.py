@@ -35,7 +35,11 @@ def advance(lead_ids: Sequence[int], *, at: datetime) -> list[int]:
         qualification.choose_next_steps(ids, at=at)
         router.route(ids, at=at)
         enrollment.plan(ids, at=at)
-    # Merged rows are no longer walked, so they must not stay due either.
+    # Merged rows are no longer walked: nothing is owed to them, nothing is sent, and they must not stay due either.
+    aside = [lead.pk for lead in Lead.objects.filter(pk__in=lead_ids, merged_into__isnull=False).only("pk").lock()]
+    if aside:
+        router.set_aside(aside, at=at)
+        enrollment.plan(aside, at=at)
     Lead.objects.filter(pk__in=lead_ids, advance_due_at__lte=at).update(advance_due_at=None, advanced_at=at)
     return ids
 

@@ -190,7 +190,7 @@ class Postgres(Server):
         self.make_socket_folder(owner)
         self.end_leftovers()
         process = self.spawn([str(binaries / "postgres"), "-D", str(self.data), *self.options()], owner)
-        self.wait_until(self.is_ready, process)
+        self.wait_until(lambda: self.is_ready(process.pid), process)
         return process
 
     def options(self) -> Iterator[str]:
@@ -207,10 +207,11 @@ class Postgres(Server):
         for setting, value in settings.items():
             yield from ("-c", f"{setting}={value}")
 
-    def is_ready(self) -> bool:
-        """The last line of PostgreSQL's own pid file says so; pg_ctl reads the same."""
+    def is_ready(self, pid: int) -> bool:
+        """The last line of PostgreSQL's own pid file says so; pg_ctl reads the same. A killed one left its file."""
         with suppress(OSError):
-            return (self.data / "postmaster.pid").read_text().rstrip().endswith("\nready")
+            lines = (self.data / "postmaster.pid").read_text().split()
+            return bool(lines) and (lines[0], lines[-1]) == (str(pid), "ready")
         return False
 
     def binaries(self) -> Path:

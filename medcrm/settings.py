@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "pghistory",
     "rest_framework",
     "django_filters",
+    "anymail",
     "drf_spectacular",
     "csp",
     "allauth",
@@ -176,6 +177,15 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # Imports and exports: readable by this user alone, never served by a URL. All workers must share the folder.
+    "private": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": env.str("PRIVATE_FILES", default=str(BASE_DIR / ".medcrm" / "private")),
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -236,10 +246,19 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = env.str("CELERY_BEAT_SCHEDULE_FILENAME", default=str(BASE_DIR / "celerybeat-schedule"))
 CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "medcrm.tasks.advance_due", "schedule": 5.0},
+<<<<<<< HEAD
     "roll-out": {"task": "leads.tasks.roll_out", "schedule": 5.0},
+=======
+    "import": {"task": "medcrm.tasks.import_due", "schedule": 5.0},
+    "export": {"task": "medcrm.tasks.export_due", "schedule": 5.0},
+    "expire-exports": {"task": "medcrm.tasks.expire_exports", "schedule": 600.0},
+    "search-duplicates": {"task": "medcrm.tasks.search_duplicates", "schedule": 60.0},
+    "search-duplicates-anew": {"task": "medcrm.tasks.search_duplicates_anew", "schedule": crontab(hour=6, minute=45)},
+>>>>>>> main
     "settle-stranded-inquiries": {"task": "medcrm.tasks.settle_stranded_inquiries", "schedule": 60.0},
     "dispatch": {"task": "nurture.tasks.dispatch_due", "schedule": 5.0},
     "revisit": {"task": "nurture.tasks.revisit", "schedule": 6 * 3600.0},
+    "tell-carrier": {"task": "nurture.tasks.tell_carrier", "schedule": 60.0},
     "sweep-clocks": {"task": "routing.tasks.sweep", "schedule": 60.0},
     "send-notices": {"task": "routing.tasks.send_notices", "schedule": 60.0},
     "settle-forgotten-attempts": {"task": "consent.tasks.settle_forgotten_attempts", "schedule": 60.0},
@@ -257,6 +276,8 @@ NURTURE_CHANNELS = {
     "sms": env.str("NURTURE_SMS_CHANNEL", default="nurture.channels.sandbox.Sandbox"),
 }
 NURTURE_MAIL_IS_SIGNED = env.bool("NURTURE_MAIL_IS_SIGNED", default=False)  # DKIM covers List-Unsubscribe [E03]
+# Media whose provider signed a business associate agreement, e.g. “email”: only these may carry health detail [H10].
+NURTURE_VENDOR_AGREEMENTS = env.list("NURTURE_VENDOR_AGREEMENTS", default=[])
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="care@example.org")
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
 EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
@@ -267,6 +288,7 @@ EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = 15
 ANYMAIL = env.json("ANYMAIL", default={})
 TWILIO_API = env.str("TWILIO_API", default="https://api.twilio.com")
+TWILIO_ACCOUNTS_API = env.str("TWILIO_ACCOUNTS_API", default="https://accounts.twilio.com")
 TWILIO_ACCOUNT_SID = env.str("TWILIO_ACCOUNT_SID", default="")
 TWILIO_AUTH_TOKEN = env.str("TWILIO_AUTH_TOKEN", default="")
 TWILIO_SENDER = env.str("TWILIO_SENDER", default="")  # a number in E.164, or a messaging service (MG…)

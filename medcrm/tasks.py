@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.utils import timezone
 
+from leads import duplicates, exporting
+from leads.importing import runs
 from leads.services import intake
 from medcrm import journey
+from medcrm.lib import bell
+
+SLICE = timedelta(seconds=20)  # of one worker's time; then the bell lets other work come first
 
 
 @shared_task
@@ -17,3 +24,35 @@ def advance_due() -> None:
 @shared_task
 def settle_stranded_inquiries() -> None:
     intake.settle_stranded(at=timezone.now())
+
+
+@shared_task
+def import_due() -> None:
+    began = timezone.now()
+    while runs.work_due(at=timezone.now()):
+        if timezone.now() - began > SLICE:
+            bell.ring(runs.WORK)
+            return
+
+
+@shared_task
+def search_duplicates() -> None:
+    began = timezone.now()
+    while timezone.now() - began < SLICE and duplicates.search(at=timezone.now())[0]:
+        pass
+
+
+@shared_task
+def search_duplicates_anew() -> None:
+    duplicates.start_over()
+
+
+@shared_task
+def export_due() -> None:
+    while exporting.work_due(at=timezone.now()):
+        pass
+
+
+@shared_task
+def expire_exports() -> None:
+    exporting.expire(at=timezone.now())

@@ -8,7 +8,7 @@ leaves a message that is marked unknown and never sent again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -20,7 +20,8 @@ from consent import gate
 from consent.models import Attempt
 from consent.request import ContactRequest
 from leads.models import Lead
-from leads.services import due
+from leads.services import due, outreach
+from leads.services.outreach import Change
 from nurture import batch as batches
 from nurture import caps, composing, enrollment, obstacles, outbox, windows
 from nurture.batch import Batch
@@ -32,7 +33,8 @@ from nurture.vocabulary import ExitCode, Medium, SkipCode
 
 log = structlog.get_logger(__name__)
 
-BATCH = 100  # one claim: small enough that a dead worker's share is soon free again
+BATCH = 300  # one claim: its addresses stay locked for well under a second, its two dozen queries weigh little per step
+SLOW_BATCH = 25  # where a provider takes one at a time: what a dying worker leaves unknown stays small
 AUTOMATION = "nurture.dispatch"
 
 
@@ -60,7 +62,8 @@ def dispatch_due(
     now = clock or (lambda: at)
     tally: Counter[str] = Counter(unknown=outbox.sweep_forgotten(at=at))
     left = limit if limit is not None else float("inf")
-    while left > 0 and (ids := claim_due(at=now(), limit=int(min(BATCH, left)))):
+    batch = BATCH if outbox.takes_many() else SLOW_BATCH
+    while left > 0 and (ids := claim_due(at=now(), limit=int(min(batch, left)))):
         tally.update(_run(batches.load(ids, at=now()), clock=now))
         left -= len(ids)
     return DispatchReport(**tally)
@@ -83,11 +86,18 @@ def _run(batch: Batch, *, clock: Callable[[], datetime]) -> Counter[str]:
         taken = sum((found for found in alone if found is not None), Counter(errors=alone.count(None)))
     elif taken is None:
         taken = Counter(errors=1)
-    done = [row.lead_id for row in batch.enrollments if row.state != EnrollmentState.ACTIVE]
-    if done:
-        # Another sequence may follow; the leads are locked only now, with no enrolment in hand.
-        due.mark_due(Lead.objects.filter(pk__in=done), at=clock())
+    if done := [row for row in batch.enrollments if row.state != EnrollmentState.ACTIVE]:
+        _tell_leads(done, at=clock())
     return taken
+
+
+@transaction.atomic
+def _tell_leads(done: Sequence[Enrollment], *, at: datetime) -> None:
+    """Another sequence may follow. The leads are locked only now, with no enrolment in hand."""
+    due.mark_due(Lead.objects.filter(pk__in=[row.lead_id for row in done]), at=at)
+    said = {EnrollmentState.FINISHED: "finished", EnrollmentState.EXITED: "left"}
+    changes = [Change(row.lead_id, said[EnrollmentState(row.state)], row.sequence.name, row.exit_code) for row in done]
+    outreach.note_changes(changes, at=at)
 
 
 def _try(batch: Batch, *, clock: Callable[[], datetime]) -> Counter[str] | None:
@@ -133,6 +143,17 @@ class Wanted:
     request: ContactRequest
 
 
+@dataclass(frozen=True)
+class Move:
+    """Where an enrolment goes."""
+
+    enrollment_id: int
+    state: str
+    step_id: int | None
+    next_due_at: datetime | None
+    ended_at: datetime | None
+
+
 @dataclass
 class Taking:
     """One batch being decided under its locks; everything is written at the end, each table once."""
@@ -143,7 +164,7 @@ class Taking:
     tally: Counter[str] = field(default_factory=Counter)
     touched: set[int] = field(default_factory=set)  # addresses that a step of this batch may reach
     wanted: list[Wanted] = field(default_factory=list)
-    moved: list[Enrollment] = field(default_factory=list)
+    moved: list[Move] = field(default_factory=list)
     ends: dict[Enrollment, ExitCode] = field(default_factory=dict)
     skips: list[Skip] = field(default_factory=list)
     tasks: list[CallTask] = field(default_factory=list)
@@ -236,8 +257,7 @@ class Taking:
 
     def _put(self, row: Enrollment, step: Step | None, next_due_at: datetime | None) -> None:
         """Note where the enrolment goes; the row itself keeps its step, which its message still names."""
-        moved = Enrollment(pk=row.pk, state=row.state, step=step, next_due_at=next_due_at, ended_at=row.ended_at)
-        self.moved.append(moved)
+        self.moved.append(Move(row.pk, str(row.state), step.pk if step else None, next_due_at, row.ended_at))
 
     def write(self) -> list[Message]:
         """Write every table once."""
@@ -249,11 +269,11 @@ class Taking:
             cursor.execute(
                 MOVE,
                 {
-                    "ids": [row.pk for row in self.moved],
-                    "states": [str(row.state) for row in self.moved],
-                    "steps": [row.step_id for row in self.moved],
-                    "dues": [row.next_due_at for row in self.moved],
-                    "ends": [row.ended_at for row in self.moved],
+                    "ids": [move.enrollment_id for move in self.moved],
+                    "states": [move.state for move in self.moved],
+                    "steps": [move.step_id for move in self.moved],
+                    "dues": [move.next_due_at for move in self.moved],
+                    "ends": [move.ended_at for move in self.moved],
                 },
             )
         return self.messages

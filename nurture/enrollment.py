@@ -6,7 +6,7 @@ Called by the road after each change; a second run at the same moment writes not
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import reduce
@@ -19,13 +19,14 @@ from django.db.models import Exists, Max, OuterRef, Q
 from leads import criteria
 from leads.lifecycle import OPEN
 from leads.models import Appointment, Interaction, Lead
-from leads.services import due
+from leads.services import due, outreach
+from leads.services.outreach import Change
 from leads.vocabulary import AppointmentState, InteractionKind
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
 from nurture import advice, rules, windows
 from nurture.lifecycle import EnrollmentState
-from nurture.models import CallTask, Enrollment
+from nurture.models import CallTask, Enrollment, MutedTopic
 from nurture.models import Sequence as NurtureSequence
 from nurture.rules import Current, Plan, Situation
 from nurture.vocabulary import MAY_ENTER_AGAIN, ExitCode
@@ -68,16 +69,33 @@ def plan(lead_ids: Sequence[int], *, at: datetime) -> PlanReport:
     left = _leave({active[pk]: plan.leave for pk, plan in plans.items() if plan.leave}, at=at)
     entered = _enter([(leads[pk], plan.enter) for pk, plan in plans.items() if plan.enter], at=at)
     refused = _refuse(leads, plans, histories, at=at)
+    outreach.note_changes(list(_changes(plans, situations, set(refused))), at=at)
     return PlanReport(entered, left, refused)
+
+
+def _changes(plans: Mapping[int, Plan], situations: Mapping[int, Situation], refused: set[int]) -> Iterator[Change]:
+    """What the plans change, as the qualification keeps it."""
+    for pk, plan in plans.items():
+        current = situations[pk].current
+        if plan.leave and current:
+            code, why = plan.leave
+            yield Change(pk, "left", current.sequence.name, code.value, why)
+        if plan.enter:
+            yield Change(pk, "entered", plan.enter.name)
+        for sequence, why in plan.refused if pk in refused else ():
+            yield Change(pk, "refused", sequence.name, ExitCode.NO_CHANNEL.value, why)
 
 
 @transaction.atomic
 def leave(enrollment_id: int, *, at: datetime, by: AbstractBaseUser | None = None, note: str = "") -> Enrollment:
-    """Take a lead out of its sequence by hand. Locks the enrolment. Raise RuleError if it has ended already."""
-    enrollment = Enrollment.objects.lock().select_related("lead").get(pk=enrollment_id)
+    """Take a lead out of its sequence by hand. Locks the lead and the enrolment. Raise RuleError if it has ended."""
+    Lead.objects.filter(enrollments=enrollment_id).lock().first()
+    enrollment = Enrollment.objects.lock().select_related("lead", "sequence").get(pk=enrollment_id)
     if enrollment.state != EnrollmentState.ACTIVE:
         raise RuleError("ENROLLMENT_ENDED", "This enrolment has ended already.")
     _leave({enrollment: (ExitCode.REMOVED, note)}, at=at, by=by)
+    removed = Change(enrollment.lead_id, "left", enrollment.sequence.name, ExitCode.REMOVED.value, note)
+    outreach.note_changes([removed], at=at)
     return enrollment
 
 
@@ -103,7 +121,9 @@ def _newly_meant(sequence: NurtureSequence, at: datetime) -> Q:
     through = tried.filter(Q(exit_code=ExitCode.NO_CHANNEL) | ~Q(exit_code__in=MAY_ENTER_AGAIN))
     since = at - timedelta(days=sequence.pause_after_reply_days)
     talking = Interaction.objects.filter(lead=OuterRef("pk"), kind__in=REPLIES, at__gt=since)
-    meant = criteria.condition(sequence.criteria, at=at) & ~Q(Exists(through))
+    holders = Q(address=OuterRef("phone")) | Q(address=OuterRef("email"))
+    unwanted = MutedTopic.objects.filter(holders, topic=sequence.code)
+    meant = criteria.condition(sequence.criteria, at=at) & ~Q(Exists(through)) & ~Q(Exists(unwanted))
     return meant & ~Q(Exists(talking)) if sequence.exits_on_reply else meant
 
 
@@ -122,7 +142,7 @@ def _situations(
     at: datetime,
 ) -> dict[int, Situation]:
     matching, staying = _matches(leads, known, at)
-    replies, booked = _replies(leads), _booked(leads, at)
+    replies, booked, muted = _replies(leads), _booked(leads, at), _muted(leads)
     current = {pk: Current(row.pk, known[row.sequence_id], row.started_at) for pk, row in active.items()}
     wanted = [
         (leads[pk], known[sequence])
@@ -139,6 +159,7 @@ def _situations(
             done=frozenset(histories[pk].done),
             replied_at=replies.get(pk),
             is_booked=pk in booked,
+            muted=muted[pk],
             closed_channels={s: closed[pk, s] for s in known if (pk, s) in closed},
         )
         for pk, lead in leads.items()
@@ -200,6 +221,16 @@ def _booked(leads: Iterable[int], at: datetime) -> set[int]:
     # A day of grace: the calendar date is the clinic's, and the visit may be under way.
     coming = Appointment.objects.filter(lead__in=leads, status__in=live, date__gte=at.date() - timedelta(days=1))
     return set(coming.values_list("lead_id", flat=True))
+
+
+def _muted(leads: Mapping[int, Lead]) -> dict[int, frozenset[str]]:
+    """What each person does not want to hear about, said for either of the lead's addresses."""
+    held = {pk: {lead.phone_id, lead.email_id} for pk, lead in leads.items()}
+    rows = MutedTopic.objects.filter(address__in=set().union(*held.values()) - {None}).order_by()
+    said: dict[int, set[str]] = defaultdict(set)
+    for address_id, topic in rows.values_list("address_id", "topic"):
+        said[address_id].add(topic)
+    return {pk: frozenset().union(*(said[address] for address in mine)) for pk, mine in held.items()}
 
 
 def _leave(

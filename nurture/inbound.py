@@ -23,6 +23,7 @@ from nurture.lifecycle import MessageState
 from nurture.models import Message, ProviderEvent
 
 KINDS = {"sms": InteractionKind.SMS_REPLY, "email": InteractionKind.EMAIL_REPLY}
+SEEN = {"opened": InteractionKind.EMAIL_OPEN, "clicked": InteractionKind.EMAIL_CLICK}
 LEDGER = {"bounced": "email_hard_bounce", "complained": "email_complaint", "unsubscribed": "email_unsub"}
 STATES = {
     "delivered": MessageState.DELIVERED,
@@ -81,13 +82,17 @@ def receive_reply(reply: Reply, *, at: datetime) -> ProviderEvent | None:
 def receive_report(report: Report, *, at: datetime) -> ProviderEvent | None:
     """Keep a delivery report; a bounce or a complaint goes to the ledger. None if it was here before."""
     named = {"attempt": report.attempt_id} if report.attempt_id else {"provider_id": report.provider_id}
-    message = Message.objects.select_related("attempt").filter(**named).first() if any(named.values()) else None
+    message = (
+        Message.objects.select_related("attempt", "enrollment").filter(**named).first() if any(named.values()) else None
+    )
     address = message.attempt.address if message else None
     event = _once(report.provider, report.key, report.kind, at, address=address, message=message)
     if event is None or message is None:
         return event
     if report.kind in LEDGER:
         ledger.record(address.pk, LEDGER[report.kind], occurred_at=at, now=at, source=report.provider)
+    if report.kind in SEEN:
+        events.record_activity(message.enrollment.lead_id, SEEN[report.kind], at=at)
     if report.kind in STATES:
         _move(message, STATES[report.kind], at, error=report.error)
     return event

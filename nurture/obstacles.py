@@ -13,7 +13,7 @@ from nurture import caps, rules, windows
 from nurture.batch import Batch
 from nurture.caps import Contact
 from nurture.enrollment import zone_of
-from nurture.models import Enrollment
+from nurture.models import Enrollment, Step
 from nurture.vocabulary import ExitCode, Medium, SkipCode
 
 
@@ -65,7 +65,12 @@ def latest(row: Enrollment) -> datetime:
 
 
 def address_of(row: Enrollment) -> int | None:
-    return row.lead.email_id if row.step.template.medium == Medium.EMAIL else row.lead.phone_id
+    return address_in(row, row.step)
+
+
+def address_in(row: Enrollment, step: Step) -> int | None:
+    """Where a step of this enrolment goes."""
+    return row.lead.email_id if step.template.medium == Medium.EMAIL else row.lead.phone_id
 
 
 def _own(code: SkipCode, *, until: datetime | None = None) -> Obstacle:

@@ -50,6 +50,11 @@ def channel_for(medium: str) -> Channel:
     return channels.rehearsal(medium) if connection.in_atomic_block else channels.channel_for(medium)
 
 
+def takes_many() -> bool:
+    """Whether every provider takes messages by the hundred."""
+    return all(channel_for(medium).group > 1 for medium in (Medium.EMAIL, Medium.SMS))
+
+
 def send_many(messages: Sequence[Message], *, clock: Callable[[], datetime]) -> Counter[str]:
     """Send reserved messages, group by group as their channels bear; count the states they ended in."""
     tally: Counter[str] = Counter()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,8 +12,9 @@ from consent import ledger
 from consent.models import Address
 from consent.vocabulary import AddressKind
 from leads.models import Lead
-from leads.services import events
+from leads.services import due, events
 from nurture.links import Recipient
+from nurture.models import MutedTopic
 
 SOURCE = "preference_page"
 
@@ -24,6 +25,7 @@ class Choices:
 
     stops_email: bool = False
     stops_texts_and_calls: bool = False
+    unwanted: Collection[str] | None = None  # topics not to write about; None where they were not asked
     fields: Mapping[str, object] | None = None
 
 
@@ -47,8 +49,29 @@ def choose(recipient: Recipient, choices: Choices, *, at: datetime) -> None:
         ledger.record(lead.email_id, "email_unsub", occurred_at=at, now=at, source=SOURCE)
     if choices.stops_texts_and_calls and lead and lead.phone_id:
         ledger.record(lead.phone_id, "revoke", occurred_at=at, now=at, scope="all", source=SOURCE)
+    if lead and choices.unwanted is not None:
+        _mute(lead, choices.unwanted, at=at)
     if lead and choices.fields:
         events.record_preference(lead.pk, choices.fields, at=at)
+
+
+def muted(lead: Lead) -> frozenset[str]:
+    """The topics that nobody is to write about to this person."""
+    return frozenset(MutedTopic.objects.filter(address__in=_held(lead)).values_list("topic", flat=True))
+
+
+def _mute(lead: Lead, unwanted: Collection[str], *, at: datetime) -> None:
+    """Make these the muted topics of the lead's addresses; its outreach is planned again where that is news."""
+    if muted(lead) == frozenset(unwanted):
+        return
+    MutedTopic.objects.filter(address__in=_held(lead)).exclude(topic__in=unwanted).delete()
+    rows = [MutedTopic(address_id=pk, topic=topic, muted_at=at) for pk in _held(lead) for topic in sorted(unwanted)]
+    MutedTopic.objects.bulk_create(rows, ignore_conflicts=True)
+    due.mark_due(Lead.objects.filter(pk=lead.pk), at=at)
+
+
+def _held(lead: Lead) -> list[int]:
+    return [pk for pk in (lead.phone_id, lead.email_id) if pk]
 
 
 def owned_lead(recipient: Recipient) -> Lead | None:

@@ -1,21 +1,66 @@
-"""The pages without a login: preferences and unsubscribing. GET shows, only POST changes [RFC 8058]."""
+"""The pages without a login: a source's form, preferences, unsubscribing. GET shows, only POST changes [RFC 8058]."""
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.utils import timezone
+import uuid
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
+from redis.exceptions import RedisError
 
 from consent.models import Seller
-from nurture import links, preferences
+from leads.models import Lead, Source
+from leads.services.intake import Delivery, StillBeingTakenIn
+from leads.vocabulary import Request
+from medcrm.lib.errors import InvalidFields
+from nurture import hosted, links, preferences
 from nurture.forms import PreferencesForm
+from nurture.hosted import HostedForm
 from nurture.links import Recipient
 from nurture.preferences import Choices
 
+log = structlog.get_logger(__name__)
+
 GET_OR_POST = require_http_methods(["GET", "HEAD", "POST"])
+LANGUAGES = dict(settings.LANGUAGES)
+FORMS_PER_SPAN, SPAN_SECONDS = 20, 600  # from one address: a family or a front desk, no program
+TOO_MANY_REQUESTS, UNPROCESSABLE = 429, 422
+
+
+@csrf_exempt  # nobody is logged in here, and a form without cookies must work as well
+@never_cache
+@GET_OR_POST
+def ask(request: HttpRequest, source: str) -> HttpResponse:
+    """A source's own form: its questions, its disclosure, and what is wrong beside each answer."""
+    row = _source(source)
+    with translation.override(_language(request)):
+        form = _form(request, row)
+        status = 200
+        if request.method == "POST":
+            status, done = _send(request, form)
+            if done:
+                return done
+        return _page(request, "nurture/form.html", {"seller": row.seller.name, "form": form}, status=status)
+
+
+@require_safe
+def thank(request: HttpRequest, source: str, wish: str) -> HttpResponse:
+    """What happens next, by what was asked for: the page knows nothing of any lead."""
+    row = _source(source)
+    if wish not in Request.values:
+        raise Http404
+    with translation.override(_language(request)):
+        page = {"seller": row.seller.name, "help_contact": row.seller.help_contact, "wish": wish}
+        return _page(request, "nurture/thanks.html", page)
 
 
 @csrf_exempt  # a mail program posts here on the person's behalf, with no cookie; the signed token is the proof
@@ -26,8 +71,10 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     recipient = _recipient(links.UNSUBSCRIBE, token)
     if request.method == "POST":
         preferences.unsubscribe(recipient, at=timezone.now())
-    page = {"seller": _seller(recipient), "is_done": request.method == "POST"}
-    return _page(request, "nurture/unsubscribe.html", page)
+    spoken = Lead.objects.filter(pk=recipient.lead_id).values_list("language", flat=True).first()
+    with translation.override(_language(request, spoken or "")):
+        page = {"seller": _seller(recipient), "is_done": request.method == "POST"}
+        return _page(request, "nurture/unsubscribe.html", page)
 
 
 @never_cache
@@ -38,13 +85,72 @@ def choose(request: HttpRequest, token: str) -> HttpResponse:
     lead = preferences.owned_lead(recipient)
     if lead is None:
         raise Http404
-    form = PreferencesForm(request.POST or None, lead=lead)
-    is_done = request.method == "POST" and form.is_valid()
-    if is_done:
-        choices = Choices(form.cleaned_data["stops_email"], form.cleaned_data["stops_texts_and_calls"], form.news)
-        preferences.choose(recipient, choices, at=timezone.now())
-    page = {"seller": _seller(recipient), "form": form, "is_done": is_done}
-    return _page(request, "nurture/preferences.html", page)
+    with translation.override(_language(request, lead.language)):
+        form = PreferencesForm(request.POST or None, lead=lead, muted=preferences.muted(lead))
+        is_done = request.method == "POST" and form.is_valid()
+        if is_done:
+            said = form.cleaned_data
+            choices = Choices(said["stops_email"], said["stops_texts_and_calls"], form.unwanted, form.news)
+            preferences.choose(recipient, choices, at=timezone.now())
+        page = {"seller": _seller(recipient), "form": form, "is_done": is_done}
+        return _page(request, "nurture/preferences.html", page)
+
+
+def _source(code: str) -> Source:
+    forms = Source.objects.select_related("seller", "disclosure").filter(is_active=True, kind__in=hosted.HOSTED)
+    return get_object_or_404(forms, pk=code)
+
+
+def _form(request: HttpRequest, source: Source) -> HostedForm:
+    if request.method == "POST":
+        return HostedForm(source, request.POST)
+    shown = source.disclosure.sha256 if source.disclosure else ""
+    return HostedForm(source, initial={"shown": shown, "key": uuid.uuid4().hex})
+
+
+def _send(request: HttpRequest, form: HostedForm) -> tuple[int, HttpResponse | None]:
+    """Take in a sent form; without a redirect it is shown again, with the status that says why."""
+    if _is_flood(request, form.source):
+        form.add_error(None, _("Too many forms were sent from here. Please wait ten minutes and press “Send” again."))
+        return TOO_MANY_REQUESTS, None
+    if not form.is_valid():
+        return UNPROCESSABLE, None
+    answered = form.answered(page_url=request.build_absolute_uri()[:500])
+    delivery = Delivery(answered.key, client(request), request.headers.get("User-Agent", ""))
+    try:
+        hosted.receive(form.source, answered, delivery, at=timezone.now())
+    except InvalidFields as error:
+        form.show(error.errors)
+        return UNPROCESSABLE, None
+    except StillBeingTakenIn:
+        pass  # the first press of the button is at work
+    wish = answered.body.get("request") or Request.INFO
+    path = reverse("nurture:thanks", args=[form.source.pk, wish])
+    return 303, HttpResponseRedirect(f"{path}?language={translation.get_language()}", status=303)
+
+
+def _is_flood(request: HttpRequest, source: Source) -> bool:
+    key = f"form:{source.pk}:{client(request)}"
+    try:
+        cache.add(key, 0, SPAN_SECONDS)
+        return cache.incr(key) > FORMS_PER_SPAN
+    except ValueError:
+        return False  # it ran out just now
+    except (OSError, RedisError) as error:
+        log.warning("cache_away", error=str(error))
+        return False  # people are not turned away because we cannot count
+
+
+def client(request: HttpRequest) -> str | None:
+    """Who sent the request; behind our own proxy, whom that proxy saw."""
+    seen = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return seen if seen and settings.SECURE_PROXY_SSL_HEADER else request.META.get("REMOTE_ADDR")
+
+
+def _language(request: HttpRequest, spoken: str = "") -> str:
+    """The language asked for in the address, the person's own, or the browser's."""
+    asked = request.GET.get("language", "")
+    return next((code for code in (asked, spoken) if code in LANGUAGES), request.LANGUAGE_CODE)
 
 
 def _recipient(signer: object, token: str) -> Recipient:
@@ -58,8 +164,12 @@ def _seller(recipient: Recipient) -> str:
     return Seller.objects.filter(pk=recipient.seller).values_list("name", flat=True).first() or ""
 
 
-def _page(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
-    response = render(request, template, context)
-    response["Referrer-Policy"] = "no-referrer"  # the address of the page is the key to it
+def _page(request: HttpRequest, template: str, context: dict[str, object], *, status: int = 200) -> HttpResponse:
+    """A page that no search engine keeps and that tells no other site its address, which may be the key to it."""
+    language = translation.get_language()
+    others = [(code, name) for code, name in LANGUAGES.items() if code != language]
+    response = render(request, template, {**context, "language": language, "others": others}, status=status)
+    response["Content-Language"] = language
+    response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
     return response

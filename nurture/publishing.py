@@ -14,7 +14,7 @@ from leads.models import Lead
 from leads.services import due
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
-from nurture import rendering, windows
+from nurture import windows
 from nurture.enrollment import zone_of
 from nurture.models import Enrollment, Sequence, Step, Wording
 
@@ -81,8 +81,7 @@ def publish_wording(wording_id: int, *, at: datetime, by: AbstractBaseUser | Non
     wording = Wording.objects.select_for_update(of=("self",)).select_related("template").get(pk=wording_id)
     if wording.status != VersionStatus.DRAFT:
         raise RuleError("NOT_A_DRAFT", "Only a draft can be published; make a new version.")
-    problems = rendering.problems(wording.subject, wording.body, medium=wording.template.medium)
-    if problems:
+    if problems := wording.problems():
         raise RuleError("UNFIT_WORDING", " ".join(problems), field="body")
     rivals = Wording.objects.filter(template=wording.template_id, language=wording.language)
     rivals.filter(status=VersionStatus.PUBLISHED).update(status=VersionStatus.RETIRED)

@@ -16,7 +16,6 @@ from django.utils import timezone
 
 from leads import criteria
 from medcrm.lib.models import VersionStatus
-from nurture import rendering
 from nurture.models import FrequencyCap, Sequence, Step, Template, Wording
 
 DATA = Path(__file__).parent / "data"
@@ -31,6 +30,7 @@ def read(name: str) -> dict[str, list[dict[str, object]]]:
 def load(organisation: Mapping[str, object]) -> None:
     """Load templates, limits and published sequences. The organisation's own part is in the rooms below."""
     load_templates(read("templates")["template"])
+    load_wordings(read("templates_es")["wording"], language="es")
     data = read("sequences")
     if not FrequencyCap.objects.exists():
         FrequencyCap.objects.bulk_create(FrequencyCap(**row) for row in data["cap"])
@@ -40,24 +40,42 @@ def load(organisation: Mapping[str, object]) -> None:
 def load_templates(rows: Iterable[Row]) -> None:
     present = set(Template.objects.values_list("pk", flat=True))
     fresh = [row for row in rows if row["code"] not in present]
-    for row in fresh:
-        problems = rendering.problems(str(row.get("subject", "")), str(row["body"]), medium=str(row["medium"]))
-        if problems:
-            raise ValidationError([f"{row['code']}: {problem}" for problem in problems])
     Template.objects.bulk_create(
-        Template(code=row["code"], name=row["name"], medium=row["medium"], purpose=row["purpose"]) for row in fresh
+        Template(**{name: row[name] for name in ("code", "name", "medium", "purpose", "tells_health") if name in row})
+        for row in fresh
     )
-    Wording.objects.bulk_create(
+    load_wordings(fresh, language="en")
+
+
+def load_wordings(rows: Iterable[Row], *, language: str) -> None:
+    """Publish the first words of these templates in a language, where there are none yet."""
+    present = set(Wording.objects.filter(language=language).values_list("template", flat=True))
+    fresh = [row for row in rows if row["code"] not in present]
+    templates = Template.objects.in_bulk([row["code"] for row in fresh])
+    wordings = [
         Wording(
-            template_id=row["code"],
-            subject=row.get("subject", ""),
+            template=templates[row["code"]],
+            language=language,
+            subject=_subject(row),
             body=row["body"],
             status=VersionStatus.PUBLISHED,
             published_at=timezone.now(),
             note="The defaults.",
         )
         for row in fresh
-    )
+    ]
+    for wording in wordings:
+        _check({"code": str(wording)}, wording.problems())
+    Wording.objects.bulk_create(wordings)
+
+
+def _subject(row: Row) -> str:
+    return str(row.get("subject", ""))
+
+
+def _check(row: Row, problems: list[str]) -> None:
+    if problems:
+        raise ValidationError([f"{row['code']}: {problem}" for problem in problems])
 
 
 def load_sequences(rows: Iterable[Row]) -> None:

@@ -16,6 +16,7 @@ from django.template import Context, Engine
 from django.template import Template as EngineTemplate
 from django.template.base import Lexer, Token, TokenType
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from leads.models import Lead
 from nurture import links
@@ -24,7 +25,7 @@ from nurture.vocabulary import Medium
 
 ENGINE = Engine(autoescape=False, string_if_invalid="")
 SMS_SEGMENTS = 2
-OPT_OUT = re.compile(r"\b(reply|text)\s+stop\b", re.IGNORECASE)
+OPT_OUT = re.compile(r"\b(reply|text|responda|env[ií]e)\s+(con\s+)?stop\b", re.IGNORECASE)
 VARIABLE = re.compile(r'^(?P<name>[a-z_]+)(?:\|default:"(?P<fallback>[^"{}]*)")?$')
 CONDITION = re.compile(r"^if (?:not )?(?P<name>[a-z_]+)$")
 GSM = set(
@@ -47,6 +48,7 @@ class Field:
     read: Callable[[Lead, Recipient], str]
     may_be_empty: bool = False
     is_clinical: bool = False
+    longest: str = "M" * 30  # about as long as it gets, to count the segments of a text by
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,17 @@ FIELDS: Mapping[str, Field] = {
             is_clinical=True,
         ),
         Field("documents", "Documents still needed", _documents, may_be_empty=True),
-        Field("preferences_url", "Link to the preference page", lambda _lead, to: links.preferences_url(to)),
+        Field(
+            "preferences_url",
+            "Link to the preference page",
+            lambda _lead, to: links.preferences_url(to),
+            longest=links.preferences_url(Recipient(10**8, "m" * 12, 10**8)),
+        ),
     )
 }
 
 
-def render(subject: str, body: str, *, medium: str, lead: Lead, recipient: Recipient) -> Rendered:
+def render(subject: str, body: str, *, medium: str, lead: Lead, recipient: Recipient, language: str = "en") -> Rendered:
     """Fill in a wording for a lead; mail gets the sender's postal address and the way out. Raise NotRendered."""
     used = names(subject) | names(body)
     if unknown := used - FIELDS.keys():
@@ -104,7 +111,8 @@ def render(subject: str, body: str, *, medium: str, lead: Lead, recipient: Recip
     if not words:
         raise NotRendered(_("Nothing is left of the text."))
     if medium == Medium.EMAIL:
-        words += footer(lead, recipient)
+        with override(language):
+            words += footer(lead, recipient)
     return Rendered(" ".join(_compiled(subject).render(context).split())[:200], words)
 
 
@@ -144,11 +152,16 @@ def problems(subject: str, body: str, *, medium: str, allows_clinical: bool = Fa
     if medium == Medium.SMS:
         if not OPT_OUT.search(body):
             found.append(_("A text says how to stop, e.g. “Reply STOP to end”."))
-        if segments(body) > SMS_SEGMENTS:
+        if not found and (taken := segments(_at_its_longest(body))) > SMS_SEGMENTS:
             found.append(
-                _("The text takes %(n)d segments; at most %(max)d.") % {"n": segments(body), "max": SMS_SEGMENTS}
+                _("With long names the text takes %(n)d segments; at most %(max)d.") % {"n": taken, "max": SMS_SEGMENTS}
             )
     return found
+
+
+def _at_its_longest(body: str) -> str:
+    """The text with about the longest values its fields can have."""
+    return _compiled(body).render(Context({name: FIELDS[name].longest for name in names(body)}, autoescape=False))
 
 
 def segments(text: str) -> int:

@@ -13,6 +13,7 @@ from nurture.vocabulary import ExitCode
 class SupportsSequence(Protocol):
     pk: int
     code: str
+    name: str
     exits_on_reply: bool
     exits_on_booking: bool
     pause_after_reply_days: int
@@ -39,6 +40,7 @@ class Situation:
     done: frozenset[str] = frozenset()  # codes that are not entered again in this cycle
     replied_at: datetime | None = None
     is_booked: bool = False
+    muted: frozenset[str] = frozenset()  # codes the person does not want to hear about
     closed_channels: Mapping[int, str] = field(default_factory=dict)  # sequence → why no channel of it is open
 
 
@@ -82,6 +84,8 @@ def reason_to_leave(lead: Situation, *, at: datetime) -> tuple[ExitCode, str] | 
         return ExitCode.BOOKED, ""
     if lead.replied_at and lead.replied_at > current.started_at and sequence.exits_on_reply:
         return ExitCode.REPLIED, ""
+    if sequence.code in lead.muted:
+        return ExitCode.UNWANTED, ""
     if sequence.pk not in lead.staying:
         return ExitCode.NO_LONGER_MATCHES, ""
     if has_ended(sequence, at=at):
@@ -92,8 +96,8 @@ def reason_to_leave(lead: Situation, *, at: datetime) -> tuple[ExitCode, str] | 
 
 
 def may_enter(lead: Situation, sequence: SupportsSequence, *, at: datetime) -> bool:
-    """Not twice in a cycle, not while booked, not in the middle of a conversation, not after its last day."""
-    if sequence.code in lead.done or has_ended(sequence, at=at):
+    """Not twice in a cycle, unwanted, while booked, in the middle of a conversation, or after its last day."""
+    if sequence.code in lead.done or sequence.code in lead.muted or has_ended(sequence, at=at):
         return False
     if lead.is_booked and sequence.exits_on_booking:
         return False

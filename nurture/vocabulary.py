@@ -36,10 +36,11 @@ class ExitCode(TextChoices):
     CLOSED = "closed", _("The lead is closed")
     QUIET = "quiet", _("Quiet for too long")
     ENDED = "ended", _("The sequence's end date passed")
+    UNWANTED = "unwanted", _("The lead does not want to hear about it")
     REMOVED = "removed", _("Taken out by a person")
 
 
-MAY_ENTER_AGAIN = (ExitCode.NO_LONGER_MATCHES, ExitCode.NO_CHANNEL, ExitCode.BOOKED, ExitCode.CLOSED)
+MAY_ENTER_AGAIN = (ExitCode.NO_LONGER_MATCHES, ExitCode.NO_CHANNEL, ExitCode.BOOKED, ExitCode.CLOSED, ExitCode.UNWANTED)
 """After any other end, or after the last step, the same sequence is not entered again in the same cycle."""
 
 

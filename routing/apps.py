@@ -6,4 +6,4 @@ class RoutingConfig(AppConfig):
     verbose_name = "Routing"
 
     def ready(self) -> None:
-        from routing import facts  # noqa: F401
+        from routing import facts, importing  # noqa: F401 - registers itself

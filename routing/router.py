@@ -133,6 +133,12 @@ def route(lead_ids: Sequence[int], *, at: datetime) -> RouteReport:
     return _report(routes, idle, unrouted)
 
 
+def set_aside(lead_ids: Sequence[int], *, at: datetime) -> None:
+    """Owe nothing more to these locked leads: what they were is carried on by the lead they were merged into."""
+    leads = list(with_place(Lead.objects.filter(pk__in=lead_ids)).order_by("pk"))
+    write([], leads, clocks.standings(leads, at=at), at=at)
+
+
 def decide(
     leads: Sequence[Lead],
     steps: Mapping[int, Owed],

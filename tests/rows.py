@@ -23,6 +23,18 @@ def numbered() -> int:
 
 SPECIAL: dict[str, dict[str, object]] = {
     "leads.lead": {"service": None},
+    "leads.importrun": {"kind": "leads", "reading": lambda: {"header": ["a"], "format": "csv"}, "file": "none.csv"},
+    "leads.export": {"what": "leads", "reason": "test", "file": ""},
+    "leads.leadlink": {
+        "one": lambda: make(apps.get_model("leads.lead")),
+        "other": lambda: make(apps.get_model("leads.lead")),
+    },
+    "leads.duplicatecandidate": {
+        "one": lambda: make(apps.get_model("leads.lead")),
+        "other": lambda: make(apps.get_model("leads.lead")),
+        "verdict": "open",
+    },
+    "leads.importmapping": {"kind": "leads"},
     "leads.timingwindow": {"kind": "open"},
     "leads.interaction": {"kind": "note", "direction": "internal"},
     "leads.inquiry": {"status": "received"},

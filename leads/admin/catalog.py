@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from leads import questions
 from leads.models import Availability, Clinic, Offering, OfferingPayer, Payer, ServiceLine, Source, SourceKey
 from leads.services import events, source_keys
 from medcrm.lib.admin import (
@@ -209,8 +210,19 @@ class KeyForm(ActionForm):
     label = forms.CharField(label=_("What is it for?"), max_length=80, help_text=_("e.g. “Website, spring campaign”."))
 
 
+class SourceForm(forms.ModelForm):
+    """A source whose form asks only what an inquiry can hold."""
+
+    def clean_questions(self) -> object:
+        asked = self.cleaned_data["questions"]
+        if found := questions.problems(asked):
+            raise forms.ValidationError(found)
+        return asked
+
+
 @admin.register(Source)
 class SourceAdmin(CodedAdmin):
+    form = SourceForm
     list_display = ("name", "kind", "intent_badge", "expectation", "disclosure", "is_active")
     list_select_related = ("disclosure",)
     list_filter = (("kind", ChoicesDropdownFilter), ("intent", ChoicesDropdownFilter), "is_active")

@@ -10,8 +10,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -19,7 +21,9 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
+from leads import fhir
 from leads.admin import lead_page
 from leads.admin.appointments import BookingActions
 from leads.filters import CapturedFilter, DueFilter, OpenFilter, OwnerFilter, TeamFilter, start_of_day
@@ -40,6 +44,7 @@ from medcrm.lib.admin import (
     display,
     service_action,
 )
+from medcrm.lib.errors import RuleError
 
 UNCHANGED = [("", _("leave as it is"))]
 
@@ -196,10 +201,30 @@ class LeadAdmin(BookingActions, ReadOnlyAdmin):
     def correct_facts(self, request: HttpRequest, pk: int, *, at: datetime, fields: dict[str, object]) -> None:
         corrections.correct_facts(pk, fields, by=request.user, at=at)
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.fhir_view))
+        return [path("<int:pk>/fhir/", view, name="leads_lead_fhir"), *super().get_urls()]
+
+    def fhir_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Hand out one person as FHIR R4; who took it and why is kept."""
+        lead = self.get_object(request, str(pk))
+        if lead is None:
+            raise Http404
+        try:
+            text = fhir.export(lead.pk, at=timezone.now(), by=request.user, reason=request.POST.get("reason", ""))
+        except RuleError as error:
+            raise PermissionDenied(error.message) from None
+        name = f"person-{lead.pk}.json"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        return HttpResponse(text, content_type="application/fhir+json", headers=headers)
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         lead = self.get_object(request, object_id)
+        stays = Lead.objects.filter(merged_from=object_id).first() if lead is None and object_id.isdigit() else None
+        if stays is not None and self.get_object(request, str(stays.pk)) is not None:
+            return HttpResponseRedirect(reverse("admin:leads_lead_change", args=[stays.pk]))
         if lead is not None and self.has_view_permission(request, lead):
             page = lead_page.read(lead, request, at=timezone.now())
             title = {"title": self.who(lead), "subtitle": None, "content_title": self.who(lead)}

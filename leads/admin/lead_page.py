@@ -27,6 +27,7 @@ from leads.models import (
     ScoringRule,
     Stakeholder,
 )
+from leads.services import merging
 
 TIMELINE_SHOWN = 30
 MOVES_SHOWN = 5
@@ -71,7 +72,8 @@ def read(lead: Lead, request: HttpRequest, *, at: datetime) -> LeadPage:
     missing = list(lead.missing_items.filter(settled_at=None).select_related("kind"))
     triggers = list(lead.triggers.filter(fired_at=None, disarmed_at=None).select_related("kind"))
     first = Inquiry.objects.filter(lead=lead).select_related("source").order_by("pk").first()
-    timeline = list(lead.interactions.select_related("by", "disposition", "service")[: TIMELINE_SHOWN + 1])
+    entries = Interaction.objects.filter(lead__in=merging.family(lead)).select_related("by", "disposition", "service")
+    timeline = list(entries[: TIMELINE_SHOWN + 1])
     contacts = road.contacts_of(lead, at=at)
     found = panels.panels_of(lead, request)
 

@@ -15,9 +15,15 @@ from leads.models.catalog import (
     TimingWindow,
     TriggerKind,
 )
+from leads.models.exporting import Export
+from leads.models.importing import ImportMapping, ImportRow, ImportRun
 from leads.models.journal import Appointment, Inquiry, Interaction, ScoreChange
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
+<<<<<<< HEAD
 from leads.models.publication import Publication
+=======
+from leads.models.merging import DuplicateCandidate, DuplicateSearch, LeadLink, MergedFacts
+>>>>>>> main
 from leads.models.qualification import (
     Answer,
     Checklist,
@@ -49,10 +55,18 @@ __all__ = [
     "Disposition",
     "Document",
     "DocumentStatus",
+    "DuplicateCandidate",
+    "DuplicateSearch",
+    "Export",
     "HoldReason",
+    "ImportMapping",
+    "ImportRow",
+    "ImportRun",
     "Inquiry",
     "Interaction",
     "Lead",
+    "LeadLink",
+    "MergedFacts",
     "MissingItem",
     "MissingKind",
     "NextStepRule",

@@ -40,6 +40,9 @@ class Inquiry(models.Model):
     errors = models.JSONField(default=dict, blank=True, help_text=_("Field → what is wrong with it."))
     lead = models.ForeignKey(Lead, null=True, blank=True, on_delete=models.CASCADE, related_name="inquiries")
     is_repeat = models.BooleanField(default=False, help_text=_("Attached to a lead that was already known."))
+    import_run = models.ForeignKey(
+        "leads.ImportRun", null=True, blank=True, on_delete=models.PROTECT, related_name="inquiries", db_index=False
+    )
     remote_addr = models.GenericIPAddressField(null=True, blank=True)
     user_agent = models.CharField(max_length=300, blank=True)
     received_at = models.DateTimeField()
@@ -59,6 +62,8 @@ class Inquiry(models.Model):
             ),
         ]
         indexes = [
+            # read by leads.importing.releasing
+            models.Index(name="inquiry_of_import", fields=["import_run", "id"], condition=Q(import_run__isnull=False)),
             # read by the repair queue
             models.Index(name="inquiry_refused", fields=["-received_at"], condition=Q(status="refused")),
             # read by leads.services.intake.settle_stranded

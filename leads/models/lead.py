@@ -161,6 +161,8 @@ class Lead(models.Model):
             # read by the admin's lists and filters
             models.Index(name="lead_stage", fields=["stage", "-id"]),
             models.Index(name="lead_created", fields=["created_at"]),
+            # read by leads.duplicates: the same last name in the same ZIP
+            models.Index("zip", Upper("last_name"), name="lead_zip_and_name", condition=~Q(zip="") & ~Q(last_name="")),
             # read by name search (prefix, any case)
             models.Index(OpClass(Upper("last_name"), "text_pattern_ops"), name="lead_last_name"),
             models.Index(

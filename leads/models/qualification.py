@@ -113,6 +113,11 @@ class Qualification(models.Model):
     )
     decided_at = models.DateTimeField(null=True, blank=True)
     suggested_outcome = models.CharField(max_length=20, choices=Outcome.choices, blank=True)
+    outreach = models.JSONField(
+        default=list,
+        blank=True,
+        help_text=_("How the outreach plan changed, oldest first: when, what, which sequence, why [R47]."),
+    )
     override_reason = models.CharField(
         max_length=300, blank=True, help_text=_("Why the caller decided otherwise [R5].")
     )

@@ -8,7 +8,8 @@ from datetime import date, datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from consent import ledger
+from consent import inbound
+from consent.vocabulary import Verdict
 from leads import lifecycle, requalification
 from leads.lifecycle import Stage
 from leads.models import (
@@ -35,7 +36,7 @@ def record_activity(
     lead_id: int, kind: InteractionKind, *, at: datetime, service: str = "", count: int = 1, text: str = ""
 ) -> Interaction:
     """Keep something the lead did: a download, visits, a reply. Activity alone never qualifies [R13]."""
-    _hear(lead_id, kind, text, at)
+    withdraws = _hear(lead_id, kind, text, at)
     activity = Interaction.objects.create(
         lead_id=lead_id,
         kind=kind,
@@ -44,6 +45,7 @@ def record_activity(
         service_id=service or None,
         count=count,
         text=text,
+        facts={"withdraws": True} if withdraws else {},
     )
     if kind in REPLIES:
         requalification.fire("reply_received", [lead_id], cause="Replied.", at=at)
@@ -159,11 +161,23 @@ def record_preference(lead_id: int, fields: Mapping[str, object], *, at: datetim
     return lead
 
 
-def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime) -> None:
-    """What a reply says about permission goes to the ledger before anything else is done with it."""
+def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime) -> bool:
+    """What a reply says about permission goes to the ledger before anything else; say whether it only withdraws."""
     if kind not in REPLIES:
-        return
-    lead = Lead.objects.get(pk=lead_id)
-    address_id = lead.email_id if kind == InteractionKind.EMAIL_REPLY else lead.phone_id
-    if address_id:
-        ledger.record(address_id, "inbound", occurred_at=at, now=at, text=text, source=kind)
+        return False
+    lead = Lead.objects.select_related("source__seller").get(pk=lead_id)
+    by_mail = kind == InteractionKind.EMAIL_REPLY
+    address_id = lead.email_id if by_mail else lead.phone_id
+    if address_id is None:
+        return False
+    heard = inbound.receive(
+        address_id,
+        text,
+        channel="email" if by_mail else "sms",
+        seller=lead.source.seller,
+        occurred_at=at,
+        now=at,
+        also=[lead.phone_id] if by_mail and lead.phone_id else [],
+        source=kind,
+    )
+    return heard.verdict == Verdict.REVOKE

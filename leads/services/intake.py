@@ -207,7 +207,7 @@ def match(submission: Submission, phone: Address | None, email: Address | None) 
     if email:
         shared |= Q(email=email)
     candidates = Lead.objects.filter(shared, merged_into=None, lead_type=submission.fields["lead_type"]).lock()
-    same = [lead for lead in candidates if _is_same_name(lead, submission.fields)]
+    same = [lead for lead in candidates if is_same_name(lead, submission.fields)]
     return max(same, key=lambda lead: (lead.stage in OPEN, lead.pk), default=None)
 
 
@@ -272,7 +272,7 @@ def record_consent(inquiry: Inquiry, submission: Submission, held: Sequence[Addr
     ledger.record_many(entries, now=at)
 
 
-def _is_same_name(lead: Lead, fields: Mapping[str, object]) -> bool:
+def is_same_name(lead: Lead, fields: Mapping[str, object]) -> bool:
     """No name given, or the same one, whatever the case."""
     pairs = ((lead.first_name, fields.get("first_name")), (lead.last_name, fields.get("last_name")))
     return all(not old or not new or old.casefold() == str(new).casefold() for old, new in pairs)

@@ -136,8 +136,9 @@ class LeadStatusView(APIView):
     @extend_schema(responses=LeadStatusSerializer)
     def get(self, request: Request, lead: str) -> Response:
         """Say where a lead stands that this source sent an inquiry for; 404 for any other."""
-        leads = Lead.objects.filter(inquiries__source=request.auth).distinct()
-        return Response(LeadStatusSerializer(get_object_or_404(leads, public_id=lead)).data)
+        leads = Lead.objects.filter(inquiries__source=request.auth).select_related("merged_into").distinct()
+        found = get_object_or_404(leads, public_id=lead)
+        return Response(LeadStatusSerializer(found.merged_into or found).data)  # an old id speaks of who stays
 
 
 def _is_post(view: APIView) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin import panels
-from leads.models import Lead
+from leads.models import Lead, Qualification
 from nurture.models import Enrollment, Message, Skip
+from nurture.vocabulary import ExitCode
 
 SHOWN = 5
 
@@ -21,9 +24,27 @@ def sequence_panel(lead: Lead, request: HttpRequest) -> panels.Panel | None:
     return panels.Panel(_("Sequence"), "nurture/road_panel.html", {"row": row}, place=panels.ROAD)
 
 
+DID = {
+    "entered": _("Entered “%(name)s”."),
+    "left": _("Left “%(name)s”: %(why)s."),
+    "finished": _("Finished “%(name)s”."),
+    "refused": _("Could not enter “%(name)s”: %(why)s."),
+}
+
+
+def _change(note: dict[str, str]) -> dict[str, object]:
+    """A change of the outreach plan in words."""
+    reason = ExitCode(note["code"]).label if note["code"] else ""
+    why = " – ".join(str(part) for part in (reason, note["why"]) if part)
+    return {
+        "at": datetime.fromisoformat(note["at"]),
+        "words": DID[note["did"]] % {"name": note["sequence"], "why": why},
+    }
+
+
 @panels.register
 def outreach_panel(lead: Lead, request: HttpRequest) -> panels.Panel | None:
-    """The last messages, skips and calls asked for. Four queries."""
+    """What comes, the last messages, skips and calls asked for, and how the plan changed. Five queries."""
     context = {
         "last": Enrollment.objects.filter(lead=lead).select_related("sequence").order_by("-pk").first(),
         "messages": Message.objects.filter(enrollment__lead=lead).select_related("step__template")[:SHOWN],
@@ -32,4 +53,6 @@ def outreach_panel(lead: Lead, request: HttpRequest) -> panels.Panel | None:
     }
     if context["last"] is None:
         return None
+    cycle = Qualification.objects.filter(lead=lead).order_by("-cycle").values_list("outreach", flat=True).first()
+    context["changes"] = [_change(note) for note in (cycle or [])[: -SHOWN - 1 : -1]]
     return panels.Panel(_("Outreach"), "nurture/outreach_panel.html", context)

@@ -6,10 +6,13 @@ from datetime import datetime
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -84,11 +87,32 @@ class EnrollmentAdmin(OfLead, ReadOnlyAdmin):
         """What will be sent when, and what is held or blocked and why; asked of the code that will send it."""
         if obj.state != "active":
             return "—"
-        rows = (
-            (timezone.localtime(p.at).strftime("%a %d %b %H:%M"), p.step.template.name, p.fate.value, p.sentence)
-            for p in plan.for_lead(obj.lead_id, at=timezone.now())
+        url = reverse("admin:nurture_enrollment_plan", args=[obj.lead_id])
+        return format_html(
+            '<a class="mc-link" href="{}">{}</a>', url, _("What goes out when, and what is held and why")
         )
-        return format_html("<ol class='mc-list'>{}</ol>", format_html_join("", "<li>{} · {} · {} {}</li>", rows))
+
+    def get_urls(self) -> list:
+        view = self.admin_site.admin_view(self.plan)
+        return [path("lead/<int:lead_id>/plan/", view, name="nurture_enrollment_plan"), *super().get_urls()]
+
+    def plan(self, request: HttpRequest, lead_id: int) -> TemplateResponse:
+        """What a lead gets in the next 30 days; by itself, or as a part of the lead's page."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        lead = Lead.objects.filter(visible(request.user), pk=lead_id).select_related("source__seller").first()
+        if lead is None:
+            raise Http404
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Next 30 days for %(lead)s") % {"lead": lead},
+            "opts": self.opts,
+            "lead": lead,
+            "zone": enrollment.zone_of(lead),
+            "steps": plan.for_lead(lead_id, at=timezone.now()),
+        }
+        is_part = request.headers.get("HX-Request") == "true"
+        return TemplateResponse(request, "nurture/plan_part.html" if is_part else "nurture/plan.html", context)
 
     @service_action(
         _("Take out of the sequence"),

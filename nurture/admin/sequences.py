@@ -29,6 +29,7 @@ from medcrm.lib.admin import (
 )
 from nurture import plan, publishing
 from nurture.models import FrequencyCap, Sequence, Step
+from nurture.vocabulary import Medium
 
 CRITERIA_HELP = _("Every line of a group must hold; one group is enough. No group: always.")
 
@@ -71,7 +72,7 @@ class SequenceAdmin(VersionedAdmin):
     search_fields = ("name", "code")
     readonly_fields = (*VersionedAdmin.readonly_fields, "in_words", "simulation")
     fieldsets = (
-        (None, {"fields": (("name", "code"), ("position", "is_active"), ("version", "status"), "note")}),
+        (None, {"fields": (("name", "code"), ("position", "is_active"), ("version", "status"), "topic", "note")}),
         (_("Who enters, who stays"), {"fields": ("in_words", "criteria", "stay_criteria", "simulation")}),
         (
             _("When it ends"),
@@ -96,12 +97,16 @@ class SequenceAdmin(VersionedAdmin):
             raise Http404
         if not self.has_view_permission(request, sequence):
             raise PermissionDenied
+        now = timezone.now()
+        calendar = plan.for_sequence(pk, at=now)
         context = {
             **self.admin_site.each_context(request),
             "title": _("What “%(name)s” would do") % {"name": sequence},
             "opts": self.opts,
             "sequence": sequence,
-            "calendar": plan.for_sequence(pk, at=timezone.now()),
+            "calendar": calendar,
+            "weeks": calendar.weeks(timezone.localdate(now)),
+            "media": Medium.choices,
         }
         return TemplateResponse(request, "nurture/simulation.html", context)
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.criteria import is_draft
 from leads.admin.rules import NoteForm, VersionedAdmin
-from leads.models import Lead, Source
+from leads.models import Lead
+from leads.search import find_leads
+from leads.visibility import visible
 from medcrm.lib.admin import (
     ChoicesDropdownFilter,
     CodedAdmin,
@@ -23,10 +28,33 @@ from medcrm.lib.admin import (
     service_action,
     verb_permission,
 )
-from nurture import publishing, rendering
-from nurture.links import Recipient
+from medcrm.lib.errors import RuleError
+from nurture import publishing, rendering, trial
 from nurture.models import Template, Wording
-from nurture.rendering import NotRendered
+from nurture.rendering import Rendered
+from nurture.vocabulary import Medium
+
+
+def _size(wording: Wording, words: Rendered) -> str:
+    if wording.template.medium != Medium.SMS:
+        return ""
+    return _("%(n)d segments") % {"n": rendering.segments(words.body)}
+
+
+def _preview(wording: Wording, request: HttpRequest) -> dict[str, object]:
+    """The lead asked for, by name, phone, e-mail or number, and the words for it."""
+    asked = request.GET.get("lead", "").strip()
+    if not asked:
+        return {}
+    related = ("source__seller", "service", "preferred_clinic")
+    lead = find_leads(Lead.objects.filter(visible(request.user)), asked).select_related(*related).first()
+    if lead is None:
+        return {"problem": _("No lead that you may see is found by that.")}
+    try:
+        words = trial.show(wording, lead)
+    except RuleError as error:
+        return {"lead": lead, "problem": error.message}
+    return {"lead": lead, "words": words, "size": _size(wording, words)}
 
 
 class WordingInline(ReadOnlyInline):
@@ -37,7 +65,7 @@ class WordingInline(ReadOnlyInline):
 
 @admin.register(Template)
 class TemplateAdmin(CodedAdmin):
-    list_display = ("name", "code", "medium", "purpose", "is_active")
+    list_display = ("name", "code", "medium", "purpose", "tells_health", "is_active")
     list_filter = (("medium", ChoicesDropdownFilter), ("purpose", ChoicesDropdownFilter))
     inlines = (WordingInline,)
 
@@ -65,6 +93,7 @@ class WordingAdmin(VersionedAdmin):
         (_("As a lead gets it"), {"fields": ("shown",)}),
         (_("Publication"), {"fields": (("created_at", "published_at", "published_by"),)}),
     )
+    actions_detail = (*VersionedAdmin.actions_detail, "send_test")
     status_badge = badge_column("status", _("Status"))
     has_publish_permission = verb_permission("publish")
 
@@ -84,23 +113,51 @@ class WordingAdmin(VersionedAdmin):
         """The words for an invented lead, so that whoever writes them sees nobody's data."""
         if obj.pk is None:
             return _("Save first.")
-        found = rendering.problems(obj.subject, obj.body, medium=obj.template.medium)
-        if found:
-            return " ".join(found)
-        source = Source.objects.select_related("seller").first()
-        if source is None:
-            return _("There is no source yet whose seller could sign it.")
-        lead = Lead(source=source, first_name="Jordan", organisation="Example Practice")
         try:
-            words = rendering.render(
-                obj.subject, obj.body, medium=obj.template.medium, lead=lead, recipient=Recipient(0, "", 0)
-            )
-        except NotRendered as reason:
-            return str(reason)
-        size = f"{rendering.segments(words.body)} segments" if obj.template.medium == "sms" else ""
+            words = trial.show(obj)
+        except RuleError as error:
+            return error.message
+        url = reverse("admin:nurture_wording_preview", args=[obj.pk])
         return format_html(
-            "<strong>{}</strong><pre>{}</pre><span class='mc-quiet'>{}</span>", words.subject, words.body, size
+            '<strong>{}</strong><pre class="mc-words">{}</pre><span class="mc-quiet">{}</span> '
+            '<a class="mc-link" href="{}">{}</a>',
+            words.subject,
+            words.body,
+            _size(obj, words),
+            url,
+            _("Preview with a real lead"),
         )
+
+    def get_urls(self) -> list:
+        view = self.admin_site.admin_view(self.preview)
+        return [path("<int:pk>/preview/", view, name="nurture_wording_preview"), *super().get_urls()]
+
+    def preview(self, request: HttpRequest, pk: int) -> TemplateResponse:
+        """The words as one lead would get them; only for who may see that lead. Reads, sends nothing."""
+        wording = self.get_object(request, str(pk))
+        if wording is None:
+            raise Http404
+        if not self.has_view_permission(request, wording) or not request.user.has_perm("leads.view_lead"):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("“%(wording)s” for a lead") % {"wording": wording},
+            "opts": self.opts,
+            "wording": wording,
+            "asked": request.GET.get("lead", ""),
+            **_preview(wording, request),
+        }
+        return TemplateResponse(request, "nurture/preview.html", context)
+
+    @service_action(
+        _("Send a test to me"),
+        permissions=["publish"],
+        icon="outgoing_mail",
+        text=_("It goes by e-mail to your own address, filled in for an invented lead. No lead is contacted."),
+    )
+    def send_test(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
+        wording = Wording.objects.select_related("template").get(pk=pk)
+        trial.send_test(wording, to=request.user.email, key=f"test-{pk}-{at:%Y%m%d%H%M%S%f}")
 
     @service_action(
         _("Start a draft from this version"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 
@@ -41,11 +42,25 @@ class Uncertain(Exception):
     """It may have left: the line broke after the hand-over. Never sent again by itself."""
 
 
+@dataclass(frozen=True)
+class Consent:
+    """What a carrier hears about one number."""
+
+    to: str
+    is_stopped: bool
+    said_at: datetime
+
+
 class Channel(Protocol):
     name: str
+    takes_consents: bool = False  # keeps a block list that we can tell
     signs_headers: bool  # the transport signs List-Unsubscribe with DKIM [E03]
     group: int  # how many are handed over together: one, where a call takes time in which a person may withdraw
 
     def send(self, parcel: Parcel) -> Receipt:
         """Hand the parcel to the provider. Raise NotSent or Uncertain, nothing else, for what providers do."""
         ...
+
+    def tell_consents(self, consents: Sequence[Consent]) -> None:
+        """Tell the provider who stopped, or may be written to again. Raise NotSent or Uncertain."""
+        raise NotImplementedError

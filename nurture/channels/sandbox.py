@@ -8,7 +8,7 @@ from nurture.channels.base import Channel, NotSent, Parcel, Receipt
 class Sandbox(Channel):
     name = "sandbox"
     signs_headers = True
-    group = 100
+    group = 300
 
     def send(self, parcel: Parcel) -> Receipt:
         """Deliver at once; an address of the reserved `.invalid` domain is refused as a provider would."""

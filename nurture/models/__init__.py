@@ -1,16 +1,19 @@
 """What the nurture room keeps: sequences and wordings, who is enrolled, what was sent, skipped or asked of staff."""
 
-from nurture.models.deliveries import ProviderEvent
+from nurture.models.deliveries import CarrierNotice, ProviderEvent
 from nurture.models.enrollments import CallTask, Enrollment, Skip
 from nurture.models.messages import Message
 from nurture.models.sequences import FrequencyCap, Sequence, Step
 from nurture.models.templates import Template, Wording
+from nurture.models.topics import MutedTopic
 
 __all__ = [
     "CallTask",
+    "CarrierNotice",
     "Enrollment",
     "FrequencyCap",
     "Message",
+    "MutedTopic",
     "ProviderEvent",
     "Sequence",
     "Skip",

@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from consent.models import Address
 from nurture.models.messages import Message
+
+
+class CarrierNotice(models.Model):
+    """What a carrier has to hear about one number, newest word; told once, again when it changes."""
+
+    MAX_TRIES = 10
+
+    address = models.OneToOneField(Address, on_delete=models.CASCADE, related_name="+")
+    is_stopped = models.BooleanField()
+    said_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [
+            # read by nurture.carrier.tell
+            models.Index(name="carrier_notice_waits", fields=["said_at"], condition=Q(told_at__isnull=True))
+        ]
+
+    def __str__(self) -> str:
+        return "stop" if self.is_stopped else "go on"
 
 
 class ProviderEvent(models.Model):

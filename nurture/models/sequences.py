@@ -25,6 +25,11 @@ class Sequence(Rule, VersionedSet):
     """
 
     code = models.CharField(max_length=40, validators=[code_format], help_text=_("Stable, e.g. “first_visit”."))
+    topic = models.CharField(
+        max_length=80,
+        blank=True,
+        help_text=_("What it is about, as people read it on their preference page; blank: not offered there."),
+    )
     stay_criteria = CriteriaField(
         null=True, default=None, help_text=_("Who stays; blank: whoever the entry criteria still mean.")
     )

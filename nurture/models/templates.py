@@ -28,6 +28,11 @@ class Template(Coded):
         help_text=_("Informational only where it answers what the person asked for, e.g. which documents to bring."),
     )
 
+    tells_health = models.BooleanField(
+        default=False,
+        help_text=_("May name the service or other health detail; goes only to who accepted that [H10, H11]."),
+    )
+
     class Meta(Coded.Meta):
         constraints = [
             models.CheckConstraint(name="template_medium_known", condition=Q(medium__in=Medium.values)),
@@ -78,7 +83,12 @@ class Wording(VersionedSet):
     def __str__(self) -> str:
         return f"{self.template_id} {self.language} v{self.version}"
 
+    def problems(self) -> list[str]:
+        """What is wrong with the words, as sentences; empty when they may be published."""
+        about = {"medium": self.template.medium, "allows_clinical": self.template.tells_health}
+        return rendering.problems(self.subject, self.body, **about)
+
     def clean(self) -> None:
         """Say everything that is wrong with the words before they are saved."""
-        if self.template_id and (found := rendering.problems(self.subject, self.body, medium=self.template.medium)):
+        if self.template_id and (found := self.problems()):
             raise ValidationError({"body": found})

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from consent import ledger
-from leads import qualification, scoring
-from leads.models import Lead
+from leads import contact, qualification, scoring
+from leads.models import Interaction, Lead
+from leads.services import due
 from medcrm.lib.models import VersionStatus
 from nurture import enrollment
 from nurture.enrollment import PlanReport
@@ -44,6 +45,17 @@ def stop(lead: Lead, channel: str, *, at: datetime) -> None:
     else:
         ledger.record(lead.email_id, "email_unsub", occurred_at=at, now=at)
     Lead.objects.update(advance_due_at=None)
+
+
+def speak(lead: Lead, *, at: datetime) -> None:
+    """Somebody of ours reaches the person, who still needs to think; nobody is reached where no call is permitted."""
+    attempt = contact.reserve_call(Lead.objects.select_related("source").get(pk=lead.pk), at=at)
+    if attempt is None:
+        return
+    Interaction.objects.create(
+        lead=lead, kind="call", direction="outbound", at=at, disposition_id="needs_to_think", attempt=attempt
+    )
+    due.mark_due(Lead.objects.filter(pk=lead.pk), at=at)
 
 
 def put_on_step(row: Enrollment, position: int, *, due_at: datetime) -> None:

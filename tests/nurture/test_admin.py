@@ -12,10 +12,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from consent.models import Attempt
 from leads.models import Lead
 from medcrm import roles
-from nurture import dispatch
-from nurture.models import Enrollment, Sequence, Wording
+from nurture import dispatch, outbox
+from nurture.channels import Parcel, Receipt
+from nurture.channels.sandbox import Sandbox
+from nurture.models import Enrollment, Message, Sequence, Wording
 from tests.nurture.factories import walk
 
 MODELS = ["sequence", "step", "template", "wording", "frequencycap", "enrollment", "message", "skip", "calltask"]
@@ -93,3 +96,44 @@ def test_published_sequence_is_only_read(marketing: Client) -> None:
     url = reverse("admin:nurture_sequence_change", args=[first.pk])
     assert 'name="name"' not in marketing.get(url).content.decode()
     assert marketing.post(url, {"name": "Other"}).status_code == 403
+
+
+def test_lead_page_asks_for_its_plan_and_the_plan_says_what_becomes_of_each_step(enrolled, superuser: Client) -> None:
+    url = reverse("admin:nurture_enrollment_plan", args=[enrolled.lead_id])
+    assert (
+        f'hx-get="{url}"' in superuser.get(reverse("admin:leads_lead_change", args=[enrolled.lead_id])).content.decode()
+    )
+    part = superuser.get(url, headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in part
+    assert "First visit: common questions" in part
+    assert "<html" in superuser.get(url).content.decode()
+
+
+def test_preview_with_a_real_lead_is_for_who_may_see_it(enrolled, superuser: Client, marketing: Client) -> None:
+    wording = Wording.objects.get(template="first_visit_welcome", language="en")
+    Lead.objects.update(first_name="Zora")
+    url = reverse("admin:nurture_wording_preview", args=[wording.pk])
+    assert marketing.get(url, {"lead": enrolled.lead_id}).status_code == 403
+    page = superuser.get(url, {"lead": "512-555-0001"}).content.decode()
+    assert "Hello Zora," in page
+    assert not Message.objects.exists()
+
+
+def test_test_goes_to_whoever_asks_and_to_no_lead(enrolled, marketing: Client, monkeypatch, django_user_model) -> None:
+    sent: list[Parcel] = []
+
+    class Box(Sandbox):
+        def send(self, parcel: Parcel) -> Receipt:
+            sent.append(parcel)
+            return super().send(parcel)
+
+    monkeypatch.setattr(outbox, "channel_for", lambda medium: Box())
+    wording = Wording.objects.get(template="first_visit_text_bring", language="en")
+    url = reverse("admin:nurture_wording_send_test", args=[wording.pk])
+    marketing.get(url)
+    assert "has no e-mail address" in marketing.post(url).content.decode()
+    django_user_model.objects.update(email="me@example.org")
+    marketing.post(url)
+    [parcel] = sent
+    assert (parcel.to, parcel.subject) == ("me@example.org", "TEST: First visit: what to bring (2 segments)")
+    assert not Attempt.objects.exists()

@@ -142,6 +142,7 @@ def exchange(settings: object) -> Iterator[Exchange]:
     server = Exchange()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
+    settings.TWILIO_ACCOUNTS_API = f"http://127.0.0.1:{server.server_port}"
     settings.TWILIO_API = f"http://127.0.0.1:{server.server_port}"
     settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN = "AC1", "secret"
     settings.TWILIO_SENDER, settings.PUBLIC_URL = "+15125550199", "https://crm.example.org"

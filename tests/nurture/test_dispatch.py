@@ -13,7 +13,7 @@ from leads.models import Lead
 from nurture import composing, dispatch, outbox
 from nurture.channels import NotSent, Parcel, Receipt, Uncertain
 from nurture.channels.sandbox import Sandbox
-from nurture.models import CallTask, Enrollment, FrequencyCap, Message, Skip, Wording
+from nurture.models import CallTask, Enrollment, FrequencyCap, Message, Skip
 from tests.nurture.factories import make_sequence, put_on_step, stop, walk
 
 DAY = timedelta(days=1)
@@ -221,12 +221,31 @@ def test_one_poisoned_step_does_not_stop_the_others(guide, now, monkeypatch) -> 
 
 
 def test_spanish_lead_gets_spanish_words_where_there_are_some(enrolled: Enrollment, now: datetime) -> None:
-    Wording.objects.create(
-        template_id="first_visit_welcome", language="es", subject="Su visita", body="Hola.", status="published"
-    )
     Lead.objects.update(language="es")
     dispatch.dispatch_due(at=now)
-    assert Message.objects.get().subject == "Su visita"
+    message = Message.objects.get()
+    assert (message.subject, message.wording.language) == ("Cómo es una primera visita", "es")
+    assert "No recibir más estos correos" in message.body
+
+
+def test_lead_of_another_language_gets_english(enrolled: Enrollment, now: datetime) -> None:
+    Lead.objects.update(language="fr")
+    dispatch.dispatch_due(at=now)
+    assert Message.objects.get().wording.language == "en"
+
+
+def test_words_about_health_go_only_where_provider_and_person_allow_it(enrolled, now, settings) -> None:
+    sequence = make_sequence("health", "education_service")
+    Enrollment.objects.update(sequence=sequence, step=sequence.steps.get())
+    dispatch.dispatch_due(at=now)
+    assert codes(enrolled) == ["NO_BAA"]
+    Lead.objects.update(advance_due_at=None)
+    settings.NURTURE_VENDOR_AGREEMENTS = ["email"]
+    again = Enrollment.objects.create(
+        lead=enrolled.lead, sequence=sequence, cycle=1, step=sequence.steps.get(), next_due_at=now, started_at=now
+    )
+    dispatch.dispatch_due(at=now)
+    assert codes(again) == ["PHI_IN_CONTENT"]
 
 
 def test_message_without_reservation_or_out_of_state_is_refused_by_the_database(enrolled, now) -> None:

@@ -7,14 +7,15 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from leads.models import Lead
+from leads import contact
+from leads.models import Lead, Qualification
 from leads.services import events
 from leads.vocabulary import InteractionKind
 from medcrm.lib.errors import RuleError
 from nurture import enrollment
 from nurture.lifecycle import EnrollmentState
 from nurture.models import Enrollment, Step
-from tests.nurture.factories import make_sequence, stop, walk
+from tests.nurture.factories import make_sequence, speak, stop, walk
 
 
 def test_guide_download_enters_first_visit_and_second_run_writes_nothing(guide, now) -> None:
@@ -59,11 +60,43 @@ def test_a_reply_ends_the_sequence_and_pauses_the_next(enrolled: Enrollment, now
     enrolled.refresh_from_db()
     assert enrolled.exit_code == "replied"
     assert not Enrollment.objects.active().exists()
+    lead = Lead.objects.get()
+    assert (lead.decision, lead.next_step) == ("forward", "callback")  # a person answers
+    speak(lead, at=later + timedelta(hours=2))
+    walk([lead.pk], at=later + timedelta(hours=2))
     assert enrollment.revisit(at=later + timedelta(days=13)) == 0
     much_later = later + timedelta(days=15)
     assert enrollment.revisit(at=much_later) == 1
     walk([enrolled.lead_id], at=much_later)
     assert Enrollment.objects.active().get().sequence.code == "education"
+
+
+def test_the_qualification_says_how_the_outreach_plan_changed(enrolled: Enrollment, now) -> None:
+    stop(enrolled.lead, "email", at=now)
+    stop(enrolled.lead, "sms", at=now)
+    walk([enrolled.lead_id], at=now)
+    notes = Qualification.objects.get(closed_at=None).outreach
+    assert [(note["did"], note["sequence"], note["code"]) for note in notes] == [
+        ("entered", "First visit", ""),
+        ("left", "First visit", "no_channel"),
+        ("refused", "Education by service", "no_channel"),
+    ]
+    assert notes[1]["why"] == "E-mail: EMAIL_UNSUBSCRIBED; Text message: REVOKED"
+    walk([enrolled.lead_id], at=now)
+    assert len(Qualification.objects.get(closed_at=None).outreach) == 3
+
+
+def test_words_that_withdraw_bring_nobody_to_the_telephone(enrolled: Enrollment, now) -> None:
+    events.record_activity(enrolled.lead_id, InteractionKind.SMS_REPLY, at=now, text="STOP")
+    walk([enrolled.lead_id], at=now)
+    assert Lead.objects.get().decision == "hold"
+
+
+def test_a_stop_by_mail_speaks_for_mailbox_and_number(enrolled: Enrollment, now) -> None:
+    events.record_activity(enrolled.lead_id, InteractionKind.EMAIL_REPLY, at=now, text="Please stop")
+    lead = Lead.objects.select_related("source").get()
+    assert not contact.may_contact(lead, "email", at=now)
+    assert not contact.may_contact(lead, "sms", at=now)
 
 
 def test_a_booking_ends_the_sequence(enrolled: Enrollment, now) -> None:
@@ -173,4 +206,4 @@ def test_plan_takes_the_same_number_of_queries_for_one_and_for_twenty(guide, now
         with CaptureQueriesContext(connection) as queries:
             assert len(enrollment.plan(group, at=now).entered) == len(group)
         counts.append(len(queries))
-    assert counts[0] == counts[1] <= 16
+    assert counts[0] == counts[1] <= 18

@@ -34,7 +34,9 @@ def test_simulation_of_a_draft_counts_per_day_and_contacts_nobody(guide, enrolle
     draft = publishing.draft_sequence(enrolled.sequence_id, note="Fewer texts.")
     calendar = plan.for_sequence(draft.pk, at=now, days=8)
     assert (calendar.meant, calendar.simulated) == (1, 1)
-    assert calendar.days[now.date()] == {"email sent": 1}
+    assert calendar.days[now.date()] == {"email": 1}
+    effects = {(effect.fate.value, effect.code): effect.steps for effect in calendar.effects}
+    assert effects["skipped", "CONDITION_NOT_MET"] == 1
     assert not Attempt.objects.exists()
 
 
@@ -85,7 +87,7 @@ def test_sequence_without_steps_or_words_is_not_published(enrolled: Enrollment, 
     ],
 )
 def test_unfit_words_are_not_published(enrolled: Enrollment, now: datetime, template: str, body: str) -> None:
-    draft = publishing.draft_wording(Wording.objects.get(template=template).pk)
+    draft = publishing.draft_wording(Wording.objects.get(template=template, language="en").pk)
     draft.body = body
     draft.save()
     with pytest.raises(RuleError) as refusal:
@@ -94,7 +96,7 @@ def test_unfit_words_are_not_published(enrolled: Enrollment, now: datetime, temp
 
 
 def test_published_words_replace_the_old_ones_and_are_frozen(enrolled: Enrollment, now: datetime) -> None:
-    draft = publishing.draft_wording(Wording.objects.get(template="first_visit_welcome").pk)
+    draft = publishing.draft_wording(Wording.objects.get(template="first_visit_welcome", language="en").pk)
     draft.body = "Welcome."
     draft.save()
     publishing.publish_wording(draft.pk, at=now)

@@ -1,0 +1,121 @@
+"""Pairs that look like one person, side by side for somebody to judge; and merges, which can be taken back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from leads import duplicates
+from leads.models import DuplicateCandidate, LeadLink
+from leads.services import merging
+from leads.visibility import visible
+from medcrm.lib.admin import (
+    ChoicesDropdownFilter,
+    ReadOnlyAdmin,
+    badge,
+    badge_column,
+    display,
+    link,
+    service_action,
+    verb_permission,
+)
+
+WORDS = {
+    "same_phone": _("same phone"),
+    "same_email": _("same e-mail"),
+    "same_last_name_and_zip": _("same last name and ZIP"),
+    "same_last_name": _("same last name"),
+    "same_first_name": _("same first name"),
+    "same_age": _("same age"),
+    "same_organisation": _("same organisation"),
+}
+
+
+class OfTwoLeads(ReadOnlyAdmin):
+    """Rows about two leads, shown to who sees both."""
+
+    list_select_related = ("one", "other")
+    sortable_by = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        rows = super().get_queryset(request)
+        return rows.filter(visible(request.user, "one__"), visible(request.user, "other__"))
+
+    @display(description=_("Lead"))
+    def first(self, obj: DuplicateCandidate | LeadLink) -> object:
+        return link(obj.one)
+
+    @display(description=_("and"))
+    def second(self, obj: DuplicateCandidate | LeadLink) -> object:
+        return link(obj.other)
+
+
+@admin.register(DuplicateCandidate)
+class DuplicateCandidateAdmin(OfTwoLeads):
+    list_display = ("pair", "score", "in_common", "verdict_badge", "found_at")
+    list_filter = (("verdict", ChoicesDropdownFilter),)
+    change_form_template = "leads/duplicate.html"
+    actions_detail = ("merge", "keep_apart")
+    empty_text = _("No two leads look like one person. New leads are compared within minutes.")
+    verdict_badge = badge_column("verdict", _("Judged"))
+    has_judge_permission = verb_permission("judge")
+
+    @display(description=_("Pair"))
+    def pair(self, obj: DuplicateCandidate) -> str:
+        return f"{obj.one} / {obj.other}"
+
+    @display(description=_("In common"))
+    def in_common(self, obj: DuplicateCandidate) -> str:
+        return ", ".join(str(WORDS.get(reason, reason)) for reason in obj.reasons)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict | None = None
+    ) -> HttpResponse:
+        pair = self.get_object(request, object_id)
+        context = dict(extra_context or {})
+        if pair is not None and self.has_view_permission(request, pair):
+            context |= {
+                "title": _("Are these one person?"),
+                "pair": pair,
+                "rows": [(label, a, b, a == b) for label, a, b in duplicates.alternatives(pair)],
+                "in_common": self.in_common(pair),
+                "score": badge("score", f"{pair.score} / 100", tone="info", symbol="join_inner"),
+            }
+        return super().change_view(request, object_id, form_url, context)
+
+    @service_action(
+        _("Merge"),
+        permissions=["judge"],
+        icon="merge",
+        variant="primary",
+        text=_("The older lead stays and gets what it lacks; both histories stay. It can be taken back."),
+    )
+    def merge(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
+        duplicates.judge(pk, is_same=True, by=request.user, at=at)
+
+    @service_action(_("Not the same"), permissions=["judge"], icon="call_split", text=_("They are not shown again."))
+    def keep_apart(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
+        duplicates.judge(pk, is_same=False, by=request.user, at=at)
+
+
+@admin.register(LeadLink)
+class LeadLinkAdmin(OfTwoLeads):
+    list_display = ("first", "second", "reason", "by", "linked_at", "unlinked_at")
+    list_select_related = ("one", "other", "by")
+    actions_detail = ("unmerge",)
+    empty_text = _("No leads were merged yet. Pairs that look alike wait in “Look-alikes”.")
+    has_unmerge_permission = verb_permission("unmerge")
+
+    @service_action(
+        _("Take apart"),
+        permissions=["unmerge"],
+        icon="call_split",
+        variant="danger",
+        text=_("Both leads are again what they were; what was corrected since stays."),
+    )
+    def unmerge(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
+        merging.unmerge(pk, by=request.user, at=at)

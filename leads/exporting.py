@@ -1,0 +1,278 @@
+"""How does data leave as a file? Asked with a reason, written in the background, fetched by a link that expires.
+
+A person gets no more rows and no fuller fields than the screens show: the scope of leads is that of the one who asks,
+numbers and mailboxes are shortened for roles that may not take them out.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import openpyxl
+from django.contrib.auth.models import AbstractBaseUser
+from django.core import signing
+from django.core.files import File
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from consent.models import Attempt, ConsentEvent
+from leads.importing.runs import harmless
+from leads.models import Export, Interaction, Lead
+from leads.visibility import visible
+from medcrm.lib import bell
+from medcrm.lib.errors import RuleError
+
+WORK = "medcrm.tasks.export_due"
+LIVES = timedelta(hours=24)
+SALT = "medcrm.export"
+SHEET_ROWS = 1_048_575  # what a worksheet holds below its header
+FULL = "leads.export_contacts_lead"
+CONTACT = frozenset({"phone__value", "email__value", "address__value"})
+Row = Sequence[object]
+
+
+@dataclass(frozen=True)
+class What:
+    """Something that can be taken out: its columns as paths, its rows for one person, and the right it takes."""
+
+    code: str
+    label: Promise | str
+    permission: str
+    columns: Sequence[str]
+    rows: Callable[[AbstractBaseUser, Mapping[str, object]], QuerySet]
+
+
+def _leads(user: AbstractBaseUser, filters: Mapping[str, object]) -> QuerySet:
+    return Lead.objects.filter(visible(user), merged_into=None, **filters).order_by("pk")
+
+
+def _timeline(user: AbstractBaseUser, filters: Mapping[str, object]) -> QuerySet:
+    return Interaction.objects.filter(visible(user, "lead__"), **filters).order_by("pk")
+
+
+WHATS = {
+    what.code: what
+    for what in (
+        What(
+            "leads",
+            _("Leads"),
+            "leads.export_lead",
+            (
+                "public_id lead_type source first_name last_name phone__value email__value zip city state language age"
+                " service preferred_clinic request question timing urgency payer organisation contact_role clinic_size"
+                " budget score score_band fit readiness stage cycle decision next_step hold_reason stop_reason team"
+                " owner__username next_action next_action_due_at is_test created_at"
+            ).split(),
+            _leads,
+        ),
+        What(
+            "timeline",
+            _("Timeline of leads"),
+            "leads.export_lead",
+            "lead__public_id kind direction at by__username disposition service count text".split(),
+            _timeline,
+        ),
+        What(
+            "consent",
+            _("Consent events"),
+            "consent.export_address",
+            (
+                "address__kind address__value address__keyed_hash seq kind occurred_at recorded_at effective_at"
+                " expires_at channels purposes level sellers scope verdict fresh_opt_in disclosure source hash"
+            ).split(),
+            lambda user, filters: ConsentEvent.objects.filter(**filters).order_by("address_id", "seq"),
+        ),
+        What(
+            "attempts",
+            _("Attempts at contact"),
+            "consent.export_address",
+            (
+                "address__kind address__value address__keyed_hash seller channel purpose subject at state kind code"
+                " sentence rules_version outcome by__username automation settled_at"
+            ).split(),
+            lambda user, filters: Attempt.objects.filter(**filters).order_by("pk"),
+        ),
+    )
+}
+# What an export may be narrowed by; nothing else gets into a query.
+FILTERS = {
+    "leads": ("stage", "source", "team", "service", "lead_type", "created_at__gte", "created_at__lt"),
+    "timeline": ("kind", "at__gte", "at__lt"),
+    "consent": ("kind", "recorded_at__gte", "recorded_at__lt"),
+    "attempts": ("channel", "at__gte", "at__lt"),
+}
+
+
+def offered(user: AbstractBaseUser) -> list[What]:
+    """What this person may take out."""
+    return [what for what in WHATS.values() if user.has_perm(what.permission)]
+
+
+@transaction.atomic
+def ask(
+    what_code: str,
+    format: str,
+    *,
+    reason: str,
+    by: AbstractBaseUser,
+    at: datetime,
+    filters: Mapping[str, object] | None = None,
+) -> Export:
+    """Order an export; the row is its log. Raise RuleError without the right or a reason."""
+    what = WHATS.get(what_code)
+    if what is None or not by.has_perm(what.permission):
+        raise RuleError("NOT_YOURS_TO_EXPORT", "Your role may not take this out. Ask compliance.", field="what")
+    if not reason.strip():
+        raise RuleError("REASON_MISSING", "Say for whom and why.", field="reason")
+    given = {name: value for name, value in (filters or {}).items() if value not in ("", None)}
+    for name in given:
+        if name not in FILTERS[what.code]:
+            raise RuleError("UNKNOWN_FILTER", f"“{name}” cannot narrow this export.", field=name)
+    export = Export.objects.create(
+        what=what.code,
+        format=format,
+        filters=given,
+        reason=reason.strip()[:200],
+        is_masked=not by.has_perm(FULL),
+        by=by,
+        asked_at=at,
+    )
+    bell.ring(WORK)
+    return export
+
+
+def work_due(*, at: datetime) -> bool:
+    """Write one export that waits and that nobody else is writing; say whether there was one."""
+    with transaction.atomic():
+        waiting = Export.objects.filter(state=Export.State.WAITING).select_for_update(skip_locked=True, of=("self",))
+        export = waiting.order_by("asked_at").select_related("by").first()
+        if export is None:
+            return False
+        try:
+            _write(export, at)
+        except RuleError as error:
+            export.state, export.problem = Export.State.FAILED, error.message[:300]
+        export.save()
+    return True
+
+
+def expire(*, at: datetime) -> int:
+    """Delete the files whose time is over; their rows stay as the log."""
+    old = list(Export.objects.filter(state=Export.State.READY, expires_at__lte=at)[:500])
+    for export in old:
+        export.file.delete(save=False)
+        export.state = Export.State.EXPIRED
+        export.save()
+    return len(old)
+
+
+def token_of(export: Export) -> str:
+    return signing.dumps({"export": export.pk}, salt=SALT)
+
+
+def open_by(token: str, *, user: AbstractBaseUser, at: datetime) -> Export:
+    """The export a link is for. Raise RuleError for a link that is forged, old, or another person's."""
+    try:
+        pk = signing.loads(token, salt=SALT, max_age=LIVES)["export"]
+    except signing.BadSignature:
+        raise RuleError("LINK_INVALID", "This link is not valid any more. Ask for the export again.") from None
+    export = Export.objects.filter(pk=pk, by=user.pk).first()
+    if export is None or export.state != Export.State.READY or export.expires_at is None or export.expires_at <= at:
+        raise RuleError("LINK_INVALID", "This link is not valid any more. Ask for the export again.")
+    return export
+
+
+# Writing
+
+
+def _write(export: Export, at: datetime) -> None:
+    what = WHATS[export.what]
+    names = [name.replace("__value", "").replace("__", "_") for name in what.columns]
+    rows = what.rows(export.by, export.filters).values_list(*what.columns).iterator(chunk_size=2000)
+    shown = _shown(rows, what.columns, is_masked=export.is_masked)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"file.{export.format}"
+        export.rows = WRITERS[export.format](path, names, shown)
+        export.sha256 = hashlib.file_digest(path.open("rb"), "sha256").hexdigest()
+        with path.open("rb") as stream:
+            export.file.save(f"{export.what}-{export.pk}.{export.format}", File(stream), save=False)
+    export.state, export.ready_at, export.expires_at = Export.State.READY, at, at + LIVES
+
+
+def _shown(rows: Iterable[Row], columns: Sequence[str], *, is_masked: bool) -> Iterator[list[object]]:
+    hidden = {place for place, name in enumerate(columns) if is_masked and name in CONTACT}
+    for row in rows:
+        yield [shortened(value) if place in hidden else value for place, value in enumerate(row)]
+
+
+def shortened(value: object) -> str:
+    """Enough of a number or mailbox to tell two people apart: “•••-0142”, “a•••@example.org”."""
+    text = "" if value is None else str(value)
+    name, at_sign, domain = text.partition("@")
+    return f"{name[:1]}•••@{domain}" if at_sign else text and f"•••-{text[-4:]}"
+
+
+def as_cell(value: object) -> object:
+    """What a spreadsheet gets: plain values, and no text that it would run as a formula."""
+    if isinstance(value, list | tuple):
+        value = ", ".join(map(str, value))
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, UUID | dict):
+        return str(value)
+    return harmless(value) if isinstance(value, str) else value
+
+
+def write_csv(path: Path, names: Sequence[str], rows: Iterable[Row]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8-sig", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(names)
+        for row in rows:
+            writer.writerow(["" if cell is None else as_cell(cell) for cell in row])
+            count += 1
+    return count
+
+
+def write_xlsx(path: Path, names: Sequence[str], rows: Iterable[Row]) -> int:
+    """A workbook, streamed; a further sheet where one is full."""
+    book, count = openpyxl.Workbook(write_only=True), 0
+    sheet = book.create_sheet()
+    sheet.append(list(names))
+    for row in rows:
+        if count and count % SHEET_ROWS == 0:
+            sheet = book.create_sheet()
+            sheet.append(list(names))
+        sheet.append([as_cell(cell) for cell in row])
+        count += 1
+    book.save(path)
+    return count
+
+
+def write_json(path: Path, names: Sequence[str], rows: Iterable[Row]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8") as out:
+        out.write("[")
+        for row in rows:
+            out.write(",\n" if count else "\n")
+            json.dump(dict(zip(names, row, strict=True)), out, default=str, ensure_ascii=False)
+            count += 1
+        out.write("\n]\n")
+    return count
+
+
+WRITERS: Mapping[str, Callable[[Path, Sequence[str], Iterable[Row]], int]] = {
+    Export.Format.CSV.value: write_csv,
+    Export.Format.XLSX.value: write_xlsx,
+    Export.Format.JSON.value: write_json,
+}

@@ -1,0 +1,338 @@
+"""How does a chunk of rows become leads? As intake does it, for thousands at once: match or open, record consent.
+
+A constant number of statements per chunk, whatever its size. A row that matches a known lead attaches to it, fills
+only what is blank there, and keeps its owner. Nothing here puts a lead on the road: that is the run's release.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import SimpleNamespace
+
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from uuid_utils.compat import UUID, uuid7
+
+from consent import addresses, ledger
+from consent.models import Address
+from leads import targets
+from leads.importing import kinds
+from leads.importing.kinds import Kind, Option, Outcome, Row
+from leads.importing.reading_leads import FIELDS, Reader, Wanted
+from leads.lifecycle import OPEN
+from leads.models import Clinic, DocumentStatus, ImportRun, Inquiry, Interaction, Lead, Source
+from leads.services import answers, merging
+from leads.services.intake import TIMELINE_KINDS, VOICE_AND_TEXT, is_same_name
+from leads.submission import EMAIL, PHONE
+from leads.vocabulary import Direction, DocumentState, InteractionKind, LeadType, SourceKind
+from medcrm.lib import copying
+
+CHUNK = 2000  # a second or two of work between two commits; more costs memory and gains nothing
+LEAD = copying.defaults(Lead)
+INQUIRY = copying.defaults(Inquiry)
+INTERACTION = copying.defaults(Interaction)
+# What an import may fill on a lead that is known already, where it is blank.
+FILLED = merging.FACTS
+VARY = ("id", "public_id", "lead_type", *FILLED, "language", "urgency", "created_at", "updated_at")
+
+
+@dataclass
+class Taken:
+    """A row and what becomes of it."""
+
+    wanted: Wanted
+    lead: Lead | SimpleNamespace
+    is_repeat: bool
+    held: Sequence[Address]
+    inquiry: UUID = field(default_factory=uuid7)
+    filled: dict[str, object] = field(default_factory=dict)
+
+
+def take(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome:
+    """Take a chunk of rows in; refuse those that say what cannot be. Locks addresses, then leads."""
+    reader = Reader(run, at)
+    read = [reader.read(row) for row in rows]
+    wanted = [w for w in read if not w.row.problems]
+    pairs = {pair for w in wanted for pair in w.pairs}
+    held = _look_up(pairs) if is_dry else addresses.lock_addresses(pairs)
+    wanted = [w for w in wanted if not _is_erased(w, held)]
+    taken = _match(wanted, held, reader.source, at)
+    outcome = _count(taken)
+    if is_dry:
+        outcome.told = [_tell(t) for t in taken[:20]]
+        return outcome
+    fresh = [t for t in taken if not t.is_repeat]
+    ids = copying.next_ids(Lead, len(fresh))
+    for t, pk in zip(fresh, ids, strict=True):
+        t.lead.id = t.lead.pk = pk
+    waiting = _waiting(taken)
+    _record_consent(run, reader.source, taken, at)
+    Lead.objects.filter(pk__in=waiting).update(advance_due_at=None)
+    _write(run, reader.source, taken, at)
+    return outcome
+
+
+def _look_up(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Address]:
+    """The addresses that are known, without making or locking any."""
+    named = {addresses.keyed_hash(kind, value): (kind, value) for kind, value in pairs}
+    return {named[row.keyed_hash]: row for row in Address.objects.filter(keyed_hash__in=named)}
+
+
+def _is_erased(wanted: Wanted, held: Mapping[tuple[str, str], Address]) -> bool:
+    """A person who was erased at their own wish does not come back by a file."""
+    found = [kind for kind, value in wanted.pairs if (row := held.get((kind, value))) is not None and row.value is None]
+    for kind in found:
+        wanted.row.refuse(
+            "ERASED_ADDRESS",
+            kind,
+            "This person's data were erased at their wish. Leave the row out; they may ask anew.",
+        )
+    return bool(found)
+
+
+# Match
+
+
+def _match(
+    wanted: Sequence[Wanted], held: Mapping[tuple[str, str], Address], source: Source, at: datetime
+) -> list[Taken]:
+    """Find each row's lead among those known and those of rows before it, by the rule of intake.match."""
+    ids = [row.pk for row in held.values()]
+    known: dict[int, list[Lead | SimpleNamespace]] = defaultdict(list)
+    rows = Lead.objects.filter(Q(phone__in=ids) | Q(email__in=ids), merged_into=None)
+    for lead in rows.lock():
+        for address_id in {lead.phone_id, lead.email_id}:
+            if address_id:
+                known[address_id].append(lead)
+    taken: list[Taken] = []
+    news: dict[tuple[str, str], list[SimpleNamespace]] = defaultdict(list)
+    for w in wanted:
+        mine = [row for pair in w.pairs if (row := held.get(pair))]
+        candidates = [lead for row in mine for lead in known[row.pk]]
+        candidates += [lead for pair in w.pairs for lead in news.get(pair, ())]
+        lead = max(
+            (c for c in candidates if c.lead_type == w.fields["lead_type"] and is_same_name(c, w.fields)),
+            key=lambda c: (c.stage in OPEN, c.place if isinstance(c, SimpleNamespace) else -1, c.pk or 0),
+            default=None,
+        )
+        is_repeat = lead is not None
+        if lead is None:
+            lead = SimpleNamespace(**LEAD, id=None, pk=None, place=len(taken))
+            lead.lead_type = w.fields["lead_type"]
+        phone, email = (held.get((kind, value)) for kind, value in ((PHONE, w.phone), (EMAIL, w.email)))
+        filled = _fill(lead, w, phone, email, is_repeat=is_repeat, at=at)
+        for pair in w.pairs:
+            news[pair].append(lead)
+        taken.append(Taken(w, lead, is_repeat, mine, filled=filled))
+    return taken
+
+
+def _fill(
+    lead: Lead | SimpleNamespace,
+    wanted: Wanted,
+    phone: Address | None,
+    email: Address | None,
+    *,
+    is_repeat: bool,
+    at: datetime,
+) -> dict[str, object]:
+    """Write what the row says; on a known lead only where nothing is said yet. Return what was blank and is filled."""
+    before = {name: getattr(lead, name) for name in FILLED} if is_repeat else {}
+    fields = wanted.fields
+    if is_repeat:
+        fields = {n: v for n, v in fields.items() if getattr(lead, _attribute(n), "-") in ("", None)}
+    answers.write_fields(lead, fields, at=wanted.inquired_at or at)
+    if isinstance(lead, SimpleNamespace) and "timing" in fields:
+        lead.timing_id = fields["timing"].pk
+    lead.phone_id = lead.phone_id or (phone.pk if phone else None)
+    lead.email_id = lead.email_id or (email.pk if email else None)
+    if not is_repeat:
+        lead.created_at = wanted.inquired_at or at
+        lead.public_id = uuid7()
+    return {name: getattr(lead, name) for name, old in before.items() if getattr(lead, name) != old}
+
+
+def _attribute(name: str) -> str:
+    target = targets.TARGETS.get(name)
+    return "timing_id" if name == "timing" else (target.attribute if target else "") or name
+
+
+def _count(taken: Sequence[Taken]) -> Outcome:
+    outcome = Outcome()
+    for t in taken:
+        outcome.counts["repeated" if t.is_repeat else "created"] += 1
+        outcome.counts["with_consent"] += bool(t.wanted.channels)
+        outcome.counts["opted_out"] += bool(t.wanted.opted_out)
+    return outcome
+
+
+def _tell(taken: Taken) -> dict[str, object]:
+    """One row of the preview, in words."""
+    wanted, lead = taken.wanted, taken.lead
+    who = f"{wanted.fields.get('first_name', '')} {wanted.fields.get('last_name', '')}".strip()
+    facts = [
+        str(value) for name, value in wanted.fields.items() if name not in ("first_name", "last_name", "lead_type")
+    ]
+    return {
+        "row": wanted.row.number,
+        "who": who or str(wanted.fields.get("organisation", "")),
+        "addresses": " · ".join(value for _kind, value in wanted.pairs),
+        "facts": " · ".join(facts)[:160],
+        "consent": ", ".join(wanted.channels),
+        "becomes": "repeat" if taken.is_repeat else "new",
+        "lead": str(lead.public_id) if taken.is_repeat and lead.pk else "",
+    }
+
+
+# Write
+
+
+def _waiting(taken: Sequence[Taken]) -> list[int]:
+    """Known leads that were never on the road: imported and not released yet. A repeat does not release them."""
+    known = {t.lead.pk: t.lead for t in taken if isinstance(t.lead, Lead)}
+    return [pk for pk, lead in known.items() if lead.advance_due_at is None and lead.advanced_at is None]
+
+
+def source_tag(run: ImportRun) -> str:
+    """How the run's events are found in the ledger."""
+    return f"import:{run.pk}"
+
+
+def _record_consent(run: ImportRun, source: Source, taken: Sequence[Taken], at: datetime) -> None:
+    """Write what the file claims and proves. Old proof is never a fresh act, so it lifts no withdrawal [V10]."""
+    purchased = source.kind == SourceKind.PURCHASED_LIST
+    tag = source_tag(run)
+    entries: list[ledger.Entry] = []
+    for t in taken:
+        w = t.wanted
+        evidence = {"inquiry": str(t.inquiry), "import": run.sha256, "row": w.row.number, "proof": w.proof}
+        for address in t.held:
+            common = {"seller": source.seller_id, "source": tag, "evidence": evidence}
+            if purchased:
+                entries.append(ledger.Entry(address.pk, "purchased", occurred_at=at, **common))
+            elif w.inquired_at:
+                entries.append(ledger.Entry(address.pk, "inquiry", occurred_at=w.inquired_at, **common))
+            mine = [c for c in w.channels if (c in VOICE_AND_TEXT) == (address.kind == PHONE)]
+            if mine:
+                entries.append(
+                    ledger.Entry(
+                        address.pk, "grant", occurred_at=w.consent_at, channels=mine, disclosure=w.disclosure, **common
+                    )
+                )
+            if w.opted_out:
+                entries += _opt_out(address, w.opted_out, at, common)
+    ledger.record_many(entries, now=at)
+
+
+def _opt_out(
+    address: Address, channels: Sequence[str], at: datetime, common: Mapping[str, object]
+) -> list[ledger.Entry]:
+    """What another system knows to be unwanted is unwanted here, in its widest reading."""
+    if address.kind == EMAIL:
+        return [ledger.Entry(address.pk, "email_unsub", occurred_at=at, **common)] if "email" in channels else []
+    if "voice" in channels:
+        return [ledger.Entry(address.pk, "internal_dnc", occurred_at=at, scope="everything", **common)]
+    return [ledger.Entry(address.pk, "revoke", occurred_at=at, scope="all", **common)] if "sms" in channels else []
+
+
+def _write(run: ImportRun, source: Source, taken: Sequence[Taken], at: datetime) -> None:
+    _write_leads(source, taken, at)
+    inquiry_ids = copying.next_ids(Inquiry, len(taken))
+    header = list(run.reading["header"])
+    copying.copy_rows(
+        Inquiry,
+        ("id", "public_id", "raw_body", "body_sha256", "lead_id", "is_repeat"),
+        (
+            (pk, t.inquiry, raw, hashlib.sha256(raw.encode()).hexdigest(), t.lead.pk, t.is_repeat)
+            for pk, t in zip(inquiry_ids, taken, strict=True)
+            for raw in (json.dumps(_said(header, t.wanted.row.raw), ensure_ascii=False),)
+        ),
+        _others(INQUIRY, ("public_id", "raw_body", "body_sha256", "lead_id", "is_repeat"))
+        | {"source_id": source.pk, "status": "accepted", "received_at": at, "settled_at": at, "import_run_id": run.pk},
+    )
+    kind = TIMELINE_KINDS.get(SourceKind(source.kind), InteractionKind.FORM_SUBMISSION)
+    varying = ("lead_id", "at", "inquiry_id", "service_id", "text", "facts")
+    copying.copy_rows(
+        Interaction,
+        varying,
+        (
+            (
+                t.lead.pk,
+                t.wanted.inquired_at or at,
+                pk,
+                t.wanted.fields.get("service"),
+                t.wanted.fields.get("question", ""),
+                json.dumps({"imported": run.pk, **({"filled": t.filled} if t.filled else {})}, default=str),
+            )
+            for pk, t in zip(inquiry_ids, taken, strict=True)
+        ),
+        _others(INTERACTION, varying)
+        | {"kind": kind.value, "direction": Direction.INBOUND.value, "recorded_at": at, "by_id": run.by_id},
+    )
+    _write_documents(taken, at)
+
+
+def _said(header: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    return {column: cell for column, cell in zip(header, cells, strict=False) if cell}
+
+
+def _others(found: Mapping[str, object], varying: Sequence[str]) -> dict[str, object]:
+    return {name: value for name, value in found.items() if name not in varying}
+
+
+def _write_leads(source: Source, taken: Sequence[Taken], at: datetime) -> None:
+    fresh = [t.lead for t in taken if not t.is_repeat]
+    for lead in fresh:
+        lead.updated_at = at
+    copying.copy_rows(
+        Lead,
+        VARY,
+        ([getattr(lead, name) for name in VARY] for lead in fresh),
+        _others(LEAD, VARY) | {"source_id": source.pk},
+    )
+    known = {t.lead.pk: t.lead for t in taken if t.filled and isinstance(t.lead, Lead)}
+    copying.update_rows(
+        Lead, ("id", *FILLED), ([getattr(lead, name) for name in ("id", *FILLED)] for lead in known.values())
+    )
+
+
+def _write_documents(taken: Sequence[Taken], at: datetime) -> None:
+    rows = {
+        (t.lead.pk, code): DocumentStatus(
+            lead_id=t.lead.pk, document_id=code, status=DocumentState.RECEIVED, changed_at=at
+        )
+        for t in taken
+        for code in t.wanted.documents
+    }
+    DocumentStatus.objects.bulk_create(rows.values(), ignore_conflicts=True, batch_size=5000)
+
+
+def sources() -> list[tuple[str, object]]:
+    return list(Source.objects.filter(is_active=True).order_by("name").values_list("pk", "name"))
+
+
+def zones() -> list[tuple[str, object]]:
+    return [(zone, zone) for zone in Clinic.objects.order_by("timezone").values_list("timezone", flat=True).distinct()]
+
+
+KIND = kinds.register(
+    Kind(
+        code="leads",
+        label=_("Leads with their inquiries"),
+        fields=FIELDS,
+        take=take,
+        makes_leads=True,
+        chunk=CHUNK,
+        options=(
+            Option("source", _("Source"), sources, is_required=True, help_text=_("Where these leads come from.")),
+            Option("lead_type", _("Type of lead"), lambda: LeadType.choices, help_text=_("Where no column says it.")),
+            Option("timezone", _("Time zone of dates"), zones, help_text=_("For dates without a zone.")),
+            Option("consent_text", _("Consent text shown"), help_text=_("Code of the disclosure, e.g. “consult v1”.")),
+        ),
+    )
+)

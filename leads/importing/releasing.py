@@ -1,0 +1,162 @@
+"""How do imported leads go to work, or out again? In chunks by key, like everything a run does."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import ProtectedError
+
+from consent import ledger
+from consent.models import ConsentEvent
+from consent.vocabulary import EventKind
+from leads.models import ImportRow, ImportRun, Inquiry, Interaction, Lead
+from leads.models.importing import ImportPhase as Phase
+from medcrm.lib import bell
+
+CHUNK = 2000
+PACE = 50
+"""Leads a second put on the road: fewer than one worker walks, so a fresh inquiry never waits behind an import."""
+
+RELEASE = """
+WITH part AS (
+  SELECT i.id, i.lead_id, row_number() OVER (ORDER BY i.id) AS place FROM leads_inquiry i
+  WHERE i.import_run_id = %(run)s AND i.id > %(position)s ORDER BY i.id LIMIT %(limit)s
+), due AS (
+  UPDATE leads_lead l SET advance_due_at = LEAST(l.advance_due_at, p.due_at)
+  FROM (SELECT lead_id, min(%(at)s + (%(done)s + place) * interval '1 second' / %(pace)s) AS due_at
+        FROM part GROUP BY lead_id) p
+  WHERE l.id = p.lead_id
+)
+SELECT count(*), max(id) FROM part
+"""
+# Rows that the machine makes by itself once a lead walks; they go with the lead. Anything else means somebody worked.
+MACHINE_MADE = {
+    "leads.duplicatecandidate",
+    "leads.scorechange",
+    "leads.documentstatus",
+    "leads.missingitem",
+    "leads.trigger",
+}
+# Rows that belong to the import, or that are looked at one by one below.
+OWN = {"leads.inquiry", "leads.interaction", "leads.qualification", "leads.importrow"}
+
+
+def release_chunk(run: ImportRun, *, at: datetime) -> bool:
+    """Mark the next leads of the run due, spread over time; say whether there may be more."""
+    values = {"run": run.pk, "position": run.position, "limit": CHUNK, "at": at, "done": run.row, "pace": PACE}
+    with connection.cursor() as cursor:
+        cursor.execute(RELEASE, values)
+        count, last = cursor.fetchone()
+    if count:
+        run.position, run.row = last, run.row + count
+        bell.ring()
+    return count == CHUNK
+
+
+def undo_chunk(run: ImportRun, *, at: datetime) -> bool:
+    """Take the next rows of the run out; what somebody else touched stays, and is kept in the list with why."""
+    mine = Inquiry.objects.filter(import_run=run, pk__gt=run.position).order_by("pk")
+    inquiries = list(mine.values_list("pk", "lead_id", "is_repeat", "public_id")[:CHUNK])
+    if not inquiries:
+        return False
+    lead_ids = sorted({lead_id for _pk, lead_id, _repeat, _public in inquiries})
+    leads = {lead.pk: lead for lead in Lead.objects.filter(pk__in=lead_ids).lock()}
+    _void(run, list(leads.values()), at)
+    touched = _touched(run, list(leads))
+    made = {lead_id for _pk, lead_id, is_repeat, _public in inquiries if not is_repeat}
+    made |= set(
+        Inquiry.objects.filter(import_run=run, lead__in=lead_ids, is_repeat=False).values_list("lead_id", flat=True)
+    )
+    gone = [pk for pk in leads if pk in made and pk not in touched]
+    repeats = [pk for pk, lead_id, _repeat, _public in inquiries if lead_id not in made]
+    _unfill(run, repeats, leads)
+    entries = Interaction.objects.filter(inquiry__in=repeats)
+    entries.delete()
+    Inquiry.objects.filter(pk__in=repeats).delete()
+    _delete(gone)
+    kept = sorted(set(leads) & made - set(gone))
+    ImportRow.objects.bulk_create(
+        ImportRow(
+            run=run,
+            phase=Phase.UNDOING,
+            row=0,
+            lead_id=pk,
+            problems=[{"code": "TOUCHED", "field": "", "sentence": f"Kept: {', '.join(sorted(touched[pk]))}."}],
+        )
+        for pk in kept
+    )
+    counts = Counter(run.undo_counts) + Counter(removed=len(gone), detached=len(repeats), kept=len(kept))
+    run.undo_counts = dict(counts + Counter(f"kept: {why}" for pk in kept for why in touched[pk]))
+    run.position = inquiries[-1][0]
+    return True
+
+
+def _touched(run: ImportRun, lead_ids: Sequence[int]) -> dict[int, set[str]]:
+    """Lead → what somebody else did with it. One query per table that points to leads, rooms above included."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for relation in Lead._meta.related_objects:
+        model, name = relation.related_model, relation.field.name
+        if model._meta.label_lower in MACHINE_MADE | OWN or name.startswith("pgh_"):
+            continue
+        rows = model._base_manager.filter(**{f"{name}__in": lead_ids}).order_by()
+        for pk in rows.values_list(relation.field.attname, flat=True).distinct():
+            found[pk].add(str(model._meta.verbose_name))
+    others = Inquiry.objects.filter(lead__in=lead_ids).exclude(import_run=run).order_by()
+    entries = Interaction.objects.filter(lead__in=lead_ids).exclude(inquiry__import_run=run).order_by()
+    decided = Lead.objects.filter(pk__in=lead_ids, qualifications__decided_at__isnull=False).order_by()
+    for label, rows in (
+        ("another inquiry", others.values_list("lead_id", flat=True)),
+        ("an entry on its timeline", entries.values_list("lead_id", flat=True)),
+        ("a decision", decided.values_list("pk", flat=True)),
+    ):
+        for pk in rows.distinct():
+            found[pk].add(label)
+    return found
+
+
+def _void(run: ImportRun, leads: Sequence[Lead], at: datetime) -> None:
+    """Take back in the ledger what the file claimed, whatever becomes of the lead; opt-outs stay."""
+    ids = {pk for lead in leads for pk in (lead.phone_id, lead.email_id) if pk}
+    claimed = ConsentEvent.objects.filter(
+        address_id__in=ids, source=f"import:{run.pk}", kind__in=[EventKind.GRANT, EventKind.INQUIRY]
+    )
+    voided = set(
+        ConsentEvent.objects.filter(
+            address_id__in=ids, kind=EventKind.CORRECTION, source=f"import:{run.pk}"
+        ).values_list("about", flat=True)
+    )
+    entries = [
+        ledger.Entry(address_id, EventKind.CORRECTION, occurred_at=at, about=pk, source=f"import:{run.pk}", by=run.by)
+        for pk, address_id in claimed.order_by("address_id", "seq").values_list("pk", "address_id")
+        if pk not in voided
+    ]
+    ledger.record_many(entries, now=at)
+
+
+def _unfill(run: ImportRun, inquiry_ids: Sequence[int], leads: dict[int, Lead]) -> None:
+    """Empty what the import had filled on leads that were known before, unless it was changed since."""
+    changed: dict[int, set[str]] = defaultdict(set)
+    rows = Interaction.objects.filter(inquiry__in=inquiry_ids, facts__has_key="filled")
+    for lead_id, facts in rows.values_list("lead_id", "facts"):
+        for name, value in facts["filled"].items():
+            lead = leads[lead_id]
+            if str(getattr(lead, name)) == str(value):
+                field = Lead._meta.get_field(name.removesuffix("_id"))
+                setattr(lead, name, None if field.null else "")
+                changed[lead_id].add(name.removesuffix("_id"))
+    names = sorted({name for found in changed.values() for name in found})
+    if names:
+        Lead.objects.bulk_update([leads[pk] for pk in changed], names, batch_size=500)
+
+
+def _delete(lead_ids: Sequence[int]) -> None:
+    """Timeline first, then inquiries, then the leads: the order that their keys protect."""
+    Interaction.objects.filter(lead__in=lead_ids).delete()
+    Inquiry.objects.filter(lead__in=lead_ids).delete()
+    try:
+        Lead.objects.filter(pk__in=lead_ids).delete()
+    except ProtectedError as error:  # _touched looked at every table, so this is a bug worth its own words
+        raise ValueError(f"leads are pointed to by {error.protected_objects}") from error

@@ -1,0 +1,297 @@
+"""Consent with its proof, open slots, documents and do-not-call lists, through the services that staff use."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from consent import addresses, ledger, lists
+from consent.models import Disclosure, Seller
+from consent.vocabulary import ListKind, Scope
+from leads.importing import cells, files, kinds
+from leads.importing.cells import CellError
+from leads.importing.kinds import Field, Kind, Option, Outcome, Row
+from leads.importing.leads import source_tag, zones
+from leads.importing.reading_leads import CHANNEL_WORDS, disclosures, words
+from leads.models import Clinic, Document, ImportRun, Lead, Offering, ServiceLine
+from leads.serializers import CHANNELS
+from leads.services import events
+from leads.submission import EMAIL, PHONE
+from leads.vocabulary import DocumentState
+
+WHO = (
+    Field("phone", _("Phone"), ("telephone", "phone number", "mobile", "cell", "number")),
+    Field("email", _("E-mail"), ("email address", "mail")),
+)
+ZONE = Option("timezone", _("Time zone of dates"), zones, help_text=_("For dates without a zone."))
+
+
+def parse(row: Row, parsers: Mapping[str, object]) -> dict[str, object]:
+    """The row's values; what is wrong is added to its problems."""
+    found: dict[str, object] = {}
+    for name, text in row.cells.items():
+        if text and name in parsers:
+            try:
+                found[name] = parsers[name](text)  # type: ignore[operator]
+            except CellError as error:
+                row.refuse(error.code, name, error.sentence)
+    return found
+
+
+# Consent
+
+HAPPENED = {"grant": "grant", "consent": "grant", "opt in": "grant", "revoke": "revoke", "withdrawal": "revoke",
+            "opt out": "revoke", "stop": "revoke", "do not call": "internal_dnc", "dnc": "internal_dnc",
+            "internal_dnc": "internal_dnc"}  # fmt: skip
+
+
+@dataclass
+class Claim:
+    row: Row
+    values: Mapping[str, object]
+    pairs: list[tuple[str, str]]
+
+
+def take_consent(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome:
+    """Write each row to the ledger: a grant only with date, text and proof, a withdrawal in its widest reading."""
+    zone = str(run.options.get("timezone") or settings.TIME_ZONE)
+    texts = disclosures()
+
+    def shown(text: str) -> Disclosure:
+        if text.casefold() not in texts:
+            raise CellError("UNKNOWN_TEXT", f"“{text[:40]}” is no disclosure on file; write e.g. “consult v1”.")
+        return texts[text.casefold()]
+
+    def channels(text: str) -> list[str]:
+        return [cells.choice(part, CHANNEL_WORDS) for part in cells.several(text)]
+
+    parsers = {
+        "phone": cells.phone,
+        "email": cells.email,
+        "happened": partial(cells.choice, known=HAPPENED),
+        "channels": channels,
+        "happened_at": partial(cells.past, zone=zone, at=at),
+        "consent_text": shown,
+        "proof": partial(cells.text_of, limit=500),
+    }
+    claims = [claim for row in rows if (claim := _claim(row, parse(row, parsers))) and not row.problems]
+    outcome = Outcome()
+    for claim in claims:
+        outcome.counts["granted" if claim.values.get("happened", "grant") == "grant" else "withdrawn"] += 1
+    if is_dry:
+        return outcome
+    held = addresses.lock_addresses({pair for claim in claims for pair in claim.pairs})
+    seller = run.options.get("seller") or Seller.objects.values_list("pk", flat=True).first()
+    entries = [entry for claim in claims for entry in _entries(run, claim, held, str(seller))]
+    ledger.record_many(entries, now=at)
+    return outcome
+
+
+def _claim(row: Row, values: dict[str, object]) -> Claim:
+    pairs = [(kind, str(values[kind])) for kind in (PHONE, EMAIL) if values.get(kind)]
+    if not pairs and not row.problems:
+        row.refuse("NO_ADDRESS", PHONE, "Give the phone number or the e-mail address that this is about.")
+    if values.get("happened", "grant") == "grant":
+        for name in ("channels", "consent_text", "proof"):
+            if not values.get(name) and not any(p.field == name for p in row.problems):
+                row.refuse("CONSENT_WITHOUT_PROOF", name, "Consent needs its channels, the text shown and the proof.")
+    return Claim(row, values, pairs)
+
+
+def _entries(run: ImportRun, claim: Claim, held: Mapping, seller: str) -> list[ledger.Entry]:
+    values, entries = claim.values, []
+    evidence = {"import": run.sha256, "row": claim.row.number, "proof": values.get("proof", "")}
+    kind = str(values.get("happened", "grant"))
+    for pair in claim.pairs:
+        common = {"occurred_at": values["happened_at"], "source": source_tag(run), "evidence": evidence, "by": run.by}
+        asked = values.get("channels") or list(CHANNELS)
+        mine = [c for c in asked if (c != EMAIL) == (pair[0] == PHONE)]  # type: ignore[attr-defined]
+        address_id = held[pair].pk
+        if not mine:
+            continue
+        if kind == "grant":
+            entries.append(
+                ledger.Entry(
+                    address_id, kind, channels=mine, disclosure=values["consent_text"], seller=seller, **common
+                )
+            )
+        elif pair[0] == EMAIL:
+            entries.append(ledger.Entry(address_id, "email_unsub", **common))
+        else:
+            scope = Scope.EVERYTHING if kind == "internal_dnc" or "voice" in mine else Scope.ALL
+            entries.append(ledger.Entry(address_id, kind, scope=scope.value, **common))
+    return entries
+
+
+def sellers() -> list[tuple[str, object]]:
+    return list(Seller.objects.order_by("name").values_list("pk", "name"))
+
+
+# Open slots and documents
+
+
+def take_availability(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome:
+    """Set open slots day by day; those that were added wake who waits."""
+    services = words(ServiceLine.objects.values_list("pk", "name"))
+    clinics = words(Clinic.objects.values_list("pk", "name"))
+    offered = set(Offering.objects.values_list("service", "clinic"))
+    parsers = {
+        "service": partial(cells.code, known=services, what="services"),
+        "clinic": partial(cells.code, known=clinics, what="clinics"),
+        "date": cells.day,
+        "open_slots": partial(cells.number, high=30_000),
+    }
+    outcome = Outcome()
+    for row in rows:
+        found = parse(row, parsers)
+        if not row.problems and (found["service"], found["clinic"]) not in offered:
+            row.refuse("NOT_OFFERED", "service", "This clinic does not offer this service. Add the offering first.")
+        if row.problems:
+            continue
+        outcome.counts["days"] += 1
+        if not is_dry:
+            events.set_availability(found["service"], found["clinic"], found["date"], found["open_slots"], at=at)
+    return outcome
+
+
+def take_documents(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome:
+    """Note where documents stand; one that arrived wakes the lead that waits for it."""
+    known = words(Document.objects.values_list("pk", "name"))
+    parsers = {
+        "phone": cells.phone,
+        "email": cells.email,
+        "lead": partial(cells.text_of, limit=36),
+        "document": partial(cells.code, known=known, what="documents"),
+        "status": partial(cells.choice, known=words(DocumentState.choices)),
+        "expires_on": cells.day,
+    }
+    outcome = Outcome()
+    read = [(row, parse(row, parsers)) for row in rows]
+    leads = _leads_of([found for _row, found in read])
+    for row, found in read:
+        mine = {leads[key] for key in _keys(found) if key in leads}
+        if not row.problems and len(mine) != 1:
+            row.refuse(
+                "LEAD_UNCLEAR" if mine else "NO_LEAD", "lead", "Name the one lead by its id, or an address only it has."
+            )
+        if row.problems:
+            continue
+        outcome.counts["documents"] += 1
+        if not is_dry:
+            status = str(found.get("status", DocumentState.RECEIVED))
+            events.record_document(
+                mine.pop(), str(found["document"]), status=status, expires_on=found.get("expires_on"), by=run.by, at=at
+            )
+    return outcome
+
+
+def _keys(found: Mapping[str, object]) -> list[str]:
+    return [str(found[name]) for name in ("lead", "phone", "email") if found.get(name)]
+
+
+def _leads_of(rows: list[dict[str, object]]) -> dict[str, int]:
+    """Lead id, phone or e-mail → the lead, where only one has it; three queries."""
+    wanted = {name: {str(found[name]) for found in rows if found.get(name)} for name in ("lead", "phone", "email")}
+    ids = {text for text in wanted["lead"] if len(text) == 36 and text.count("-") == 4}
+    found = {str(public): pk for public, pk in Lead.objects.filter(public_id__in=ids).values_list("public_id", "pk")}
+    for name in (PHONE, EMAIL):
+        rows_ = Lead.objects.filter(**{f"{name}__value__in": wanted[name]}, merged_into=None)
+        seen: dict[str, list[int]] = {}
+        for value, pk in rows_.values_list(f"{name}__value", "pk"):
+            seen.setdefault(value, []).append(pk)
+        found |= {value: pks[0] for value, pks in seen.items() if len(pks) == 1}
+    return found
+
+
+# Do-not-call lists
+
+
+def take_list(run: ImportRun, staged: Path, at: datetime) -> Outcome:
+    """Load the column of numbers as a new version of the list, all or nothing."""
+    place = next(n for n, column in enumerate(run.reading["header"]) if run.mapping.get(column) == "number")
+    state = str(run.options.get("state") or "").upper()
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as out:
+        position = 0
+        while True:
+            rows, position = files.read(staged, position, 20_000)
+            out.writelines(f"{(row[place] if place < len(row) else '').removesuffix('.0')}\n" for _number, row in rows)
+            if not rows:
+                break
+        out.flush()
+        loaded = lists.load(
+            Path(out.name),
+            kind=ListKind.STATE_DNC if state else ListKind.NATIONAL_DNC,
+            state=state,
+            version=str(run.options.get("version") or run.file_name)[:60],
+            taken_at=cells.past(str(run.options["taken_on"]), zone=settings.TIME_ZONE, at=at)
+            if run.options.get("taken_on")
+            else at,
+            by=run.by,
+        )
+    return Outcome({"numbers": loaded.numbers, "not_a_number": loaded.bad_count})  # type: ignore[arg-type]
+
+
+kinds.register(
+    Kind(
+        "consent",
+        _("Consent with its proof"),
+        (
+            *WHO,
+            Field("happened", _("What happened"), ("event", "action", "type")),
+            Field("channels", _("Channels"), ("channel",)),
+            Field("happened_at", _("When"), ("date", "timestamp", "consent date", "consent at"), is_required=True),
+            Field("consent_text", _("Text shown"), ("disclosure", "consent wording")),
+            Field("proof", _("Where the proof is"), ("consent proof", "consent url", "url", "certificate")),
+        ),
+        take_consent,
+        (Option("seller", _("Seller"), sellers, help_text=_("For whom consent was given.")), ZONE),
+    )
+)
+kinds.register(
+    Kind(
+        "availability",
+        _("Open slots"),
+        (
+            Field("service", _("Service"), ("service line",), is_required=True),
+            Field("clinic", _("Clinic"), ("location", "site"), is_required=True),
+            Field("date", _("Date"), ("day",), is_required=True),
+            Field("open_slots", _("Open slots"), ("slots", "open", "available", "count"), is_required=True),
+        ),
+        take_availability,
+    )
+)
+kinds.register(
+    Kind(
+        "documents",
+        _("Documents"),
+        (
+            Field("lead", _("Lead id"), ("id", "lead id", "public id")),
+            *WHO,
+            Field("document", _("Document"), ("document type", "kind"), is_required=True),
+            Field("status", _("Status"), ("state",)),
+            Field("expires_on", _("Expires"), ("expiry", "expires", "valid until")),
+        ),
+        take_documents,
+    )
+)
+kinds.register(
+    Kind(
+        "dnc",
+        _("Do-not-call list"),
+        (Field("number", _("Number"), ("phone", "phone number", "telephone", "do not call"), is_required=True),),
+        lambda run, rows, at, is_dry: Outcome(),
+        (
+            Option("state", _("State"), help_text=_("Two letters; blank for the national list.")),
+            Option("version", _("Version"), help_text=_("As the registry names it; blank: the file's name.")),
+            Option("taken_on", _("Date of the list"), help_text=_("e.g. 2026-11-16; blank: today.")),
+        ),
+        take_whole=take_list,
+    )
+)

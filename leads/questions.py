@@ -1,0 +1,27 @@
+"""What may a source's own form ask? Fields of an inquiry, in order, each once."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from leads.serializers import InquirySerializer
+
+NOT_ASKED = {"consent", "documents", "is_test", "page_url"}  # the form itself says these, or nobody does
+NAMES = sorted(set(InquirySerializer().fields) - NOT_ASKED)
+KEYS = {"field", "required", "value"}
+
+
+def problems(asked: object) -> list[str]:
+    """What is wrong with a list of questions, as sentences; empty when a form can be made of it."""
+    if not isinstance(asked, list):
+        return [_("Write a list, e.g. [“first_name”, {“field”: “phone”, “required”: true}].")]
+    found, names = [], [row.get("field") if isinstance(row, dict) else row for row in asked]
+    for row, name in zip(asked, names, strict=True):
+        if name not in NAMES:
+            about = {"name": name, "all": ", ".join(NAMES)}
+            found.append(_("“%(name)s” is no field of an inquiry. There are: %(all)s.") % about)
+        elif names.count(name) > 1:
+            found.append(_("“%(name)s” is asked twice.") % {"name": name})
+        if isinstance(row, dict) and (odd := sorted(row.keys() - KEYS)):
+            found.append(_("A question has “field”, “required” or “value”, not “%(odd)s”.") % {"odd": ", ".join(odd)})
+    return list(dict.fromkeys(found))

@@ -1,0 +1,146 @@
+"""Data leaves with a reason, within the scope of who asks, harmless to spreadsheets, by a link that ends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import openpyxl
+import pytest
+from django.contrib.auth.models import Group, User
+from fhir.resources.R4B.bundle import Bundle
+
+from leads import exporting, fhir
+from leads.models import Answer, Export
+from leads.services import events
+from medcrm.lib.errors import RuleError
+
+EVIL = "=cmd|' /C calc'!A0"
+
+
+@pytest.fixture(autouse=True)
+def private(tmp_path: Path, settings) -> None:
+    storages = json.loads(json.dumps(settings.STORAGES))
+    storages["private"]["OPTIONS"]["location"] = str(tmp_path / "private")
+    settings.STORAGES = storages
+
+
+def person(role: str, name: str = "") -> User:
+    user = User.objects.create(username=name or role, is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    return user
+
+
+def taken(what: str, form: str, by: User, at: datetime, **filters: object) -> Export:
+    export = exporting.ask(what, form, reason="audit", by=by, at=at, filters=filters)
+    while exporting.work_due(at=at):
+        pass
+    export.refresh_from_db()
+    return export
+
+
+def rows_of(export: Export) -> list[dict[str, object]]:
+    raw = export.file.open("rb").read()
+    if export.format == "json":
+        return json.loads(raw)
+    if export.format == "csv":
+        return list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
+    header, *rows = openpyxl.load_workbook(io.BytesIO(raw)).active.iter_rows(values_only=True)
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "json"])
+def test_a_formula_leaves_as_text(organisation, submit, now, form: str) -> None:
+    submit(last_name=EVIL, phone="512-555-0142")
+    [row] = rows_of(taken("leads", form, person("compliance"), now))
+    assert row["last_name"] == (EVIL if form == "json" else f"'{EVIL}")
+    assert "0142" in str(row["phone"])
+
+
+def test_the_reason_and_the_file_are_on_record(organisation, submit, now) -> None:
+    submit()
+    export = taken("leads", "csv", person("compliance"), now)
+    assert (export.reason, export.rows, export.state, len(export.sha256)) == ("audit", 1, "ready", 64)
+    with pytest.raises(RuleError) as error:
+        exporting.ask("leads", "csv", reason=" ", by=export.by, at=now)
+    assert error.value.code == "REASON_MISSING"
+
+
+@pytest.mark.parametrize(
+    ("role", "what", "may"),
+    [
+        ("caller", "leads", False),
+        ("marketing", "leads", False),
+        ("supervisor", "leads", True),
+        ("supervisor", "consent", False),
+        ("compliance", "consent", True),
+        ("compliance", "attempts", True),
+        ("administrator", "timeline", True),
+    ],
+)
+def test_each_role_takes_out_what_it_may(organisation, submit, now, role: str, what: str, may: bool) -> None:
+    submit()
+    by = person(role)
+    assert (what in [each.code for each in exporting.offered(by)]) is may
+    if may:
+        assert taken(what, "json", by, now).state == "ready"
+    else:
+        with pytest.raises(RuleError) as error:
+            exporting.ask(what, "json", reason="audit", by=by, at=now)
+        assert error.value.code == "NOT_YOURS_TO_EXPORT"
+
+
+def test_contact_data_is_shortened_for_who_may_not_take_it_out(organisation, submit, now) -> None:
+    submit(phone="512-555-0142", email="ana@example.org")
+    [shortened] = rows_of(taken("leads", "json", person("supervisor"), now))
+    assert (shortened["phone"], shortened["email"]) == ("•••-0142", "a•••@example.org")
+    [full] = rows_of(taken("leads", "json", person("compliance"), now))
+    assert (full["phone"], full["email"]) == ("+15125550142", "ana@example.org")
+
+
+def test_sensitive_leads_stay_inside_for_who_does_not_see_them(organisation, submit, now) -> None:
+    submit(service="bh")
+    assert rows_of(taken("leads", "json", person("supervisor"), now)) == []
+    assert len(rows_of(taken("leads", "json", person("compliance"), now))) == 1
+
+
+def test_the_link_is_for_one_person_and_ends(client, organisation, submit, now) -> None:
+    from django.utils import timezone
+
+    submit()
+    by, other = person("compliance"), person("compliance", "other")
+    export = taken("leads", "csv", by, timezone.now())
+    url = f"/admin/leads/export/file/?link={exporting.token_of(export)}"
+    client.force_login(other)
+    assert client.get(url).status_code == 403
+    client.force_login(by)
+    answer = client.get(url)
+    assert answer.status_code == 200
+    assert b"".join(answer.streaming_content) == export.file.open("rb").read()
+    assert client.get(url[:-3] + "abc").status_code == 403
+    assert exporting.expire(at=export.expires_at + timedelta(seconds=1)) == 1
+    export.refresh_from_db()
+    assert not export.file
+    assert client.get(url).status_code == 403
+
+
+def test_one_person_leaves_as_a_valid_fhir_bundle(organisation, submit, now) -> None:
+    lead = submit(first_name="Ana", last_name="Reed")
+    Answer.objects.create(
+        lead=lead, code="referral_held", cycle=1, value="yes", origin="call", answered_at=now, is_current=True
+    )
+    events.record_appointment(
+        lead.pk, service="ortho", clinic="aus", on=now.date() + timedelta(days=2), status="booked", at=now
+    )
+    text = fhir.export(lead.pk, at=now, by=person("compliance"), reason="transfer of care")
+    bundle = Bundle.model_validate_json(text)
+    kinds = [entry.resource.__class__.__name__ for entry in bundle.entry]
+    assert kinds == ["Patient", "Consent", "Consent", "Consent", "Appointment", "QuestionnaireResponse"]
+    assert bundle.entry[0].resource.name[0].family == "Reed"
+    assert {entry.resource.patient.reference for entry in bundle.entry[1:4]} == {f"Patient/{lead.public_id}"}
+    assert Export.objects.get(format="fhir").lead == lead
+    with pytest.raises(RuleError):
+        fhir.export(lead.pk, at=now, by=person("supervisor"), reason="curious")

@@ -1,0 +1,69 @@
+"""What a mail provider tells us through anymail, here in Postmark's words."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from django.test import Client
+
+from consent.models import ConsentEvent
+from leads.models import Interaction
+from nurture import dispatch
+from nurture.models import Message
+
+SECRET = "hook:open-sesame"  # noqa: S105
+
+
+@pytest.fixture
+def sent(enrolled, now, settings) -> Message:
+    settings.ANYMAIL, settings.SECURE_SSL_REDIRECT = {"WEBHOOK_SECRET": SECRET}, False
+    dispatch.dispatch_due(at=now)
+    return Message.objects.get()
+
+
+def post(client: Client, what: str, body: dict[str, object], secret: str = SECRET) -> int:
+    proof = {"Authorization": "Basic " + base64.b64encode(secret.encode()).decode()}
+    path = f"/hooks/mail/postmark/{what}/"
+    return client.post(path, body, content_type="application/json", headers=proof).status_code
+
+
+def tracking(message: Message, kind: str, **fields: object) -> dict[str, object]:
+    about = {"RecordType": kind, "MessageID": message.provider_id, "Recipient": "alpha1@example.org", "Metadata": {}}
+    return {**about, "ReceivedAt": "2026-12-01T17:00:00Z", **fields}
+
+
+def test_hook_without_the_secret_changes_nothing(sent: Message, client: Client) -> None:
+    assert post(client, "tracking", tracking(sent, "Open"), secret="hook:wrong") == 400
+    assert not Interaction.objects.filter(kind="email_open").exists()
+
+
+def test_open_and_click_stand_on_the_timeline_once(sent: Message, client: Client) -> None:
+    for _ in range(2):
+        assert post(client, "tracking", tracking(sent, "Open")) == 200
+    assert post(client, "tracking", tracking(sent, "Click", OriginalLink="https://example.org/p/x/")) == 200
+    kinds = sorted(Interaction.objects.filter(kind__startswith="email_").values_list("kind", flat=True))
+    assert kinds == ["email_click", "email_open"]
+
+
+def test_hard_bounce_blocks_the_mailbox(sent: Message, client: Client) -> None:
+    bounce = tracking(sent, "Bounce", ID=7, Type="HardBounce", TypeCode=1, Email="alpha1@example.org", Inactive=True)
+    assert post(client, "tracking", bounce) == 200
+    sent.refresh_from_db()
+    assert sent.state == "bounced"
+    assert ConsentEvent.objects.filter(kind="email_hard_bounce").count() == 1
+
+
+def test_answer_by_mail_finds_its_message_and_its_lead(sent: Message, client: Client) -> None:
+    mail = {
+        "FromFull": {"Email": "alpha1@example.org", "Name": "Alpha"},
+        "From": "alpha1@example.org",
+        "Subject": "Re: What a first visit is like",
+        "TextBody": "When can I come?",
+        "MessageID": "in-1",
+        "Headers": [{"Name": "Message-ID", "Value": "<in-1@example.org>"}],
+    }
+    assert post(client, "inbound", mail) == 200
+    assert Interaction.objects.get(kind="email_reply").text.strip() == "When can I come?"
+    sent.refresh_from_db()
+    assert sent.state == "replied"
