@@ -162,7 +162,6 @@ def unanswered_attempts(at: datetime) -> Expression:
     return Coalesce(Subquery(tries, output_field=IntegerField()), Value(0))
 
 
-<<<<<<< HEAD
 class CountAfter(Func):
     """How many of the first argument's instants lie after the second; all of them where there is no second."""
 
@@ -176,7 +175,8 @@ def unanswered_together(at: datetime) -> Expression:
     tried = Q(interactions__direction=Direction.OUTBOUND, interactions__kind__in=ATTEMPTED)
     reached = Q(interactions__direction=Direction.INBOUND) | Q(interactions__disposition__makes_contact=True)
     return CountAfter(ArrayAgg("interactions__at", filter=tried), Max("interactions__at", filter=reached))
-=======
+
+
 def reply_waits(at: datetime) -> Expression:
     """Whether the lead wrote back, other than to withdraw, and nobody has spoken with it since."""
     spoken = Interaction.objects.filter(
@@ -189,20 +189,6 @@ def reply_waits(at: datetime) -> Expression:
     return ExpressionWrapper(
         Exists(said.filter(Q(spoken_at__isnull=True) | Q(at__gt=F("spoken_at")))), output_field=BooleanField()
     )
-
-
-def quiet_days(at: datetime) -> Expression:
-    """Whole days since the lead last did something of its own."""
-    last = (
-        Interaction.objects.filter(lead=OuterRef("pk"), kind__in=QUIET_SINCE_KINDS)
-        .order_by()
-        .values("lead")
-        .annotate(last=Max("at"))
-        .values("last")
-    )
-    quiet = ExpressionWrapper(Value(at) - Coalesce(Subquery(last), F("created_at")), output_field=DurationField())
-    return Greatest(Cast(Extract(quiet, "day"), IntegerField()), Value(0))
->>>>>>> main
 
 
 def days_until_slot(at: datetime) -> Expression:
@@ -345,12 +331,11 @@ register(
     Fact("contact_points", "phone and e-mail held", Kind.NUMBER, contact_points),
     Fact("complete_fields", "of phone, e-mail, service and location given", Kind.NUMBER, complete_fields),
     Fact("has_grant", "permission granted", Kind.YES_NO, has_grant),
-<<<<<<< HEAD
     Fact("documents_held", "documents held", Kind.NUMBER, documents_held),
     Fact("days_known", "days since the first inquiry", Kind.NUMBER, days_known),
     Fact("no_shows", "appointments missed", Kind.NUMBER, no_shows),
     happened("inquiries", "forms sent", InteractionKind.FORM_SUBMISSION),
-    happened("replies", "replies", InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY),
+    happened("replies", "replies", *REPLIES),
     happened("webinars", "webinars attended", InteractionKind.WEBINAR_ATTENDED),
     happened("downloads", "guides downloaded", InteractionKind.GUIDE_DOWNLOAD),
     happened("page_visits", "page visits", InteractionKind.PAGE_VISIT),
@@ -359,7 +344,7 @@ register(
     happened("calls_in", "calls from the lead", InteractionKind.INBOUND_CALL),
     happened("calls_out", "calls to the lead", *ATTEMPTED),
     days_since("days_since_inquiry", "days since the last form", InteractionKind.FORM_SUBMISSION),
-    days_since("days_since_reply", "days since the last reply", InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY),
+    days_since("days_since_reply", "days since the last reply", *REPLIES),
     days_since("days_since_call", "days since the last call to the lead", *ATTEMPTED),
     days_since("quiet_days", "quiet days", *QUIET_SINCE_KINDS, otherwise="created_at"),
     Fact(
@@ -369,14 +354,5 @@ register(
         unanswered_attempts,
         gathered=unanswered_together,
     ),
-=======
-    Fact("replies", "replies", Kind.NUMBER, happened(InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)),
     Fact("reply_waits", "reply that waits for an answer", Kind.YES_NO, reply_waits),
-    Fact("webinars", "webinars attended", Kind.NUMBER, happened(InteractionKind.WEBINAR_ATTENDED)),
-    Fact("downloads", "guides downloaded", Kind.NUMBER, happened(InteractionKind.GUIDE_DOWNLOAD)),
-    Fact("page_visits", "page visits", Kind.NUMBER, happened(InteractionKind.PAGE_VISIT)),
-    Fact("email_opens", "e-mails opened", Kind.NUMBER, happened(InteractionKind.EMAIL_OPEN)),
-    Fact("unanswered_attempts", "unanswered attempts", Kind.NUMBER, unanswered_attempts),
-    Fact("quiet_days", "quiet days", Kind.NUMBER, quiet_days),
->>>>>>> main
 )

@@ -246,15 +246,12 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = env.str("CELERY_BEAT_SCHEDULE_FILENAME", default=str(BASE_DIR / "celerybeat-schedule"))
 CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "medcrm.tasks.advance_due", "schedule": 5.0},
-<<<<<<< HEAD
     "roll-out": {"task": "leads.tasks.roll_out", "schedule": 5.0},
-=======
     "import": {"task": "medcrm.tasks.import_due", "schedule": 5.0},
     "export": {"task": "medcrm.tasks.export_due", "schedule": 5.0},
     "expire-exports": {"task": "medcrm.tasks.expire_exports", "schedule": 600.0},
     "search-duplicates": {"task": "medcrm.tasks.search_duplicates", "schedule": 60.0},
     "search-duplicates-anew": {"task": "medcrm.tasks.search_duplicates_anew", "schedule": crontab(hour=6, minute=45)},
->>>>>>> main
     "settle-stranded-inquiries": {"task": "medcrm.tasks.settle_stranded_inquiries", "schedule": 60.0},
     "dispatch": {"task": "nurture.tasks.dispatch_due", "schedule": 5.0},
     "revisit": {"task": "nurture.tasks.revisit", "schedule": 6 * 3600.0},

@@ -19,11 +19,8 @@ from leads.models.exporting import Export
 from leads.models.importing import ImportMapping, ImportRow, ImportRun
 from leads.models.journal import Appointment, Inquiry, Interaction, ScoreChange
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
-<<<<<<< HEAD
-from leads.models.publication import Publication
-=======
 from leads.models.merging import DuplicateCandidate, DuplicateSearch, LeadLink, MergedFacts
->>>>>>> main
+from leads.models.publication import Publication
 from leads.models.qualification import (
     Answer,
     Checklist,
