@@ -29,6 +29,8 @@ from django.utils.translation import gettext as _
 Group = Sequence[dict[str, object]]
 Criteria = Sequence[Group]
 Sql = tuple[str, Sequence[object]]
+FactSource = Callable[[Sequence[str], Sequence[str]], Sql]
+"""Facts by name and stored columns → one row per case, keyed `lead`; for facts that are not a living lead's."""
 
 
 class Kind(StrEnum):
@@ -200,20 +202,30 @@ def condition(criteria: Criteria, *, at: datetime) -> Q:
 
 def match_leads(leads: QuerySet, rules: Sequence[SupportsCriteria], *, at: datetime) -> dict[int, int]:
     """Lead key → key of the first rule that holds, in the order given; one query, leads without a match left out."""
+    return first_match(facts_query(leads, names(rule.criteria for rule in rules), at=at), rules)
+
+
+def first_match(facts: Sql, rules: Sequence[SupportsCriteria]) -> dict[int, int]:
+    """The same over rows of facts, wherever they come from."""
     found: dict[int, int] = {}
-    for lead, held in holding(leads, [rule.criteria for rule in rules], at=at).items():
-        first = next((rule.pk for rule, holds in zip(rules, held, strict=True) if holds), None)
+    for key, held in holds(facts, [rule.criteria for rule in rules]).items():
+        first = next((rule.pk for rule, is_true in zip(rules, held, strict=True) if is_true), None)
         if first is not None:
-            found[lead] = first
+            found[key] = first
     return found
 
 
 def holding(leads: QuerySet, rules: Sequence[Criteria], *, at: datetime) -> dict[int, list[bool]]:
     """Lead key → for each of these criteria whether it holds; one query for any number of leads and rules."""
-    facts, params = facts_query(leads, names(rules), at=at)
+    return holds(facts_query(leads, names(rules), at=at), rules)
+
+
+def holds(facts: Sql, rules: Sequence[Criteria]) -> dict[int, list[bool]]:
+    """The same over rows of facts, keyed `lead`."""
+    query, params = facts
     conditions = [condition_sql(rule) for rule in rules]
     columns = "".join(f", {sql}" for sql, _values in conditions)
-    query = f"SELECT lead{columns} FROM ({facts} OFFSET 0) AS facts"  # noqa: S608 - every value is a parameter
+    query = f"SELECT lead{columns} FROM ({query} OFFSET 0) AS facts"  # noqa: S608 - every value is a parameter
     values = [value for _sql, given in conditions for value in given]
     with connection.cursor() as cursor:
         cursor.execute(query, [*values, *params])

@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import F, QuerySet
 
 from leads import criteria
-from leads.criteria import Criteria
+from leads.criteria import Criteria, FactSource
 from leads.lifecycle import OPEN
 from leads.models import BandRule, Lead, ScoringModel
 from leads.vocabulary import Band
@@ -151,9 +151,17 @@ def write_scores(scale: Scale, leads: QuerySet[Lead], *, at: datetime, wakes: bo
         return Scored(*cursor.fetchone())
 
 
+def score_frozen(scale: Scale, facts: FactSource, *, at: datetime) -> dict[int, tuple[int, str, str, str]]:
+    """Score, band, fit and readiness that this scale gives to facts frozen earlier. Reads only."""
+    scored, params = scored_sql(scale, facts, at)
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {scored} SELECT id, score, band, fit, readiness FROM scored", params)  # noqa: S608
+        return {row[0]: row[1:] for row in cursor.fetchall()}
+
+
 def scored_sql(
     scale: Scale,
-    leads: QuerySet[Lead],
+    leads: QuerySet[Lead] | FactSource,
     at: datetime,
     *,
     kept: Kept = NOTHING_KEPT,
@@ -199,7 +207,7 @@ def _points(scale: Scale, categories: Sequence[Category]) -> list[Point]:
 
 def _facts_sql(
     scale: Scale,
-    leads: QuerySet[Lead],
+    leads: QuerySet[Lead] | FactSource,
     at: datetime,
     categories: Sequence[Category],
     kept: Kept,
@@ -214,6 +222,8 @@ def _facts_sql(
     stored = ["score", "score_band", "fit", "readiness", "stage"]
     if kept is not NOTHING_KEPT:
         stored += ["score_hits", "score_parts"]
+    if callable(leads):
+        return leads(names, [*stored, *extra])
     same_type = leads.filter(lead_type=scale.lead_type)
     return criteria.facts_query(same_type, names, at=at, extra=[*stored, *extra])
 

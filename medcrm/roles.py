@@ -59,6 +59,8 @@ LEAD_STORY = """leads.interaction leads.qualification leads.answer leads.missing
     routing.assignment routing.handoff routing.clock routing.script routing.scripttext"""
 SCORING = "leads.scoringmodel leads.scoringcategory leads.scoringrule leads.bandrule"
 NEXT_STEPS = "leads.nextstepset leads.nextsteprule"
+REPORTS = "leads.milestone"
+PROPOSALS = "leads.proposal"
 PUBLICATIONS = "leads.publication"
 CHECKLISTS = "leads.checklist leads.question"
 ROUTING_RULES = "routing.routeset routing.routingrule routing.goal routing.cadence routing.script routing.scripttext"
@@ -133,6 +135,8 @@ ROLES: tuple[Role, ...] = (
             each(SEQUENCES, VIEW),
             each(OUTREACH, VIEW),
             each("auth.user", VIEW),
+            each(REPORTS, ("report",)),
+            each("leads.milestone leads.snapshot leads.proposal leads.backtest", VIEW),
         ),
     ),
     Role(
@@ -160,6 +164,8 @@ ROLES: tuple[Role, ...] = (
             each("consent.disclosure consent.callingrule consent.emergency", WRITE),
             each("consent.policysetting", ("change",)),
             each("auth.user", VIEW),
+            each(REPORTS, ("report",)),
+            each("leads.milestone leads.snapshot leads.proposal leads.backtest", VIEW),
         ),
     ),
     Role(
@@ -176,6 +182,9 @@ ROLES: tuple[Role, ...] = (
             each(SEQUENCES, EDIT),
             each("nurture.sequence nurture.wording", ("publish",)),
             each("consent.disclosure", VIEW),
+            each(REPORTS, ("report",)),
+            each(PROPOSALS, ("view", "decide")),
+            each("leads.backtest", ("try",)),
         ),
     ),
     Role(
@@ -214,6 +223,10 @@ ROLES: tuple[Role, ...] = (
             each("consent.callingrule consent.policysetting consent.emergency consent.listsnapshot", VIEW),
             each("auth.user", WRITE),
             each("auth.group", VIEW),
+            each(REPORTS, ("report",)),
+            each("leads.milestone leads.snapshot leads.backtest", VIEW),
+            each(PROPOSALS, ("view", "decide")),
+            each("leads.backtest", ("try",)),
         ),
     ),
     Role(

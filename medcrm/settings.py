@@ -247,6 +247,12 @@ CELERY_BEAT_SCHEDULE_FILENAME = env.str("CELERY_BEAT_SCHEDULE_FILENAME", default
 CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "medcrm.tasks.advance_due", "schedule": 5.0},
     "roll-out": {"task": "leads.tasks.roll_out", "schedule": 5.0},
+    "back-tests": {"task": "medcrm.reports.tasks.run_back_tests", "schedule": 30.0},
+    "refresh-milestones": {"task": "medcrm.reports.tasks.refresh_milestones", "schedule": crontab(hour=9, minute=5)},
+    "mail-the-week": {
+        "task": "medcrm.reports.tasks.mail_the_week",
+        "schedule": crontab(hour=12, minute=0, day_of_week=1),
+    },
     "import": {"task": "medcrm.tasks.import_due", "schedule": 5.0},
     "export": {"task": "medcrm.tasks.export_due", "schedule": 5.0},
     "expire-exports": {"task": "medcrm.tasks.expire_exports", "schedule": 600.0},

@@ -13,6 +13,7 @@ from leads.admin import (  # noqa: F401
     lead,
     publication,
     qualification,
+    review,
     rules,
     vocabulary,
 )

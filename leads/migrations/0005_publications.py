@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('leads', '0004_outreach'),
+        ("leads", "0004_outreach"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -29,6 +29,7 @@ from leads.models.qualification import (
     Question,
     Trigger,
 )
+from leads.models.review import BackTest, Milestone, Proposal, Snapshot
 from leads.models.rules import (
     Axis,
     BandRule,
@@ -46,6 +47,7 @@ __all__ = [
     "Authorization",
     "Availability",
     "Axis",
+    "BackTest",
     "BandRule",
     "Checklist",
     "Clinic",
@@ -64,6 +66,7 @@ __all__ = [
     "Lead",
     "LeadLink",
     "MergedFacts",
+    "Milestone",
     "MissingItem",
     "MissingKind",
     "NextStepRule",
@@ -71,6 +74,7 @@ __all__ = [
     "Offering",
     "OfferingPayer",
     "Payer",
+    "Proposal",
     "Publication",
     "Qualification",
     "Question",
@@ -80,6 +84,7 @@ __all__ = [
     "ScoringModel",
     "ScoringRule",
     "ServiceLine",
+    "Snapshot",
     "Source",
     "SourceKey",
     "Stakeholder",
