@@ -405,7 +405,7 @@ UNFOLD = {
     "STYLES": [lambda request: static("medcrm/medcrm.css")],
     "SCRIPTS": ["medcrm.sign_in.idle_script"],
     "ACCOUNT": {"navigation": "medcrm.sign_in.account_links"},
-    "DASHBOARD_CALLBACK": "medcrm.dashboard.fill",
+    "DASHBOARD_CALLBACK": "medcrm.homes.fill",
     "SIDEBAR": {"navigation": "medcrm.admin_site.navigation", "show_search": True, "command_search": True},
     "COLORS": {
         # Teal; 600 is dark enough for white letters on it (4.5:1), 400 and 500 for letters on dark ground.
