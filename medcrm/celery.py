@@ -22,3 +22,4 @@ class RecordedTask(DjangoTask):
 app = Celery("medcrm", task_cls=RecordedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.autodiscover_tasks(["medcrm.reports"])

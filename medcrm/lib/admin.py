@@ -110,7 +110,7 @@ class ModelAdmin(_FewQueries, unfold.ModelAdmin):
     empty_text: ClassVar[object] = ""
     """What to do when the list is empty, in a sentence."""
     about: ClassVar[tuple[str, ...] | None] = None
-    """Rows about people: the model of the person and the paths from a row to its key, e.g. ("leads.lead", "lead_id")."""
+    """Rows about people: the model of the person and the paths from a row to its key: ("leads.lead", "lead_id")."""
     object_history_template = "admin/history.html"
     history_also: ClassVar[history.Also] = ()
     """Event tables of rows that belong to a row of this model, with the field that points to it."""
@@ -347,6 +347,7 @@ class ActionForm(forms.Form):
         forms.NumberInput: widgets.UnfoldAdminIntegerFieldWidget,
         forms.Select: widgets.UnfoldAdminSelectWidget,
         forms.CheckboxInput: widgets.UnfoldBooleanSwitchWidget,
+        forms.CheckboxSelectMultiple: widgets.UnfoldAdminCheckboxSelectMultipleWidget,
         forms.EmailInput: widgets.UnfoldAdminEmailInputWidget,
     }
 
@@ -360,8 +361,10 @@ class ActionForm(forms.Form):
         for number, field in enumerate(self.fields.values()):
             look = self.LOOK.get(type(field.widget))
             if look:
-                choices = getattr(field, "choices", None)
+                choices, kind = getattr(field, "choices", None), getattr(field.widget, "input_type", None)
                 field.widget = look(attrs=field.widget.attrs)
+                if kind:
+                    field.widget.input_type = kind  # a date or a time stays one
                 if choices is not None:
                     field.widget.choices = choices
                 field.widget.is_required = field.required
