@@ -10,7 +10,7 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-ur
 PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org DATABASE_URL=postgres://check@db.example.org/check \
 	CELERY_BROKER_URL=redis://broker.example.org/0 CACHE_URL=redis://cache.example.org/1
 
-.PHONY: setup demo test search smoke reset lint lock bench-nurture bench-routing bench-import
+.PHONY: setup demo test search smoke reset lint lock screens bench-nurture bench-routing bench-import bench-reports
 
 setup: $(STAMP)
 
@@ -28,6 +28,10 @@ bench-nurture: setup
 	$(BIN)/python benchmarks/bench_nurture.py
 
 # Leads routed and "call next" asked for, on a scratch database; needs some minutes and two gigabytes of disk.
+# A million leads ranked, previewed and carried to, beside raw statements; a scratch database of its own.
+bench-scoring: setup
+	$(BIN)/python benchmarks/bench_scoring.py
+
 bench-routing: setup
 	$(BIN)/python benchmarks/bench_routing.py
 
@@ -37,6 +41,10 @@ smoke: $(RUN_STAMP)
 reset: $(RUN_STAMP)
 	@$(BIN)/python -m medcrm.embedded
 
+# Pictures of every screen on the demo's data, light, dark and on a phone; look at them before a release.
+screens: setup
+	$(BIN)/python -m pytest -q -m screens tests/e2e/test_screens.py
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,6 +52,10 @@ lint: setup
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	@env $(PRODUCTION) SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+# The wait for a report at a million leads, and whether the review of rules finds what was planted in a year.
+bench-reports: setup
+	$(BIN)/python benchmarks/bench_reports.py
 
 # A million rows in, with planted faults, whole and killed three times; heavy, so one machine at a time.
 bench-import: setup

@@ -75,6 +75,7 @@ SECTIONS: Sequence[Section] = (
         _("Permission and proof"),
         (
             Entry(_("Addresses"), "contact_phone", "consent.address"),
+            Entry(_("Access log"), "policy_alert", "audit.access"),
             Entry(_("Consent events"), "history_edu", "consent.consentevent"),
             Entry(_("Contact attempts"), "call_made", "consent.attempt"),
             Entry(_("Disclosures"), "article", "consent.disclosure"),
@@ -83,6 +84,10 @@ SECTIONS: Sequence[Section] = (
             Entry(_("Checkpoints"), "fact_check", "consent.checkpoint"),
             Entry(_("Verifications"), "verified", "consent.verification"),
             Entry(_("Policy"), "policy", "consent.policysetting"),
+            Entry(_("Erasure"), "delete_forever", "privacy.erasure"),
+            Entry(_("Litigation holds"), "lock", "privacy.hold"),
+            Entry(_("Retention"), "auto_delete", "privacy.retentionrule"),
+            Entry(_("Retention runs"), "history", "privacy.retentionrun"),
             Entry(_("Sellers"), "store", "consent.seller"),
         ),
     ),

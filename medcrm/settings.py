@@ -7,11 +7,14 @@ Without DATABASE_URL use manage.py or make: they start the embedded servers (med
 from pathlib import Path
 
 import environ
+import pghistory
 import structlog
 from celery.schedules import crontab
 from csp import constants as csp
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
+
+from medcrm.lib.redaction import redact, scrub_event
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -35,11 +38,13 @@ INSTALLED_APPS = [
     "unfold.contrib.forms",
     "medcrm",
     "medcrm.workspace",
+    "privacy",
     "gateway",
     "nurture",
     "routing",
     "leads",
     "consent",
+    "audit",
     "pgtrigger",
     "pghistory",
     "rest_framework",
@@ -63,6 +68,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "medcrm.logs.requests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "medcrm.middleware.ContentPolicy",
@@ -71,12 +77,14 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "pghistory.middleware.HistoryMiddleware",
     "medcrm.middleware.idle_limit",
     "allauth.account.middleware.AccountMiddleware",
     "medcrm.middleware.second_factor",
     "medcrm.middleware.reader_zone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "audit.middleware.access_log",
 ]
 
 TEMPLATES = [
@@ -169,6 +177,12 @@ USE_I18N = True
 FORMAT_MODULE_PATH = ["medcrm.formats"]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
+
+# History: who and where is kept with every change that a request, a task or a command makes
+
+PGHISTORY_APPEND_ONLY = True
+PGHISTORY_DEFAULT_TRACKERS = (pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 # Static files
 
@@ -268,6 +282,7 @@ CELERY_BEAT_SCHEDULE = {
     "seal-ledger": {"task": "consent.tasks.seal_ledger", "schedule": 3600.0},
     "verify-ledger": {"task": "consent.tasks.verify_ledger", "schedule": crontab(hour=8, minute=15)},
     "deliver-webhooks": {"task": "gateway.tasks.deliver_due", "schedule": 5.0},
+    "apply-retention": {"task": "privacy.tasks.apply_retention", "schedule": crontab(hour=8, minute=45)},
     "forget-webhooks": {"task": "gateway.tasks.forget_old", "schedule": crontab(hour=7, minute=45)},
 }
 
@@ -360,11 +375,15 @@ LOGGING = {
     "formatters": {
         "plain": {
             "()": structlog.stdlib.ProcessorFormatter,
-            # A plain traceback: the rich one renders every local, which costs a second per refused page.
-            "processor": structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-            if DEBUG
-            else structlog.processors.JSONRenderer(),
+            # Plain tracebacks: the rich ones render every local, personal ones too.
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                redact,
+                structlog.dev.ConsoleRenderer(colors=False) if DEBUG else structlog.processors.JSONRenderer(),
+            ],
             "foreign_pre_chain": [
+                structlog.contextvars.merge_contextvars,
                 structlog.stdlib.add_log_level,
                 structlog.stdlib.add_logger_name,
                 structlog.processors.TimeStamper(fmt="iso"),
@@ -387,6 +406,25 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 
+# Errors go to Sentry only where an operator says so, and never with anything about a person
+
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+if SENTRY_DSN:
+    import sentry_sdk
+
+    sentry_sdk.init(
+        SENTRY_DSN,
+        send_default_pii=False,
+        include_local_variables=False,
+        max_request_body_size="never",
+        traces_sample_rate=0,
+        before_send=scrub_event,
+    )
+
+# Metrics: without a token only a direct caller on the loopback reads them
+
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
 # Admin theme
 
 UNFOLD = {
@@ -405,7 +443,7 @@ UNFOLD = {
     "STYLES": [lambda request: static("medcrm/medcrm.css")],
     "SCRIPTS": ["medcrm.sign_in.idle_script"],
     "ACCOUNT": {"navigation": "medcrm.sign_in.account_links"},
-    "DASHBOARD_CALLBACK": "medcrm.dashboard.fill",
+    "DASHBOARD_CALLBACK": "medcrm.homes.fill",
     "SIDEBAR": {"navigation": "medcrm.admin_site.navigation", "show_search": True, "command_search": True},
     "COLORS": {
         # Teal; 600 is dark enough for white letters on it (4.5:1), 400 and 500 for letters on dark ground.

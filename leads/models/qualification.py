@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pghistory
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -18,6 +19,7 @@ from leads.vocabulary import Check, Decision, LeadType, NextStep, Outcome, Verdi
 from medcrm.lib.models import VersionedSet
 
 
+@pghistory.track()
 class Checklist(VersionedSet):
     """The questions for one lead type, or for one service of it [R55]."""
 
@@ -50,6 +52,7 @@ class Checklist(VersionedSet):
         return f"{self.get_lead_type_display()} checklist, {scope}, v{self.version}"
 
 
+@pghistory.track()
 class Question(models.Model):
     """One question with the words to say, and which answers pass, fail or stay unknown."""
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('leads', '0006_milestones'),
+        ('leads', '0007_history'),
     ]
 
     operations = [
