@@ -17,7 +17,11 @@ declare(
         guards=("routing.Handoff:packet_is_frozen", "routing.Handoff:additions_only_grow"),
     ),
     Holding(
-        "routing.handoffevent", PACKET, lead="lead", guards=("routing.HandoffEvent:append_only",), kept="pgh_label"
+        "routing.handoffevent",
+        PACKET,
+        lead="lead",
+        guards=("routing.HandoffEvent:append_only",),
+        kept="pgh_label",
     ),
     Holding(
         "routing.assignment",
