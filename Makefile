@@ -10,7 +10,7 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-ur
 PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org DATABASE_URL=postgres://check@db.example.org/check \
 	CELERY_BROKER_URL=redis://broker.example.org/0 CACHE_URL=redis://cache.example.org/1
 
-.PHONY: setup demo test search smoke reset lint lock bench-nurture bench-routing bench-import
+.PHONY: setup demo test search smoke reset lint lock screens bench-nurture bench-routing bench-import
 
 setup: $(STAMP)
 
@@ -36,6 +36,10 @@ smoke: $(RUN_STAMP)
 
 reset: $(RUN_STAMP)
 	@$(BIN)/python -m medcrm.embedded
+
+# Pictures of every screen on the demo's data, light, dark and on a phone; look at them before a release.
+screens: setup
+	$(BIN)/python -m pytest -q -m screens tests/e2e/test_screens.py
 
 lint: setup
 	$(BIN)/ruff check .

@@ -70,7 +70,8 @@ def main() -> None:
         reference.load(at=NOW)
         team()
         print("| what | figure | beside |\n|---|---|---|")
-        routing(options.leads)
+        if options.leads:
+            routing(options.leads)
         for count in options.open:
             calling(count, options.callers, options.calls)
     finally:

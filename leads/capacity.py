@@ -108,7 +108,7 @@ def payer_status() -> Expression:
     return _status(
         When(IS_ORGANISATION, then=Value("not_applicable")),
         When(Q(payer__isnull=True) | Q(service__isnull=True) | ~HAS_PLACE, then=None),
-        When(accepted & Q(payer__is_self_pay=True), then=Value("self_pay")),
+        When(Q(payer__is_self_pay=True) & accepted, then=Value("self_pay")),
         When(accepted, then=Value("accepted")),
         default="not_accepted",
     )

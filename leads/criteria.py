@@ -4,6 +4,9 @@ Apps register their facts (`facts.py`); a rule names facts, operators and values
 of its rules names, once per lead, as a column (`facts_query`); the conditions then compare columns with values
 (`condition_sql`). The same two pieces serve one lead, a million leads and the preview of a rule not saved yet.
 
+`OFFSET 0` is PostgreSQL's fence: without it the planner would merge the layers and work out a fact again for every rule
+that asks for it.
+
 A fact that is unknown (NULL or blank) satisfies no operator but `unknown`, so a rule is never true by accident, and no
 condition is ever negated.
 """
@@ -26,6 +29,8 @@ from django.utils.translation import gettext as _
 Group = Sequence[dict[str, object]]
 Criteria = Sequence[Group]
 Sql = tuple[str, Sequence[object]]
+FactSource = Callable[[Sequence[str], Sequence[str]], Sql]
+"""Facts by name and stored columns → one row per case, keyed `lead`; for facts that are not a living lead's."""
 
 
 class Kind(StrEnum):
@@ -77,7 +82,12 @@ WORDS: dict[Operator, str] = {
 
 @dataclass(frozen=True)
 class Fact:
-    """Something a rule may ask of a lead. `expression(at)` is NULL where the fact is unknown."""
+    """Something a rule may ask of a lead. `expression(at)` is NULL where the fact is unknown.
+
+    Two ways to read the same for many leads at once: `per` names the columns of the lead the fact depends on alone, so
+    that it is worked out once for all leads that have them in common; `gathered(at)` is an aggregate over rows that
+    point to the lead, so that all such facts are read in one pass.
+    """
 
     name: str
     label: str
@@ -85,6 +95,8 @@ class Fact:
     expression: Callable[[datetime], Expression]
     choices: Callable[[], Iterable[tuple[str, str]]] | None = None
     is_phi: bool = False
+    per: tuple[str, ...] = ()
+    gathered: Callable[[datetime], Expression] | None = None
 
 
 class SupportsCriteria(Protocol):
@@ -124,8 +136,48 @@ def names(rules: Iterable[Criteria]) -> list[str]:
 
 def facts_query(leads: QuerySet, facts: Sequence[str], *, at: datetime, extra: Sequence[str] = ()) -> Sql:
     """One row per lead: its key as `lead`, the extra columns asked for, and each fact as `fact_<name>`."""
-    columns = {f"fact_{name}": _facts[name].expression(at) for name in facts}
-    return leads.order_by().values(*extra, lead=F("pk"), **columns).query.sql_with_params()
+    asked = [_facts[name] for name in facts]
+    shared = {fact.per: [other for other in asked if other.per == fact.per] for fact in asked if fact.per}
+    gathered = [fact for fact in asked if fact.gathered]
+    plain = {_column(fact): fact.expression(at) for fact in asked if not fact.per and not fact.gathered}
+    keys = {f"key_{name}": F(name) for per in shared for name in per}
+    base, params = _sql(leads.order_by().values(*extra, lead=F("pk"), **keys, **plain))
+    picked = [f"base.{name}" for name in ("lead", *extra, *plain)]
+    tables = [f"({base}) AS base"]
+    for number, (per, found) in enumerate(shared.items()):
+        sql, values = _shared_sql(per, found, at)
+        tables.append(f"LATERAL ({sql} OFFSET 0) AS shared_{number}")
+        picked += [f"shared_{number}.{_column(fact)}" for fact in found]
+        params += values
+    if gathered:
+        sql, values = _gathered_sql(gathered, at)
+        tables.append(f"LATERAL ({sql} OFFSET 0) AS gathered")
+        picked += [f"gathered.{_column(fact)}" for fact in gathered]
+        params += values
+    return f"SELECT {', '.join(picked)} FROM {' CROSS JOIN '.join(tables)}", params  # noqa: S608 - declared names
+
+
+def _shared_sql(per: Sequence[str], facts: Sequence[Fact], at: datetime) -> Sql:
+    """These facts read from the columns they depend on, so that PostgreSQL may remember them by those (Memoize)."""
+    sql, params = _sql(_leads().order_by().values(**{_column(fact): fact.expression(at) for fact in facts}))
+    table = _leads().model._meta.db_table
+    columns = ", ".join(f"base.key_{name} AS {name}" for name in per)
+    return sql.replace(f' FROM "{table}"', f' FROM (SELECT {columns}) AS "{table}"'), params
+
+
+def _gathered_sql(facts: Sequence[Fact], at: datetime) -> Sql:
+    """These facts in one pass over the rows that point to the lead."""
+    of_lead = _leads().filter(pk=RawSQL("base.lead", []))  # noqa: S611 - a column of ours
+    return _sql(of_lead.order_by().values("pk").annotate(**{_column(fact): fact.gathered(at) for fact in facts}))
+
+
+def _column(fact: Fact) -> str:
+    return f"fact_{fact.name}"
+
+
+def _sql(rows: QuerySet) -> tuple[str, list[object]]:
+    sql, params = rows.query.sql_with_params()
+    return sql, list(params)
 
 
 def condition_sql(criteria: Criteria) -> Sql:
@@ -140,7 +192,9 @@ def condition_sql(criteria: Criteria) -> Sql:
 
 def condition(criteria: Criteria, *, at: datetime) -> Q:
     """The criteria as a filter on leads, for lists and counts."""
-    facts, params = facts_query(_leads(), names([criteria]), at=at)
+    # Fact by fact as the list reads its leads: a list may need only a few of all there are.
+    columns = {f"fact_{name}": _facts[name].expression(at) for name in names([criteria])}
+    facts, params = _sql(_leads().order_by().values(lead=F("pk"), **columns))
     holds, values = condition_sql(criteria)
     query = f"SELECT lead FROM ({facts}) AS facts WHERE {holds}"  # noqa: S608 - every value is a parameter
     return Q(pk__in=RawSQL(query, [*params, *values]))  # noqa: S611 - compiled above from declared facts
@@ -148,20 +202,30 @@ def condition(criteria: Criteria, *, at: datetime) -> Q:
 
 def match_leads(leads: QuerySet, rules: Sequence[SupportsCriteria], *, at: datetime) -> dict[int, int]:
     """Lead key → key of the first rule that holds, in the order given; one query, leads without a match left out."""
+    return first_match(facts_query(leads, names(rule.criteria for rule in rules), at=at), rules)
+
+
+def first_match(facts: Sql, rules: Sequence[SupportsCriteria]) -> dict[int, int]:
+    """The same over rows of facts, wherever they come from."""
     found: dict[int, int] = {}
-    for lead, held in holding(leads, [rule.criteria for rule in rules], at=at).items():
-        first = next((rule.pk for rule, holds in zip(rules, held, strict=True) if holds), None)
+    for key, held in holds(facts, [rule.criteria for rule in rules]).items():
+        first = next((rule.pk for rule, is_true in zip(rules, held, strict=True) if is_true), None)
         if first is not None:
-            found[lead] = first
+            found[key] = first
     return found
 
 
 def holding(leads: QuerySet, rules: Sequence[Criteria], *, at: datetime) -> dict[int, list[bool]]:
     """Lead key → for each of these criteria whether it holds; one query for any number of leads and rules."""
-    facts, params = facts_query(leads, names(rules), at=at)
+    return holds(facts_query(leads, names(rules), at=at), rules)
+
+
+def holds(facts: Sql, rules: Sequence[Criteria]) -> dict[int, list[bool]]:
+    """The same over rows of facts, keyed `lead`."""
+    query, params = facts
     conditions = [condition_sql(rule) for rule in rules]
     columns = "".join(f", {sql}" for sql, _values in conditions)
-    query = f"SELECT lead{columns} FROM ({facts}) AS facts"  # noqa: S608 - every value is a parameter
+    query = f"SELECT lead{columns} FROM ({query} OFFSET 0) AS facts"  # noqa: S608 - every value is a parameter
     values = [value for _sql, given in conditions for value in given]
     with connection.cursor() as cursor:
         cursor.execute(query, [*values, *params])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import (
     BooleanField,
     Case,
@@ -14,26 +15,41 @@ from django.db.models import (
     Expression,
     ExpressionWrapper,
     F,
+    Func,
     IntegerField,
     Max,
     OuterRef,
     Q,
+    QuerySet,
     Subquery,
     Sum,
     TextChoices,
     Value,
     When,
 )
-from django.db.models.functions import Cast, Coalesce, Extract, Greatest, NullIf
+from django.db.models.functions import Cast, Coalesce, Extract, NullIf
+from django.db.models.lookups import LessThan
 
 from consent.models import Permission
 from consent.models.ledger import PermissionState
 from leads import capacity
 from leads.criteria import Fact, Kind, register
 from leads.lifecycle import Stage
-from leads.models import Clinic, Interaction, Payer, ServiceLine, Source, TimingWindow
+from leads.models import (
+    Appointment,
+    Clinic,
+    DocumentStatus,
+    HoldReason,
+    Interaction,
+    Payer,
+    ServiceLine,
+    Source,
+    StopReason,
+    TimingWindow,
+)
 from leads.vocabulary import (
     Agreement,
+    AppointmentState,
     Band,
     Budget,
     ContactRole,
@@ -49,6 +65,7 @@ from leads.vocabulary import (
     Urgency,
     Verdict,
 )
+from medcrm.lib.access import team_names
 
 Choices = Callable[[], Iterable[tuple[str, str]]]
 
@@ -84,11 +101,45 @@ def words(choices: type[TextChoices]) -> Choices:
     return lambda: choices.choices
 
 
-def happened(*kinds: InteractionKind) -> Callable[[datetime], Expression]:
+def happened(name: str, label: str, *kinds: InteractionKind) -> Fact:
     """How often the lead did one of these, counting repeated visits and opens."""
     done = Interaction.objects.filter(lead=OuterRef("pk"), kind__in=kinds).order_by().values("lead")
     total = done.annotate(n=Sum("count")).values("n")
-    return lambda at: Coalesce(Subquery(total, output_field=IntegerField()), Value(0))
+    return Fact(
+        name,
+        label,
+        Kind.NUMBER,
+        lambda at: Coalesce(Subquery(total, output_field=IntegerField()), Value(0)),
+        gathered=lambda at: Coalesce(Sum("interactions__count", filter=Q(interactions__kind__in=kinds)), Value(0)),
+    )
+
+
+def days_since(name: str, label: str, *kinds: InteractionKind, otherwise: str = "") -> Fact:
+    """Whole days since the lead last did one of these; where it never did, since `otherwise`, or else unknown."""
+    last = (
+        Interaction.objects.filter(lead=OuterRef("pk"), kind__in=kinds)
+        .order_by()
+        .values("lead")
+        .annotate(last=Max("at"))
+        .values("last")
+    )
+
+    def days(since: Expression, at: datetime) -> Expression:
+        start = Coalesce(since, F(otherwise)) if otherwise else since
+        passed = ExpressionWrapper(Value(at) - start, output_field=DurationField())
+        whole = Cast(Extract(passed, "day"), IntegerField())
+        return Case(When(LessThan(whole, Value(0)), then=Value(0)), default=whole)  # GREATEST would make 0 of unknown
+
+    return Fact(
+        name,
+        label,
+        Kind.NUMBER,
+        lambda at: days(Subquery(last), at),
+        gathered=lambda at: days(Max("interactions__at", filter=Q(interactions__kind__in=kinds)), at),
+    )
+
+
+ATTEMPTED = (InteractionKind.CALL, InteractionKind.VOICEMAIL)
 
 
 def unanswered_attempts(at: datetime) -> Expression:
@@ -100,11 +151,7 @@ def unanswered_attempts(at: datetime) -> Expression:
         .values("at")[:1]
     )
     tries = (
-        Interaction.objects.filter(
-            lead=OuterRef("pk"),
-            direction=Direction.OUTBOUND,
-            kind__in=[InteractionKind.CALL, InteractionKind.VOICEMAIL],
-        )
+        Interaction.objects.filter(lead=OuterRef("pk"), direction=Direction.OUTBOUND, kind__in=ATTEMPTED)
         .annotate(last_contact=Subquery(last_contact))
         .filter(Q(last_contact__isnull=True) | Q(at__gt=F("last_contact")))
         .order_by()
@@ -113,6 +160,21 @@ def unanswered_attempts(at: datetime) -> Expression:
         .values("n")
     )
     return Coalesce(Subquery(tries, output_field=IntegerField()), Value(0))
+
+
+class CountAfter(Func):
+    """How many of the first argument's instants lie after the second; all of them where there is no second."""
+
+    template = "(SELECT count(*)::int FROM unnest(%(expressions)s, '-infinity'))"
+    arg_joiner = ") AS tried (at) WHERE tried.at > COALESCE("
+    output_field = IntegerField()
+
+
+def unanswered_together(at: datetime) -> Expression:
+    """The same, from all entries of a lead read at once."""
+    tried = Q(interactions__direction=Direction.OUTBOUND, interactions__kind__in=ATTEMPTED)
+    reached = Q(interactions__direction=Direction.INBOUND) | Q(interactions__disposition__makes_contact=True)
+    return CountAfter(ArrayAgg("interactions__at", filter=tried), Max("interactions__at", filter=reached))
 
 
 def reply_waits(at: datetime) -> Expression:
@@ -129,22 +191,28 @@ def reply_waits(at: datetime) -> Expression:
     )
 
 
-def quiet_days(at: datetime) -> Expression:
-    """Whole days since the lead last did something of its own."""
-    last = (
-        Interaction.objects.filter(lead=OuterRef("pk"), kind__in=QUIET_SINCE_KINDS)
-        .order_by()
-        .values("lead")
-        .annotate(last=Max("at"))
-        .values("last")
-    )
-    quiet = ExpressionWrapper(Value(at) - Coalesce(Subquery(last), F("created_at")), output_field=DurationField())
-    return Greatest(Cast(Extract(quiet, "day"), IntegerField()), Value(0))
-
-
 def days_until_slot(at: datetime) -> Expression:
     days = ExpressionWrapper(capacity.first_open_date(at=at) - Value(at.date()), output_field=DurationField())
     return Cast(Extract(days, "day"), IntegerField())
+
+
+def documents_held(at: datetime) -> Expression:
+    held = DocumentStatus.objects.filter(capacity.held_documents(at=at), lead=OuterRef("pk"))
+    return _counted(held)
+
+
+def no_shows(at: datetime) -> Expression:
+    return _counted(Appointment.objects.filter(lead=OuterRef("pk"), status=AppointmentState.NO_SHOW))
+
+
+def days_known(at: datetime) -> Expression:
+    passed = ExpressionWrapper(Value(at) - F("created_at"), output_field=DurationField())
+    return Cast(Extract(passed, "day"), IntegerField())
+
+
+def _counted(of_lead: QuerySet) -> Expression:
+    counted = of_lead.order_by().values("lead").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), Value(0))
 
 
 def has_grant(at: datetime) -> Expression:
@@ -166,8 +234,16 @@ def complete_fields(at: datetime) -> Expression:
     return contact_points(at) + located + served
 
 
-PLACE = [("in_catchment", "in catchment"), ("telehealth", "telehealth"), ("outside", "outside")]
-PAYING = [("accepted", "accepted"), ("self_pay", "self-pay"), ("not_accepted", "not accepted")]
+NOT_FOR_ORGANISATIONS = ("not_applicable", "not applicable")
+SERVED = [("offered", "offered"), ("not_offered", "not offered"), ("organisation", "for organisations")]
+PLACE = [("in_catchment", "in catchment"), ("telehealth", "telehealth"), ("outside", "outside"), NOT_FOR_ORGANISATIONS]
+PAYING = [
+    ("accepted", "accepted"),
+    ("self_pay", "self-pay"),
+    ("not_accepted", "not accepted"),
+    NOT_FOR_ORGANISATIONS,
+]
+ELIGIBLE = [("eligible", "eligible"), ("not_eligible", "not eligible")]
 
 register(
     Fact("lead_type", "lead type", Kind.CODE, column("lead_type"), words(LeadType)),
@@ -208,14 +284,41 @@ register(
     Fact("next_step", "next step", Kind.CODE, text("next_step"), words(NextStep)),
     Fact("stage", "stage", Kind.CODE, column("stage"), words(Stage)),
     Fact("cycle", "cycle", Kind.NUMBER, column("cycle")),
-    Fact("team", "team", Kind.CODE, text("team")),
-    Fact("hold_reason", "hold reason", Kind.CODE, column("hold_reason_id")),
-    Fact("stop_reason", "stop reason", Kind.CODE, column("stop_reason_id")),
-    Fact("service_status", "service", Kind.CODE, lambda at: capacity.service_status()),
-    Fact("location_status", "location", Kind.CODE, lambda at: capacity.location_status(), lambda: PLACE),
-    Fact("payer_status", "payer acceptance", Kind.CODE, lambda at: capacity.payer_status(), lambda: PAYING),
-    Fact("age_status", "age", Kind.CODE, lambda at: capacity.age_status(at=at)),
-    Fact("miles_to_clinic", "miles to the nearest clinic", Kind.NUMBER, lambda at: capacity.miles_to_clinic()),
+    Fact("team", "team", Kind.CODE, text("team"), lambda: team_names().items()),
+    Fact("hold_reason", "hold reason", Kind.CODE, column("hold_reason_id"), rows(HoldReason)),
+    Fact("stop_reason", "stop reason", Kind.CODE, column("stop_reason_id"), rows(StopReason)),
+    Fact(
+        "service_status",
+        "service status",
+        Kind.CODE,
+        lambda at: capacity.service_status(),
+        lambda: SERVED,
+        per=("lead_type", "service_id", "is_existing_patient"),
+    ),
+    Fact(
+        "location_status",
+        "location",
+        Kind.CODE,
+        lambda at: capacity.location_status(),
+        lambda: PLACE,
+        per=("lead_type", "service_id", "state", "latitude", "longitude"),
+    ),
+    Fact(
+        "payer_status",
+        "payer acceptance",
+        Kind.CODE,
+        lambda at: capacity.payer_status(),
+        lambda: PAYING,
+        per=("lead_type", "service_id", "payer_id", "state", "latitude", "longitude"),
+    ),
+    Fact("age_status", "age for the service", Kind.CODE, lambda at: capacity.age_status(at=at), lambda: ELIGIBLE),
+    Fact(
+        "miles_to_clinic",
+        "miles to the nearest clinic",
+        Kind.NUMBER,
+        lambda at: capacity.miles_to_clinic(),
+        per=("service_id", "latitude", "longitude"),
+    ),
     Fact("days_until_slot", "days until the first open slot", Kind.NUMBER, days_until_slot),
     Fact("referral_missing", "referral letter missing", Kind.YES_NO, lambda at: capacity.referral_missing(at=at)),
     Fact("documents_missing", "missing documents", Kind.NUMBER, lambda at: capacity.missing_documents(at=at)),
@@ -228,12 +331,28 @@ register(
     Fact("contact_points", "phone and e-mail held", Kind.NUMBER, contact_points),
     Fact("complete_fields", "of phone, e-mail, service and location given", Kind.NUMBER, complete_fields),
     Fact("has_grant", "permission granted", Kind.YES_NO, has_grant),
-    Fact("replies", "replies", Kind.NUMBER, happened(InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)),
+    Fact("documents_held", "documents held", Kind.NUMBER, documents_held),
+    Fact("days_known", "days since the first inquiry", Kind.NUMBER, days_known),
+    Fact("no_shows", "appointments missed", Kind.NUMBER, no_shows),
+    happened("inquiries", "forms sent", InteractionKind.FORM_SUBMISSION),
+    happened("replies", "replies", InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY),
     Fact("reply_waits", "reply that waits for an answer", Kind.YES_NO, reply_waits),
-    Fact("webinars", "webinars attended", Kind.NUMBER, happened(InteractionKind.WEBINAR_ATTENDED)),
-    Fact("downloads", "guides downloaded", Kind.NUMBER, happened(InteractionKind.GUIDE_DOWNLOAD)),
-    Fact("page_visits", "page visits", Kind.NUMBER, happened(InteractionKind.PAGE_VISIT)),
-    Fact("email_opens", "e-mails opened", Kind.NUMBER, happened(InteractionKind.EMAIL_OPEN)),
-    Fact("unanswered_attempts", "unanswered attempts", Kind.NUMBER, unanswered_attempts),
-    Fact("quiet_days", "quiet days", Kind.NUMBER, quiet_days),
+    happened("webinars", "webinars attended", InteractionKind.WEBINAR_ATTENDED),
+    happened("downloads", "guides downloaded", InteractionKind.GUIDE_DOWNLOAD),
+    happened("page_visits", "page visits", InteractionKind.PAGE_VISIT),
+    happened("email_opens", "e-mails opened", InteractionKind.EMAIL_OPEN),
+    happened("email_clicks", "links in e-mails clicked", InteractionKind.EMAIL_CLICK),
+    happened("calls_in", "calls from the lead", InteractionKind.INBOUND_CALL),
+    happened("calls_out", "calls to the lead", *ATTEMPTED),
+    days_since("days_since_inquiry", "days since the last form", InteractionKind.FORM_SUBMISSION),
+    days_since("days_since_reply", "days since the last reply", InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY),
+    days_since("days_since_call", "days since the last call to the lead", *ATTEMPTED),
+    days_since("quiet_days", "quiet days", *QUIET_SINCE_KINDS, otherwise="created_at"),
+    Fact(
+        "unanswered_attempts",
+        "unanswered attempts",
+        Kind.NUMBER,
+        unanswered_attempts,
+        gathered=unanswered_together,
+    ),
 )

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from leads.lifecycle import OPEN
+from leads.measures import MEASURES, Figure
 from medcrm.lib.access import scope_of, team_names
 from medcrm.lib.admin import DropdownFilter
 
@@ -102,6 +103,21 @@ class TeamFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         return queryset.filter(team=self.value()) if self.value() else queryset
+
+
+class BehindFilter(DropdownFilter):
+    """The leads behind a figure of a report; only a link fills it, so it offers nothing to choose."""
+
+    title = _("figure of a report")
+    parameter_name = "behind"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> Choices:
+        figure = Figure.parse(request.GET.get(self.parameter_name, ""))
+        return [(str(figure), MEASURES[figure.measure][0])] if figure else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        figure = Figure.parse(self.value() or "")
+        return queryset.filter(pk__in=figure.rows().values("lead")) if figure else queryset
 
 
 class CapturedFilter(DropdownFilter):

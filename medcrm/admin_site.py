@@ -89,8 +89,10 @@ SECTIONS: Sequence[Section] = (
     Section(
         _("Rules"),
         (
+            Entry(_("Proposals"), "lightbulb", "leads.proposal"),
             Entry(_("Scoring"), "leaderboard", "leads.scoringmodel"),
             Entry(_("Next steps"), "alt_route", "leads.nextstepset"),
+            Entry(_("Publications"), "published_with_changes", "leads.publication"),
             Entry(_("Routing"), "call_split", "routing.routeset"),
             Entry(_("Routing simulator"), "alt_route", "routing.routeset", page="admin:routing_routeset_simulate"),
             Entry(_("Sequences"), "mail", "nurture.sequence"),
@@ -155,6 +157,10 @@ def navigation(request: HttpRequest) -> list[dict[str, object]]:
         groups[0]["items"].append(
             {"title": _("My work"), "icon": "format_list_numbered", "link": reverse("workspace:my_work")}
         )
+    if request.user.has_perm("leads.report_milestone"):
+        groups[0]["items"].append({"title": _("Reports"), "icon": "monitoring", "link": reverse("reports:home")})
+    if request.user.has_perm("leads.try_backtest"):
+        groups[0]["items"].append({"title": _("Try rules"), "icon": "science", "link": reverse("reports:what_if")})
     for section in SECTIONS:
         items = [_item(request, entry) for entry in section.entries if may_open(request, entry)]
         if items:

@@ -5,6 +5,7 @@
     choose   forward, hold, stop or review, and the next step                leads.qualification
     act      a forwarded lead gets its team, owner, handoff and clock        routing.router
     plan     outreach starts, stops or changes to match                      nurture.enrollment
+    count    how far it got, for the reports                                 leads.milestones
 
 A form, a call, a document, a slot, a consent change or a published rule only marks a lead due (`advance_due_at`) and
 rings the bell. Walking twice changes nothing the second time.
@@ -17,7 +18,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from leads import qualification, requalification, scoring
+from leads import milestones, qualification, requalification, scoring, snapshots
 from leads.models import Lead
 from nurture import enrollment
 from routing import router
@@ -32,7 +33,9 @@ def advance(lead_ids: Sequence[int], *, at: datetime) -> list[int]:
     if ids:
         scoring.score_leads(ids, at=at)
         qualification.assess_leads(ids, at=at)
+        stood = snapshots.outputs(ids)
         qualification.choose_next_steps(ids, at=at)
+        snapshots.keep(stood, at=at)
         router.route(ids, at=at)
         enrollment.plan(ids, at=at)
     # Merged rows are no longer walked: nothing is owed to them, nothing is sent, and they must not stay due either.
@@ -40,6 +43,7 @@ def advance(lead_ids: Sequence[int], *, at: datetime) -> list[int]:
     if aside:
         router.set_aside(aside, at=at)
         enrollment.plan(aside, at=at)
+    milestones.refresh(lead_ids)
     Lead.objects.filter(pk__in=lead_ids, advance_due_at__lte=at).update(advance_due_at=None, advanced_at=at)
     return ids
 

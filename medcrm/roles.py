@@ -59,6 +59,9 @@ LEAD_STORY = """leads.interaction leads.qualification leads.answer leads.missing
     routing.assignment routing.handoff routing.clock routing.script routing.scripttext"""
 SCORING = "leads.scoringmodel leads.scoringcategory leads.scoringrule leads.bandrule"
 NEXT_STEPS = "leads.nextstepset leads.nextsteprule"
+REPORTS = "leads.milestone"
+PROPOSALS = "leads.proposal"
+PUBLICATIONS = "leads.publication"
 CHECKLISTS = "leads.checklist leads.question"
 ROUTING_RULES = "routing.routeset routing.routingrule routing.goal routing.cadence routing.script routing.scripttext"
 SEQUENCES = "nurture.sequence nurture.step nurture.template nurture.wording nurture.frequencycap"
@@ -125,12 +128,15 @@ ROLES: tuple[Role, ...] = (
             each("leads.offeringpayer", EDIT),
             each(SCORING, VIEW),
             each(NEXT_STEPS, VIEW),
+            each(PUBLICATIONS, VIEW),
             each("routing.team routing.agent", WRITE),
             each(ROUTING_RULES, EDIT),
             each("routing.routeset", ("publish",)),
             each(SEQUENCES, VIEW),
             each(OUTREACH, VIEW),
             each("auth.user", VIEW),
+            each(REPORTS, ("report",)),
+            each("leads.milestone leads.snapshot leads.proposal leads.backtest", VIEW),
         ),
     ),
     Role(
@@ -148,6 +154,7 @@ ROLES: tuple[Role, ...] = (
             each("leads.inquiry", VIEW),
             each(SCORING, VIEW),
             each(NEXT_STEPS, VIEW),
+            each(PUBLICATIONS, VIEW),
             each(ROUTING_RULES, VIEW),
             each("routing.team routing.agent", VIEW),
             each(SEQUENCES, VIEW),
@@ -157,6 +164,8 @@ ROLES: tuple[Role, ...] = (
             each("consent.disclosure consent.callingrule consent.emergency", WRITE),
             each("consent.policysetting", ("change",)),
             each("auth.user", VIEW),
+            each(REPORTS, ("report",)),
+            each("leads.milestone leads.snapshot leads.proposal leads.backtest", VIEW),
         ),
     ),
     Role(
@@ -168,10 +177,14 @@ ROLES: tuple[Role, ...] = (
             each("leads.source", WRITE),
             each(SCORING, EDIT),
             each(NEXT_STEPS, EDIT),
+            each(PUBLICATIONS, VIEW),
             each("leads.scoringmodel leads.nextstepset", ("publish",)),
             each(SEQUENCES, EDIT),
             each("nurture.sequence nurture.wording", ("publish",)),
             each("consent.disclosure", VIEW),
+            each(REPORTS, ("report",)),
+            each(PROPOSALS, ("view", "decide")),
+            each("leads.backtest", ("try",)),
         ),
     ),
     Role(
@@ -199,6 +212,7 @@ ROLES: tuple[Role, ...] = (
             each(CHECKLISTS, EDIT),
             each(SCORING, EDIT),
             each(NEXT_STEPS, EDIT),
+            each(PUBLICATIONS, VIEW),
             each("leads.checklist leads.scoringmodel leads.nextstepset routing.routeset", ("publish",)),
             each("routing.team routing.agent", WRITE),
             each(ROUTING_RULES, EDIT),
@@ -209,6 +223,10 @@ ROLES: tuple[Role, ...] = (
             each("consent.callingrule consent.policysetting consent.emergency consent.listsnapshot", VIEW),
             each("auth.user", WRITE),
             each("auth.group", VIEW),
+            each(REPORTS, ("report",)),
+            each("leads.milestone leads.snapshot leads.backtest", VIEW),
+            each(PROPOSALS, ("view", "decide")),
+            each("leads.backtest", ("try",)),
         ),
     ),
     Role(

@@ -246,6 +246,13 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = env.str("CELERY_BEAT_SCHEDULE_FILENAME", default=str(BASE_DIR / "celerybeat-schedule"))
 CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "medcrm.tasks.advance_due", "schedule": 5.0},
+    "roll-out": {"task": "leads.tasks.roll_out", "schedule": 5.0},
+    "back-tests": {"task": "medcrm.reports.tasks.run_back_tests", "schedule": 30.0},
+    "refresh-milestones": {"task": "medcrm.reports.tasks.refresh_milestones", "schedule": crontab(hour=9, minute=5)},
+    "mail-the-week": {
+        "task": "medcrm.reports.tasks.mail_the_week",
+        "schedule": crontab(hour=12, minute=0, day_of_week=1),
+    },
     "import": {"task": "medcrm.tasks.import_due", "schedule": 5.0},
     "export": {"task": "medcrm.tasks.export_due", "schedule": 5.0},
     "expire-exports": {"task": "medcrm.tasks.expire_exports", "schedule": 600.0},
@@ -398,7 +405,7 @@ UNFOLD = {
     "STYLES": [lambda request: static("medcrm/medcrm.css")],
     "SCRIPTS": ["medcrm.sign_in.idle_script"],
     "ACCOUNT": {"navigation": "medcrm.sign_in.account_links"},
-    "DASHBOARD_CALLBACK": "medcrm.dashboard.fill",
+    "DASHBOARD_CALLBACK": "medcrm.homes.fill",
     "SIDEBAR": {"navigation": "medcrm.admin_site.navigation", "show_search": True, "command_search": True},
     "COLORS": {
         # Teal; 600 is dark enough for white letters on it (4.5:1), 400 and 500 for letters on dark ground.

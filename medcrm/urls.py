@@ -7,6 +7,7 @@ from medcrm import sign_in
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/reports/", include("medcrm.reports.urls")),
     # The admin's own names for signing in, out and changing a password lead to the pages that know second factors.
     path("admin/login/", login, name="login"),
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),

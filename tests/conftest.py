@@ -34,7 +34,7 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
     """Long searches run only when asked for by marker; browser tests run wherever Debian's chromium is."""
     wanted = config.option.markexpr or ""
-    left_out = set() if "long" in wanted else {"long"}
+    left_out = {name for name in ("long", "screens") if name not in wanted}
     if not shutil.which("chromium"):
         left_out.add("browser")
     for item in list(items):

@@ -43,6 +43,7 @@ SPECIAL: dict[str, dict[str, object]] = {
     "leads.checklist": {"status": "draft", "version": numbered},
     "leads.nextstepset": {"status": "draft", "version": numbered},
     "leads.scoringrule": {"points": 5},
+    "leads.publication": {"scoring_model": lambda: make(apps.get_model("leads.scoringmodel"))},
     "leads.nextsteprule": {"decision": "forward"},
     "leads.serviceline": {"required_training": "", "max_age": None, "min_age": 0},
     "leads.clinic": {"timezone": "America/Chicago", "zip": "78701", "latitude": 30.27, "longitude": -97.74},

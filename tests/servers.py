@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -29,6 +30,9 @@ FIRST_WORKER = 2  # 0 and 1 are the controller's, or those of a run without work
 
 
 def join() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell that starts us in the background tells us to ignore Ctrl-C, and the processes under test would too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medcrm.settings")
     os.environ.setdefault("MEDCRM_HOME", str(BASE_DIR / ".medcrm" / "test"))
     os.environ.setdefault("MEDCRM_THROWAWAY", "1")

@@ -11,7 +11,9 @@ from leads.admin import (  # noqa: F401
     inquiry,
     journal,
     lead,
+    publication,
     qualification,
+    review,
     rules,
     vocabulary,
 )

@@ -160,7 +160,8 @@ class AppointmentAdmin(OfLead, ReadOnlyAdmin):
         ("service", "clinic"),
         "calendar_files",
         ("by", "note"),
-        ("created_at", "changed_at", "replaces"),
+        ("created_at", "changed_at"),
+        "replaces",
     )
     readonly_fields = ("calendar_files",)
     actions = ("record",)

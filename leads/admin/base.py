@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -29,6 +31,11 @@ class OfLead(ModelAdmin):
             return queryset, False
         leads = find_leads(Lead.objects.filter(visible(request.user)), search_term)
         return queryset.filter(lead__in=list(leads.order_by().values_list("pk", flat=True)[:500])), False
+
+    def get_list_display_links(self, request: HttpRequest, list_display: Sequence[str]) -> Sequence[str]:
+        """The lead's own link leads to the lead; the row opens by the column after it, for links do not nest."""
+        links = super().get_list_display_links(request, list_display)
+        return list(list_display[1:2]) if list(links or ()) == ["of_lead"] else links
 
     @display(description=_("Lead"))
     def of_lead(self, obj) -> str:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.criteria import is_draft
-from leads.admin.rules import VersionedAdmin
+from leads.admin.rules import CarriedAdmin
 from leads.models import Checklist, Question
 from medcrm.lib.admin import ChoicesDropdownFilter, ModelAdmin, RelatedDropdownFilter, StackedInline, display
 
@@ -25,7 +25,7 @@ class QuestionInline(StackedInline):
 
 
 @admin.register(Checklist)
-class ChecklistAdmin(VersionedAdmin):
+class ChecklistAdmin(CarriedAdmin):
     list_display = ("__str__", "lead_type", "service", "status_badge", "question_count", "published_at", "note")
     list_select_related = ("service", "published_by")
     list_filter = (
@@ -35,7 +35,7 @@ class ChecklistAdmin(VersionedAdmin):
     )
     fieldsets = (
         (None, {"fields": (("lead_type", "service"), ("version", "status"), "note")}),
-        (_("Publication"), {"fields": (("created_at", "published_at", "published_by"),)}),
+        (_("Publication"), {"fields": (("created_at", "published_at", "published_by", "reached"),)}),
     )
     inlines = (QuestionInline,)
 

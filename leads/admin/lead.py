@@ -26,7 +26,7 @@ from django.views.decorators.http import require_POST
 from leads import fhir
 from leads.admin import lead_page
 from leads.admin.appointments import BookingActions
-from leads.filters import CapturedFilter, DueFilter, OpenFilter, OwnerFilter, TeamFilter, start_of_day
+from leads.filters import BehindFilter, CapturedFilter, DueFilter, OpenFilter, OwnerFilter, TeamFilter, start_of_day
 from leads.lifecycle import OPEN
 from leads.models import Clinic, Lead, Payer, ServiceLine, TimingWindow
 from leads.search import find_leads
@@ -133,6 +133,7 @@ class LeadAdmin(BookingActions, ReadOnlyAdmin):
         ("source", RelatedDropdownFilter),
         ("lead_type", ChoicesDropdownFilter),
         CapturedFilter,
+        BehindFilter,
     )
     search_fields = ("last_name",)
     search_help_text = _("Last name, organisation, phone in any format or its last four digits, e-mail or lead id")

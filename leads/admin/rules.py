@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, JsonResponse
-from django.urls import path
+from django.http import Http404, HttpRequest, JsonResponse
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from leads.admin import effects
 from leads.admin.criteria import RuleAdmin, RuleInline, facts_view, is_draft
+from leads.effects import effect_of
 from leads.models import BandRule, NextStepRule, NextStepSet, ScoringCategory, ScoringModel, ScoringRule
 from leads.services import versions
 from medcrm.lib.admin import (
@@ -21,9 +27,11 @@ from medcrm.lib.admin import (
     badge_column,
     display,
     field_badge,
+    link,
     service_action,
     verb_permission,
 )
+from medcrm.lib.models import VersionedSet, VersionStatus
 
 
 class NoteForm(ActionForm):
@@ -74,6 +82,62 @@ class VersionedAdmin(ModelAdmin):
         versions.publish(self.model, pk, by=request.user, at=at)
 
 
+class CarriedAdmin(VersionedAdmin):
+    """A set whose coming into force is carried to the leads: watched on its way, and undone by one action."""
+
+    actions_detail = (*VersionedAdmin.actions_detail, "go_back")
+    readonly_fields = (*VersionedAdmin.readonly_fields, "reached")
+
+    @display(description=_("Reached"))
+    def reached(self, obj: VersionedSet) -> SafeString | str:
+        publication = obj.publications.order_by("-pk").first()
+        return link(publication, effects.progress(publication)) if publication else ""
+
+    @service_action(
+        _("Go back to the previous version"),
+        permissions=["publish"],
+        icon="undo",
+        text=_("The version that was in force before this one is in force again, as it was; this one retires."),
+        submit=_("Go back"),
+    )
+    def go_back(self, request: HttpRequest, pk: int, *, at) -> None:
+        versions.go_back(self.model, pk, by=request.user, at=at)
+
+
+class PreviewedAdmin(CarriedAdmin):
+    """A set that can be previewed over every lead, for nothing is written by that."""
+
+    readonly_fields = (*CarriedAdmin.readonly_fields, "preview")
+
+    def get_urls(self) -> list:
+        view = self.admin_site.admin_view(self.show_preview)
+        return [path("<int:pk>/preview/", view, name=f"leads_{self.opts.model_name}_preview"), *super().get_urls()]
+
+    def show_preview(self, request: HttpRequest, pk: int) -> TemplateResponse:
+        """What this version would change for every lead, were it in force now."""
+        version = self.get_object(request, str(pk))
+        if version is None:
+            raise Http404
+        if not self.has_view_permission(request, version):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("What “%(name)s” would change") % {"name": version},
+            "opts": self.opts,
+            "lead_in": _("Nothing is changed by looking. Publishing carries the same rules to the same leads."),
+            "shown": effects.shown(effect_of(version, at=timezone.now()), request.user),
+            "back": reverse(f"admin:leads_{self.opts.model_name}_change", args=[pk]),
+        }
+        return TemplateResponse(request, "leads/preview.html", context)
+
+    @display(description=_("Preview"))
+    def preview(self, obj: VersionedSet) -> SafeString | str:
+        if obj.pk is None or obj.status == VersionStatus.PUBLISHED:
+            return ""
+        url = reverse(f"admin:leads_{self.opts.model_name}_preview", args=[obj.pk])
+        return format_html('<a class="mc-link" href="{}">{}</a>', url, _("What it would change, over every lead"))
+
+
 class CategoryInline(TabularInline):
     model = ScoringCategory
     fields = ("code", "name", "cap", "half_life_days")
@@ -103,12 +167,12 @@ def _counted(queryset: QuerySet, model: type, field: str) -> Subquery:
 
 
 @admin.register(ScoringModel)
-class ScoringModelAdmin(VersionedAdmin):
+class ScoringModelAdmin(PreviewedAdmin):
     list_display = ("__str__", "lead_type", "status_badge", "thresholds", "rule_count", "published_at", "note")
     list_filter = (("lead_type", ChoicesDropdownFilter), ("status", ChoicesDropdownFilter))
     fieldsets = (
-        (None, {"fields": (("lead_type", "version", "status"), ("high_from", "medium_from"), "note")}),
-        (_("Publication"), {"fields": (("created_at", "published_at", "published_by"),)}),
+        (None, {"fields": (("lead_type", "version", "status"), ("high_from", "medium_from"), "note", "preview")}),
+        (_("Publication"), {"fields": (("created_at", "published_at", "published_by", "reached"),)}),
     )
     inlines = (ScoringRuleInline, BandRuleInline, CategoryInline)
 
@@ -185,11 +249,11 @@ class NextStepRuleInline(RuleInline):
 
 
 @admin.register(NextStepSet)
-class NextStepSetAdmin(VersionedAdmin):
+class NextStepSetAdmin(PreviewedAdmin):
     list_display = ("__str__", "status_badge", "rule_count", "published_at", "published_by", "note")
     fieldsets = (
-        (None, {"fields": (("version", "status"), "note")}),
-        (_("Publication"), {"fields": (("created_at", "published_at", "published_by"),)}),
+        (None, {"fields": (("version", "status"), "note", "preview")}),
+        (_("Publication"), {"fields": (("created_at", "published_at", "published_by", "reached"),)}),
     )
     inlines = (NextStepRuleInline,)
 

@@ -20,6 +20,7 @@ from leads.models.importing import ImportMapping, ImportRow, ImportRun
 from leads.models.journal import Appointment, Inquiry, Interaction, ScoreChange
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
 from leads.models.merging import DuplicateCandidate, DuplicateSearch, LeadLink, MergedFacts
+from leads.models.publication import Publication
 from leads.models.qualification import (
     Answer,
     Checklist,
@@ -28,6 +29,7 @@ from leads.models.qualification import (
     Question,
     Trigger,
 )
+from leads.models.review import BackTest, Milestone, Proposal, Snapshot
 from leads.models.rules import (
     Axis,
     BandRule,
@@ -45,6 +47,7 @@ __all__ = [
     "Authorization",
     "Availability",
     "Axis",
+    "BackTest",
     "BandRule",
     "Checklist",
     "Clinic",
@@ -63,6 +66,7 @@ __all__ = [
     "Lead",
     "LeadLink",
     "MergedFacts",
+    "Milestone",
     "MissingItem",
     "MissingKind",
     "NextStepRule",
@@ -70,6 +74,8 @@ __all__ = [
     "Offering",
     "OfferingPayer",
     "Payer",
+    "Proposal",
+    "Publication",
     "Qualification",
     "Question",
     "Rule",
@@ -78,6 +84,7 @@ __all__ = [
     "ScoringModel",
     "ScoringRule",
     "ServiceLine",
+    "Snapshot",
     "Source",
     "SourceKey",
     "Stakeholder",

@@ -175,8 +175,9 @@ class Appointment(models.Model):
 class ScoreChange(models.Model):
     """Each time a lead's score moved: from, to, and which rules of which version made it."""
 
-    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="score_changes")
-    model = models.ForeignKey(ScoringModel, on_delete=models.PROTECT, related_name="+")
+    # No index of its own on either key: the one below begins with the lead, and a million rows come at once.
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="score_changes", db_index=False)
+    model = models.ForeignKey(ScoringModel, on_delete=models.PROTECT, related_name="+", db_index=False)
     at = models.DateTimeField()
     old_score = models.SmallIntegerField(null=True)
     new_score = models.SmallIntegerField()

@@ -147,7 +147,9 @@ def note_appointment(
     facts = {"service": row.service_id, "clinic": row.clinic_id, "date": str(row.date), "status": str(row.status)}
     if moved_from:
         facts["moved_from"] = str(moved_from)
-    write_entry(row.lead, InteractionKind.APPOINTMENT, facts, by=by, at=at, text=note)
+    if note:
+        facts["note"] = note  # with the facts, so that a list of them in words says it all
+    write_entry(row.lead, InteractionKind.APPOINTMENT, facts, by=by, at=at)
 
 
 @transaction.atomic

@@ -12,8 +12,9 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
 from django.db.models import Max
 
-from leads.models import Checklist, Lead, NextStepSet, ScoringModel
-from leads.services import due
+from leads import effects
+from leads.models import Checklist, NextStepSet, Publication, ScoringModel
+from leads.services import rollout
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionedSet, VersionStatus
 
@@ -22,6 +23,11 @@ SCOPES: Mapping[type[VersionedSet], tuple[str, ...]] = {
     ScoringModel: ("lead_type",),
     NextStepSet: (),
     Checklist: ("lead_type", "service_id"),
+}
+KIND: Mapping[type[VersionedSet], str] = {
+    ScoringModel: "scoring_model",
+    NextStepSet: "next_step_set",
+    Checklist: "checklist",
 }
 
 
@@ -40,17 +46,36 @@ def start_draft(version_set: type[VersionedSet], pk: int, *, note: str = "") -> 
 
 @transaction.atomic
 def publish(version_set: type[VersionedSet], pk: int, *, by: AbstractBaseUser, at: datetime) -> VersionedSet:
-    """Put a draft in force, retire its predecessor and let the leads it concerns walk the road again."""
+    """Put a draft in force, retire its predecessor and carry it to the leads it concerns; the preview is kept."""
     draft = version_set.objects.select_for_update().get(pk=pk)
     if draft.status != VersionStatus.DRAFT:
         raise RuleError("NOT_A_DRAFT", "Only a draft can be published; start one from this version.")
-    _siblings(draft).filter(status=VersionStatus.PUBLISHED).update(status=VersionStatus.RETIRED)
-    draft.status, draft.published_at, draft.published_by = VersionStatus.PUBLISHED, at, by
-    draft.save(update_fields=["status", "published_at", "published_by"])
-    leads = Lead.objects.open()
-    lead_type = getattr(draft, "lead_type", None)
-    due.mark_due(leads.filter(lead_type=lead_type) if lead_type else leads, at=at)
-    return draft
+    return _come_into_force(draft, by=by, at=at)
+
+
+@transaction.atomic
+def go_back(version_set: type[VersionedSet], pk: int, *, by: AbstractBaseUser, at: datetime) -> VersionedSet:
+    """Put the version that was in force before this one back in force, as it was, and return it."""
+    current = version_set.objects.select_for_update().get(pk=pk)
+    if current.status != VersionStatus.PUBLISHED:
+        raise RuleError("NOT_IN_FORCE", "Only from the version in force can one go back.")
+    earlier = _siblings(current).filter(status=VersionStatus.RETIRED, published_at__isnull=False)
+    previous = earlier.select_for_update().order_by("-published_at", "-version").first()
+    if previous is None:
+        raise RuleError("NO_PREVIOUS", "No other version has been in force before this one.")
+    return _come_into_force(previous, by=by, at=at, is_return=True)
+
+
+def _come_into_force(
+    version: VersionedSet, *, by: AbstractBaseUser, at: datetime, is_return: bool = False
+) -> VersionedSet:
+    effect = effects.effect_of(version, at=at)
+    _siblings(version).filter(status=VersionStatus.PUBLISHED).update(status=VersionStatus.RETIRED)
+    version.status, version.published_at, version.published_by = VersionStatus.PUBLISHED, at, by
+    version.save(update_fields=["status", "published_at", "published_by"])
+    kind = KIND[type(version)]
+    rollout.begin(Publication(**{kind: version}, at=at, by=by, is_return=is_return, effect=effect.as_json()))
+    return version
 
 
 def _siblings(version: VersionedSet) -> models.QuerySet:

@@ -212,6 +212,7 @@ class ActionForm(forms.Form):
         forms.NumberInput: widgets.UnfoldAdminIntegerFieldWidget,
         forms.Select: widgets.UnfoldAdminSelectWidget,
         forms.CheckboxInput: widgets.UnfoldBooleanSwitchWidget,
+        forms.CheckboxSelectMultiple: widgets.UnfoldAdminCheckboxSelectMultipleWidget,
         forms.EmailInput: widgets.UnfoldAdminEmailInputWidget,
     }
 
@@ -225,8 +226,10 @@ class ActionForm(forms.Form):
         for number, field in enumerate(self.fields.values()):
             look = self.LOOK.get(type(field.widget))
             if look:
-                choices = getattr(field, "choices", None)
+                choices, kind = getattr(field, "choices", None), getattr(field.widget, "input_type", None)
                 field.widget = look(attrs=field.widget.attrs)
+                if kind:
+                    field.widget.input_type = kind  # a date or a time stays one
                 if choices is not None:
                     field.widget.choices = choices
                 field.widget.is_required = field.required

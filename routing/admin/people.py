@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.postgres.fields import ArrayField
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import URLPattern, path
@@ -24,6 +26,7 @@ from medcrm.lib.admin import (
     badge,
     display,
     service_action,
+    widgets,
 )
 from routing import absence
 from routing.admin.board import board_view
@@ -99,8 +102,11 @@ class HandOverForm(ActionForm):
         help_text=_("Least loaded first, over their caps if need be. None: the team's own turn."),
     )
     is_away = forms.BooleanField(label=_("Mark them away"), required=False, initial=True)
-    away_until = forms.SplitDateTimeField(
-        label=_("Away until"), required=False, widget=forms.SplitDateTimeWidget({"type": "date"}, {"type": "time"})
+    away_until = forms.DateTimeField(
+        label=_("Away until"),
+        required=False,
+        widget=forms.TextInput(attrs={"type": "datetime-local"}),
+        help_text=_("Blank: until somebody says they are back."),
     )
 
     def __init__(self, data: object = None, *, obj: Agent | None = None, request: HttpRequest) -> None:
@@ -118,11 +124,12 @@ class AgentAdmin(ModelAdmin):
     list_filter = (("team", RelatedDropdownFilter), ("user__is_active", BooleanRadioFilter))
     search_fields = ("user__username", "user__last_name")
     fieldsets = (
-        (None, {"fields": (("user", "team"), ("clinic", "weight"), ("languages", "trainings", "skills"))}),
+        (None, {"fields": (("user", "team"), ("clinic", "weight"), ("languages", "trainings"), "skills")}),
         (_("Load"), {"fields": (("open_cap", "daily_cap"), "hours", "days_off")}),
-        (_("Absence"), {"fields": (("away_from", "away_until"), "stand_in")}),
+        (_("Absence"), {"fields": ("away_from", "away_until", "stand_in")}),
     )
     actions_detail = ("hand_over", "mark_back")
+    formfield_overrides: ClassVar = {ArrayField: {"widget": widgets.UnfoldAdminTextInputWidget}}
     sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:

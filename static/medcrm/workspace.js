@@ -182,7 +182,12 @@
   const isDraft = (event) => event.detail.requestConfig?.path?.endsWith("/draft/");
   const token = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
 
+  let isRecording = false; // what is being recorded is no draft any more
   document.addEventListener("htmx:configRequest", (event) => {
+    if (isRecording && event.detail.path.endsWith("/draft/")) {
+      event.preventDefault();
+      return;
+    }
     // A sign-in in another tab makes a new token; the page's own would be refused then.
     if (token()) event.detail.headers["X-CSRFToken"] = token();
   });
@@ -203,8 +208,7 @@
     const dial = document.querySelector("[data-dial]");
     if (dial) {
       dial.removeAttribute("data-dial");
-      dial.focus();
-      dial.click();
+      dial.focus(); // Enter dials; the browser's question about the telephone's program would swallow further keys
     }
     if (event.target.id === "ws-checklist" || document.activeElement === document.body) goOn();
     parts();
@@ -226,7 +230,8 @@
   document.addEventListener("submit", (event) => {
     if (event.target.id !== "ws-form") return;
     if (token()) event.target.elements.csrfmiddlewaretoken.value = token();
-    if (navigator.onLine) return;
+    isRecording = navigator.onLine;
+    if (isRecording) return;
     event.preventDefault();
     say(by("ws").dataset.offline, true);
   });

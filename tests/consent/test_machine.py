@@ -49,6 +49,14 @@ STEPS = {"taken": 0, "contacts": 0, "refusals": 0}
 
 
 @dataclass
+class Stop:
+    """One wish to be left alone: since when, and whether the person said it means marketing only."""
+
+    at: datetime
+    is_marketing_only: bool = False
+
+
+@dataclass
 class Life:
     """What happened to one address, in the words of the model."""
 
@@ -56,9 +64,7 @@ class Life:
     zone: str
     state: str
     grants: list[tuple[datetime, str, datetime | None]] = field(default_factory=list)
-    stopped_at: datetime | None = None
-    stop_is_marketing_only: bool = False
-    dnc_at: datetime | None = None
+    stops: list[Stop] = field(default_factory=list)
     unsubscribed_at: datetime | None = None
     bounced: bool = False
     to_review_at: datetime | None = None
@@ -112,10 +118,7 @@ class Machine(RuleBasedStateMachine):
             self.lift(life, at)
 
     def lift(self, life: Life, at: datetime) -> None:
-        if life.stopped_at and life.stopped_at < at:
-            life.stopped_at = None
-        if life.dnc_at and life.dnc_at < at:
-            life.dnc_at = None
+        life.stops = [stop for stop in life.stops if stop.at >= at]
         if life.unsubscribed_at and life.unsubscribed_at < at:
             life.unsubscribed_at = None
         if life.to_review_at and life.to_review_at < at:
@@ -125,8 +128,25 @@ class Machine(RuleBasedStateMachine):
     def revoke(self, index: int, scope: str) -> None:
         life = self.life(index)
         self.write(life, "revoke", scope=scope, text="by phone")
-        life.stop_is_marketing_only = scope == "marketing" and life.stopped_at is None
-        life.stopped_at = self.now
+        life.stops.append(Stop(self.now, scope == "marketing"))
+
+    @rule(index=st.integers(0, 2), scope=st.sampled_from(["marketing", "all", ""]))
+    def clarify(self, index: int, scope: str) -> None:
+        """The person says what the last stop meant; saying nothing leaves it meaning everything [V06]."""
+        life = self.life(index)
+        self.write(life, "clarify", scope=scope)
+        if life.stops and scope:
+            life.stops[-1].is_marketing_only = scope == "marketing"
+
+    @rule(index=st.integers(0, 3), age=st.integers(1, 400))
+    def import_list(self, index: int, age: int) -> None:
+        """A file brings old proof of an old act: it may add a grant, it lifts nothing [V10]."""
+        life = self.life(index)
+        at = self.now - timedelta(days=age)
+        old = ledger.Entry(life.address.pk, "grant", occurred_at=at, disclosure=self.disclosure, source="import")
+        bought = ledger.Entry(life.address.pk, "purchased", occurred_at=self.now, source="import")
+        ledger.record_many([old, bought], now=self.now)
+        life.grants.append((at, "PEWC", None))
 
     @rule(
         index=st.integers(0, 2),
@@ -136,7 +156,7 @@ class Machine(RuleBasedStateMachine):
         life = self.life(index)
         self.write(life, "inbound", text=text)
         if text in ("STOP", "take me off", "wrong number"):
-            life.stopped_at, life.stop_is_marketing_only = self.now, False
+            life.stops.append(Stop(self.now))
         elif text != "hello":
             life.to_review_at = self.now
 
@@ -144,7 +164,7 @@ class Machine(RuleBasedStateMachine):
     def dnc(self, index: int) -> None:
         life = self.life(index)
         self.write(life, "internal_dnc", text="never call me")
-        life.dnc_at = self.now
+        life.stops.append(Stop(self.now))
 
     @rule()
     def unsubscribe(self) -> None:
@@ -218,7 +238,7 @@ class Machine(RuleBasedStateMachine):
             attempt = gate.reserve(self.request(life, channel, purpose), at=self.now)
             if end == "stop first" and life.address.kind == "phone":
                 self.write(life, "inbound", text="STOP")
-                life.stopped_at, life.stop_is_marketing_only = self.now, False
+                life.stops.append(Stop(self.now))
             gate.hand_over(attempt.pk, at=self.now)
         except NotContactable:
             STEPS["refusals"] += 1
@@ -238,10 +258,10 @@ class Machine(RuleBasedStateMachine):
             assert not life.bounced and not (is_sale and life.unsubscribed_at)
             return
         is_automated = channel != "voice_manual"
-        assert not life.dnc_at or not (is_sale or is_automated)
         assert not life.to_review_at
-        if life.stopped_at:
-            assert not is_sale and (not is_automated or life.stop_is_marketing_only)
+        if life.stops:
+            assert not is_sale
+            assert not is_automated or all(stop.is_marketing_only for stop in life.stops)
         written = [g for g in life.grants if g[0] <= self.now and (g[2] is None or self.now < g[2])]
         if is_automated:
             assert written

@@ -78,3 +78,15 @@ def test_four_callers_at_once_never_hold_the_same_lead(now):
     assert len(held) == len(set(held)) == 4
     assert Lease.objects.count() == 4
     assert {lead.owner_id for lead in Lead.objects.filter(pk__in=held)} == {user.pk for user in users}
+
+
+def test_one_caller_asking_twice_at_once_is_not_given_more_than_the_cap(now):
+    Agent.objects.filter(team="scheduling").update(open_cap=0)
+    with transaction.atomic():
+        ids = [reachable(now, 101 + n).pk for n in range(4)]
+    route_batch(ids, now)
+    user = get_user_model().objects.create_user("caller")
+    Agent.objects.create(user=user, team_id="scheduling", open_cap=1)
+    together([lambda: worklist.take_next(user, at=now + timedelta(minutes=1))] * 3)
+    assert Lead.objects.filter(owner=user).count() == 1
+    assert Assignment.objects.filter(because="claimed").count() == 1

@@ -1,0 +1,181 @@
+"""What reports and the review of rules read: how far each lead got, and what was proposed because of it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from leads.models.catalog import Clinic, HoldReason, ServiceLine, Source, StopReason
+from leads.models.lead import Lead, band_field, verdict_field
+from leads.vocabulary import Decision, LeadType
+
+
+class Milestone(models.Model):
+    """How far one lead got, and when: the row that every report counts.
+
+    Written by leads.milestones from the timeline, the cycles and the appointments, never by hand. Leads that are a
+    test, a duplicate or invalid keep their row and say why they are left out.
+    """
+
+    class LeftOut(models.TextChoices):
+        TEST = "test", _("Test data")
+        MERGED = "merged", _("Merged into another lead")
+        DUPLICATE = "duplicate", _("Duplicate")
+        INVALID = "invalid", _("Invalid")
+
+    lead = models.OneToOneField(Lead, primary_key=True, on_delete=models.CASCADE, related_name="milestone")
+    left_out = models.CharField(max_length=10, choices=LeftOut.choices, blank=True)
+    captured_at = models.DateTimeField()
+    lead_type = models.CharField(max_length=10, choices=LeadType.choices)
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="+")
+    service = models.ForeignKey(ServiceLine, null=True, on_delete=models.CASCADE, related_name="+")
+    clinic = models.ForeignKey(
+        Clinic, null=True, on_delete=models.CASCADE, related_name="+", help_text=_("Booked, else preferred.")
+    )
+    team = models.CharField(max_length=40, blank=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
+
+    first_band = band_field(_("The first score's."))
+    fit = band_field(_("Of the first cycle."))
+    readiness = band_field(_("Of the first cycle."))
+    fit_check = verdict_field()
+    capacity_check = verdict_field()
+
+    attempts = models.PositiveIntegerField(default=0, help_text=_("Outbound calls by people."))
+    first_attempt_at = models.DateTimeField(null=True)
+    reached_at = models.DateTimeField(null=True, help_text=_("The first call with somebody at the other end."))
+    reached_on_try = models.PositiveIntegerField(null=True)
+    is_qualified = models.BooleanField(default=False, help_text=_("Moved forward in any cycle."))
+    booked_at = models.DateTimeField(null=True)
+    attended_at = models.DateTimeField(null=True)
+    is_converted = models.BooleanField(default=False)
+    cycles = models.PositiveSmallIntegerField(default=1)
+    stop_reason = models.ForeignKey(StopReason, null=True, on_delete=models.CASCADE, related_name="+")
+    hold_reason = models.ForeignKey(HoldReason, null=True, on_delete=models.CASCADE, related_name="+")
+    held_since = models.DateTimeField(null=True)
+    is_overridden = models.BooleanField(default=False, help_text=_("Somebody decided against the checks."))
+
+    class Meta:
+        indexes = [
+            # read by every report: the leads captured in a period
+            models.Index(name="milestone_captured", fields=["captured_at"]),
+            # read by leads.milestones.refresh_all and the age of holds
+            models.Index(name="milestone_held", fields=["held_since"], condition=Q(held_since__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.lead_id)
+
+
+class Proposal(models.Model):
+    """A change of the rules that the figures suggest, with its evidence; a person accepts or rejects it."""
+
+    class Kind(models.TextChoices):
+        POINTS = "points", _("Points of a scoring rule")
+        THRESHOLD = "threshold", _("Threshold of a scoring model")
+        INTENT = "intent", _("Intent of a source")
+
+    class State(models.TextChoices):
+        OPEN = "open", _("To be decided")
+        ACCEPTED = "accepted", _("In a draft")
+        REJECTED = "rejected", _("Rejected")
+        OUTDATED = "outdated", _("Overtaken by a newer review")
+
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    about = models.CharField(max_length=80, help_text=_("What would change: rule, model or source, as code and key."))
+    title = models.CharField(max_length=200)
+    evidence = models.TextField(help_text=_("The figures in a sentence."))
+    old_value = models.CharField(max_length=40)
+    new_value = models.CharField(max_length=40)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    reason = models.CharField(max_length=300, blank=True, help_text=_("Why it was rejected."))
+    made_at = models.DateTimeField()
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-made_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                name="one_open_proposal_per_subject", fields=["kind", "about"], condition=Q(state="open")
+            ),
+            models.CheckConstraint(name="rejection_says_why", condition=~Q(state="rejected") | ~Q(reason="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Snapshot(models.Model):
+    """What was known of a lead at the moment the rules decided it, so that other rules can be tried on it later.
+
+    Facts are frozen as the rules read them: a back-test cannot look ahead.
+    """
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="snapshots")
+    at = models.DateTimeField()
+    cycle = models.PositiveSmallIntegerField()
+    facts = models.JSONField(help_text=_("Every fact that a rule may ask for, before the decision."))
+    inputs = models.JSONField(help_text=_("What the four checks were given."))
+    score = models.SmallIntegerField(null=True)
+    score_band = band_field("")
+    fit = band_field("")
+    readiness = band_field("")
+    scoring_model = models.ForeignKey("leads.ScoringModel", null=True, on_delete=models.CASCADE, related_name="+")
+    next_step_set = models.ForeignKey("leads.NextStepSet", null=True, on_delete=models.CASCADE, related_name="+")
+    decision = models.CharField(max_length=8, choices=Decision.choices, blank=True)
+    next_step = models.CharField(max_length=12, blank=True)
+    hold_reason = models.CharField(max_length=40, blank=True)
+    stop_reason = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        indexes = [
+            # read by leads.snapshots.keep: the last one of a lead
+            models.Index(name="snapshot_lead", fields=["lead", "-at"]),
+            # read by back-tests: a past period
+            models.Index(name="snapshot_period", fields=["at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.lead_id} · {self.at:%Y-%m-%d %H:%M}"
+
+
+class BackTest(models.Model):
+    """A draft of rules tried on the decisions of a past period, with what would have been different.
+
+    A row waits, is worked through in batches of snapshots that move `position`, and is done; a worker that dies leaves
+    it where it was.
+    """
+
+    first = models.DateField()
+    last = models.DateField()
+    scoring_model = models.ForeignKey(
+        "leads.ScoringModel", null=True, blank=True, on_delete=models.CASCADE, related_name="back_tests",
+        help_text=_("Blank: what is in force."),
+    )  # fmt: skip
+    next_step_set = models.ForeignKey(
+        "leads.NextStepSet", null=True, blank=True, on_delete=models.CASCADE, related_name="back_tests",
+        help_text=_("Blank: what is in force."),
+    )  # fmt: skip
+    # The key of a routing.RouteSet: routing stands above leads.
+    route_set = models.IntegerField(null=True, blank=True, help_text=_("Blank: what is in force."))
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    position = models.BigIntegerField(default=0, help_text=_("The last snapshot that was tried."))
+    result = models.JSONField(default=dict)
+    asked_at = models.DateTimeField()
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            # read by medcrm.reports.backtest.run_waiting
+            models.Index(name="back_test_waiting", fields=["id"], condition=Q(finished_at__isnull=True))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first} – {self.last}"

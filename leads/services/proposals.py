@@ -1,0 +1,169 @@
+"""What do the figures propose, and what becomes of it? A person takes a proposal into a draft or says why not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from leads import review
+from leads.models import Lead, Proposal, ScoringModel, ScoringRule, Source
+from leads.review import GroupFinding, Review, RuleFinding, Says, ThresholdFinding
+from leads.services import due, versions
+from medcrm.lib.errors import RuleError
+from medcrm.lib.models import VersionStatus
+
+PERCENT = "{:.1f} %"
+
+
+@transaction.atomic
+def propose(*, since: datetime, at: datetime) -> list[Proposal]:
+    """Review every published scoring model and every source; keep a proposal for each finding that calls for one.
+
+    What is proposed already, or was rejected in this period, is not proposed again; what no longer stands is marked so.
+    """
+    wanted: list[Proposal] = []
+    for model in ScoringModel.objects.filter(status=VersionStatus.PUBLISHED):
+        wanted += _of_rules(review.review(model, since=since, at=at), at)
+    wanted += [_of_source(found, at) for found in review.judge_sources(since=since, at=at) if found.says == Says.UNDER]
+    subjects = {(row.kind, row.about) for row in wanted}
+    for row in Proposal.objects.select_for_update().filter(state=Proposal.State.OPEN):
+        if (row.kind, row.about) not in subjects:
+            row.state, row.decided_at = Proposal.State.OUTDATED, at
+            row.save(update_fields=["state", "decided_at"])
+    known = set(
+        Proposal.objects.filter(
+            state__in=[Proposal.State.OPEN, Proposal.State.REJECTED], made_at__gte=since
+        ).values_list("kind", "about", "new_value")
+    ) | set(Proposal.objects.filter(state=Proposal.State.OPEN).values_list("kind", "about", "new_value"))
+    fresh = [row for row in wanted if (row.kind, row.about, row.new_value) not in known]
+    Proposal.objects.filter(
+        state=Proposal.State.OPEN, about__in=[row.about for row in fresh], kind__in=[row.kind for row in fresh]
+    ).update(state=Proposal.State.OUTDATED, decided_at=at)
+    return Proposal.objects.bulk_create(fresh)
+
+
+@transaction.atomic
+def accept(proposal_id: int, *, by: AbstractBaseUser, at: datetime) -> Proposal:
+    """Write the change into a draft of its rules, or into the source. Raise RuleError if it is decided or moot."""
+    row = _open(proposal_id)
+    match row.kind:
+        case Proposal.Kind.POINTS:
+            _change_points(row)
+        case Proposal.Kind.THRESHOLD:
+            _change_threshold(row)
+        case Proposal.Kind.INTENT:
+            _change_intent(row, at)
+    return _decide(row, Proposal.State.ACCEPTED, "", by, at)
+
+
+@transaction.atomic
+def reject(proposal_id: int, reason: str, *, by: AbstractBaseUser, at: datetime) -> Proposal:
+    """Keep why the proposal is not followed. Raise RuleError without a reason."""
+    if not reason.strip():
+        raise RuleError("REASON_MISSING", "Say why not; the next review reads it.", field="reason")
+    return _decide(_open(proposal_id), Proposal.State.REJECTED, reason, by, at)
+
+
+def _open(proposal_id: int) -> Proposal:
+    row = Proposal.objects.select_for_update().get(pk=proposal_id)
+    if row.state != Proposal.State.OPEN:
+        raise RuleError("DECIDED_ALREADY", "This proposal is decided already.")
+    return row
+
+
+def _decide(row: Proposal, state: str, reason: str, by: AbstractBaseUser, at: datetime) -> Proposal:
+    row.state, row.reason, row.decided_by, row.decided_at = state, reason, by, at
+    row.save(update_fields=["state", "reason", "decided_by", "decided_at"])
+    return row
+
+
+def _of_rules(found: Review, at: datetime) -> list[Proposal]:
+    """Points to nothing for a rule that misleads, makes no difference or repeats another one."""
+    rows = {f.rule.pk: _points(f, at) for f in found.rules if f.says in (Says.HARMFUL, Says.USELESS) and f.rule.points}
+    for pair in found.pairs:
+        weaker = min((pair.one, pair.other), key=lambda rule: (abs(rule.points), -rule.pk))
+        stronger = pair.other if weaker is pair.one else pair.one
+        if weaker.points and weaker.pk not in rows and stronger.pk not in rows:
+            evidence = (
+                f"It fires together with “{stronger.name}” {pair.together:,} times; the two agree by"
+                f" {pair.agreement:.2f} of 1, so a lead is given points twice for one thing."
+            )
+            rows[weaker.pk] = _row(Proposal.Kind.POINTS, weaker, f"“{weaker.name}” gives no points", evidence, 0, at)
+    return [*rows.values(), *(_threshold(f, at) for f in found.thresholds if f.better is not None)]
+
+
+def _threshold(found: ThresholdFinding, at: datetime) -> Proposal:
+    above, below = (PERCENT.format(100 * (share.rate or 0)) for share in (found.above, found.below))
+    word = "High" if found.name == "high_from" else "Medium"
+    evidence = (
+        f"{above} of {found.above.of:,} leads just above it converted, {below} of {found.below.of:,} just below:"
+        f" it tells nobody apart. {found.better} would tell best who converts."
+    )
+    return Proposal(
+        kind=Proposal.Kind.THRESHOLD, about=f"{found.model.pk}:{found.name}", evidence=evidence, made_at=at,
+        title=f"{word} from {found.better}, not {found.at} ({found.model})", old_value=str(found.at),
+        new_value=str(found.better),
+    )  # fmt: skip
+
+
+def _points(found: RuleFinding, at: datetime) -> Proposal:
+    rule = found.rule
+    with_it, without = PERCENT.format(100 * (found.fired.rate or 0)), PERCENT.format(100 * (found.other.rate or 0))
+    low, high = 100 * found.gap.low, 100 * found.gap.high
+    effect = "points the wrong way" if found.says == Says.HARMFUL else "makes no difference"
+    evidence = (
+        f"It {effect}: {with_it} of {found.fired.of:,} leads with it converted, {without} of {found.other.of:,} without"
+        f" it ({review.CONFIDENCE:.0%} sure that the gap is between {low:+.1f} and {high:+.1f} points)."
+    )
+    return _row(Proposal.Kind.POINTS, rule, f"“{rule.name}” gives no points", evidence, 0, at)
+
+
+def _row(kind: str, rule: ScoringRule, title: str, evidence: str, value: int, at: datetime) -> Proposal:
+    return Proposal(
+        kind=kind, about=str(rule.pk), title=title, evidence=evidence, old_value=str(rule.points),
+        new_value=str(value), made_at=at,
+    )  # fmt: skip
+
+
+def _of_source(found: GroupFinding, at: datetime) -> Proposal:
+    evidence = (
+        f"{PERCENT.format(100 * (found.share.rate or 0))} of {found.share.of:,} leads converted,"
+        f" {PERCENT.format(100 * (found.expected.rate or 0))} of {found.expected.of:,} of its peers."
+        " Ask other questions on its form, or expect less of it."
+    )
+    return Proposal(
+        kind=Proposal.Kind.INTENT, about=found.key, title=f"Expect less of “{found.name}”", evidence=evidence,
+        old_value=found.intent, new_value=review.lower(found.intent), made_at=at,
+    )  # fmt: skip
+
+
+def _draft(model: ScoringModel) -> ScoringModel:
+    """The draft of this kind of lead: the open one, or a new one from what is in force."""
+    drafts = ScoringModel.objects.filter(lead_type=model.lead_type, status=VersionStatus.DRAFT)
+    return drafts.first() or versions.start_draft(ScoringModel, model.pk, note="From proposals of the review.")
+
+
+def _change_points(row: Proposal) -> None:
+    rule = ScoringRule.objects.select_related("model", "category").filter(pk=int(row.about)).first()
+    if rule is None or rule.model.status != VersionStatus.PUBLISHED:
+        raise RuleError("NOT_IN_FORCE", "This rule is not in force any more; run the review again.")
+    draft = _draft(rule.model)
+    copies = ScoringRule.objects.filter(model=draft, name=rule.name, category__code=rule.category.code)
+    if not copies.update(points=int(row.new_value)):
+        raise RuleError("NOT_IN_DRAFT", "The open draft has no such rule any more; change it there by hand.")
+
+
+def _change_threshold(row: Proposal) -> None:
+    pk, _sep, name = row.about.partition(":")
+    model = ScoringModel.objects.get(pk=int(pk))
+    draft = _draft(model)
+    setattr(draft, name, int(row.new_value))
+    draft.full_clean()
+    draft.save(update_fields=[name])
+
+
+def _change_intent(row: Proposal, at: datetime) -> None:
+    Source.objects.filter(pk=row.about).update(intent=row.new_value)
+    due.mark_due(Lead.objects.open().filter(source=row.about), at=at)

@@ -1,0 +1,180 @@
+"""What does each kind of work add to the first page? What is next, how the day goes, what is proven, what performs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Count, Q
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+
+from consent.models import Attempt, Checkpoint, ConsentEvent, Verification
+from consent.vocabulary import Channel, Verdict
+from leads.filters import start_of_day
+from leads.models import Interaction, Lead, ScoringModel
+from leads.vocabulary import InteractionKind
+from medcrm import dashboard
+from medcrm.dashboard import Bar, Figure
+from medcrm.workspace import my_work
+from nurture.models import Enrollment
+from routing.models import Clock
+
+NEXT_SHOWN = 5
+OLD_PROOF = timedelta(hours=26)  # verification runs every day; a little late is no alarm
+CALLS = (InteractionKind.CALL, InteractionKind.VOICEMAIL, InteractionKind.INBOUND_CALL)
+
+
+@dataclass(frozen=True)
+class Home:
+    """One part of the first page: figures, and either the work that is next or bars."""
+
+    title: object
+    figures: Sequence[Figure] = ()
+    rows: Sequence[my_work.Row] = ()
+    bars: Sequence[Bar] = ()
+    empty: object = ""
+    more: str = ""
+
+    @property
+    def most(self) -> int:
+        return max([1, *(bar.count for bar in self.bars)])
+
+
+def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
+    """What the index page shows to this person (UNFOLD's DASHBOARD_CALLBACK)."""
+    return {**dashboard.fill(request, context), "homes": of(request.user)}
+
+
+def of(user: AbstractBaseUser) -> list[Home]:
+    """The parts for this person, by what they may do. A fixed number of queries."""
+    at = timezone.now()
+    parts = []
+    if is_agent(user):
+        parts.append(day_of_caller(user, at=at))
+    if user.has_perm("consent.view_verification"):
+        parts.append(proof(at=at))
+    if user.has_perm("nurture.change_sequence"):
+        parts.append(reach(at=at))
+    return parts
+
+
+def is_agent(user: AbstractBaseUser) -> bool:
+    try:
+        return user.agent is not None
+    except (ObjectDoesNotExist, AttributeError):
+        return False
+
+
+def day_of_caller(user: AbstractBaseUser, *, at: datetime) -> Home:
+    """What is next, what is late, and how the day goes."""
+    page = my_work.read(user, at=at)
+    today = start_of_day(at)
+    clocks = (
+        Clock.objects.open()
+        .filter(owner=user)
+        .aggregate(
+            late=Count("pk", filter=Q(due_at__lt=at)),
+            today=Count("pk", filter=Q(due_at__gte=at, due_at__lt=today + timedelta(days=1))),
+            promised=Count("pk", filter=Q(is_promise=True)),
+        )
+    )
+    calls = Interaction.objects.filter(by=user, at__gte=today, kind__in=CALLS).aggregate(
+        made=Count("pk"), reached=Count("pk", filter=Q(disposition__reaches_right_party=True))
+    )
+    work = reverse("workspace:my_work")
+    return Home(
+        _("Next for you"),
+        figures=[
+            Figure(_("Late"), clocks["late"], work, "bad" if clocks["late"] else "good"),
+            Figure(_("Still due today"), clocks["today"], work, "warn" if clocks["today"] else ""),
+            Figure(_("Promised by you"), clocks["promised"], work, "info"),
+            Figure(_("Calls today"), calls["made"], work, "info", _("%(n)d reached") % {"n": calls["reached"]}),
+        ],
+        rows=page.rows[:NEXT_SHOWN],
+        empty=_("Nothing is owed by you. Press “Call next” to take the best lead of your team."),
+        more=work,
+    )
+
+
+def proof(*, at: datetime) -> Home:
+    """Is the ledger whole and sealed, and what did the gate refuse today?"""
+    run = Verification.objects.first()
+    seal = Checkpoint.objects.order_by("-pk").first()
+    today = start_of_day(at)
+    kinds = Attempt.objects.filter(at__gte=today).aggregate(
+        allowed=Count("pk", filter=Q(kind="allow")), refused=Count("pk", filter=~Q(kind="allow"))
+    )
+    to_read = ConsentEvent.objects.filter(
+        kind="inbound", verdict=Verdict.REVIEW, recorded_at__gte=at - timedelta(days=7)
+    ).count()
+    attempts = reverse("admin:consent_attempt_changelist")
+    is_fresh = run is not None and at - run.ran_at < OLD_PROOF
+    whole = run is not None and not run.breaks_count
+    return Home(
+        _("Permission and proof"),
+        figures=[
+            Figure(
+                _("Breaks in the ledger"),
+                run.breaks_count if run else 0,
+                reverse("admin:consent_verification_changelist"),
+                "good" if whole and is_fresh else "bad" if run and not whole else "warn",
+                _("checked %(when)s") % {"when": _when(run.ran_at)} if run else _("not checked yet"),
+            ),
+            Figure(
+                _("Events sealed"),
+                seal.events_count if seal else 0,
+                reverse("admin:consent_checkpoint_changelist"),
+                "good" if seal else "warn",
+                _("sealed %(when)s") % {"when": _when(seal.taken_at)} if seal else _("not sealed yet"),
+            ),
+            Figure(_("Contacts allowed today"), kinds["allowed"], f"{attempts}?kind__exact=allow", "info"),
+            Figure(_("Contacts refused today"), kinds["refused"], f"{attempts}?kind__exact=deny", "info"),
+            Figure(
+                _("Replies to read"),
+                to_read,
+                reverse("admin:consent_consentevent_changelist") + "?kind__exact=inbound",
+                "warn" if to_read else "good",
+                _("unclear words of the last 7 days"),
+            ),
+        ],
+    )
+
+
+def reach(*, at: datetime) -> Home:
+    """What came in this week and from where, and what the sequences sent. Counts only: no single lead is shown."""
+    week = start_of_day(at) - timedelta(days=6)
+    sources = Lead.objects.filter(created_at__gte=week, is_test=False, merged_into=None).order_by()
+    rows = sources.values_list("source", "source__name").annotate(n=Count("pk"))
+    sent = Attempt.objects.filter(at__gte=week, channel__in=[Channel.SMS, Channel.EMAIL], state="sent").count()
+    drafts = ScoringModel.objects.filter(status="draft").count()
+    captured = sorted(rows, key=lambda row: -row[2])
+    page = reverse("admin:leads_source_changelist")
+    return Home(
+        _("This week"),
+        figures=[
+            Figure(_("Leads captured"), sum(row[2] for row in captured), page, "info", _("in 7 days")),
+            Figure(
+                _("In sequences"),
+                Enrollment.objects.active().count(),
+                reverse("admin:nurture_sequence_changelist"),
+                "info",
+            ),
+            Figure(_("Messages sent"), sent, reverse("admin:nurture_sequence_changelist"), "info"),
+            Figure(
+                _("Scoring drafts"), drafts, reverse("admin:leads_scoringmodel_changelist") + "?status__exact=draft"
+            ),
+        ],
+        bars=[Bar(name, n, f"{reverse('admin:leads_source_change', args=[code])}") for code, name, n in captured],
+        empty=_("Nothing came in this week. Sources with their forms are under Catalogue."),
+    )
+
+
+def _when(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "M j, g:i A")

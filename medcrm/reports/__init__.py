@@ -1,0 +1,1 @@
+"""What happened to the leads of a period, and which rules does it speak against? Pages of the admin, and their mail."""

@@ -1,0 +1,44 @@
+"""Which reports are there, and which question does each answer?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from medcrm.reports import people, rules, work
+from medcrm.reports.ask import Ask
+from medcrm.reports.table import Section
+
+
+@dataclass(frozen=True)
+class Page:
+    """One report; `has_by` says that its first table can be cut by any dimension."""
+
+    title: Promise
+    question: Promise
+    make: Callable[[Ask], list[Section]]
+    has_by: bool = False
+
+
+PAGES: Mapping[str, Page] = {
+    "funnel": Page(_("Funnel"), _("How far do leads get, and where are they lost?"), people.funnel, True),
+    "speed": Page(
+        _("Speed"), _("How fast are people tried, reached and booked?"), lambda a: people.speed(a) + work.goals(a), True
+    ),
+    "effort": Page(_("Effort"), _("How many tries does it take, and when do people answer?"), people.effort, True),
+    "reasons": Page(_("Stops and holds"), _("Why do leads end, and what do they wait for?"), people.reasons),
+    "outcome": Page(_("Right or wrong"), _("Did score, checks and overrides say what came of it?"), people.outcome),
+    "handoffs": Page(_("Handoffs"), _("Who takes over how fast, and what comes back?"), work.handoffs),
+    "capacity": Page(_("Capacity"), _("Which services are slow to book, and what is waited for?"), work.capacity),
+    "nurture": Page(_("Sequences"), _("Whom did sequences bring back, and what was not sent?"), work.nurture),
+    "permission": Page(_("Permission"), _("Was anybody contacted without permission?"), work.permission),
+    "data": Page(
+        _("Data"),
+        _("What is missing, and what is not counted?"),
+        lambda a: people.data_quality(a) + [work.inquiries(a)],
+    ),
+    "rules": Page(_("Rules"), _("Which rules, thresholds and sources do the figures speak against?"), rules.rules),
+}

@@ -1,0 +1,371 @@
+"""How far do leads get, how fast, with how much effort, and why do they end? Reports over the milestones."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db.models import Aggregate, Avg, Count, DurationField, Expression, ExpressionWrapper, F, FloatField, Q
+from django.db.models.functions import Extract, ExtractHour, TruncDay, TruncWeek
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from leads.measures import DIMENSIONS, FUNNEL, MEASURES
+from leads.models import Interaction
+from leads.vocabulary import Direction, InteractionKind
+from medcrm.reports.ask import Ask
+from medcrm.reports.table import Cell, Row, Section, change, number, share, span
+
+SPOKEN = (InteractionKind.CALL, InteractionKind.VOICEMAIL)
+TRIES = 6  # “6 or more” is one row
+HOLD_AGES = ((7, _("up to a week")), (30, _("up to a month")), (90, _("up to three months")), (None, _("longer")))
+DAYS_IN_LINE = 92  # longer periods are drawn by week
+
+Counts = dict[str, int]
+
+
+class Percentile(Aggregate):
+    """The value below which this part of the rows lies."""
+
+    function = "percentile_cont"
+    template = "%(function)s(%(part)s) WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = FloatField()
+
+    def __init__(self, expression: Expression, part: float, **extra: object) -> None:
+        super().__init__(expression, part=part, **extra)
+
+
+def seconds_between(start: str, end: str) -> Expression:
+    gap = ExpressionWrapper(F(end) - F(start), output_field=DurationField())
+    return Extract(gap, "epoch")
+
+
+def counted(measures: Sequence[str]) -> dict[str, Count]:
+    """One conditional count per measure, so that one pass over the rows answers a table."""
+    return {
+        f"n_{name}": Count("pk", filter=MEASURES[name][1]) if MEASURES[name][1] else Count("pk") for name in measures
+    }
+
+
+def funnel(ask: Ask) -> list[Section]:
+    """Captured → reached → qualified → booked → attended → converted, by one dimension, and over time."""
+    column = DIMENSIONS[ask.by][1]
+    groups = list(ask.leads().values(key=F(column)).annotate(**counted(FUNNEL)).order_by("-n_captured"))
+    now, before = _sum(groups), ask.leads(ask.period.before).aggregate(**counted(FUNNEL))
+    rows = [_funnel_row(ask, ask.name_of(ask.by, g["key"]), g, {ask.by: g["key"]}) for g in groups]
+    if groups:
+        rows.append(_funnel_row(ask, str(_("All")), now, {}, is_total=True))
+        rows.append(_before_row(now, before))
+    table = Section(
+        _("From capture to conversion"),
+        [MEASURES[name][0] for name in FUNNEL],
+        rows,
+        note=_("Each share is of the captured leads. Tests, duplicates and invalid leads are left out; see Data."),
+        first=DIMENSIONS[ask.by][0],
+        empty=_("Nobody was captured in this period. Choose a longer one."),
+    )
+    return [table, *_trend(ask)]
+
+
+def _sum(groups: Sequence[Counts]) -> Counts:
+    return {f"n_{name}": sum(group[f"n_{name}"] for group in groups) for name in FUNNEL}
+
+
+def _funnel_row(ask: Ask, label: str, counts: Counts, more: dict[str, object], *, is_total: bool = False) -> Row:
+    captured = counts["n_captured"]
+    cells = [number(captured, ask.link("captured", **more))]
+    cells += [share(counts[f"n_{name}"], captured, ask.link(name, **more)) for name in FUNNEL[1:]]
+    return Row(label, cells, is_total)
+
+
+def _before_row(now: Counts, before: Counts) -> Row:
+    """What changed against the period before, in percentage points."""
+    pairs = [((now[f"n_{n}"], now["n_captured"]), (before[f"n_{n}"], before["n_captured"])) for n in FUNNEL[1:]]
+    captured = Cell(f"{before['n_captured']:,}", value=before["n_captured"])
+    return Row(str(_("Period before, and change since")), [captured, *(change(*pair) for pair in pairs)], True)
+
+
+def _trend(ask: Ask) -> list[Section]:
+    step = TruncDay if ask.period.days <= DAYS_IN_LINE else TruncWeek
+    groups = ask.leads().annotate(day=step("captured_at")).values("day").order_by("day")
+    found = {g["day"].date(): g for g in groups.annotate(**counted(("captured", "booked")))}
+    if not found:
+        return []
+    width = timedelta(days=1 if step is TruncDay else 7)
+    days, last = [min(found)], max(found)
+    while days[-1] < last:
+        days.append(days[-1] + width)
+    line = [(f"{day:%b %-d}", found[day]["n_captured"] if day in found else 0) for day in days]
+    title = _("Captured per day") if step is TruncDay else _("Captured per week")
+    return [Section(title, [], [], line=line)]
+
+
+def speed(ask: Ask) -> list[Section]:
+    """How long until the first human attempt, the first contact, the booking: half of the leads, nine of ten."""
+    column = DIMENSIONS[ask.by][1]
+    spans = {"attempt": "first_attempt_at", "contact": "reached_at", "booking": "booked_at"}
+    figures: dict[str, object] = {"n": Count("pk")}
+    for name, end in spans.items():
+        happened = Q(**{f"{end}__isnull": False})
+        gap = seconds_between("captured_at", end)
+        figures |= {f"{name}_half": Percentile(gap, 0.5, filter=happened)}
+        figures |= {f"{name}_most": Percentile(gap, 0.9, filter=happened)}
+    groups = list(ask.leads().values(key=F(column)).annotate(**figures).order_by("-n"))
+    whole = ask.leads().aggregate(**figures) if groups else None
+    columns = [
+        _("First attempt: half within"), _("nine of ten"),
+        _("First contact: half within"), _("nine of ten"),
+        _("Booking: half within"), _("nine of ten"),
+    ]  # fmt: skip
+    rows = [_speed_row(ask.name_of(ask.by, g["key"]), g, spans) for g in groups]
+    if whole:
+        rows.append(_speed_row(str(_("All")), whole, spans, is_total=True))
+    first = DIMENSIONS[ask.by][0]
+    hours = ask.leads().annotate(hour=ExtractHour("captured_at")).values("hour").order_by("hour")
+    by_hour = [
+        Row(f"{h['hour']:02d}–{(h['hour'] + 1) % 24:02d}", [number(h["n"]), *_speed_row("", h, spans).cells])
+        for h in hours.annotate(**figures)
+    ]
+    note = _("From the inquiry's arrival, by people only, as the clock on the wall; the goals count working time.")
+    return [
+        Section(_("How fast"), columns, rows, note=note, first=first, empty=_("Nobody was captured in this period.")),
+        Section(_("By hour of arrival"), [_("Captured"), *columns], by_hour, first=_("Your time"), empty=_("–")),
+    ]
+
+
+def _speed_row(label: str, figures: dict[str, float | None], spans: dict[str, str], *, is_total: bool = False) -> Row:
+    cells = [span(figures[f"{name}_{part}"]) for name in spans for part in ("half", "most")]
+    return Row(label, cells, is_total)
+
+
+def effort(ask: Ask) -> list[Section]:
+    """How many tries a lead gets, on which try people are reached, and at which hour."""
+    return [_attempts(ask), _by_try(ask), _by_hour(ask)]
+
+
+def _attempts(ask: Ask) -> Section:
+    column = DIMENSIONS[ask.by][1]
+    levels = {f"n_{k}": Count("pk", filter=Q(attempts__gte=k)) for k in (1, 2, 3)}
+    groups = ask.leads().values(key=F(column)).annotate(n=Count("pk"), mean=Avg("attempts"), **levels).order_by("-n")
+    rows = [
+        Row(
+            ask.name_of(ask.by, g["key"]),
+            [number(g["n"]), *(share(g[f"n_{k}"], g["n"]) for k in (1, 2, 3)), Cell(f"{g['mean']:.1f}")],
+        )
+        for g in groups
+    ]
+    columns = [_("Captured"), _("Tried"), _("Tried twice or more"), _("three times or more"), _("Tries per lead")]
+    return Section(_("Tries"), columns, rows, first=DIMENSIONS[ask.by][0], empty=_("Nobody was captured."))
+
+
+def _by_try(ask: Ask) -> Section:
+    """Of the leads that got a k-th try, how many were reached on it."""
+    got = ask.leads().filter(attempts__gt=0).values_list("attempts", "reached_on_try").annotate(n=Count("pk"))
+    tried, reached = defaultdict(int), defaultdict(int)
+    for attempts, on_try, n in got:
+        for k in range(1, min(on_try or attempts, 50) + 1):
+            tried[min(k, TRIES)] += n
+        if on_try:
+            reached[min(on_try, TRIES)] += n
+    rows = [
+        Row(
+            str(k) if k < TRIES else str(_("%(n)d or later") % {"n": TRIES}),
+            [number(tried[k]), share(reached[k], tried[k], ask.link("reached", **{"try": k}) if k < TRIES else "")],
+        )
+        for k in sorted(tried)
+    ]
+    return Section(_("Reached on which try"), [_("Tries"), _("Reached")], rows, first=_("Try"), empty=_("No calls."))
+
+
+def _by_hour(ask: Ask) -> Section:
+    calls = Interaction.objects.filter(
+        ask.period.during("at"),
+        kind__in=SPOKEN,
+        direction=Direction.OUTBOUND,
+        **{f"lead__milestone__{DIMENSIONS[name][1]}": value for name, value in ask.narrowed.items()},
+    )
+    contact = Count("pk", filter=Q(disposition__makes_contact=True))
+    hours = calls.annotate(hour=ExtractHour("at")).values("hour").annotate(n=Count("pk"), reached=contact)
+    rows = [
+        Row(f"{h['hour']:02d}–{(h['hour'] + 1) % 24:02d}", [number(h["n"]), share(h["reached"], h["n"])])
+        for h in hours.order_by("hour")
+    ]
+    note = _("Calls made in this period, whenever the lead came in.")
+    return Section(
+        _("Reached at which hour"),
+        [_("Calls"), _("Reached")],
+        rows,
+        note,
+        _("Your time"),
+        _("No calls in this period."),
+    )
+
+
+def reasons(ask: Ask) -> list[Section]:
+    """Why leads were stopped, by source; what leads wait for and since when; what became of those opened again."""
+    stops = (
+        ask.leads(also_left_out=True)
+        .filter(stop_reason__isnull=False)
+        .values("stop_reason_id", "stop_reason__name", "stop_reason__reporting_class", "source_id")
+        .annotate(n=Count("pk"))
+    )
+    return [_stops(ask, list(stops)), _holds(ask), _woken(ask)]
+
+
+def _stops(ask: Ask, found: Sequence[dict[str, object]]) -> Section:
+    sources = sorted({row["source_id"] for row in found}, key=lambda code: ask.name_of("source", code))
+    table: dict[tuple[str, str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for row in found:
+        key = (row["stop_reason__name"], row["stop_reason__reporting_class"], row["stop_reason_id"])
+        table[key][row["source_id"]] += row["n"]
+    rows = [
+        Row(
+            f"{name} ({kind})",
+            [
+                number(sum(counts.values()), "" if _is_out(kind) else ask.link("stopped", stop=code)),
+                *(
+                    number(counts[s], "" if _is_out(kind) else ask.link("stopped", stop=code, source=s))
+                    if counts[s]
+                    else Cell("")
+                    for s in sources
+                ),
+            ],
+        )
+        for (name, kind, code), counts in sorted(table.items(), key=lambda item: -sum(item[1].values()))
+    ]
+    columns: list[str | Promise] = [_("All"), *(ask.name_of("source", code) for code in sources)]
+    note = _("Duplicate and invalid leads are shown here and left out of every share.")
+    return Section(_("Stopped, and why"), columns, rows, note, _("Reason"), _("No lead of this period was stopped."))
+
+
+def _is_out(kind: str) -> bool:
+    return kind in ("duplicate", "invalid")
+
+
+def _holds(ask: Ask) -> Section:
+    """Leads on hold now, whenever they came, by age of the hold."""
+    rows = ask.leads().filter(held_since__isnull=False)
+    ages, floor = {}, None
+    for place, (days, _label) in enumerate(HOLD_AGES):
+        younger = Q() if days is None else Q(held_since__gt=ask.at - timedelta(days=days))
+        older = Q() if floor is None else Q(held_since__lte=ask.at - timedelta(days=floor))
+        ages[f"age_{place}"] = Count("pk", filter=younger & older) if younger | older else Count("pk")
+        floor = days
+    groups = rows.values("hold_reason_id", "hold_reason__name").annotate(n=Count("pk"), **ages).order_by("-n")
+    table = [
+        Row(
+            group["hold_reason__name"],
+            [
+                number(group["n"], ask.link("held", hold=group["hold_reason_id"])),
+                *(number(group[f"age_{place}"]) for place in range(len(HOLD_AGES))),
+            ],
+        )
+        for group in groups
+    ]
+    columns = [_("On hold"), *(label for _days, label in HOLD_AGES)]
+    return Section(
+        _("Waiting, and since when"), columns, table, "", _("Reason"), _("No lead of this period waits for anything.")
+    )
+
+
+def _woken(ask: Ask) -> Section:
+    groups = (
+        ask.leads()
+        .values("source_id")
+        .annotate(**counted(("captured", "woken", "woken_converted")))
+        .order_by("source_id")
+    )
+    rows = [
+        Row(
+            ask.name_of("source", g["source_id"]),
+            [
+                number(g["n_woken"], ask.link("woken", source=g["source_id"])),
+                share(g["n_woken_converted"], g["n_woken"], ask.link("woken_converted", source=g["source_id"])),
+            ],
+        )
+        for g in groups
+        if g["n_woken"]
+    ]
+    return Section(
+        _("Opened again"),
+        [_("Opened again"), _("then converted")],
+        rows,
+        "",
+        _("Source"),
+        _("No lead was opened again."),
+    )
+
+
+def outcome(ask: Ask) -> list[Section]:
+    """Were score, bands and verdicts right about what became of the leads? Were those who overruled them?"""
+    sections = [
+        _against(ask, "band", _("First score against what came of it")),
+        _against(ask, "fit", _("Fit against what came of it")),
+        _against(ask, "readiness", _("Readiness against what came of it")),
+        _against(ask, "fit_check", _("Fit check against what came of it")),
+        _against(ask, "capacity_check", _("Capacity check against what came of it")),
+    ]
+    made = ask.leads().aggregate(**counted(("captured", "converted", "overridden", "overridden_converted")))
+    others = made["n_captured"] - made["n_overridden"], made["n_converted"] - made["n_overridden_converted"]
+    rows = [
+        Row(
+            str(_("Decided against the checks")),
+            [
+                number(made["n_overridden"], ask.link("overridden")),
+                share(made["n_overridden_converted"], made["n_overridden"], ask.link("overridden_converted")),
+            ],
+        ),
+        Row(str(_("All others")), [number(others[0]), share(others[1], others[0])]),
+    ]
+    note = _("An override was right if the lead converted all the same.")
+    sections.append(Section(_("Overrides"), [_("Leads"), _("Converted")], rows, note))
+    return sections
+
+
+ORDER = {"high": 0, "medium": 1, "low": 2, "pass": 0, "unknown": 1, "fail": 2, "": 3}
+
+
+def _against(ask: Ask, dimension: str, title: str | Promise) -> Section:
+    column = DIMENSIONS[dimension][1]
+    groups = ask.leads().values(key=F(column)).annotate(**counted(("captured", "reached", "booked", "converted")))
+    rows = [
+        Row(
+            ask.name_of(dimension, g["key"]),
+            [
+                number(g["n_captured"], ask.link("captured", **{dimension: g["key"]})),
+                *(
+                    share(g[f"n_{name}"], g["n_captured"], ask.link(name, **{dimension: g["key"]}))
+                    for name in ("reached", "booked", "converted")
+                ),
+            ],
+        )
+        for g in sorted(groups, key=lambda g: ORDER.get(g["key"], 9))
+    ]
+    columns = [MEASURES[name][0] for name in ("captured", "reached", "booked", "converted")]
+    return Section(title, columns, rows, first=DIMENSIONS[dimension][0], empty=_("Nobody was captured."))
+
+
+def data_quality(ask: Ask) -> list[Section]:
+    """What is missing from the inquiries of each source, and what no denominator counts."""
+    gaps = ("no_phone", "no_email", "no_zip", "no_service")
+    groups = ask.leads().values("source_id").annotate(**counted(("captured", *gaps))).order_by("-n_captured")
+    rows = [
+        Row(
+            ask.name_of("source", g["source_id"]),
+            [
+                number(g["n_captured"]),
+                *(share(g[f"n_{gap}"], g["n_captured"], ask.link(gap, source=g["source_id"])) for gap in gaps),
+            ],
+        )
+        for g in groups
+    ]
+    columns = [_("Captured"), *(MEASURES[gap][0] for gap in gaps)]
+    out = ask.leads(also_left_out=True).exclude(left_out="").values("left_out").annotate(n=Count("pk")).order_by("-n")
+    left = [Row(ask.name_of("left_out", g["left_out"]), [number(g["n"])]) for g in out]
+    return [
+        Section(_("What is missing"), columns, rows, first=_("Source"), empty=_("Nobody was captured.")),
+        Section(
+            _("Left out of every share"), [_("Leads")], left, "", _("Why"), _("Every lead of this period is counted.")
+        ),
+    ]

@@ -1,0 +1,88 @@
+"""What a report is made of: sections with a heading, a sentence on how to read them, and a table whose numbers link."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from medcrm.lib.stats import Share, wilson
+
+Words = str | Promise
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number as it is read, with the list behind it; `share` draws a bar from 0 to 1."""
+
+    text: str
+    link: str = ""
+    share: float | None = None
+    note: str = ""
+    value: object = None
+
+    @property
+    def raw(self) -> object:
+        """What an export writes."""
+        return self.text if self.value is None else self.value
+
+
+@dataclass(frozen=True)
+class Row:
+    label: str
+    cells: Sequence[Cell]
+    is_total: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    title: Words
+    columns: Sequence[Words]
+    rows: Sequence[Row]
+    note: Words = ""
+    first: Words = ""
+    empty: Words = ""
+    line: Sequence[tuple[str, int]] = field(default_factory=tuple)
+
+
+def number(count: int, link: str = "") -> Cell:
+    return Cell(f"{count:,}", link if count else "", value=count)
+
+
+def share(hits: int, of: int, link: str = "") -> Cell:
+    """“42 %” with its bar and its interval; a dash of nothing."""
+    if not of:
+        return Cell("–")
+    rate, interval = hits / of, wilson(Share(hits, of))
+    note = _("%(hits)s of %(of)s; 95 %% sure between %(low).0f and %(high).0f %%") % {
+        "hits": f"{hits:,}",
+        "of": f"{of:,}",
+        "low": 100 * interval.low,
+        "high": 100 * interval.high,
+    }
+    return Cell(f"{100 * rate:.0f} %", link if hits else "", rate, note, round(rate, 4))
+
+
+def change(now: tuple[int, int], before: tuple[int, int]) -> Cell:
+    """How many percentage points a share moved since the period before."""
+    if not now[1] or not before[1]:
+        return Cell("–")
+    points = 100 * (now[0] / now[1] - before[0] / before[1])
+    return Cell(f"{points:+.0f} pt", value=round(points, 1))
+
+
+def span(seconds: float | None) -> Cell:
+    """A length of time as people say it."""
+    if seconds is None:
+        return Cell("–")
+    length = timedelta(seconds=round(seconds))
+    if length < timedelta(hours=1):
+        text = _("%(n)d min") % {"n": round(seconds / 60)}
+    elif length < timedelta(days=2):
+        text = _("%(n).1f h") % {"n": seconds / 3600}
+    else:
+        text = _("%(n).1f days") % {"n": seconds / 86400}
+    return Cell(text, value=round(seconds))

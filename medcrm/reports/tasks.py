@@ -1,0 +1,24 @@
+"""What beat and bell start for the reports."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from leads import milestones
+from medcrm.reports import backtest, weekly
+
+
+@shared_task
+def run_back_tests() -> None:
+    backtest.run_waiting(at=timezone.now())
+
+
+@shared_task
+def refresh_milestones() -> None:
+    milestones.refresh_all()
+
+
+@shared_task
+def mail_the_week() -> None:
+    weekly.send(at=timezone.now())

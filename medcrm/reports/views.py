@@ -1,0 +1,106 @@
+"""The pages of the reports: read the question, make the sections, show or export them."""
+
+from __future__ import annotations
+
+import csv
+
+from django.contrib import admin, messages
+from django.contrib.auth.decorators import permission_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from leads.measures import DIMENSIONS
+from leads.services import proposals
+from medcrm.lib.spreadsheet import harmless
+from medcrm.reports.ask import Ask
+from medcrm.reports.pages import PAGES, Page
+from medcrm.reports.table import Section
+
+MAY_READ = "leads.report_milestone"
+CUTS = ("source", "service", "clinic", "team", "owner", "type")
+LEADS = "admin:leads_lead_changelist"
+
+
+@permission_required(MAY_READ, raise_exception=True)
+def report(request: HttpRequest, slug: str) -> HttpResponse:
+    """One report; `?format=csv` exports what it shows."""
+    page = PAGES.get(slug)
+    if page is None:
+        raise Http404
+    ask, filters = Ask.read(request.GET, at=timezone.now(), is_linked=request.user.has_perm("leads.view_lead"))
+    sections = page.make(ask)
+    if request.GET.get("format") == "csv":
+        return _csv(slug, ask, sections)
+    query = request.GET.copy()
+    query.pop("by", None)
+    query.pop("format", None)
+    return TemplateResponse(
+        request, "reports/report.html", _context(request, slug, page, ask, filters, sections, query)
+    )
+
+
+@permission_required("leads.decide_proposal", raise_exception=True)
+@require_POST
+def propose(request: HttpRequest) -> HttpResponse:
+    """Review the rules over the period asked about and keep what calls for a change, for a person to decide."""
+    at = timezone.now()
+    ask, _filters = Ask.read(request.POST, at=at, is_linked=False)
+    made = proposals.propose(since=ask.period.bounds()[0], at=at)
+    messages.success(
+        request, ngettext("%(n)d proposal to decide.", "%(n)d proposals to decide.", len(made)) % {"n": len(made)}
+    )
+    return redirect(f"{reverse('admin:leads_proposal_changelist')}?state__exact=open")
+
+
+def _context(request, slug, page: Page, ask: Ask, filters, sections: list[Section], query) -> dict[str, object]:  # noqa: ANN001
+    kept = query.urlencode()
+    return {
+        **admin.site.each_context(request),
+        "title": page.title,
+        "page": page,
+        "pages": [
+            (other.title, f"{reverse('reports:report', args=[code])}?{kept}", code == slug)
+            for code, other in PAGES.items()
+        ],
+        "ask": ask,
+        "filters": filters,
+        "sections": sections,
+        "may_propose": slug == "rules" and request.user.has_perm("leads.decide_proposal"),
+        "leads_url": reverse(LEADS) if ask.is_linked else "",
+        "cuts": [(DIMENSIONS[name][0], f"?{_with(query, by=name)}", name == ask.by) for name in CUTS],
+        "csv_url": f"?{_with(query, by=ask.by, format='csv')}",
+    }
+
+
+def _with(query, **values: str) -> str:  # noqa: ANN001
+    copy = query.copy()
+    for name, value in values.items():
+        copy[name] = value
+    return copy.urlencode()
+
+
+def _csv(slug: str, ask: Ask, sections: list[Section]) -> HttpResponse:
+    """The tables one below the other, as a spreadsheet opens them."""
+    name = f"{slug}_{ask.period.first}_{ask.period.last}.csv"
+    response = HttpResponse(
+        "\ufeff",
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+    writer = csv.writer(response)
+    writer.writerow([_("Captured from %(first)s to %(last)s") % {"first": ask.period.first, "last": ask.period.last}])
+    for section in sections:
+        if not section.rows:
+            continue
+        writer.writerow([])
+        writer.writerow([str(section.title)])
+        writer.writerow([str(section.first), *(str(column) for column in section.columns)])
+        for row in section.rows:
+            writer.writerow([harmless(row.label), *(harmless(cell.raw) for cell in row.cells)])
+    return response

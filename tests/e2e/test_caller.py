@@ -1,0 +1,155 @@
+"""A caller takes ten leads to ten different outcomes by keyboard alone, and loses nothing on the way."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import TimeoutError
+
+from leads.models import Interaction, Lead, Qualification
+from medcrm.workspace.models import Draft
+
+RESERVED = "text=Call reserved"
+# Typed to find the result, then the keys that follow; what is recorded for it.
+DAY = [
+    ("no answer", [], ("no_answer", "")),
+    ("voicemail left", [], ("voicemail_left", "")),
+    ("call-back", ["12022026", "ArrowRight", "0330PM"], ("callback_requested", "")),
+    ("missing info", ["Space", "->follow", "12032026"], ("missing_information", "")),
+    ("appointment set", ["1"], ("appointment_set", "appointment_set")),
+    ("sent to the next", ["2"], ("sent_to_team", "sent_to_team")),
+    ("added to nurture", ["3"], ("added_to_nurture", "nurture")),
+    ("needs to think", ["5", "->hold", "Wants"], ("needs_to_think", "hold")),
+    ("not interested", [], ("not_interested", "disqualified")),
+    ("waiting on family", ["7"], ("waiting_on_approval", "review")),
+]
+
+
+@pytest.fixture(scope="module")
+def desk(stage, send_in):
+    """Ten leads in the hands of one scheduler, and the page they begin from."""
+    user = User.objects.get(username="scheduling1")
+    for _ in DAY:
+        lead = send_in()
+        Lead.objects.filter(pk=lead.pk).update(owner=user, team="scheduling")
+        lead.clocks.update(owner=user, team="scheduling")
+    return stage.page("scheduling1")
+
+
+def strike(page, key: str, shows: str) -> None:
+    """Strike a key until it shows; the browser drops what is struck before a page was painted."""
+    for _ in range(5):
+        page.keyboard.press(key)
+        try:
+            return page.wait_for_selector(shows, timeout=3_000)
+        except TimeoutError:
+            continue
+    raise AssertionError(f"{key} does not show {shows}")
+
+
+def press(page, keys: list[str]) -> None:
+    """Keys as a person strikes them: a name of a key, text, or “->part”: tab on until that part has the focus."""
+    for key in keys:
+        if key.startswith("->"):
+            tab_to(page, key[2:])
+        elif key in ("Space", "ArrowRight") or len(key) == 1:
+            page.keyboard.press(key)
+        else:
+            page.keyboard.type(key)
+
+
+def tab_to(page, part: str) -> None:
+    for _ in range(60):
+        if part in page.evaluate("document.activeElement.id"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{part} cannot be reached by Tab")
+
+
+def test_ten_leads_to_ten_outcomes_by_keyboard_alone(desk):
+    page = desk
+    page.goto("/admin/work/")
+    page.keyboard.press("x")  # call next
+    for words, keys, _recorded in DAY:
+        page.wait_for_selector("#ws-form")
+        page.wait_for_load_state()  # the keys work once the page is there
+        before = page.url
+        strike(page, "c", RESERVED)
+        page.keyboard.press("d")
+        page.keyboard.type(words)
+        page.keyboard.press("Enter")
+        press(page, keys)
+        page.keyboard.press("Escape")
+        page.keyboard.press("n")
+        page.keyboard.type("A visit")
+        page.keyboard.press("Control+Enter")
+        page.wait_for_url(lambda url, before=before: url != before and "/record/" not in url)
+    page.wait_for_selector("text=Recorded for")
+    calls = Interaction.objects.filter(kind__in=["call", "voicemail"], by__username="scheduling1")
+    outcomes = dict(Qualification.objects.exclude(decided_at=None).values_list("lead", "outcome"))
+    recorded = {(call.disposition_id, outcomes.get(call.lead_id, "")) for call in calls}
+    assert recorded == {expected for _words, _keys, expected in DAY}
+    assert all(call.attempt.state == "sent" and call.facts["requested"] == "A visit" for call in calls)
+    assert not Draft.objects.exists()
+
+
+def test_answers_by_one_key_move_the_verdict_without_a_reload(stage, send_in):
+    lead = send_in(payer="")
+    Lead.objects.filter(pk=lead.pk).update(owner=User.objects.get(username="scheduling1"), team="scheduling")
+    page = stage.page("scheduling1")
+    page.goto(f"/admin/work/{lead.pk}/")
+    page.evaluate("window.isSamePage = true")
+    question = page.locator("[data-question=payer] [data-answer]").first
+    question.wait_for()
+    tab_to_question(page, "payer")
+    page.keyboard.press("1")
+    page.wait_for_selector("#ws-checklist[data-answered=payer]")
+    assert page.evaluate("window.isSamePage")
+    assert page.evaluate("document.activeElement.closest('[data-question]')?.dataset.question") != "payer"
+    lead.refresh_from_db()
+    assert lead.payer_id
+
+
+def tab_to_question(page, code: str) -> None:
+    page.keyboard.press("q")
+    for _ in range(80):
+        if page.evaluate("document.activeElement.closest('[data-question]')?.dataset.question") == code:
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{code} cannot be reached by Tab")
+
+
+def test_what_is_typed_survives_a_lost_connection_and_a_closed_window(stage, send_in):
+    lead = send_in()
+    Lead.objects.filter(pk=lead.pk).update(owner=User.objects.get(username="scheduling1"), team="scheduling")
+    page = stage.page("scheduling1")
+    page.goto(f"/admin/work/{lead.pk}/")
+    page.context.set_offline(True)
+    page.fill("#id_told", "We will send the form")
+    page.wait_for_selector(".mc-ws-unsaved")
+    page.context.set_offline(False)
+    page.wait_for_selector("text=Typed text kept")
+    stage.complaints.clear()  # the browser notes that the network was away
+    page.close()
+    again = stage.page("scheduling1")
+    again.goto(f"/admin/work/{lead.pk}/")
+    assert again.input_value("#id_told") == "We will send the form"
+
+
+def test_the_list_of_keys_opens_by_a_key_and_keys_can_be_turned_off(stage):
+    page = stage.page("scheduling1")
+    lead = Lead.objects.filter(team="scheduling").first()
+    page.goto(f"/admin/work/{lead.pk}/")
+    page.keyboard.press("?")
+    page.wait_for_selector("#ws-keys[open]")
+    page.get_by_label(re.compile("Single keys")).uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("e")
+    assert page.locator("#ws-emergency[open]").count() == 0
+    page.keyboard.press("?")
+    page.get_by_label(re.compile("Single keys")).check()
+    page.keyboard.press("Escape")
+    page.keyboard.press("e")
+    page.wait_for_selector("#ws-emergency[open]")

@@ -1,0 +1,22 @@
+"""A person unsubscribes from the link of a mail, without signing in and without a script."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from consent import gate
+from leads import contact
+from nurture import links
+from nurture.links import Recipient
+from tests.rows import NOW
+
+
+def test_a_person_stops_the_mails_by_the_link(stage, send_in):
+    lead = send_in()
+    url = links.unsubscribe_url(Recipient(lead.email_id, lead.source.seller_id, lead.pk))
+    page = stage.page(java_script_enabled=False)
+    page.goto(url[url.index("/u/") :])
+    assert gate.decide(contact.request_for(lead, "email"), at=NOW).allowed  # looking changes nothing
+    page.get_by_role("button").click()
+    page.wait_for_load_state()
+    assert not gate.decide(contact.request_for(lead, "email"), at=timezone.now()).allowed

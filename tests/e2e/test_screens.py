@@ -1,0 +1,39 @@
+"""Draw every screen of the demo, light, dark and on a phone: `make screens`, then look at docs/screens."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from PIL import Image
+
+from medcrm import demo_data
+from tests.e2e.screens import SCREENS
+from tests.rows import NOW
+
+pytestmark = pytest.mark.screens
+FOLDER = Path(settings.BASE_DIR) / "docs" / "screens"
+COLOURS = 96  # enough for flat pages, and a third of the bytes
+LOOKS = {
+    "": {"color_scheme": "light"},
+    "-dark": {"color_scheme": "dark"},
+    "-phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
+}
+
+
+def test_draw_every_screen(stage):
+    demo_data.make(at=NOW)
+    FOLDER.mkdir(exist_ok=True)
+    for look, options in LOOKS.items():
+        for screen in SCREENS:
+            page = stage.page(screen.username, **options)
+            assert page.goto(screen.path(), wait_until="networkidle").status == 200
+            save(page.screenshot(), FOLDER / f"{screen.name}{look}.png")
+            page.close()
+
+
+def save(png: bytes, path: Path) -> None:
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    picture.quantize(COLOURS).save(path, optimize=True)

@@ -1,0 +1,232 @@
+"""The reports open for who may read them, cost the same for few and many leads, and say what a slow count says."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.http import QueryDict
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from leads import contact, measures, milestones
+from leads.measures import FUNNEL, Figure, Period
+from leads.models import Interaction, Lead, Milestone
+from leads.services import calls, events
+from leads.services.calls import CallReport
+from medcrm import journey, roles
+from medcrm.reports import people
+from medcrm.reports.ask import Ask
+from medcrm.reports.pages import PAGES
+
+pytestmark = pytest.mark.django_db
+READERS = {role.code for role in roles.ROLES if roles.allows(role, "leads.milestone", "report")}
+
+
+def person(role: str) -> User:
+    user = User.objects.create_user(role, is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    return user
+
+
+@pytest.fixture
+def lived(organisation: None, submit: Callable[..., Lead], now: datetime) -> list[Lead]:
+    """Six leads: two booked, one of them attended; one stopped, one spam, one on hold, one left alone."""
+    leads = [
+        submit(
+            phone=f"+151255501{n:02d}",
+            email=f"p{n}@example.org",
+            last_name=f"P{n}",
+            source=("web_consult", "landing")[n % 2],
+        )
+        for n in range(6)
+    ]
+    journey.advance([lead.pk for lead in leads], at=now)
+    for n, report in enumerate(
+        (
+            CallReport("appointment_set", outcome="appointment_set"),
+            CallReport("appointment_set", outcome="appointment_set"),
+            CallReport("not_interested", outcome="disqualified", reason="not_interested"),
+            CallReport("wrong_number", outcome="disqualified", reason="spam"),
+            CallReport("needs_to_think", outcome="hold", reason="awaiting_family"),
+        )
+    ):
+        at = now + timedelta(hours=n)
+        attempt = contact.reserve_call(Lead.objects.get(pk=leads[n].pk), at=at)
+        calls.record_call(leads[n].pk, report, attempt=attempt, at=at)
+    visit = {"service": "ortho", "clinic": "rrk", "on": (now + timedelta(days=2)).date()}
+    for lead, end in ((leads[0], "attended"), (leads[1], "booked")):
+        events.record_appointment(lead.pk, status="booked", at=now + timedelta(hours=6), **visit)
+        if end != "booked":
+            events.record_appointment(lead.pk, status=end, at=now + timedelta(days=3), **visit)
+    journey.advance([lead.pk for lead in leads], at=now + timedelta(days=3))
+    return leads
+
+
+def ask_for(now: datetime, **query: str) -> Ask:
+    data = QueryDict(mutable=True)
+    data.update({"first": str(now.date() - timedelta(days=2)), "last": str(now.date() + timedelta(days=2)), **query})
+    return Ask.read(data, at=now + timedelta(days=4), is_linked=True)[0]
+
+
+@pytest.mark.parametrize("slug", PAGES)
+def test_a_report_costs_the_same_for_few_and_for_many_leads(slug: str, lived: list[Lead], now: datetime) -> None:
+    """And every cell of it is text that can be read."""
+    ask = ask_for(now)
+    list(PAGES[slug].make(ask))  # names are read once
+    with CaptureQueriesContext(connection) as few:
+        sections = PAGES[slug].make(ask_for(now))
+    assert sections and all(
+        cell.text for s in sections for row in s.rows for cell in row.cells if cell.value is not None
+    )
+    copies = [
+        Milestone(lead=Lead.objects.create(lead_type="patient", source_id=source, created_at=now), captured_at=now,
+                  lead_type="patient", source_id=source, reached_at=now)
+        for source in ("web_consult", "landing") * 10
+    ]  # fmt: skip
+    Milestone.objects.bulk_create(copies)
+    with CaptureQueriesContext(connection) as many:
+        PAGES[slug].make(ask_for(now))
+    assert len(many) == len(few)
+
+
+def test_the_funnel_says_what_the_rows_say(lived: list[Lead], now: datetime) -> None:
+    table = people.funnel(ask_for(now))[0]
+    total = next(row for row in table.rows if row.is_total)
+    assert [cell.value for cell in total.cells] == [5, 0.8, 0.6, 0.4, 0.2, 0.2], "the spam lead is left out"
+    by_source = {row.label: row.cells[0].value for row in table.rows if not row.is_total}
+    assert by_source == {"Consult request form": 3, "Service landing page": 2}
+
+
+def test_a_figure_opens_the_leads_behind_it(lived: list[Lead], now: datetime, client: Client) -> None:
+    client.force_login(person("supervisor"))
+    table = people.funnel(ask_for(now))[0]
+    row = next(row for row in table.rows if row.label == "Consult request form")
+    booked = row.cells[FUNNEL.index("booked")]
+    answer = client.get(f"/admin/leads/lead/?{booked.link}")
+    assert {lead.pk for lead in answer.context["cl"].result_list} == {lived[0].pk}
+    assert client.get("/admin/leads/lead/?behind=nonsense;from=x").status_code in (200, 302)
+
+
+@pytest.mark.parametrize("role", [role.code for role in roles.ROLES])
+def test_reports_open_for_readers_only(role: str, lived: list[Lead], now: datetime, client: Client) -> None:
+    client.force_login(person(role))
+    answer = client.get(f"/admin/reports/funnel/?first={now.date()}&last={now.date()}")
+    assert answer.status_code == (200 if role in READERS else 403)
+    links = b"behind=" in answer.content
+    assert links == (role in READERS and role != "marketing"), "marketing reads figures, never the leads behind them"
+    proposes = client.post("/admin/reports/rules/propose/").status_code
+    assert proposes == (302 if role in ("marketing", "administrator") else 403)
+    assert client.get("/admin/reports/rules/propose/").status_code in (403, 405)
+
+
+def test_an_export_is_the_table_and_runs_no_formula(lived: list[Lead], now: datetime, client: Client) -> None:
+    from leads.models import Source
+
+    Source.objects.filter(pk="landing").update(name="=cmd()")
+    client.force_login(person("supervisor"))
+    answer = client.get(f"/admin/reports/funnel/?format=csv&first={now.date()}&last={now.date()}")
+    rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert ["'=cmd()", "2", "0.5", "1.0", "0.5", "0.0", "0.0"] in rows
+    assert "attachment" in answer.headers["Content-Disposition"]
+
+
+def test_a_wrong_date_is_said_beside_its_field(client: Client, lived: list[Lead]) -> None:
+    client.force_login(person("supervisor"))
+    answer = client.get("/admin/reports/funnel/?first=yesterday&source=nowhere")
+    assert answer.status_code == 200
+    assert set(answer.context["filters"].form.errors) == {"first", "source"}
+
+
+def test_no_leads_and_one_lead_are_shown_too(organisation: None, submit: Callable[..., Lead], client: Client) -> None:
+    client.force_login(person("supervisor"))
+    assert all(client.get(f"/admin/reports/{slug}/").status_code == 200 for slug in PAGES)
+    milestones.refresh([submit().pk])
+    assert all(client.get(f"/admin/reports/{slug}/?days=365").status_code == 200 for slug in PAGES)
+
+
+happened = st.fixed_dictionaries(
+    {
+        "source_id": st.sampled_from(["web_consult", "landing", "guide"]),
+        "service_id": st.sampled_from(["ortho", "pt", None]),
+        "left_out": st.sampled_from(["", "", "", "test", "invalid"]),
+        "day": st.integers(-3, 3),
+        "attempts": st.integers(0, 8),
+        "reached_on_try": st.one_of(st.none(), st.integers(1, 8)),
+        "is_qualified": st.booleans(),
+        "booked": st.booleans(),
+        "is_converted": st.booleans(),
+    }
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(happened, max_size=25), by=st.sampled_from(["source", "service"]), service=st.sampled_from(["", "pt"])
+)
+def test_every_number_of_the_funnel_and_the_tries_agrees_with_a_slow_count(
+    organisation: None, now: datetime, rows: list[dict], by: str, service: str
+) -> None:
+    Milestone.objects.all().delete()
+    kept = []
+    for row in rows:
+        at = now + timedelta(days=row["day"])
+        reached = row["reached_on_try"] if row["reached_on_try"] and row["reached_on_try"] <= row["attempts"] else None
+        kept.append(
+            Milestone.objects.create(
+                lead=Lead.objects.create(lead_type="patient", source_id=row["source_id"], created_at=at),
+                lead_type="patient", source_id=row["source_id"], service_id=row["service_id"], captured_at=at,
+                left_out=row["left_out"], attempts=row["attempts"], reached_on_try=reached,
+                reached_at=at if reached else None, is_qualified=row["is_qualified"],
+                booked_at=at if row["booked"] else None, is_converted=row["is_converted"],
+            )
+        )  # fmt: skip
+    ask = ask_for(now, by=by, **({"service": service} if service else {}))
+    start, end = ask.period.bounds()
+    mine = [m for m in kept if start <= m.captured_at < end and not m.left_out and service in ("", m.service_id)]
+    tests = {
+        "captured": lambda m: True,
+        "reached": lambda m: m.reached_at is not None,
+        "qualified": lambda m: m.is_qualified,
+        "booked": lambda m: m.booked_at is not None,
+        "attended": lambda m: False,
+        "converted": lambda m: m.is_converted,
+    }
+    table = people.funnel(ask)[0]
+    for row in (r for r in table.rows if not r.is_total):
+        part = [m for m in mine if ask.name_of(by, getattr(m, f"{by}_id")) == row.label]
+        wanted = [len(part)] + [round(sum(tests[n](m) for m in part) / len(part), 4) for n in FUNNEL[1:]]
+        assert [cell.value for cell in row.cells] == wanted
+        for name, cell in zip(FUNNEL, row.cells, strict=True):
+            if cell.link:
+                figure = Figure.parse(cell.link.removeprefix("behind="))
+                assert set(figure.rows().values_list("pk", flat=True)) == {m.pk for m in part if tests[name](m)}
+    got = {row.label: [cell.value for cell in row.cells] for row in people.effort(ask)[1].rows}
+    for k in range(1, 6):
+        tried = [m for m in mine if (m.reached_on_try or m.attempts) >= k and m.attempts]
+        if tried:
+            assert got[str(k)] == [len(tried), round(sum(m.reached_on_try == k for m in tried) / len(tried), 4)]
+
+
+def test_a_figure_is_read_back_from_its_link() -> None:
+    period = Period(datetime(2026, 1, 1).date(), datetime(2026, 1, 31).date())  # noqa: DTZ001
+    figure = Figure("booked", period, {"source": "guide", "owner": ""})
+    assert Figure.parse(str(figure)) == figure
+    assert Figure.parse("booked;from=2026-01-01") is None
+    assert Figure.parse("hacked;from=2026-01-01;to=2026-01-31") is None
+    assert Figure.parse("booked;from=2026-01-01;to=2026-01-31;lead__phone__value=x") is None
+    assert period.before == Period(datetime(2025, 12, 1).date(), datetime(2025, 12, 31).date())  # noqa: DTZ001
+
+
+def test_hours_count_calls_and_contacts(lived: list[Lead], now: datetime) -> None:
+    section = people.effort(ask_for(now))[2]
+    spoken = Interaction.objects.filter(kind__in=people.SPOKEN, direction="outbound").count()
+    assert sum(row.cells[0].value for row in section.rows) == spoken > 0
+    assert measures.MEASURES.keys() >= set(FUNNEL)
