@@ -27,7 +27,7 @@ def test_consent_comes_in_with_proof_and_withdrawals_without(organisation, now: 
         "512-555-0143,,grant,sms,2026-10-01,,\n"
         "512-555-0142,,do not call,,2026-11-01,,\n"
         ",ana@example.org,opt out,email,2026-11-01,,\n"
-        ",,grant,sms,2026-10-01,x,y\n",
+        f",,grant,sms,2026-10-01,{shown},y\n",
         now,
         kind="consent",
     )
