@@ -28,6 +28,10 @@ bench-nurture: setup
 	$(BIN)/python benchmarks/bench_nurture.py
 
 # Leads routed and "call next" asked for, on a scratch database; needs some minutes and two gigabytes of disk.
+# A million leads ranked, previewed and carried to, beside raw statements; a scratch database of its own.
+bench-scoring: setup
+	$(BIN)/python benchmarks/bench_scoring.py
+
 bench-routing: setup
 	$(BIN)/python benchmarks/bench_routing.py
 

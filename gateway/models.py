@@ -117,7 +117,7 @@ class Subscription(models.Model):
         indexes = [models.Index(name="gateway_subscribed", fields=["id"], condition=Q(is_active=True))]
 
     def __str__(self) -> str:
-        return f"{self.client}: {self.url}"
+        return self.url
 
 
 class OutboxEvent(models.Model):

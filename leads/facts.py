@@ -335,8 +335,7 @@ register(
     Fact("days_known", "days since the first inquiry", Kind.NUMBER, days_known),
     Fact("no_shows", "appointments missed", Kind.NUMBER, no_shows),
     happened("inquiries", "forms sent", InteractionKind.FORM_SUBMISSION),
-    happened("replies", "replies", InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY),
-    Fact("reply_waits", "reply that waits for an answer", Kind.YES_NO, reply_waits),
+    happened("replies", "replies", *REPLIES),
     happened("webinars", "webinars attended", InteractionKind.WEBINAR_ATTENDED),
     happened("downloads", "guides downloaded", InteractionKind.GUIDE_DOWNLOAD),
     happened("page_visits", "page visits", InteractionKind.PAGE_VISIT),
@@ -345,7 +344,7 @@ register(
     happened("calls_in", "calls from the lead", InteractionKind.INBOUND_CALL),
     happened("calls_out", "calls to the lead", *ATTEMPTED),
     days_since("days_since_inquiry", "days since the last form", InteractionKind.FORM_SUBMISSION),
-    days_since("days_since_reply", "days since the last reply", InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY),
+    days_since("days_since_reply", "days since the last reply", *REPLIES),
     days_since("days_since_call", "days since the last call to the lead", *ATTEMPTED),
     days_since("quiet_days", "quiet days", *QUIET_SINCE_KINDS, otherwise="created_at"),
     Fact(
@@ -355,4 +354,5 @@ register(
         unanswered_attempts,
         gathered=unanswered_together,
     ),
+    Fact("reply_waits", "reply that waits for an answer", Kind.YES_NO, reply_waits),
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 
+from gateway import keys
 from medcrm import embedded, roles
 from routing.models import Agent
 
@@ -41,7 +42,8 @@ def make() -> list[Login]:
         if not user.check_password(password):
             user.set_password(password)
             user.save(update_fields=["password"])
-    return [Login(role.code, str(role.purpose), SHOWN.get(role.code, role.code)) for role in roles.ROLES]
+    people = [role for role in roles.ROLES if role.code != keys.ROLE]
+    return [Login(role.code, str(role.purpose), SHOWN.get(role.code, role.code)) for role in people]
 
 
 def key() -> str:

@@ -40,6 +40,7 @@ NEEDS_NO_TABLES = {
     "makemessages",
     "makemigrations",
     "migrate",
+    "restore",
     "showmigrations",
     "spectacular",
     "sqlmigrate",

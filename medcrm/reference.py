@@ -15,6 +15,7 @@ import consent.reference
 import leads.reference
 import nurture.reference
 import routing.reference
+from privacy import retention
 
 ORGANISATION = Path(__file__).parent / "data" / "organisation.toml"
 
@@ -27,3 +28,4 @@ def load(path: Path = ORGANISATION, *, at: datetime) -> None:
     leads.reference.load(organisation, disclosure, at=at)
     routing.reference.load(organisation, at=at)
     nurture.reference.load(organisation)
+    retention.load_rules()

@@ -13,6 +13,8 @@ from csp import constants as csp
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
+from medcrm.lib.redaction import redact, scrub_event
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -35,6 +37,7 @@ INSTALLED_APPS = [
     "unfold.contrib.forms",
     "medcrm",
     "medcrm.workspace",
+    "privacy",
     "gateway",
     "nurture",
     "routing",
@@ -63,6 +66,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "medcrm.logs.requests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "medcrm.middleware.ContentPolicy",
@@ -268,6 +272,7 @@ CELERY_BEAT_SCHEDULE = {
     "seal-ledger": {"task": "consent.tasks.seal_ledger", "schedule": 3600.0},
     "verify-ledger": {"task": "consent.tasks.verify_ledger", "schedule": crontab(hour=8, minute=15)},
     "deliver-webhooks": {"task": "gateway.tasks.deliver_due", "schedule": 5.0},
+    "apply-retention": {"task": "privacy.tasks.apply_retention", "schedule": crontab(hour=8, minute=45)},
     "forget-webhooks": {"task": "gateway.tasks.forget_old", "schedule": crontab(hour=7, minute=45)},
 }
 
@@ -360,11 +365,15 @@ LOGGING = {
     "formatters": {
         "plain": {
             "()": structlog.stdlib.ProcessorFormatter,
-            # A plain traceback: the rich one renders every local, which costs a second per refused page.
-            "processor": structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-            if DEBUG
-            else structlog.processors.JSONRenderer(),
+            # Plain tracebacks: the rich ones render every local, personal ones too.
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                redact,
+                structlog.dev.ConsoleRenderer(colors=False) if DEBUG else structlog.processors.JSONRenderer(),
+            ],
             "foreign_pre_chain": [
+                structlog.contextvars.merge_contextvars,
                 structlog.stdlib.add_log_level,
                 structlog.stdlib.add_logger_name,
                 structlog.processors.TimeStamper(fmt="iso"),
@@ -386,6 +395,25 @@ structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(),
     cache_logger_on_first_use=True,
 )
+
+# Errors go to Sentry only where an operator says so, and never with anything about a person
+
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+if SENTRY_DSN:
+    import sentry_sdk
+
+    sentry_sdk.init(
+        SENTRY_DSN,
+        send_default_pii=False,
+        include_local_variables=False,
+        max_request_body_size="never",
+        traces_sample_rate=0,
+        before_send=scrub_event,
+    )
+
+# Metrics: without a token only a direct caller on the loopback reads them
+
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # Admin theme
 

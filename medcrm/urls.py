@@ -3,7 +3,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from medcrm import sign_in
+from medcrm import health, sign_in
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -14,6 +14,11 @@ urlpatterns = [
     path("admin/account/", include(sign_in.urlpatterns)),
     path("admin/", include("medcrm.workspace.urls")),
     path("admin/", admin.site.urls),
+    path("health/live", health.live),
+    path("health/ready", health.ready),
+    path("metrics", health.metrics),
     path("api/v1/", include("medcrm.api.urls")),
     path("", include("nurture.urls")),
 ]
+
+handler404 = "medcrm.api.errors.not_found"

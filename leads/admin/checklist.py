@@ -35,7 +35,7 @@ class ChecklistAdmin(CarriedAdmin):
     )
     fieldsets = (
         (None, {"fields": (("lead_type", "service"), ("version", "status"), "note")}),
-        (_("Publication"), {"fields": (("created_at", "published_at", "published_by", "reached"),)}),
+        (_("Publication"), {"fields": (("published_at", "published_by"), "reached", "created_at")}),
     )
     inlines = (QuestionInline,)
 

@@ -69,7 +69,7 @@ def shown(effect: Effect, user: AbstractBaseUser) -> Shown:
     values = _ordered({value for table in (effect.before, effect.after) for row in table.values() for value in row})
     return Shown(
         effect=effect,
-        grids=[_grid(name, table) for name, table in effect.tables.items()],
+        grids=[_grid(name, effect.tables[name]) for name in TITLES if name in effect.tables],
         crossings=_crossings(effect.moves, user, teams),
         load_columns=[_word(value) for value in values],
         loads=[

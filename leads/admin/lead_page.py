@@ -22,6 +22,7 @@ from leads.models import (
     Lead,
     MissingItem,
     Qualification,
+    ScoreChange,
     ScoringCategory,
     ScoringRule,
     Stakeholder,
@@ -29,6 +30,7 @@ from leads.models import (
 from leads.services import merging
 
 TIMELINE_SHOWN = 30
+MOVES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class LeadPage:
     contacts: Sequence[road.Contact]
     steps: Sequence[road.Step]
     score_parts: Sequence[ScorePart]
+    score_changes: Sequence[ScoreChange]
     facts: Sequence[tuple[str, object]]
     missing: Sequence[MissingItem]
     documents: Sequence[DocumentStatus]
@@ -93,6 +96,7 @@ def read(lead: Lead, request: HttpRequest, *, at: datetime) -> LeadPage:
         contacts=contacts,
         steps=steps,
         score_parts=score_parts(lead),
+        score_changes=list(lead.score_changes.select_related("model")[:MOVES_SHOWN]),
         facts=facts_of(lead),
         missing=missing,
         documents=list(lead.documents.select_related("document").order_by("document__name")),

@@ -20,7 +20,8 @@ class PublicationAdmin(ReadOnlyAdmin):
     list_filter = (("at", RangeDateFilter),)
     sortable_by = ()
     fieldsets = (
-        (None, {"fields": (("version", "at", "by", "is_return"), ("reached", "changed", "woken", "finished_at"))}),
+        (None, {"fields": ("version", ("at", "by"), "is_return")}),
+        (_("Its way to the leads"), {"fields": ("reached", ("changed", "woken"), "finished_at")}),
         (_("What it was to change, as previewed when it came into force"), {"fields": ("previewed",)}),
     )
     readonly_fields = ("version", "reached", "previewed")

@@ -172,7 +172,7 @@ class ScoringModelAdmin(PreviewedAdmin):
     list_filter = (("lead_type", ChoicesDropdownFilter), ("status", ChoicesDropdownFilter))
     fieldsets = (
         (None, {"fields": (("lead_type", "version", "status"), ("high_from", "medium_from"), "note", "preview")}),
-        (_("Publication"), {"fields": (("created_at", "published_at", "published_by", "reached"),)}),
+        (_("Publication"), {"fields": (("published_at", "published_by"), "reached", "created_at")}),
     )
     inlines = (ScoringRuleInline, BandRuleInline, CategoryInline)
 
@@ -253,7 +253,7 @@ class NextStepSetAdmin(PreviewedAdmin):
     list_display = ("__str__", "status_badge", "rule_count", "published_at", "published_by", "note")
     fieldsets = (
         (None, {"fields": (("version", "status"), "note", "preview")}),
-        (_("Publication"), {"fields": (("created_at", "published_at", "published_by", "reached"),)}),
+        (_("Publication"), {"fields": (("published_at", "published_by"), "reached", "created_at")}),
     )
     inlines = (NextStepRuleInline,)
 

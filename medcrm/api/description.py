@@ -186,6 +186,7 @@ def docs(request: HttpRequest) -> HttpResponse:
         for path, operations in describe()[where].items():
             for method, operation in operations.items():
                 row = {**operation, "method": method.upper(), "path": path if where == "paths" else "your URL"}
+                row["description"] = operation.get("description", "").replace("`", "")
                 row["body"] = _example(operation.get("requestBody", {}))
                 row["answers"] = [
                     {"code": code, **answer, "example": _example(answer)}

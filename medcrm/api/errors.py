@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.http import Http404, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.utils.translation import gettext as _
+from django.views.defaults import page_not_found
 from rest_framework import exceptions, serializers, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -87,6 +88,14 @@ def _answer(error: Exception) -> Response | None:
                 answer["Retry-After"] = str(int(wait))
             return answer
     return None
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a path that leads nowhere: below /api/ in the API's own shape."""
+    if not request.path.startswith("/api/"):
+        return page_not_found(request, exception)
+    text = _("There is no such thing, or this key may not see it.")
+    return JsonResponse({"code": "NOT_FOUND", "detail": text, "errors": {}}, status=404)
 
 
 def flat(detail: object, prefix: str = "") -> dict[str, list[str]]:

@@ -21,6 +21,19 @@ def example(value: object, *, request: bool = False) -> list[OpenApiExample]:
     return [OpenApiExample("Example", value=value, **only)]
 
 
+class Choice(serializers.ChoiceField):
+    """A code as it is shown: blank while it is not known."""
+
+    def __init__(self, choices: object, **kwargs: object) -> None:
+        super().__init__(choices, **(kwargs | {"allow_blank": True}))
+
+
+class Shown(serializers.ModelSerializer):
+    """Rows as they are shown; nothing is written by them."""
+
+    serializer_choice_field = Choice
+
+
 def public_id(path: str = "lead.public_id", **kwargs: object) -> serializers.UUIDField:
     return serializers.UUIDField(source=path, read_only=True, **kwargs)
 
@@ -84,7 +97,7 @@ def public_id(path: str = "lead.public_id", **kwargs: object) -> serializers.UUI
         }
     )
 )
-class LeadSerializer(serializers.ModelSerializer):
+class LeadSerializer(Shown):
     """A lead: who it is, what it asks for, and where it stands."""
 
     lead = public_id("public_id")
@@ -112,7 +125,7 @@ class FactsSerializer(InquirySerializer):
         return {name: field for name, field in super().get_fields().items() if name not in NOT_FACTS}
 
 
-class LeadStatusSerializer(serializers.ModelSerializer):
+class LeadStatusSerializer(Shown):
     """Where a lead stands on the road, without anything personal."""
 
     lead = public_id("public_id")
@@ -128,7 +141,7 @@ class LeadStatusSerializer(serializers.ModelSerializer):
         return Enrollment.objects.active().filter(lead=lead).values_list("sequence__code", flat=True).first()
 
 
-class InquiryRowSerializer(serializers.ModelSerializer):
+class InquiryRowSerializer(Shown):
     """What came in and what became of it; the raw body stays inside."""
 
     inquiry = public_id("public_id")
@@ -150,7 +163,7 @@ ACTIVITIES = [
 ]
 
 
-class EventSerializer(serializers.ModelSerializer):
+class EventSerializer(Shown):
     """One entry of a lead's timeline."""
 
     event = serializers.IntegerField(source="pk")
@@ -203,7 +216,7 @@ class CallSerializer(serializers.Serializer):
     attempt = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1, default=None)
 
 
-class DocumentSerializer(serializers.ModelSerializer):
+class DocumentSerializer(Shown):
     class Meta:
         model = DocumentStatus
         read_only_fields = fields = ["document", "status", "changed_at", "expires_on"]
@@ -217,7 +230,7 @@ class DocumentChangeSerializer(serializers.Serializer):
     expires_on = Day(required=False, allow_null=True, default=None)
 
 
-class AuthorizationSerializer(serializers.ModelSerializer):
+class AuthorizationSerializer(Shown):
     class Meta:
         model = Authorization
         read_only_fields = fields = ["service", "payer", "status", "reference", "changed_at", "expires_on"]
@@ -232,7 +245,7 @@ class AuthorizationChangeSerializer(serializers.Serializer):
     expires_on = Day(required=False, allow_null=True, default=None)
 
 
-class AvailabilitySerializer(serializers.ModelSerializer):
+class AvailabilitySerializer(Shown):
     service = serializers.CharField(source="offering.service_id")
     clinic = serializers.CharField(source="offering.clinic_id")
 
@@ -269,7 +282,7 @@ class CountSerializer(serializers.Serializer):
     count = serializers.IntegerField()
 
 
-class AppointmentSerializer(serializers.ModelSerializer):
+class AppointmentSerializer(Shown):
     appointment = serializers.IntegerField(source="pk")
     lead = public_id()
 

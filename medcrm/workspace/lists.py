@@ -12,7 +12,7 @@ from medcrm.lib.errors import RuleError
 from medcrm.workspace.models import SavedView
 
 MOST = 20
-OF_THE_MOMENT = ("p", "e", "all")  # which page of the list, not which list
+OF_THE_MOMENT = ("p", "e", "all", "q")  # the page; and words of a search, which may name a person
 
 
 def of(user: AbstractBaseUser) -> QuerySet[SavedView]:

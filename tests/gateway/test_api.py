@@ -329,3 +329,11 @@ def test_the_page_of_the_api_needs_nothing_from_elsewhere(client):
 def test_a_body_too_large_and_another_content_type_are_refused(call, lead, client):
     answer = call("POST", f"leads/{lead.public_id}/events/", b"x" * 3_000_000)
     assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
+
+
+@pytest.mark.parametrize(
+    "path", ["nowhere/", "leads/not-a-uuid/", "availability/ortho/aus/2026-13-99/", "appointments/0/"]
+)
+def test_a_path_that_leads_nowhere_is_refused_in_the_same_shape(call, path):
+    answer = call("GET", path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")

@@ -19,7 +19,7 @@ from medcrm import roles
 from tests.rows import make, make_rows
 
 pytestmark = pytest.mark.django_db
-ROOMS = ("leads", "routing", "nurture", "consent", "gateway", "auth")
+ROOMS = ("leads", "routing", "nurture", "consent", "gateway", "privacy", "auth")
 PAGES = {
     model._meta.label_lower: page for model, page in admin.site._registry.items() if model._meta.app_label in ROOMS
 }

@@ -262,3 +262,17 @@ def test_publishing_and_going_back_are_actions_and_the_progress_shows(client, si
     client.post(f"{page}/go-back/", {})
     draft.refresh_from_db()
     assert draft.status == "retired"
+
+
+def test_the_lead_page_shows_points_rules_version_and_how_the_score_moved(
+    client, sign_in, leads, draft, root, now
+) -> None:
+    more_for_a_price(draft)
+    versions.publish(ScoringModel, draft.pk, by=root, at=now)
+    carry(now)
+    sign_in("supervisor")
+    page = client.get(f"/admin/leads/lead/{leads[1]}/change/").content.decode()
+    old, new = ScoreChange.objects.filter(lead=leads[1]).order_by("pk").values_list("new_score", flat=True)
+    assert new == old + 7
+    for words in ("Asks for a price or for availability: +25", f"{old} → {new}", "by scoring v2", "request is one of"):
+        assert words in page

@@ -1,0 +1,152 @@
+"""What the leads room holds about a person, and what is left of it when the person is forgotten."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from medcrm.lib.personal import Harmless, Holding, Retained, declare
+
+RAW = {"raw_body": "", "repaired": None, "errors": {}, "remote_addr": None, "user_agent": "", "idempotency_key": ""}
+RAW_GUARDS = ("leads.Inquiry:raw_is_kept",)
+TIMELINE_GUARDS = ("leads.Interaction:timeline_is_append_only",)
+
+declare(
+    Holding(
+        "leads.lead",
+        {
+            "first_name": "",
+            "last_name": "",
+            "preferred_time": "",
+            "age": None,
+            "is_existing_patient": None,
+            "zip": "",
+            "city": "",
+            "latitude": None,
+            "longitude": None,
+            "question": "",
+            "organisation": "",
+            "approver": "",
+            "rollout": "",
+            "next_action": "",
+            "next_action_due_at": None,
+            "advance_due_at": None,
+        },
+        lead="pk",
+        kept="phone email preferred_channel language state timezone score_parts team",
+        why="What was asked for, when, and how it ended stays for statistics; the addresses are erased in the ledger.",
+    ),
+    Holding(
+        "leads.leadevent",
+        {
+            "first_name": "",
+            "last_name": "",
+            "age": None,
+            "is_existing_patient": None,
+            "zip": "",
+            "organisation": "",
+            "rollout": "",
+            "approver": "",
+        },
+        lead="pgh_obj",
+        kept="pgh_label phone email preferred_channel language timezone",
+        why="What staff changed, and when; the values are gone.",
+    ),
+    Holding("leads.stakeholder", {"name": "—", "phone": None, "email": None}, lead="lead"),
+    Holding("leads.authorization", {"reference": ""}, lead="lead"),
+    Holding("leads.inquiry", RAW, lead="lead", guards=RAW_GUARDS, kept="body_sha256"),
+    Holding("leads.interaction", {"text": "", "facts": {}}, lead="lead", guards=TIMELINE_GUARDS),
+    Holding("leads.appointment", {"note": "", "starts_at": None}, lead="lead"),
+    Holding(
+        "leads.qualification",
+        {"explanation": {}, "override_reason": "", "outreach": {}},
+        lead="lead",
+        kept="unknown",
+    ),
+    Holding("leads.answer", {"value": ""}, lead="lead", kept="code"),
+    Holding("leads.trigger", {"fired_by": {}}, lead="lead"),
+    Holding("leads.scorechange", {}, lead="lead", kept="parts", why="Points by category."),
+    Holding(
+        "leads.snapshot",
+        {"facts": {}, "inputs": {}},
+        lead="lead",
+        kept="next_step hold_reason stop_reason",
+        why="Codes.",
+    ),
+    Holding("leads.milestone", {}, lead="lead", kept="left_out team", why="Dates and codes for reports."),
+    Holding("leads.leadlink", {"reason": ""}, lead="one"),
+    Holding("leads.mergedfacts", {"filled": {}}, lead="lead"),
+    Holding("leads.duplicatecandidate", {}, lead="one", kept="reasons", why="Codes of what looks alike."),
+    Holding("leads.importrow", {"cells": [], "problems": []}, lead="lead"),
+    Holding(
+        "leads.importrun",
+        {"preview": []},
+        lead="inquiries__lead",
+        kept="kind file file_name sha256 reading mapping options counts undo_counts problem",
+        why="A file holds many people; it lies apart and goes by its own retention.",
+    ),
+    Holding(
+        "leads.export",
+        {"filters": {}},
+        lead="lead",
+        kept="what reason file sha256 problem",
+        why="Who took what out and why; the file expires.",
+    ),
+    Harmless(
+        """leads.documentevent leads.timingwindowevent leads.servicelineevent leads.clinicevent leads.payerevent
+        leads.sourceevent leads.dispositionevent leads.triggerkindevent leads.stopreasonevent leads.holdreasonevent
+        leads.missingkindevent leads.scoringmodelevent leads.scoringcategoryevent leads.nextstepsetevent
+        leads.checklistevent leads.questionevent leads.offeringevent leads.offeringpayerevent""".split(),
+        "What staff changed in catalogue, vocabulary and rules.",
+    ),
+    Harmless(
+        """leads.importmapping leads.duplicatesearch leads.opening leads.publication leads.backtest
+        leads.proposal""".split(),
+        "Columns of files, runs, and what a rule did to how many.",
+    ),
+    Harmless(
+        """leads.document leads.timingwindow leads.serviceline leads.clinic leads.payer leads.source leads.sourcekey
+        leads.disposition leads.triggerkind leads.stopreason leads.holdreason leads.missingkind leads.scoringmodel
+        leads.scoringcategory leads.scoringrule leads.scoringruleevent leads.bandrule leads.bandruleevent
+        leads.nextstepset leads.nextsteprule leads.nextstepruleevent leads.checklist leads.question""".split(),
+        "Catalogue, vocabulary and rules that staff write.",
+    ),
+    Retained(
+        "rejected_rows",
+        _("Rows of imports that were not taken"),
+        "leads.importrow",
+        "run__created_at",
+        source="The files of imports and exports expire by themselves.",
+    ),
+    Retained(
+        "raw_inquiries",
+        _("Raw bodies of inquiries that were taken in"),
+        "leads.inquiry",
+        "received_at",
+        emptied=RAW,
+        condition=Q(status="accepted") & ~Q(raw_body=""),
+        lead="lead",
+        guards=RAW_GUARDS,
+        source="What was said is on the lead; the hash of the body stays.",
+    ),
+    Retained(
+        "refused_inquiries",
+        _("Inquiries that could not be taken in"),
+        "leads.inquiry",
+        "received_at",
+        emptied=RAW,
+        condition=Q(status__in=["refused", "discarded"]) & ~Q(raw_body=""),
+        lead="lead",
+        guards=RAW_GUARDS,
+    ),
+    Retained(
+        "timeline_words",
+        _("Notes and words on the timeline of closed leads"),
+        "leads.interaction",
+        "at",
+        emptied={"text": ""},
+        condition=Q(lead__stage__in=["stopped", "lost"]) & ~Q(text=""),
+        lead="lead",
+        guards=TIMELINE_GUARDS,
+    ),
+)

@@ -1,0 +1,121 @@
+"""Where does each room keep something about a person? Each app declares it once, in its `holdings.py`.
+
+A model has holdings (fields that are emptied when the person is forgotten) or says why its texts are harmless. A test
+fails for a text, JSON or address field that is neither, so no table is added without a thought about whom it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+import pgtrigger
+from django.apps import apps
+from django.db import models
+from django.db.models import Q, QuerySet
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One model's personal fields and what is put in their place, and how its rows are reached from a person.
+
+    `lead` and `address` are paths from the row, `about` finds rows in any other way. `guards` are the triggers that
+    keep these fields as they are, set aside for the one statement that empties them. `kept` names the other texts, and
+    `why` says why they name nobody.
+    """
+
+    model: str
+    emptied: Mapping[str, object]
+    lead: str = ""
+    address: str = ""
+    about: Callable[[list[int], list[int]], Q] | None = None
+    guards: Sequence[str] = ()
+    kept: str = ""
+    why: str = ""
+    deletes: bool = False
+
+    def rows(self, lead_ids: Iterable[int], address_ids: Iterable[int]) -> QuerySet:
+        """The rows about these leads and addresses."""
+        found = Q(pk__in=[])
+        if self.lead:
+            found |= Q(**{f"{self.lead}__in": list(lead_ids)})
+        if self.about:
+            found |= self.about(list(lead_ids), list(address_ids))
+        if self.address:
+            found |= Q(**{f"{self.address}__in": list(address_ids)})
+        return apps.get_model(self.model)._base_manager.filter(found)
+
+    def empty(self, rows: QuerySet) -> int:
+        """Empty the personal fields of these rows, or delete them; return how many there were."""
+        with ExitStack() as stack:
+            if self.guards:
+                stack.enter_context(pgtrigger.ignore(*self.guards))
+            if self.deletes:
+                return rows.delete()[1].get(apps.get_model(self.model)._meta.label, 0)
+            return rows.order_by().update(**self.emptied) if self.emptied else 0
+
+
+@dataclass(frozen=True)
+class Harmless:
+    """Models whose texts name nobody whom we contact, and why."""
+
+    models: Sequence[str]
+    why: str
+
+
+@dataclass(frozen=True)
+class Retained:
+    """A kind of data that need not be kept for ever: its rows, their age, and what becomes of them."""
+
+    code: str
+    label: object
+    model: str
+    age: str
+    emptied: Mapping[str, object] = field(default_factory=dict)  # empty: the row is deleted
+    condition: Q = field(default_factory=Q)
+    lead: str = ""
+    guards: Sequence[str] = ()
+    source: str = ""
+
+    def holding(self) -> Holding:
+        return Holding(self.model, self.emptied, lead=self.lead, guards=self.guards, deletes=not self.emptied)
+
+
+HOLDINGS: dict[str, Holding] = {}
+HARMLESS: dict[str, str] = {}
+RETAINED: dict[str, Retained] = {}
+
+
+def declare(*declared: Holding | Harmless | Retained) -> None:
+    """Add what an app says about its own tables, when the apps are ready. What is not there is passed over."""
+    for each in declared:
+        match each:
+            case Holding() if _exists(each.model):
+                fields = {field.name for field in apps.get_model(each.model)._meta.concrete_fields}
+                HOLDINGS[each.model] = replace(each, emptied={k: v for k, v in each.emptied.items() if k in fields})
+            case Harmless():
+                HARMLESS.update(dict.fromkeys(filter(_exists, each.models), each.why))
+            case Retained() if _exists(each.model):
+                RETAINED[each.code] = each
+
+
+def _exists(label: str) -> bool:
+    app_label, name = label.split(".")
+    return name in apps.all_models[app_label]
+
+
+def undeclared(is_text: Callable[[models.Field], bool]) -> list[str]:
+    """Fields of any model that could name somebody and that nobody declared."""
+    found = []
+    for model in apps.get_models(include_auto_created=True):
+        label = model._meta.label_lower
+        if model._meta.proxy or not model._meta.managed or label in HARMLESS:
+            continue
+        holding = HOLDINGS.get(label)
+        known = {*holding.emptied, *holding.kept.split()} if holding else set()
+        whole = holding is not None and holding.deletes
+        found += [
+            f"{label}.{f.name}" for f in model._meta.concrete_fields if is_text(f) and f.name not in known and not whole
+        ]
+    return found

@@ -1,0 +1,249 @@
+"""Forgetting people, keeping what a case needs, and how long the rest is kept."""
+
+from __future__ import annotations
+
+import json
+
+from django import forms
+from django.apps import apps
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from medcrm.lib.admin import (
+    ChoicesDropdownFilter,
+    ModelAdmin,
+    ReadOnlyAdmin,
+    badge_column,
+    display,
+    link,
+    service_action,
+    verb_permission,
+    widgets,
+)
+from medcrm.lib.errors import RuleError
+from privacy import erasure, pdf
+from privacy.models import Erasure, Hold, RetentionRule, RetentionRun
+
+
+class _ByPerson(forms.ModelForm):
+    """A person is named by lead id, phone or e-mail, and what was typed is not kept."""
+
+    whom = forms.CharField(
+        label=_("Whom?"),
+        max_length=254,
+        help_text=_("Lead id, phone number or e-mail address, e.g. “512-555-0142”; what you type is not kept."),
+        widget=widgets.UnfoldAdminTextInputWidget,
+    )
+
+    def clean_whom(self) -> erasure.Person:
+        try:
+            return erasure.find_person(self.cleaned_data["whom"])
+        except RuleError as error:
+            raise forms.ValidationError(error.message) from None
+
+
+class ErasureForm(_ByPerson):
+    class Meta:
+        model = Erasure
+        fields = ("reason",)
+
+
+class HoldForm(_ByPerson):
+    class Meta:
+        model = Hold
+        fields = ("reason",)
+
+
+@admin.register(Erasure)
+class ErasureAdmin(ModelAdmin):
+    form = ErasureForm
+    list_display = ("requested_at", "reason", "state_badge", "how_many", "settled_at", "settled_by")
+    list_select_related = ("settled_by",)
+    list_filter = (("state", ChoicesDropdownFilter),)
+    sortable_by = ()
+    actions_detail = ("erase", "drop")
+    empty_text = _("Add a request with the lead id, phone or e-mail of the person; what is known is shown first.")
+    state_badge = badge_column("state", _("State"))
+    has_erase_permission = verb_permission("erase")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Erasure | None = None) -> tuple:
+        if obj is None:
+            return ((None, {"fields": ("whom", "reason")}),)
+        return (
+            (None, {"fields": (("state_badge", "reason"), ("requested_at", "requested_by"), "certificate")}),
+            (_("What is known"), {"fields": ("of_leads", "rows_found")}),
+            (_("What was done"), {"fields": (("settled_at", "settled_by"), "rows_done")}),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Erasure | None = None) -> tuple[str, ...]:
+        shown = ("state_badge", "certificate", "of_leads", "rows_found", "rows_done")
+        dates = ("reason", "requested_at", "requested_by", "settled_at", "settled_by")
+        return (*shown, *dates) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Erasure, form: ErasureForm, change: bool) -> None:
+        given = form.cleaned_data
+        made = erasure.request_erasure(given["whom"], reason=given["reason"], by=request.user, at=timezone.now())
+        obj.pk, obj.public_id, obj.requested_at = made.pk, made.public_id, made.requested_at
+
+    def get_urls(self) -> list:
+        wrap = self.admin_site.admin_view
+        own = [path("<path:object_id>/certificate.<str:kind>", wrap(self.download), name="privacy_erasure_certificate")]
+        return [*own, *super().get_urls()]
+
+    def download(self, request: HttpRequest, object_id: str, kind: str) -> HttpResponse:
+        obj = self.get_object(request, object_id)
+        if not self.has_view_permission(request, obj):
+            raise PermissionDenied
+        if obj is None or kind not in ("json", "pdf"):
+            raise Http404
+        body = erasure.certificate(obj)
+        content = pdf.certificate(body) if kind == "pdf" else json.dumps(body, indent=1).encode()
+        name = f"erasure-{obj.public_id}.{kind}"
+        return HttpResponse(
+            content,
+            content_type=f"application/{kind}",
+            headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"},
+        )
+
+    @display(description=_("Rows"))
+    def how_many(self, obj: Erasure) -> int:
+        return sum((obj.done or obj.found).values())
+
+    @display(description=_("Certificate"))
+    def certificate(self, obj: Erasure) -> SafeString:
+        urls = [
+            (reverse("admin:privacy_erasure_certificate", args=[obj.pk, kind]), kind.upper())
+            for kind in ("pdf", "json")
+        ]
+        return format_html_join(" · ", '<a class="mc-link" href="{}">{}</a>', urls)
+
+    @display(description=_("Leads"))
+    def of_leads(self, obj: Erasure) -> SafeString:
+        return format_html_join(", ", "{}", [(lead,) for lead in obj.leads])
+
+    @display(description=_("Rows found"))
+    def rows_found(self, obj: Erasure) -> SafeString | str:
+        return _table(obj.found)
+
+    @display(description=_("Rows emptied or deleted"))
+    def rows_done(self, obj: Erasure) -> SafeString | str:
+        return _table(obj.done)
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    @service_action(
+        _("Erase now"),
+        permissions=["erase"],
+        icon="delete_forever",
+        variant="danger",
+        text=_("This cannot be undone. The wish to be left alone, the chain and the statistics stay."),
+    )
+    def erase(self, request: HttpRequest, pk: int, *, at) -> None:
+        erasure.erase(pk, by=request.user, at=at)
+
+    @service_action(
+        _("Drop the request"),
+        permissions=["erase"],
+        icon="block",
+        text=_("Nothing is erased; the request stays on file."),
+    )
+    def drop(self, request: HttpRequest, pk: int, *, at) -> None:
+        erasure.drop(pk, by=request.user, at=at)
+
+
+@admin.register(Hold)
+class HoldAdmin(ModelAdmin):
+    form = HoldForm
+    list_display = ("placed_at", "reason", "of_lead", "placed_by", "lifted_at")
+    list_select_related = ("lead", "placed_by")
+    sortable_by = ()
+    actions_detail = ("lift",)
+    empty_text = _("While a lead is on hold nothing about it is erased and nothing expires.")
+    has_lift_permission = verb_permission("lift")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Hold | None = None) -> tuple:
+        if obj is None:
+            return ((None, {"fields": ("whom", "reason")}),)
+        return ((None, {"fields": (("of_lead", "reason"), ("placed_at", "placed_by"), ("lifted_at", "lifted_by"))}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Hold | None = None) -> tuple[str, ...]:
+        return ("of_lead", "reason", "placed_at", "placed_by", "lifted_at", "lifted_by") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Hold, form: HoldForm, change: bool) -> None:
+        given, at = form.cleaned_data, timezone.now()
+        for made in erasure.place_holds(given["whom"], reason=given["reason"], by=request.user, at=at):
+            obj.pk, obj.lead_id = made.pk, made.lead_id
+
+    @display(description=_("Lead"))
+    def of_lead(self, obj: Hold) -> str:
+        return link(obj.lead, obj.lead.public_id)
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    @service_action(
+        _("Lift the hold"),
+        permissions=["lift"],
+        icon="lock_open",
+        text=_("What is due may be erased again from now on."),
+    )
+    def lift(self, request: HttpRequest, pk: int, *, at) -> None:
+        erasure.lift_hold(pk, by=request.user, at=at)
+
+
+@admin.register(RetentionRule)
+class RetentionRuleAdmin(ModelAdmin):
+    list_display = ("name", "kept_for", "basis", "note")
+    fields = ("name", "days", "basis", "note")
+    readonly_fields = ("name",)
+    sortable_by = ()
+    empty_text = _("Run “manage.py load_reference” to make a rule for each kind of data.")
+
+    @display(description=_("Kept for"))
+    def kept_for(self, obj: RetentionRule) -> str:
+        if obj.days is None:
+            return _("ever")
+        return ngettext("%(n)d day", "%(n)d days", obj.days) % {"n": obj.days}
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(RetentionRun)
+class RetentionRunAdmin(ReadOnlyAdmin):
+    list_display = ("at", "is_dry", "in_words")
+    fields = ("at", "is_dry", "in_words")
+    readonly_fields = ("in_words",)
+    sortable_by = ()
+    empty_text = _("The rules are applied every night; “manage.py apply_retention --dry-run” counts first.")
+
+    @display(description=_("By rule"))
+    def in_words(self, obj: RetentionRun) -> SafeString | str:
+        rows = [(code, r["done"], r["due"], r["on_hold"]) for code, r in obj.results.items()]
+        return format_html_join(", ", "{}: {} of {} ({} on hold)", rows) or _("No rule has days yet.")
+
+
+def _table(rows: dict[str, int]) -> SafeString | str:
+    if not rows:
+        return _("None.")
+    named = sorted((capfirst(str(apps.get_model(label)._meta.verbose_name_plural)), n) for label, n in rows.items())
+    items = format_html_join("", "<li><b>{}</b>: {}</li>", named)
+    return format_html('<ul class="mc-list">{}</ul>', items)

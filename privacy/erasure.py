@@ -1,0 +1,210 @@
+"""What do we know about a person, and how is it forgotten while suppression, chain and statistics stay true?
+
+What was found is shown first and kept as numbers. Erasing closes the person's leads, walks them down the road once, so
+that nothing is owed or planned any more, erases the addresses in the ledger, then empties what every room declared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.apps import apps
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.db.models import Q
+
+from consent import erasure as consent_erasure
+from consent.models import Address, EventValue
+from leads.models import Lead
+from leads.search import find_leads
+from leads.services import forgetting
+from medcrm import journey
+from medcrm.lib import personal
+from medcrm.lib.errors import RuleError
+from privacy.models import Erasure, Hold
+
+FORGOTTEN = "—"
+KEPT = {
+    "consent_address.keyed_hash": "recognises the address again, so that a withdrawal outlives the data",
+    "consent_consentevent": "the chain of events: codes, times and the salted commitment of what was erased",
+    "consent_listentry": "do-not-call lists of others, as they were published",
+    "consent_checkpointhead": "keyed hashes under signed checkpoints",
+    "leads_lead": "what was asked for, when, where it came from and how it ended, under a pseudonym",
+    "auth_user": "members of staff who worked on it",
+}
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person's leads, merged ones too, and addresses; shared ones belong to somebody else as well."""
+
+    lead_ids: Sequence[int]
+    address_ids: Sequence[int]
+    shared_ids: Sequence[int] = ()
+
+
+class OnHold(RuleError):
+    """A litigation hold forbids it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("LITIGATION_HOLD", f"It is on litigation hold: {reason}. Lift the hold first.")
+
+
+def find_person(term: str) -> Person:
+    """The person with this lead id, phone or e-mail. Raise RuleError when nobody is found."""
+    leads = find_leads(Lead.objects.all(), term) if _is_exact(term) else Lead.objects.none()
+    person = person_of(list(leads.values_list("pk", flat=True)))
+    if not person.lead_ids:
+        raise RuleError(
+            "NOT_FOUND", "Nobody is known by this. Enter a lead id, a phone number or an e-mail.", field="whom"
+        )
+    return person
+
+
+def person_of(lead_ids: Sequence[int]) -> Person:
+    """These leads, those merged into them or that they were merged into, and their addresses."""
+    known: set[int] = set()
+    new = set(lead_ids)
+    while new:
+        known |= new
+        rows = Lead.objects.filter(Q(pk__in=new) | Q(merged_into__in=new)).values_list("pk", "merged_into")
+        new = {pk for row in rows for pk in row if pk} - known
+    pairs = Lead.objects.filter(pk__in=known).values_list("phone", "email")
+    used = {address for pair in pairs for address in pair if address}
+    others = (
+        Lead.objects.exclude(pk__in=known).filter(Q(phone__in=used) | Q(email__in=used)).values_list("phone", "email")
+    )
+    shared = {address for pair in others for address in pair if address} & used
+    return Person(sorted(known), sorted(used - shared), sorted(shared))
+
+
+def find(person: Person) -> Mapping[str, int]:
+    """Table → how many rows are about the person; tables without any are left out."""
+    found = {
+        name: count
+        for name, holding in sorted(personal.HOLDINGS.items())
+        if (count := holding.rows(person.lead_ids, person.address_ids).count())
+    }
+    found["consent.address"] = len(person.address_ids)
+    found["consent.eventvalue"] = EventValue.objects.filter(event__address__in=person.address_ids).count()
+    found["admin.logentry"] = _titles(person).count()
+    return {name: count for name, count in found.items() if count}
+
+
+@transaction.atomic
+def request_erasure(person: Person, *, reason: str, by: AbstractBaseUser | None, at: datetime) -> Erasure:
+    """Keep what was found, as numbers, for a person to look at before anything is erased."""
+    if not reason.strip():
+        raise RuleError("REASON_NEEDED", "Say why, e.g. “Request 2026-04 by e-mail”.", field="reason")
+    return Erasure.objects.create(
+        reason=reason[:200],
+        leads=list(Lead.objects.filter(pk__in=person.lead_ids).order_by("pk").values_list("public_id", flat=True)),
+        addresses=list(
+            Address.objects.filter(pk__in=person.address_ids).order_by("pk").values_list("keyed_hash", flat=True)
+        ),
+        found=dict(find(person)),
+        requested_at=at,
+        requested_by=by,
+    )
+
+
+@transaction.atomic
+def erase(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> Erasure:
+    """Forget the person of a request and certify it. Locks addresses, then leads. Raise OnHold or RuleError."""
+    request = Erasure.objects.select_for_update().get(pk=erasure_id)
+    if request.state != Erasure.State.FOUND:
+        raise RuleError("SETTLED", "This request was settled already. Make a new one if there is more to forget.")
+    # What arrived since the request belongs to the person too.
+    asked = list(Lead.objects.filter(public_id__in=request.leads).values_list("pk", flat=True))
+    person = person_of(asked)
+    _refuse_held(person)
+    done: dict[str, int] = {}
+    for address_id in person.address_ids:
+        consent_erasure.erase(address_id, now=at, by=by, reason="request")
+    done["consent.address"] = len(person.address_ids)
+    forgetting.close_leads(person.lead_ids, at=at)
+    journey.advance(person.lead_ids, at=at)
+    forgetting.drop_addresses(person.lead_ids, person.shared_ids)
+    titles = list(_titles(person).values_list("pk", flat=True))
+    for name, holding in personal.HOLDINGS.items():
+        done[name] = holding.empty(holding.rows(person.lead_ids, person.address_ids))
+    done["admin.logentry"] = LogEntry.objects.filter(pk__in=titles).update(object_repr=FORGOTTEN)
+    request.leads = list(Lead.objects.filter(pk__in=person.lead_ids).order_by("pk").values_list("public_id", flat=True))
+    request.done = {name: count for name, count in sorted(done.items()) if count}
+    request.state, request.settled_at, request.settled_by = Erasure.State.DONE, at, by
+    request.save()
+    return request
+
+
+def drop(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> None:
+    """Settle a request without erasing anything."""
+    dropped = Erasure.objects.filter(pk=erasure_id, state=Erasure.State.FOUND).update(
+        state=Erasure.State.DROPPED, settled_at=at, settled_by=by
+    )
+    if not dropped:
+        raise RuleError("SETTLED", "This request was settled already.")
+
+
+def certificate(request: Erasure) -> dict[str, object]:
+    """What was done, for the person who asked and for whoever checks; the hash is over everything before it."""
+    body: dict[str, object] = {
+        "certificate": str(request.public_id),
+        "state": request.state,
+        "reason": request.reason,
+        "requested_at": request.requested_at.isoformat(),
+        "erased_at": request.settled_at.isoformat() if request.settled_at else None,
+        "erased_by": str(request.settled_by or ""),
+        "leads": [str(lead) for lead in request.leads],
+        "addresses_as_keyed_hashes": request.addresses,
+        "found": request.found,
+        "emptied": request.done,
+        "kept": KEPT,
+    }
+    return body | {"sha256": hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()}
+
+
+# Holds
+
+
+@transaction.atomic
+def place_holds(person: Person, *, reason: str, by: AbstractBaseUser | None, at: datetime) -> list[Hold]:
+    """Keep everything about a person's leads until the holds are lifted."""
+    if not reason.strip():
+        raise RuleError("REASON_NEEDED", "Say for which case, e.g. “Matter 2026-117”.", field="reason")
+    rows = [Hold(lead_id=pk, reason=reason[:200], placed_at=at, placed_by=by) for pk in person.lead_ids]
+    return Hold.objects.bulk_create(rows)
+
+
+def lift_hold(hold_id: int, *, by: AbstractBaseUser | None, at: datetime) -> None:
+    """End a hold; lifting twice keeps the first time."""
+    Hold.objects.filter(pk=hold_id, lifted_at=None).update(lifted_at=at, lifted_by=by)
+
+
+def _refuse_held(person: Person) -> None:
+    held = Hold.objects.filter(lead__in=person.lead_ids, lifted_at=None).first()
+    if held is not None:
+        raise OnHold(held.reason)
+
+
+def _titles(person: Person) -> object:
+    """The admin's log entries about the person's rows; their titles may hold a name."""
+    found = Q(pk__in=[])
+    for name, holding in personal.HOLDINGS.items():
+        ids = [str(pk) for pk in holding.rows(person.lead_ids, person.address_ids).values_list("pk", flat=True)]
+        if ids:
+            kind = ContentType.objects.get_for_model(apps.get_model(name))
+            found |= Q(content_type=kind, object_id__in=ids)
+    kind = ContentType.objects.get_for_model(Address)
+    found |= Q(content_type=kind, object_id__in=[str(pk) for pk in person.address_ids])
+    return LogEntry.objects.filter(found)
+
+
+def _is_exact(term: str) -> bool:
+    """A name alone is nobody in particular."""
+    return "@" in term or sum(sign.isdigit() for sign in term) >= 7

@@ -1,0 +1,13 @@
+"""What runs by the clock: forgetting what need not be kept; nightly."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from privacy import retention
+
+
+@shared_task(soft_time_limit=3300, time_limit=3600)
+def apply_retention() -> None:
+    retention.apply(at=timezone.now())

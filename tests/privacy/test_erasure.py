@@ -1,0 +1,333 @@
+"""A forgotten person leaves no trace in a dump outside the stated places; suppression, chain and figures stay true."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.postgres.fields import ArrayField
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection, models
+from django.utils import timezone
+
+from consent import addresses, gate, verify
+from consent.models import Address, Attempt
+from leads import contact
+from leads.models import Appointment, DocumentStatus, Inquiry, Interaction, Lead, Stakeholder
+from leads.services import calls, corrections, events
+from leads.services.calls import CallReport
+from leads.vocabulary import InteractionKind
+from medcrm import journey
+from medcrm.lib import personal
+from medcrm.lib.errors import RuleError
+from nurture.models import Enrollment, Message
+from privacy import erasure, retention
+from privacy.erasure import OnHold
+from privacy.models import Erasure, Hold, RetentionRule
+from routing.models import Clock, Handoff
+
+pytestmark = pytest.mark.django_db
+
+PERSON = {
+    "first_name": "Zebulonia",
+    "last_name": "Quixwater",
+    "phone": "+15125550187",
+    "email": "zebulonia.quixwater@example.org",
+    "zip": "78745",
+    "age": 83,
+    "question": "Would Thornbury braces hurt?",
+    "preferred_time": "after the flamingo parade",
+    "page_url": "https://forms.example.org/?who=zebulonia",
+}
+SECRETS = [
+    "zebulonia",
+    "quixwater",
+    "5550187",
+    "555-0187",
+    "78745",
+    "thornbury",
+    "flamingo",
+    "marmalade",
+    "gloopstein",
+    "203.0.113.77",
+    "peculiaragent",
+    "PA-XYZZY",
+    "wobblefish",
+]
+# Do-not-call lists of others hold numbers as they were published; everything else must be clean.
+STATED = {"consent_listentry"}
+
+
+@pytest.fixture
+def told(organisation, submit, now) -> Lead:
+    """A person with a trace in every room: inquiries, calls, notes, packets, messages, documents, the admin's log."""
+    lead = submit(at=now, **PERSON)
+    journey.advance([lead.pk], at=now)
+    other = submit("guide", at=now, **(PERSON | {"timing": "not_sure", "request": "info", "last_name": "Quixwater"}))
+    assert other.pk == lead.pk
+    Inquiry.objects.filter(lead=lead).update(
+        remote_addr="203.0.113.77", user_agent="PeculiarAgent/1.0", errors={"phone": ["“512-555-0187” is odd."]}
+    )
+    journey.advance([lead.pk], at=now)
+    attempt = contact.reserve_call(lead, at=now)
+    report = CallReport(
+        disposition="callback_requested",
+        callback_at=now + timedelta(days=1),
+        note="Spoke with Zebulonia about marmalade.",
+        facts={"told": "Quixwater will bring marmalade"},
+    )
+    calls.record_call(lead.pk, report, at=now, attempt=attempt)
+    user = User.objects.filter(is_superuser=False).first()
+    corrections.correct_facts(lead.pk, {"preferred_time": "after the flamingo parade, or marmalade"}, by=user, at=now)
+    events.record_activity(lead.pk, InteractionKind.SMS_REPLY, at=now, text="It is Zebulonia, call 512-555-0187")
+    events.record_document(lead.pk, "referral_letter", at=now)
+    events.record_authorization(lead.pk, "ortho", "approved", at=now, reference="PA-XYZZY")
+    events.record_appointment(
+        lead.pk, service="ortho", clinic="aus", on=(now + timedelta(days=9)).date(), status="booked", at=now
+    )
+    Appointment.objects.update(note="Moved for Gloopstein")
+    Stakeholder.objects.create(lead=lead, name="Hugo Gloopstein", role="caregiver")
+    journey.advance([lead.pk], at=now)
+    assert Handoff.objects.filter(lead=lead).exclude(packet={}).exists()
+    Handoff.objects.filter(state="offered").update(state="accepted", accepted_at=now, accepted_by=user)
+    Clock.objects.update(why="promised Zebulonia a wobblefish")
+    LogEntry.objects.create(
+        user=user,
+        content_type=ContentType.objects.get_for_model(Lead),
+        object_id=str(lead.pk),
+        object_repr="Zebulonia Quixwater",
+        action_flag=CHANGE,
+    )
+    lead.refresh_from_db()
+    return lead
+
+
+@pytest.fixture
+def written(told, now) -> Message:
+    """A message that went out to the person, with the words in it."""
+    from tests.rows import make
+
+    enrollment = make(Enrollment, lead=told)
+    attempt = make(Attempt, address=told.email, channel="email", basis={"request": {"place": {"zip": "78745"}}})
+    return make(
+        Message,
+        enrollment=enrollment,
+        attempt=attempt,
+        subject="Dear Zebulonia",
+        body="Quixwater!",
+        error="",
+        state="reserved",
+    )
+
+
+def dump() -> dict[str, str]:
+    """Every row of every table as text, as pg_dump would write it."""
+    found = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            with cursor.copy(f'COPY "{table}" TO STDOUT') as copy:
+                found[table] = b"".join(bytes(block) for block in copy).decode()
+    return found
+
+
+def traces() -> dict[str, set[str]]:
+    """Table → personal values found in it, whatever the case."""
+    wanted = {value: re.compile(re.escape(value), re.IGNORECASE) for value in SECRETS}
+    found = {
+        table: {value for value, pattern in wanted.items() if pattern.search(text)} for table, text in dump().items()
+    }
+    return {table: values for table, values in found.items() if values}
+
+
+def forget(lead: Lead, at) -> Erasure:
+    person = erasure.person_of([lead.pk])
+    request = erasure.request_erasure(person, reason="Request 2026-04", by=None, at=at)
+    return erasure.erase(request.pk, by=None, at=at)
+
+
+def test_nothing_is_left_in_a_dump_but_the_stated_places(told, written, now):
+    before = traces()
+    assert {"leads_lead", "leads_inquiry", "leads_interaction", "consent_address", "consent_eventvalue"} <= set(before)
+    assert {"nurture_message", "routing_handoff", "django_admin_log", "leads_stakeholder"} <= set(before)
+    assert set().union(*before.values()) == set(SECRETS), "a value that was never stored proves nothing"
+    done = forget(told, now + timedelta(days=1))
+    assert {table: values for table, values in traces().items() if table not in STATED} == {}
+    assert done.state == "done"
+    assert sum(done.done.values()) > 15
+
+
+def test_the_road_walked_again_brings_nothing_back(told, now):
+    at = now + timedelta(days=1)
+    forget(told, at)
+    told.refresh_from_db()
+    assert (told.stage, told.advance_due_at) == ("lost", None)
+    journey.advance([told.pk], at=at + timedelta(days=1))
+    assert set(traces()) <= STATED
+    assert not Enrollment.objects.filter(lead=told, state="active").exists()
+    assert not Clock.objects.filter(lead=told, met_at=None, ended_at=None).exists()
+
+
+def test_a_withdrawal_outlives_the_person_and_the_chain_stays_whole(told, now):
+    at = now + timedelta(days=1)
+    events.record_activity(told.pk, InteractionKind.SMS_REPLY, at=now, text="STOP")
+    forget(told, at)
+    assert verify.verify().is_whole
+    address = addresses.find(addresses.PHONE, "+15125550187")
+    assert (address.pk, address.value) == (told.phone_id, None)
+    told.refresh_from_db()
+    assert not gate.decide(contact.request_for(told, "sms"), at=at).allowed
+
+
+def test_figures_by_stage_source_and_score_stay_true(told, now):
+    def figures() -> list[object]:
+        counted = Lead.objects.values("source", "service", "score_band", "lead_type", "created_at").order_by("pk")
+        kinds = Interaction.objects.values_list("kind", "disposition", "direction").order_by("pk")
+        return [list(counted), list(kinds)[:3], DocumentStatus.objects.count(), Attempt.objects.count()]
+
+    before = figures()
+    forget(told, now + timedelta(days=1))
+    assert figures() == before
+
+
+def test_an_address_that_somebody_else_uses_too_stays_theirs(told, submit, now):
+    sister = submit(at=now, **(PERSON | {"first_name": "Hyacinth", "email": "hyacinth@example.org"}))
+    forget(told, now + timedelta(days=1))
+    told.refresh_from_db()
+    sister.refresh_from_db()
+    assert told.phone is None
+    assert (sister.phone.value, sister.first_name) == ("+15125550187", "Hyacinth")
+    assert Address.objects.get(pk=told.email_id).value is None
+
+
+def test_merged_leads_are_the_same_person(told, submit, now):
+    twin = submit(at=now, last_name="Twin", phone="+15125550144", email="twin@example.org")
+    Lead.objects.filter(pk=twin.pk).update(merged_into=told)
+    person = erasure.person_of([told.pk])
+    assert set(person.lead_ids) == {told.pk, twin.pk}
+    assert set(erasure.person_of([twin.pk]).lead_ids) == {told.pk, twin.pk}
+
+
+@pytest.mark.parametrize("whom", ["512-555-0187", "Zebulonia.Quixwater@example.org"])
+def test_a_person_is_found_by_address_and_never_by_a_name_alone(told, whom):
+    assert list(erasure.find_person(whom).lead_ids) == [told.pk]
+    for nobody in ("Quixwater", "512-555-0000", str(uuid4())):
+        with pytest.raises(RuleError):
+            erasure.find_person(nobody)
+
+
+def test_a_litigation_hold_keeps_everything_until_it_is_lifted(told, now):
+    before = traces()
+    erasure.place_holds(erasure.person_of([told.pk]), reason="Matter 2026-117", by=None, at=now)
+    with pytest.raises(OnHold):
+        forget(told, now)
+    assert traces() == before
+    erasure.lift_hold(Hold.objects.get().pk, by=None, at=now)
+    assert forget(told, now + timedelta(days=1)).state == "done"
+
+
+def test_a_request_is_erased_once_and_its_certificate_is_frozen(told, now):
+    done = forget(told, now + timedelta(days=1))
+    body = erasure.certificate(done)
+    assert body["leads"] == [str(told.public_id)]
+    text = json.dumps(body).lower()
+    assert not [value for value in SECRETS if value in text]
+    with pytest.raises(RuleError):
+        erasure.erase(done.pk, by=None, at=now)
+    with pytest.raises(Exception, match="certificate_is_frozen"):
+        Erasure.objects.update(reason="other")
+
+
+def test_the_commands_show_first_and_erase_only_when_told(told, capsys):
+    call_command("erase_person", "512-555-0187")
+    assert json.loads(capsys.readouterr().out)["found"]["leads.inquiry"] == 2
+    assert Lead.objects.get(pk=told.pk).last_name == "Quixwater"
+    with pytest.raises(CommandError):
+        call_command("erase_person", "512-555-0187", "--erase")
+    call_command("erase_person", "512-555-0187", "--erase", "--reason", "Request 9")
+    assert json.loads(capsys.readouterr().out)["state"] == "done"
+    assert set(traces()) <= STATED
+
+
+def is_text(field: models.Field) -> bool:
+    """Whether a field could name somebody: free text, JSON, addresses; not choices, keys or files of ours."""
+    if isinstance(field, models.ForeignKey):
+        return field.related_model is Address
+    base = field.base_field if isinstance(field, ArrayField) else field
+    kinds = models.CharField | models.TextField | models.JSONField | models.GenericIPAddressField | models.BinaryField
+    return isinstance(base, kinds | models.FileField) and not base.choices and not field.primary_key
+
+
+def test_every_text_of_every_table_is_declared_personal_or_harmless():
+    assert personal.undeclared(is_text) == []
+
+
+def test_every_declared_table_and_field_exists():
+    from django.apps import apps
+
+    for name, holding in personal.HOLDINGS.items():
+        fields = {field.name for field in apps.get_model(name)._meta.fields}
+        assert {*holding.emptied, *holding.kept.split()} <= fields, name
+    assert all(apps.get_model(name) for name in personal.HARMLESS)
+    assert not set(personal.HARMLESS) & set(personal.HOLDINGS)
+
+
+def test_retention_counts_first_then_forgets_what_is_older_and_not_on_hold(told, submit, now):
+    retention.load_rules()
+    assert retention.apply(at=now).results == {}, "no days: kept for ever"
+    RetentionRule.objects.filter(pk="raw_inquiries").update(days=30)
+    held = submit(at=now, last_name="Held", phone="+15125550144", email="held@example.org")
+    young = submit(at=now + timedelta(days=20), last_name="Young", phone="+15125550145", email="young@example.org")
+    erasure.place_holds(erasure.person_of([held.pk]), reason="Matter 1", by=None, at=now)
+    at = now + timedelta(days=31)
+    dry = retention.apply(at=at, dry=True)
+    assert dry.results == {"raw_inquiries": {"due": 3, "on_hold": 1, "done": 0}}
+    assert retention.apply(at=at).results == {"raw_inquiries": {"due": 3, "on_hold": 1, "done": 2}}
+    kept = Inquiry.objects.exclude(raw_body="").values_list("lead", flat=True)
+    assert set(kept) == {held.pk, young.pk}
+    RetentionRule.objects.filter(pk="raw_inquiries").update(days=0)
+    assert retention.apply(at=at).results["raw_inquiries"] == {"due": 2, "on_hold": 1, "done": 1}
+
+
+@pytest.mark.parametrize("code", sorted(personal.RETAINED))
+def test_every_kind_of_data_can_be_applied(code, organisation, now):
+    RetentionRule.objects.filter(pk=code).update(days=0)
+    assert code in retention.apply(at=now).results
+
+
+def test_compliance_asks_looks_erases_and_takes_the_certificate(told, client):
+    from tests.medcrm.test_roles import person
+
+    client.force_login(person("compliance"))
+    wrong = client.post("/admin/privacy/erasure/add/", {"whom": "Quixwater", "reason": "Request 1"})
+    assert "Nobody is known by this" in wrong.content.decode()
+    client.post("/admin/privacy/erasure/add/", {"whom": "512-555-0187", "reason": "Request 1"})
+    request = Erasure.objects.get()
+    page = client.get(f"/admin/privacy/erasure/{request.pk}/change/").content.decode()
+    assert "<b>Inquiries</b>: 2" in page
+    assert "Quixwater" not in page
+    client.post(f"/admin/privacy/erasure/{request.pk}/erase/", {})
+    request.refresh_from_db()
+    assert (request.state, request.settled_by is not None) == ("done", True)
+    for kind, begins in (("pdf", b"%PDF"), ("json", b"{")):
+        assert client.get(f"/admin/privacy/erasure/{request.pk}/certificate.{kind}").content.startswith(begins)
+    client.force_login(person("supervisor"))
+    assert client.get(f"/admin/privacy/erasure/{request.pk}/certificate.json").status_code == 403
+
+
+def test_a_hold_is_placed_and_lifted_by_compliance(told, client):
+    from tests.medcrm.test_roles import person
+
+    client.force_login(person("compliance"))
+    client.post("/admin/privacy/hold/add/", {"whom": "512-555-0187", "reason": "Matter 7"})
+    hold = Hold.objects.get()
+    assert (hold.lead_id, hold.lifted_at) == (told.pk, None)
+    client.post(f"/admin/privacy/hold/{hold.pk}/lift/", {})
+    hold.refresh_from_db()
+    assert hold.lifted_at <= timezone.now()
