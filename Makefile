@@ -10,7 +10,7 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-ur
 PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org DATABASE_URL=postgres://check@db.example.org/check \
 	CELERY_BROKER_URL=redis://broker.example.org/0 CACHE_URL=redis://cache.example.org/1
 
-.PHONY: setup demo test search smoke reset lint lock screens bench-nurture bench-routing bench-import
+.PHONY: setup demo test search smoke reset lint lock screens bench-nurture bench-routing bench-import bench-reports
 
 setup: $(STAMP)
 
@@ -52,6 +52,10 @@ lint: setup
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	@env $(PRODUCTION) SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+# The wait for a report at a million leads, and whether the review of rules finds what was planted in a year.
+bench-reports: setup
+	$(BIN)/python benchmarks/bench_reports.py
 
 # A million rows in, with planted faults, whole and killed three times; heavy, so one machine at a time.
 bench-import: setup

@@ -32,6 +32,8 @@ from consent.gate import NotContactable
 from consent.models import Address, Attempt, Disclosure, ListEntry, ListSnapshot, Seller
 from consent.models.ledger import PEWC_ELEMENTS
 from consent.request import Area, ContactRequest, Content, Place
+from leads.models import Lead, LeadLink, Source
+from leads.services import merging
 from tests.consent.conftest import make_address
 from tests.consent.flush import without_triggers
 
@@ -85,6 +87,9 @@ class Machine(RuleBasedStateMachine):
             code="m", seller_id="harbor", text="t", level="PEWC", channels=["voice", "sms", "email"],
             purposes=["marketing", "informational"], elements=list(PEWC_ELEMENTS),
         )  # fmt: skip
+        self.source = Source.objects.create(
+            code="m", name="M", kind="website_form", intent="high", seller_id="harbor", disclosure=self.disclosure
+        )
         self.scrub = ListSnapshot.objects.create(kind="national_dnc", version="0", taken_at=START - timedelta(hours=1))
         self.scrubbed_at = self.scrub.taken_at
         numbers = ["+14015550101", "+13055550102", "+16025550103"]
@@ -147,6 +152,20 @@ class Machine(RuleBasedStateMachine):
         bought = ledger.Entry(life.address.pk, "purchased", occurred_at=self.now, source="import")
         ledger.record_many([old, bought], now=self.now)
         life.grants.append((at, "PEWC", None))
+
+    @rule(first=st.integers(0, 2), second=st.integers(0, 2), back=st.booleans())
+    def merge(self, first: int, second: int, back: bool) -> None:
+        """Two leads that share a number become one and, now and then, two again: nobody's permission changes."""
+        life, other = self.life(first), self.lives[second]
+        before = ledger.permission(life.address, at=self.now), ledger.permission(other.address, at=self.now)
+        leads = [
+            Lead.objects.create(lead_type="patient", source=self.source, phone=place.address, created_at=self.now)
+            for place in (life, other)
+        ]
+        merging.merge(leads[0].pk, leads[1].pk, by=None, at=self.now)
+        if back:
+            merging.unmerge(LeadLink.objects.latest("pk").pk, by=None, at=self.now)
+        assert before == (ledger.permission(life.address, at=self.now), ledger.permission(other.address, at=self.now))
 
     @rule(
         index=st.integers(0, 2),
