@@ -3,6 +3,7 @@
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 
 from medcrm import embedded
 from medcrm.processes import end_with_parent
@@ -16,9 +17,19 @@ def main() -> None:
     try:
         with embedded.joined():
             embedded.migrate_if_empty(sys.argv)
-            execute_from_command_line(sys.argv)
+            with recorded(sys.argv):
+                execute_from_command_line(sys.argv)
     except embedded.CannotStart as error:
         sys.exit(f"{error}")
+
+
+def recorded(argv: list[str]) -> AbstractContextManager:
+    """Give the history of what one of our own commands changes the name of the command; Django's own are left alone."""
+    import pghistory
+
+    name = argv[1] if len(argv) > 1 else ""
+    is_ours = any(embedded.BASE_DIR.glob(f"*/management/commands/{name}.py"))
+    return pghistory.context(command=name) if is_ours else nullcontext()
 
 
 def end_with_reloader() -> None:

@@ -229,6 +229,7 @@ class TryInline(ReadOnlyInline):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
+    about = ("leads.lead", "lead_id")
     list_display = ("happened_at", "kind", "of_lead", "subscription", "state_badge", "tries", "last_code", "due_at")
     list_select_related = ("event", "subscription__client", "lead")
     list_filter = (
@@ -281,6 +282,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
 @admin.register(OutboxEvent)
 class OutboxEventAdmin(ReadOnlyAdmin):
+    about = ("leads.lead", "lead_id")
     list_display = ("at", "kind", "public_id", "spread_at")
     list_filter = (("kind", ChoicesDropdownFilter), ("at", RangeDateFilter))
     sortable_by = ()

@@ -49,6 +49,7 @@ declare(
             "approver": "",
         },
         lead="pgh_obj",
+        guards=("leads.LeadEvent:append_only",),
         kept="pgh_label phone email preferred_channel language timezone",
         why="What staff changed, and when; the values are gone.",
     ),

@@ -38,6 +38,7 @@ class PersonAdmin(UserAdmin, ModelAdmin):
     )
     readonly_fields = ("last_login", "date_joined")
     filter_horizontal = ("groups",)
+    history_also = (("audit.RoleHeldEvent", "user_id"),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         users = super().get_queryset(request).prefetch_related("groups")

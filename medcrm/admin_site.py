@@ -75,6 +75,7 @@ SECTIONS: Sequence[Section] = (
         _("Permission and proof"),
         (
             Entry(_("Addresses"), "contact_phone", "consent.address"),
+            Entry(_("Access log"), "policy_alert", "audit.access"),
             Entry(_("Consent events"), "history_edu", "consent.consentevent"),
             Entry(_("Contact attempts"), "call_made", "consent.attempt"),
             Entry(_("Disclosures"), "article", "consent.disclosure"),

@@ -8,11 +8,13 @@ class MedcrmConfig(AppConfig):
     verbose_name = "MedCRM"
 
     def ready(self) -> None:
-        from medcrm import roles
+        from audit import people
+        from medcrm import roles, subjects
         from medcrm.lib import access
         from medcrm.receivers import sync_roles
         from medcrm.sign_in import note_sign_in
 
+        people.use(subjects.find)
         access.use(roles.scope, roles.team_names)
         user_logged_in.connect(note_sign_in, dispatch_uid="medcrm.note_sign_in")
         # Django tells only apps with models that they were migrated; auth's word is given once per migration.

@@ -2,11 +2,24 @@
 
 import os
 
+import pghistory
 from celery import Celery
+from celery.contrib.django.task import DjangoTask
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medcrm.settings")
 
-app = Celery("medcrm")
+
+class RecordedTask(DjangoTask):
+    """A task whose name stands in the history of everything it changes."""
+
+    abstract = True
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        with pghistory.context(task=self.name):
+            return super().__call__(*args, **kwargs)
+
+
+app = Celery("medcrm", task_cls=RecordedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.autodiscover_tasks(["medcrm.reports"])

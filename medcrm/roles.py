@@ -27,7 +27,33 @@ MODEL_VERBS = ("view", "add", "change", "delete")
 
 Grants = Mapping[str, Iterable[str]]
 
-SEE_ALL_TEAMS, SEE_SENSITIVE = "see_all_teams", "see_sensitive"
+# Our own verbs on leads: rows of every team, rows of sensitive services, and numbers and mailboxes in full everywhere.
+SEE_ALL_TEAMS, SEE_SENSITIVE, SEE_CONTACTS = "see_all_teams", "see_sensitive", "see_contacts"
+
+
+@dataclass(frozen=True)
+class FieldLimit:
+    """Fields that a role sees only in part: in full with a verb, and otherwise how."""
+
+    fields: str
+    model: str
+    verb: str
+    otherwise: Promise
+
+
+FIELD_LIMITS = (
+    FieldLimit(
+        "phone, e-mail of leads.lead and leads.stakeholder; value of consent.address",
+        "leads.lead",
+        SEE_CONTACTS,
+        _("masked, like (512) •••-0142, in lists, boxes, search results, history and files; full on the lead's page"),
+    ),
+    FieldLimit("raw_body, remote_addr, user_agent of leads.inquiry", "leads.inquiry", "view", _("not shown")),
+    FieldLimit(
+        "what a person said and its evidence in consent.consentevent", "consent.consentevent", "view", _("not shown")
+    ),
+    FieldLimit("who looked at whom, in audit.access", "audit.access", "view", _("not shown")),
+)
 
 
 @dataclass(frozen=True)
@@ -113,7 +139,7 @@ ROLES: tuple[Role, ...] = (
         _("Sees every team, moves work, repairs inquiries, reviews overrides, keeps checklists and teams."),
         together(
             WORKER,
-            each("leads.lead", (SEE_ALL_TEAMS, "reassign")),
+            each("leads.lead", (SEE_ALL_TEAMS, SEE_CONTACTS, "reassign")),
             each("leads.duplicatecandidate", ("view", "judge")),
             each("leads.leadlink", ("view", "unmerge")),
             each("leads.export", ("view", "add")),
@@ -146,7 +172,7 @@ ROLES: tuple[Role, ...] = (
         together(
             each(VOCABULARY, VIEW),
             each(LEAD_STORY, VIEW),
-            each("leads.lead", ("view", SEE_ALL_TEAMS, SEE_SENSITIVE)),
+            each("leads.lead", ("view", SEE_ALL_TEAMS, SEE_SENSITIVE, SEE_CONTACTS)),
             each("leads.importrun", VIEW),
             each("leads.leadlink", VIEW),
             each("leads.export", ("view", "add", "audit")),
@@ -160,6 +186,7 @@ ROLES: tuple[Role, ...] = (
             each(SEQUENCES, VIEW),
             each(OUTREACH, VIEW),
             each(EVIDENCE, VIEW),
+            each("audit.access", VIEW),
             each("consent.address", ("revoke", "export")),
             each("privacy.erasure", ("view", "add", "erase")),
             each("privacy.hold", ("view", "add", "lift")),
@@ -205,7 +232,7 @@ ROLES: tuple[Role, ...] = (
             each("gateway.delivery", ("view", "replay")),
             each("gateway.outboxevent", VIEW),
             each(LEAD_STORY, VIEW),
-            each("leads.lead", ("view", "change", SEE_ALL_TEAMS, "reassign")),
+            each("leads.lead", ("view", "change", SEE_ALL_TEAMS, SEE_CONTACTS, "reassign")),
             each("leads.importrun", ("view", "add")),
             each("leads.importmapping", ("view", "change", "delete")),
             each("leads.duplicatecandidate", ("view", "judge")),
@@ -281,6 +308,7 @@ def scope(user: AbstractBaseUser) -> Scope:
         trainings=frozenset(agent.trainings) if agent else frozenset(),
         sees_all_teams=user.has_perm(f"leads.{SEE_ALL_TEAMS}_lead"),
         sees_sensitive=user.has_perm(f"leads.{SEE_SENSITIVE}_lead"),
+        sees_contacts=user.has_perm(f"leads.{SEE_CONTACTS}_lead"),
     )
 
 
@@ -314,6 +342,20 @@ def draw() -> str:
         lines.append(f"| {model} | {cells} |")
     lines += [
         "",
+        "## Field by field",
+        "",
+        "The limits hold on every page, in search, filters, sorting, boxes that pick,",
+    ]
+    lines += ["history, files and the API alike (`tests/medcrm/test_matrix.py`).", ""]
+    lines += ["| fields | " + " | ".join(str(role.name) for role in ROLES) + " |", "|---" * (len(ROLES) + 1) + "|"]
+    for limit in FIELD_LIMITS:
+        cells = " | ".join(_field_cell(role, limit) for role in ROLES)
+        lines.append(f"| {limit.fields} | {cells} |")
+    lines += [
+        "",
+        "A client of the API is no user: it has a key of one source or one system, and sees what its key is for",
+        "(`docs/api.md`). Nobody who is not signed in sees more than the sign-in page and the pages of a signed link.",
+        "",
         "Ledgers (timeline, score changes, consent events, attempts, assignments) are changed by nobody, not even by a",
         "superuser: their pages have no add, change or delete, and the database refuses updates.",
         "",
@@ -346,6 +388,12 @@ def _cell(verbs: Iterable[str]) -> str:
     letters = "".join(verb[0].upper() for verb in MODEL_VERBS if verb in verbs)
     words = [verb.replace("_", " ") for verb in verbs if verb not in MODEL_VERBS]
     return " ".join([letters, ", ".join(words)]).strip()
+
+
+def _field_cell(role: Role, limit: FieldLimit) -> str:
+    if not allows(role, "leads.lead", "view") and limit.model == "leads.lead":
+        return str(_("not shown"))
+    return str(_("full")) if allows(role, limit.model, limit.verb) else str(limit.otherwise)
 
 
 def _whose(role: Role) -> str:

@@ -7,6 +7,7 @@ Without DATABASE_URL use manage.py or make: they start the embedded servers (med
 from pathlib import Path
 
 import environ
+import pghistory
 import structlog
 from celery.schedules import crontab
 from csp import constants as csp
@@ -43,6 +44,7 @@ INSTALLED_APPS = [
     "routing",
     "leads",
     "consent",
+    "audit",
     "pgtrigger",
     "pghistory",
     "rest_framework",
@@ -75,12 +77,14 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "pghistory.middleware.HistoryMiddleware",
     "medcrm.middleware.idle_limit",
     "allauth.account.middleware.AccountMiddleware",
     "medcrm.middleware.second_factor",
     "medcrm.middleware.reader_zone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "audit.middleware.access_log",
 ]
 
 TEMPLATES = [
@@ -173,6 +177,12 @@ USE_I18N = True
 FORMAT_MODULE_PATH = ["medcrm.formats"]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
+
+# History: who and where is kept with every change that a request, a task or a command makes
+
+PGHISTORY_APPEND_ONLY = True
+PGHISTORY_DEFAULT_TRACKERS = (pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 # Static files
 

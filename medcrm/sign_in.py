@@ -22,8 +22,11 @@ from django.templatetags.static import static
 from django.urls import include, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 from django.views.generic import RedirectView
+
+from audit import log
+from medcrm.lib import reading
 
 logger = logging.getLogger(__name__)
 
@@ -101,13 +104,26 @@ def idle(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"left": int(left), "warns": settings.IDLE_WARNING, **words})
 
 
+@require_POST
+def printed(request: HttpRequest) -> HttpResponse:
+    """Note that the browser prints a page; it shows whom it showed when it was opened."""
+    page = request.POST.get("path", "")[:200]
+    if not request.user.is_authenticated:
+        return HttpResponse(status=401)
+    shown = log.shown_on(page, request.user)
+    subjects = shown.subjects if shown else []
+    reading.note(request, "print", shown.model if shown else "", subjects, query=page)
+    return HttpResponse(status=204)
+
+
 def idle_script(request: HttpRequest) -> str:
     """The script that warns before the session ends; without a person it gets no limits and does nothing."""
     script = static("medcrm/idle.js")
     if not request.user.is_authenticated:
         return script
-    limits = {"ends": settings.SESSION_COOKIE_AGE, "warns": settings.IDLE_WARNING}
-    return f"{script}?{urlencode({**limits, 'idle': reverse('idle'), 'login': reverse('admin:login')})}"
+    told = {"ends": settings.SESSION_COOKIE_AGE, "warns": settings.IDLE_WARNING, "login": reverse("admin:login")}
+    told |= {"idle": reverse("idle"), "printed": reverse("printed")}
+    return f"{script}?{urlencode(told)}"
 
 
 def admin_look(request: HttpRequest) -> dict[str, object]:
@@ -122,6 +138,7 @@ def admin_look(request: HttpRequest) -> dict[str, object]:
 
 urlpatterns = [
     path("idle/", idle, name="idle"),
+    path("printed/", printed, name="printed"),
     # Only an administrator changes an e-mail address: it is where a password is reset.
     path("email/", RedirectView.as_view(pattern_name="admin:index")),
     path("signup/", RedirectView.as_view(pattern_name="admin:login")),

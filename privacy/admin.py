@@ -165,6 +165,7 @@ class ErasureAdmin(ModelAdmin):
 
 @admin.register(Hold)
 class HoldAdmin(ModelAdmin):
+    about = ("leads.lead", "lead_id")
     form = HoldForm
     list_display = ("placed_at", "reason", "of_lead", "placed_by", "lifted_at")
     list_select_related = ("lead", "placed_by")

@@ -16,7 +16,13 @@ declare(
         lead="lead",
         guards=("routing.Handoff:packet_is_frozen", "routing.Handoff:additions_only_grow"),
     ),
-    Holding("routing.handoffevent", PACKET, lead="lead", kept="pgh_label"),
+    Holding(
+        "routing.handoffevent",
+        PACKET,
+        lead="lead",
+        guards=("routing.HandoffEvent:append_only",),
+        kept="pgh_label",
+    ),
     Holding(
         "routing.assignment",
         {"note": ""},

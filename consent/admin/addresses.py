@@ -65,6 +65,7 @@ class ByAddress:
 
     search_help_text = _("Number in any format, e-mail address, or a person's name")
     address_lookup = "address__in"
+    about = ("consent.address", "address_id")
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         if not search_term.strip():
@@ -98,6 +99,7 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
     list_filter = (("kind", ChoicesDropdownFilter),)
     search_fields = ("value",)
     address_lookup = "pk__in"
+    about = ("consent.address", "pk")
     ordering = ("-pk",)
     sortable_by = ()
     actions_detail = ("withdraw", "erase")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pghistory
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Right
@@ -11,6 +12,7 @@ from consent.vocabulary import AddressKind, LineType
 from medcrm.lib.models import Coded
 
 
+@pghistory.track()
 class Seller(Coded):
     """The legal entity that a consent names and that every message must identify [T03, E01]."""
 

@@ -17,6 +17,7 @@ from medcrm.lib.admin import ModelAdmin, display, link
 class OfLead(ModelAdmin):
     """Rows with a `lead`: scoped to the leads the user sees, found by the lead's name, phone, e-mail or id."""
 
+    about = ("leads.lead", "lead_id")
     search_fields = ("lead__last_name",)
     search_help_text = _("Last name, organisation, phone in any format, e-mail or lead id")
     list_select_related = ("lead",)

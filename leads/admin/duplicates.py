@@ -38,6 +38,8 @@ WORDS = {
 class OfTwoLeads(ReadOnlyAdmin):
     """Rows about two leads, shown to who sees both."""
 
+    about = ("leads.lead", "one_id", "other_id")
+
     list_select_related = ("one", "other")
     sortable_by = ()
 

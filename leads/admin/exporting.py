@@ -37,6 +37,7 @@ SINCE = {"leads": "created_at__gte", "timeline": "at__gte", "consent": "recorded
 
 @admin.register(Export)
 class ExportAdmin(ReadOnlyAdmin):
+    about = ("leads.export", "pk")
     list_display = ("what", "format", "state_badge", "rows", "by", "reason", "asked_at")
     list_select_related = ("by",)
     list_filter = (("state", ChoicesDropdownFilter),)

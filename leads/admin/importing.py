@@ -123,6 +123,7 @@ def columns_form(run: ImportRun, kind: Kind, request: HttpRequest) -> ActionForm
 
 @admin.register(ImportRun)
 class ImportRunAdmin(ReadOnlyAdmin):
+    about = ("leads.importrun", "pk")
     list_display = ("file_name", "what", "phase_badge", "progress", "refused", "by", "created_at")
     list_select_related = ("by",)
     list_filter = (("phase", ChoicesDropdownFilter),)

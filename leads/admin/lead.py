@@ -103,6 +103,7 @@ def facts_form(data: object = None, *, obj: Lead | None = None, request: HttpReq
 
 @admin.register(Lead)
 class LeadAdmin(BookingActions, ReadOnlyAdmin):
+    about = ("leads.lead", "pk")
     list_display = (
         "who",
         "service",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pghistory
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
@@ -14,12 +15,14 @@ from medcrm.lib.models import Coded
 zip_format = RegexValidator(r"^\d{5}$", _("Five digits, e.g. 78701."))
 
 
+@pghistory.track()
 class Document(Coded):
     """A kind of document that a service, payer or agreement may ask for."""
 
     is_agreement = models.BooleanField(default=False, help_text=_("Collected from organisations, not from patients."))
 
 
+@pghistory.track()
 class TimingWindow(Coded):
     """What an answer to “when?” means in days, counted from the moment it was given [R10]."""
 
@@ -45,6 +48,7 @@ class TimingWindow(Coded):
         ]
 
 
+@pghistory.track()
 class ServiceLine(Coded):
     """A service a lead may ask for; organisation services have no offerings, so place and capacity do not apply."""
 
@@ -79,6 +83,7 @@ class ServiceLine(Coded):
         return bool(self.required_training)
 
 
+@pghistory.track()
 class Clinic(Coded):
     zip = models.CharField(max_length=5, validators=[zip_format])
     city = models.CharField(max_length=80, blank=True)
@@ -89,10 +94,12 @@ class Clinic(Coded):
     radius_miles = models.PositiveSmallIntegerField(help_text=_("How far patients come from, as the crow flies."))
 
 
+@pghistory.track()
 class Payer(Coded):
     is_self_pay = models.BooleanField(default=False)
 
 
+@pghistory.track()
 class Offering(models.Model):
     """One service at one clinic."""
 
@@ -114,6 +121,7 @@ class Offering(models.Model):
         return f"{self.service} · {self.clinic}"
 
 
+@pghistory.track()
 class OfferingPayer(models.Model):
     """A payer accepted for an offering, with whether it wants prior authorization."""
 
@@ -149,6 +157,7 @@ class Availability(models.Model):
         return f"{self.offering}, {self.date}: {self.open_slots}"
 
 
+@pghistory.track()
 class Source(Coded):
     """Where leads come from, what that says about intent, and the disclosure its form shows [R7, R8]."""
 
@@ -185,6 +194,7 @@ class SourceKey(models.Model):
         return f"{self.source}: {self.prefix}…"
 
 
+@pghistory.track()
 class Disposition(Coded):
     """How a call ended, with what that entails as flags, so that staff can add one without a programmer."""
 
@@ -223,12 +233,14 @@ class Disposition(Coded):
         ordering = ["group", "position"]
 
 
+@pghistory.track()
 class TriggerKind(Coded):
     """What may wake a held or stopped lead [R40]."""
 
     is_dated = models.BooleanField(default=False, help_text=_("Fires by itself when its date comes."))
 
 
+@pghistory.track()
 class StopReason(Coded):
     reporting_class = models.CharField(max_length=10, choices=ReportingClass.choices)
     default_triggers = models.ManyToManyField(
@@ -236,6 +248,7 @@ class StopReason(Coded):
     )
 
 
+@pghistory.track()
 class HoldReason(Coded):
     """Why a lead waits, and what wakes it unless somebody says otherwise."""
 
@@ -254,6 +267,7 @@ class HoldReason(Coded):
     )
 
 
+@pghistory.track()
 class MissingKind(Coded):
     """Something that must arrive before a lead can move on; its code is also the code of the question that asks it."""
 

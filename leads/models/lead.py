@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pghistory
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -42,6 +43,27 @@ def verdict_field() -> models.CharField:
     return models.CharField(max_length=7, choices=Verdict.choices, default=Verdict.UNKNOWN, editable=False)
 
 
+# Whose changes are kept with who and why. Score, decision, owner and notes are not here: each has a ledger of its own.
+# `UPDATE OF` means that scoring and routing, which write none of these, never even ask the trigger.
+KEPT = (
+    *("lead_type", "first_name", "last_name", "preferred_channel", "language", "for_whom", "age"),
+    *("is_existing_patient", "zip", "timezone", "request", "urgency", "organisation", "contact_role", "clinic_size"),
+    *("budget", "rollout", "approver", "agreement", "stage", "is_test"),
+)
+KEPT_KEYS = ("phone", "email", "service", "preferred_clinic", "timing", "payer", "merged_into")
+
+
+@pghistory.track(
+    pghistory.RowEvent(
+        "before",
+        operation=pgtrigger.UpdateOf(*KEPT, *(f"{name}_id" for name in KEPT_KEYS)),
+        condition=pgtrigger.AnyChange(*KEPT, *KEPT_KEYS),
+        row="OLD",
+        trigger_name="keeps_history",
+    ),
+    fields=[*KEPT, *KEPT_KEYS],
+    model_name="LeadEvent",
+)
 class Lead(models.Model):
     """One person or organisation contact with one open question: what should happen next?
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pghistory
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -17,6 +18,7 @@ from leads.vocabulary import Check, Decision, LeadType, NextStep, Outcome, Verdi
 from medcrm.lib.models import VersionedSet
 
 
+@pghistory.track()
 class Checklist(VersionedSet):
     """The questions for one lead type, or for one service of it [R55]."""
 
@@ -49,6 +51,7 @@ class Checklist(VersionedSet):
         return f"{self.get_lead_type_display()} checklist, {scope}, v{self.version}"
 
 
+@pghistory.track()
 class Question(models.Model):
     """One question with the words to say, and which answers pass, fail or stay unknown."""
 

@@ -35,6 +35,7 @@ class Rule(models.Model):
         return criteria.sentence(self.criteria)
 
 
+@pghistory.track()
 class ScoringModel(VersionedSet):
     """How leads of one type are ranked and banded: scoring rules with points, and band rules for fit and readiness."""
 
@@ -58,6 +59,7 @@ class ScoringModel(VersionedSet):
         return f"{self.get_lead_type_display()} scoring v{self.version} ({self.get_status_display()})"
 
 
+@pghistory.track()
 class ScoringCategory(models.Model):
     """A group of scoring rules that share a cap, so that one kind of signal can never decide alone [R13]."""
 
@@ -114,6 +116,7 @@ class BandRule(Rule):
     band = models.CharField(max_length=6, choices=Band.choices)
 
 
+@pghistory.track()
 class NextStepSet(VersionedSet):
     """The ordered rules that turn verdicts and bands into a decision and a next step."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
 from django.db.models import QuerySet
@@ -28,6 +28,7 @@ from leads.models import Lead
 from leads.visibility import visible
 from medcrm.api.authentication import ClientKeyAuthentication, HasScope, PerKey
 from medcrm.api.errors import Stale
+from medcrm.lib import reading
 
 
 class Pages(CursorPagination):
@@ -79,7 +80,16 @@ class ClientView(GenericAPIView):
         return visible(self.request.user, path) & keys.narrowed(self.request.auth.client, path)
 
     def lead(self) -> Lead:
-        return get_object_or_404(self.leads().select_related("phone", "email", "source"), public_id=self.kwargs["lead"])
+        row = get_object_or_404(self.leads().select_related("phone", "email", "source"), public_id=self.kwargs["lead"])
+        self.note([row.pk])
+        return row
+
+    def note(self, keys: Iterable[object], *, model: str = "leads.lead") -> None:
+        """Note in the access log whom this request is about, and which client asks."""
+        inner = self.request._request
+        inner.medcrm_client = str(self.request.auth.client)
+        action = "view" if self.request.method in ("GET", "HEAD") else "change"
+        reading.note(inner, action, model, keys, query=inner.GET.urlencode())
 
     def read(self, serializer: type[BaseSerializer] | None = None) -> Mapping[str, object]:
         """The request's body, checked. Raise ValidationError."""
@@ -89,6 +99,7 @@ class ClientView(GenericAPIView):
 
     def listed(self, queryset: QuerySet, serializer: type[BaseSerializer]) -> Response:
         page = self.paginate_queryset(self.filter_queryset(queryset))
+        self.note(row.pk if isinstance(row, Lead) else getattr(row, "lead_id", None) for row in page)
         return self.get_paginated_response(serializer(page, many=True, context={"request": self.request}).data)
 
     def once(self, act: Callable[[], Reply]) -> Response:

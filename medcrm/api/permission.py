@@ -60,6 +60,7 @@ class LookupView(ClientView):
         address = addresses.find(*_normalised(given))
         if address is None:
             raise NotFound("Nothing is on record about this address.")
+        self.note([address.pk], model="consent.address")
         return Response(_shown([address], given.get("at") or timezone.now()))
 
 

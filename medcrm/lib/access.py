@@ -19,6 +19,7 @@ class Scope:
     trainings: frozenset[str] = frozenset()
     sees_all_teams: bool = False
     sees_sensitive: bool = False
+    sees_contacts: bool = False  # numbers and mailboxes in full also outside a lead's own page
 
 
 NOTHING = Scope()

@@ -6,20 +6,23 @@ Only this module imports django-unfold. Its plain row and detail actions are GET
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import ClassVar
 
+import pghistory
 from django import forms
-from django.contrib import messages
+from django.apps import apps
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import BaseModelAdmin, ShowFacets
 from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db import models
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -41,6 +44,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from medcrm.lib import history, reading
 from medcrm.lib.badges import badge, field_badge, icon, yes_no_badge
 from medcrm.lib.errors import InvalidFields, RuleError
 from medcrm.lib.paginator import BoundedPaginator
@@ -67,6 +71,9 @@ __all__ = [
     "field_badge",
     "icon",
     "link",
+    "link_to",
+    "note_picked",
+    "note_url",
     "service_action",
     "verb_permission",
     "widgets",
@@ -85,6 +92,13 @@ class _FewQueries(BaseModelAdmin):
                 found.append(field.name)
         return [name for name in found if name not in self.raw_id_fields]
 
+    def formfield_for_foreignkey(self, db_field: models.ForeignKey, request: HttpRequest, **kwargs: object):
+        """Offer, and take, only people whom the user may see: a key that was guessed is no choice."""
+        other = self.admin_site._registry.get(db_field.related_model)
+        if getattr(other, "about", None) and "queryset" not in kwargs:
+            kwargs["queryset"] = other.get_queryset(request)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
     def _is_searchable(self, model: type[models.Model]) -> bool:
         other = self.admin_site._registry.get(model)
         return other is not None and bool(other.search_fields) and not isinstance(other, CodedAdmin)
@@ -95,6 +109,11 @@ class ModelAdmin(_FewQueries, unfold.ModelAdmin):
 
     empty_text: ClassVar[object] = ""
     """What to do when the list is empty, in a sentence."""
+    about: ClassVar[tuple[str, ...] | None] = None
+    """Rows about people: the model of the person and the paths from a row to its key: ("leads.lead", "lead_id")."""
+    object_history_template = "admin/history.html"
+    history_also: ClassVar[history.Also] = ()
+    """Event tables of rows that belong to a row of this model, with the field that points to it."""
     paginator = BoundedPaginator
     show_full_result_count = False
     list_per_page = 50
@@ -108,6 +127,65 @@ class ModelAdmin(_FewQueries, unfold.ModelAdmin):
 
     class Media:
         css: ClassVar = {"all": ["medcrm/medcrm.css"]}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        shown = getattr(response, "context_data", None) or {}
+        if request.method == "GET" and "cl" in shown:
+            term = request.GET.get("q", "").strip()
+            self.note(request, "search" if term else "list", shown["cl"].result_list, query=request.GET.urlencode())
+        return response
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, object] | None = None,
+    ) -> HttpResponse:
+        if object_id is not None:
+            self.note_key(request, "change" if request.method == "POST" else "view", object_id)
+        response = super().changeform_view(request, object_id, form_url, extra_context)
+        original = (getattr(response, "context_data", None) or {}).get("original")
+        if original is not None:
+            self.note(request, "view", [original])
+        return response
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, object] | None = None
+    ) -> HttpResponse:
+        """What changed, when, by whom and why, from the database's own record of every change."""
+        self.note_key(request, "history", object_id)
+        obj = self.get_object(request, unquote(object_id))
+        if obj is not None and self.has_view_permission(request, obj):
+            self.note(request, "history", [obj])
+            extra_context = {
+                **(extra_context or {}),
+                "entries": history.read(obj, request.user, also=self.history_also),
+            }
+        return super().history_view(request, object_id, extra_context)
+
+    def note(self, request: HttpRequest, action: str, rows: Iterable[models.Model], *, query: str = "") -> None:
+        """Note in the access log whom these rows are about."""
+        if self.about:
+            label, *paths = self.about
+            subjects = [key for row in rows for path in paths if (key := _follow(row, path)) is not None]
+            reading.note(request, action, self.opts.label_lower, [f"{label}:{key}" for key in subjects], query=query)
+
+    def note_key(self, request: HttpRequest, action: str, object_id: str) -> None:
+        """Note who was asked for before anything is read, so that a refusal is logged too."""
+        if self.about:
+            label, *paths = self.about
+            subjects = [f"{label}:{unquote(object_id)}"] if paths == ["pk"] else []
+            reading.note(request, action, self.opts.label_lower, subjects)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Rows about people are filtered by what the page offers, never by guessing at a text letter by letter."""
+        field = _field(self.model, lookup.split("__")[0])
+        is_text = isinstance(field, models.CharField | models.TextField) and not field.choices
+        if self.about and is_text and lookup not in {_filter_name(each) for each in self.get_list_filter(request)}:
+            return False
+        return super().lookup_allowed(lookup, value, request)
 
     def get_actions(self, request: HttpRequest) -> dict:
         """Leave out “delete selected”: rows are retired, not dropped in batches."""
@@ -193,6 +271,63 @@ def link(obj: models.Model | None, label: object = "") -> SafeString | None:
     return format_html('<a class="mc-link" href="{}">{}</a>', url, label or obj)
 
 
+def link_to(label: str, key: object) -> SafeString:
+    """A link to the page of a row that is only named, e.g. “leads.lead”, 17; its page says whether it may be seen."""
+    name = f"{label.rpartition('.')[2].capitalize()} {key}"
+    try:
+        url = reverse(f"admin:{label.replace('.', '_')}_change", args=[quote(key)])
+    except NoReverseMatch:
+        return format_html("{}", name)
+    return format_html('<a class="mc-link" href="{}">{}</a>', url, name)
+
+
+def note_picked(site: admin.AdminSite, request: HttpRequest, response: JsonResponse) -> None:
+    """Note whom an autocomplete box offered."""
+    asked = request.GET
+    try:
+        field = apps.get_model(asked["app_label"], asked["model_name"])._meta.get_field(asked["field_name"])
+        page = site._registry[field.remote_field.model]
+    except (LookupError, FieldDoesNotExist):
+        return
+    label, *paths = getattr(page, "about", None) or ("",)
+    if label:
+        found = json.loads(response.content).get("results", []) if paths == ["pk"] else []
+        subjects = [f"{label}:{row['id']}" for row in found]
+        reading.note(request, "pick", page.opts.label_lower, subjects, query=asked.get("term", ""))
+
+
+def note_url(site: admin.AdminSite, request: HttpRequest) -> None:
+    """Note whom a page of its own under the admin was asked for, by its name (“leads_lead_…”) and its key."""
+    match = request.resolver_match
+    if match is None or match.namespace != "admin":
+        return
+    key = match.kwargs.get("object_id") or match.kwargs.get("pk")
+    for page in site._registry.values():
+        name = f"{page.opts.app_label}_{page.opts.model_name}_"
+        if key is not None and (match.url_name or "").startswith(name) and isinstance(page, ModelAdmin):
+            page.note_key(request, "change" if request.method == "POST" else "view", str(key))
+
+
+def _filter_name(each: object) -> object:
+    """The name by which a filter of a list is asked for."""
+    if isinstance(each, tuple):
+        return each[0]
+    return getattr(each, "parameter_name", each)
+
+
+def _follow(row: models.Model, path: str) -> object:
+    for name in path.split("."):
+        row = getattr(row, name, None)
+    return row
+
+
+def _field(model: type[models.Model], name: str) -> models.Field | None:
+    try:
+        return model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+
+
 def verb_permission(verb: str) -> Callable:
     """`has_reassign_permission = verb_permission("reassign")`: may the user do this verb to the model's rows?"""
 
@@ -272,12 +407,15 @@ def service_action(
             return _act_on_many(self, request, queryset)
 
         def _act_on_one(self: ModelAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+            self.note_key(request, name if request.method == "POST" else "view", object_id)
             obj = self.get_object(request, unquote(object_id))
             if obj is None:
                 raise Http404
+            self.note(request, name, [obj])
             _require(self, request, obj)
             filled = form(request.POST if request.method == "POST" else None, obj=obj, request=request)
             if request.method == "POST" and filled.is_valid():
+                _say_why(name, filled)
                 try:
                     method(self, request, [obj.pk] if at_once else obj.pk, at=timezone.now(), **filled.cleaned_data)
                 except RuleError as error:
@@ -297,7 +435,10 @@ def service_action(
             if at_once:
                 return _act_at_once(self, request, queryset, filled)
             done, refused = 0, Counter()
-            for obj in queryset.order_by("pk"):
+            chosen = list(queryset.order_by("pk"))
+            self.note(request, name, chosen)
+            _say_why(name, filled)
+            for obj in chosen:
                 try:
                     _require(self, request, obj)
                     method(self, request, obj.pk, at=timezone.now(), **filled.cleaned_data)
@@ -361,6 +502,12 @@ def service_action(
         return inner
 
     return decorator
+
+
+def _say_why(action: str, form: ActionForm) -> None:
+    """Give the history of what changes the action and the reason the person wrote."""
+    given = [str(form.cleaned_data[name]) for name in ("reason", "note", "said", "why") if form.cleaned_data.get(name)]
+    pghistory.context(action=action, **({"why": given[0]} if given else {}))
 
 
 def outcome(done: int, refused: Counter) -> str:

@@ -13,6 +13,7 @@ from leads.models import Lead
 from leads.search import find_leads
 from leads.visibility import visible
 from medcrm import admin_site
+from medcrm.lib import reading
 from medcrm.workspace.models import SavedView
 
 SHOWN = 20
@@ -41,7 +42,8 @@ def _leads(request: HttpRequest, term: str) -> Sequence[Hit]:
     if not request.user.has_perm("leads.view_lead"):
         return []
     rows = Lead.objects.filter(visible(request.user), merged_into=None).select_related("service")
-    found = find_leads(rows, term)[:SHOWN]
+    found = list(find_leads(rows, term)[:SHOWN])
+    reading.note(request, "search", "leads.lead", [lead.pk for lead in found], query=term)
     return [Hit(name_of(lead), _about(lead), reverse("workspace:lead", args=[lead.pk]), "person") for lead in found]
 
 

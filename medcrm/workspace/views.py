@@ -21,6 +21,7 @@ from leads.models import Lead
 from leads.services import checklist
 from leads.visibility import visible
 from medcrm import journey
+from medcrm.lib import reading
 from medcrm.lib.errors import InvalidFields, RuleError
 from medcrm.workspace import drafts, lists, recording, searching
 from medcrm.workspace import my_work as work
@@ -46,6 +47,8 @@ RELATED = (
 
 def lead_of(request: HttpRequest, pk: int, *, verb: str = "view") -> Lead:
     """The lead, if this person may do `verb` and it is in their scope; as if it were not there otherwise."""
+    action = "view" if request.method == "GET" else request.resolver_match.url_name
+    reading.note(request, action, "leads.lead", [pk])
     if not request.user.has_perm(f"leads.{verb}_lead"):
         raise PermissionDenied
     rows = Lead.objects.filter(visible(request.user), merged_into=None).select_related(*RELATED)
@@ -69,6 +72,7 @@ def my_work(request: HttpRequest) -> HttpResponse:
     number = request.GET.get("page", "1")
     at = timezone.now()
     read = work.read(request.user, at=at, number=int(number) if number.isdecimal() and int(number) else 1)
+    reading.note(request, "list", "leads.lead", [row.lead.pk for row in read.rows])
     return shown(request, "workspace/my_work.html", _("My work"), work=read, at=at)
 
 

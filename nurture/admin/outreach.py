@@ -127,6 +127,7 @@ class EnrollmentAdmin(OfLead, ReadOnlyAdmin):
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin):
+    about = ("leads.lead", "enrollment.lead_id")
     list_display = ("reserved_at", "of_lead", "step", "subject", "state_badge", "provider", "error")
     list_select_related = ("enrollment__lead", "step__sequence")
     list_filter = (("state", ChoicesDropdownFilter), ("step__template__medium", ChoicesDropdownFilter))
@@ -154,6 +155,7 @@ class MessageAdmin(ReadOnlyAdmin):
 
 @admin.register(Skip)
 class SkipAdmin(ReadOnlyAdmin):
+    about = ("leads.lead", "enrollment.lead_id")
     list_display = ("at", "of_lead", "step", "kind", "code", "sentence", "until")
     list_select_related = ("enrollment__lead", "step__sequence")
     list_filter = (("kind", ChoicesDropdownFilter),)

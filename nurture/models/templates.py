@@ -17,6 +17,7 @@ from nurture.vocabulary import Medium
 PURPOSES = [(p.value, p.label) for p in (Purpose.MARKETING, Purpose.INFORMATIONAL)]
 
 
+@pghistory.track()
 class Template(Coded):
     """One thing we say on one channel; a step names the template, dispatch takes the lead's language."""
 

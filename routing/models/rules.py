@@ -48,6 +48,7 @@ class ScriptText(models.Model):
             raise ValidationError({"words": told})
 
 
+@pghistory.track()
 class RouteSet(VersionedSet):
     """The ordered routing rules, as one version."""
 

@@ -1,5 +1,5 @@
 /* Ends an idle session kindly: two minutes before, drafts are saved ("medcrm:save-draft" on document) and a dialog offers
-   to stay. The server knows how long is left; what a person types or clicks counts, what a page fetches by itself does not. */
+   to stay. Tells the access log about printing. The server knows how long is left; what a person types or clicks counts, what a page fetches by itself does not. */
 (() => {
   const here = new URL(document.currentScript.src);
   const url = here.searchParams.get("idle");
@@ -85,6 +85,12 @@
       if (Date.now() - told > REPORT) prolong().catch(() => {});
     }, { passive: true, capture: true });
   }
+  window.addEventListener("beforeprint", () => {
+    const page = new FormData();
+    page.append("path", location.pathname);
+    page.append("csrfmiddlewaretoken", token());
+    navigator.sendBeacon(here.searchParams.get("printed"), page);
+  });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) check(); }); // a laptop woke up
   schedule(Number(here.searchParams.get("ends")) - Number(here.searchParams.get("warns")));
 })();

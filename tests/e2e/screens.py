@@ -41,7 +41,7 @@ def a_lead(**fields: object) -> Lead | None:
 
 
 def workspace() -> str:
-    lead = a_lead(owner__username="scheduling1") or a_lead(team="scheduling")
+    lead = a_lead(owner__username="scheduling1", stage="forwarded") or a_lead(team="scheduling")
     return reverse("workspace:lead", args=[lead.pk])
 
 
