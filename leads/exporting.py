@@ -26,11 +26,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from consent.models import Attempt, ConsentEvent
-from leads.importing.runs import harmless
 from leads.models import Export, Interaction, Lead
 from leads.visibility import visible
 from medcrm.lib import bell
 from medcrm.lib.errors import RuleError
+from medcrm.lib.spreadsheet import harmless
 
 WORK = "medcrm.tasks.export_due"
 LIVES = timedelta(hours=24)
@@ -230,7 +230,7 @@ def as_cell(value: object) -> object:
         return value.isoformat()
     if isinstance(value, UUID | dict):
         return str(value)
-    return harmless(value) if isinstance(value, str) else value
+    return harmless(value)
 
 
 def write_csv(path: Path, names: Sequence[str], rows: Iterable[Row]) -> int:

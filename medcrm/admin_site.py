@@ -163,7 +163,9 @@ def navigation(request: HttpRequest) -> list[dict[str, object]]:
             {"title": _("My work"), "icon": "format_list_numbered", "link": reverse("workspace:my_work")}
         )
     if request.user.has_perm("leads.report_milestone"):
-        groups[0]["items"].append({"title": _("Reports"), "icon": "monitoring", "link": reverse("reports:home")})
+        groups[0]["items"].append(
+            {"title": _("Reports"), "icon": "monitoring", "link": reverse("reports:report", args=["funnel"])}
+        )
     if request.user.has_perm("leads.try_backtest"):
         groups[0]["items"].append({"title": _("Try rules"), "icon": "science", "link": reverse("reports:what_if")})
     for section in SECTIONS:

@@ -19,7 +19,7 @@ declare(
         {"query": ""},
         about=_shown,
         guards=("audit.Access:append_only",),
-        kept="client action model subjects method path",
+        kept="client action model subjects method path address",
         why="Who saw what stays on record, by number; what was searched for goes.",
     ),
     Harmless(["audit.loginevent", "audit.roleheldevent"], "Members of staff and their roles."),

@@ -38,6 +38,7 @@ INQUIRY = copying.defaults(Inquiry)
 INTERACTION = copying.defaults(Interaction)
 # What an import may fill on a lead that is known already, where it is blank.
 FILLED = merging.FACTS
+NAMED = ("first_name", "last_name", "lead_type")
 VARY = ("id", "public_id", "lead_type", *FILLED, "language", "urgency", "created_at", "updated_at")
 
 
@@ -175,9 +176,7 @@ def _tell(taken: Taken) -> dict[str, object]:
     """One row of the preview, in words."""
     wanted, lead = taken.wanted, taken.lead
     who = f"{wanted.fields.get('first_name', '')} {wanted.fields.get('last_name', '')}".strip()
-    facts = [
-        str(value) for name, value in wanted.fields.items() if name not in ("first_name", "last_name", "lead_type")
-    ]
+    facts = [str(value) for name, value in wanted.fields.items() if name not in NAMED and not isinstance(value, bool)]
     return {
         "row": wanted.row.number,
         "who": who or str(wanted.fields.get("organisation", "")),

@@ -37,7 +37,9 @@ MACHINE_MADE = {
     "leads.duplicatecandidate",
     "leads.scorechange",
     "leads.documentstatus",
+    "leads.milestone",
     "leads.missingitem",
+    "leads.snapshot",
     "leads.trigger",
 }
 # Rows that belong to the import, or that are looked at one by one below.

@@ -27,6 +27,7 @@ from leads.models import ImportMapping, ImportRow, ImportRun
 from leads.models.importing import ImportPhase as Phase
 from medcrm.lib import bell
 from medcrm.lib.errors import InvalidTransition, RuleError
+from medcrm.lib.spreadsheet import harmless
 
 log = structlog.get_logger(__name__)
 
@@ -324,11 +325,6 @@ def rejected_file(run: ImportRun) -> Iterator[str]:
 def in_words(problem: Mapping[str, str]) -> str:
     where = f"{problem['field'].replace('_', ' ')}: " if problem["field"] else ""
     return f"{where}{problem['sentence']} [{problem['code']}]"
-
-
-def harmless(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula; read again, the apostrophe goes."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -49,8 +49,8 @@ class Holding:
     def empty(self, rows: QuerySet) -> int:
         """Empty the personal fields of these rows, or delete them; return how many there were."""
         with ExitStack() as stack:
-            if self.guards:
-                stack.enter_context(pgtrigger.ignore(*self.guards))
+            if guards := [uri for uri in self.guards if _stands(uri)]:
+                stack.enter_context(pgtrigger.ignore(*guards))
             if self.deletes:
                 return rows.delete()[1].get(apps.get_model(self.model)._meta.label, 0)
             return rows.order_by().update(**self.emptied) if self.emptied else 0
@@ -93,7 +93,8 @@ def declare(*declared: Holding | Harmless | Retained) -> None:
         match each:
             case Holding() if _exists(each.model):
                 fields = {field.name for field in apps.get_model(each.model)._meta.concrete_fields}
-                HOLDINGS[each.model] = replace(each, emptied={k: v for k, v in each.emptied.items() if k in fields})
+                emptied = {name: value for name, value in each.emptied.items() if name in fields}
+                HOLDINGS[each.model] = replace(each, emptied=emptied)
             case Harmless():
                 HARMLESS.update(dict.fromkeys(filter(_exists, each.models), each.why))
             case Retained() if _exists(each.model):
@@ -103,6 +104,14 @@ def declare(*declared: Holding | Harmless | Retained) -> None:
 def _exists(label: str) -> bool:
     app_label, name = label.split(".")
     return name in apps.all_models[app_label]
+
+
+def _stands(uri: str) -> bool:
+    """Whether there is such a trigger; a table without one needs nothing set aside."""
+    try:
+        return bool(pgtrigger.registered(uri))
+    except KeyError:
+        return False
 
 
 def undeclared(is_text: Callable[[models.Field], bool]) -> list[str]:
