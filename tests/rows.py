@@ -50,6 +50,7 @@ SPECIAL: dict[str, dict[str, object]] = {
     "consent.address": {"kind": "email", "value": lambda: f"person{numbered()}@example.org"},
     "consent.attempt": {"kind": "allow", "state": "reserved"},
     "consent.seller": {"timezone": "America/Chicago"},
+    "routing.notice": {"team": lambda: make(apps.get_model("routing.team"))},
     "routing.clock": {"warn_at": NOW, "due_at": NOW},
     "routing.cadence": {"team": lambda: make(apps.get_model("routing.team"))},
     "routing.goal": {"minutes": 5, "warn_percent": 80, "team": lambda: make(apps.get_model("routing.team"))},
