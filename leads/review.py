@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count, F, Q
 
 from leads.models import Milestone, ScoringModel, ScoringRule
@@ -149,6 +149,7 @@ SELECT DISTINCT ON (s.lead_id) s.hits, s.new_score AS score, m.is_converted
 """
 
 
+@transaction.atomic  # the table of cases lives as long as its transaction
 def _cases(
     model: ScoringModel, since: datetime, until: datetime
 ) -> tuple[Share, dict[int, Share], dict[tuple[int, int], int], list[tuple[int, int, int]]]:

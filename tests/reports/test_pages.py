@@ -145,6 +145,13 @@ def test_a_wrong_date_is_said_beside_its_field(client: Client, lived: list[Lead]
     assert set(answer.context["filters"].form.errors) == {"first", "source"}
 
 
+@pytest.mark.django_db(transaction=True)
+def test_every_report_opens_outside_of_a_transaction(transactional_organisation: None, client: Client) -> None:
+    """As in production, where no request is one transaction."""
+    client.force_login(person("supervisor"))
+    assert {slug: client.get(f"/admin/reports/{slug}/").status_code for slug in PAGES} == dict.fromkeys(PAGES, 200)
+
+
 def test_no_leads_and_one_lead_are_shown_too(organisation: None, submit: Callable[..., Lead], client: Client) -> None:
     client.force_login(person("supervisor"))
     assert all(client.get(f"/admin/reports/{slug}/").status_code == 200 for slug in PAGES)
