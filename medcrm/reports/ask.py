@@ -21,23 +21,38 @@ from medcrm.lib.access import team_names
 
 SPANS = [("7", _("7 days")), ("30", _("30 days")), ("90", _("90 days")), ("365", _("365 days"))]
 USUAL_DAYS = 30
+ALL = _("all")
 NARROWS = ("source", "service", "clinic", "team", "owner", "type")
 
 
 class ReportFilter(django_filters.FilterSet):
     """Period and dimensions; a wrong date is said beside its field and the usual period is shown."""
 
-    days = django_filters.ChoiceFilter(label=_("Captured in the last"), choices=SPANS, method="ignore")
+    days = django_filters.ChoiceFilter(
+        label=_("Captured in the last"), choices=SPANS, empty_label=_("30 days, usually"), method="ignore"
+    )
     first = django_filters.DateFilter(
         label=_("or from"), method="ignore", widget=forms.DateInput(attrs={"type": "date"})
     )
     last = django_filters.DateFilter(label=_("to"), method="ignore", widget=forms.DateInput(attrs={"type": "date"}))
-    source = django_filters.ChoiceFilter(label=_("Source"), method="ignore", choices=lambda: _rows(Source))
-    service = django_filters.ChoiceFilter(label=_("Service"), method="ignore", choices=lambda: _rows(ServiceLine))
-    clinic = django_filters.ChoiceFilter(label=_("Clinic"), method="ignore", choices=lambda: _rows(Clinic))
-    team = django_filters.ChoiceFilter(label=_("Team"), method="ignore", choices=lambda: list(team_names().items()))
-    owner = django_filters.ChoiceFilter(label=_("Agent"), method="ignore", choices=lambda: list(agents().items()))
-    type = django_filters.ChoiceFilter(label=_("Kind of lead"), method="ignore", choices=LeadType.choices)
+    source = django_filters.ChoiceFilter(
+        label=_("Source"), method="ignore", empty_label=ALL, choices=lambda: _rows(Source)
+    )
+    service = django_filters.ChoiceFilter(
+        label=_("Service"), method="ignore", empty_label=ALL, choices=lambda: _rows(ServiceLine)
+    )
+    clinic = django_filters.ChoiceFilter(
+        label=_("Clinic"), method="ignore", empty_label=ALL, choices=lambda: _rows(Clinic)
+    )
+    team = django_filters.ChoiceFilter(
+        label=_("Team"), method="ignore", empty_label=ALL, choices=lambda: list(team_names().items())
+    )
+    owner = django_filters.ChoiceFilter(
+        label=_("Agent"), method="ignore", empty_label=ALL, choices=lambda: list(agents().items())
+    )
+    type = django_filters.ChoiceFilter(
+        label=_("Kind of lead"), method="ignore", empty_label=ALL, choices=LeadType.choices
+    )
 
     def ignore(self, queryset: QuerySet, name: str, value: object) -> QuerySet:
         """The Ask reads the values; nothing is filtered twice."""
