@@ -15,6 +15,7 @@ from gateway import keys, outbox
 from gateway.models import Client, Delivery, Key, OutboxEvent, Subscription, Try
 from gateway.vocabulary import EventKind, ScopeCode
 from leads.models import ServiceLine
+from leads.visibility import visible
 from medcrm.lib import access
 from medcrm.lib.admin import (
     ActionForm,
@@ -248,7 +249,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         last = Try.objects.filter(delivery=OuterRef("pk")).order_by("-pk").values("code")[:1]
-        return super().get_queryset(request).annotate(last=Subquery(last))
+        rows = super().get_queryset(request).filter(visible(request.user, "lead__"))
+        return rows.annotate(last=Subquery(last))
 
     @display(description=_("Happened at"))
     def happened_at(self, obj: Delivery) -> object:
@@ -287,3 +289,6 @@ class OutboxEventAdmin(ReadOnlyAdmin):
     list_filter = (("kind", ChoicesDropdownFilter), ("at", RangeDateFilter))
     sortable_by = ()
     empty_text = _("What happens is noted here as soon as a system subscribes to it.")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).filter(visible(request.user, "lead__"))

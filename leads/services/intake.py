@@ -232,7 +232,8 @@ def attach(
     at: datetime,
 ) -> None:
     """Add a repeat inquiry to a known lead: newer answers win, the owner stays, a sleeping lead may wake [R40]."""
-    reached_anew = (phone or lead.phone, email or lead.email) != (lead.phone, lead.email)
+    # By key: reading the old addresses would cost two queries.
+    reached_anew = any(new and new.pk != old for new, old in ((phone, lead.phone_id), (email, lead.email_id)))
     lead.phone, lead.email = phone or lead.phone, email or lead.email
     news = answers.write_fields(lead, submission.fields, at=at)
     lead.advance_due_at = at

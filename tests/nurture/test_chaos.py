@@ -200,6 +200,7 @@ def judge(home: Household, withdrawals: list[dict], revocations: int) -> None:
     assert {told[attempt][0] for attempt in unsent} <= {"cancelled", "unknown"}
 
 
+@pytest.mark.long
 @pytest.mark.processes
 def test_no_step_is_lost_or_sent_twice_while_workers_broker_and_database_die(household: Household) -> None:
     wreak(household, steps=300, revocations=40, workers=2, kills=4, seed=1)

@@ -17,7 +17,7 @@ def test_codes_are_read_as_the_names_they_have_today(catalogue) -> None:
         "payer": "Commercial PPO",
         "clinic": "Austin Central",
         "timing": "Within two weeks",
-        "unknown": ["Who approves vendors", "May speak with"],
+        "unknown": ["Who approves vendors", "Whom else may we speak with about the visit?"],
         "documents_missing": ["Referral letter"],
         "decision_path": [{"name": "Ana", "role": "Decision maker"}],
         "attempts": [{"at": "2026-12-01T10:00", "disposition": "No answer"}, {"at": "", "disposition": ""}],
