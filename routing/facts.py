@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.db.models import (
+    BooleanField,
     Case,
     Expression,
     F,
@@ -51,7 +52,7 @@ def local_hour(at: datetime) -> Expression:
 def office_is_open(at: datetime) -> Expression:
     """Whether the fallback team is at work; unknown without one."""
     team = Team.objects.fallback().first()
-    return Value(None if team is None else is_open(at, team.calendar))
+    return Value(None if team is None else is_open(at, team.calendar), output_field=BooleanField())
 
 
 def states() -> list[tuple[str, str]]:

@@ -110,7 +110,7 @@ class ConsentEventAdmin(ByAddress, ReadOnlyAdmin):
         inbound.review(pk, verdict, by=request.user, now=at, note=note)
 
     def has_review_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return request.user.has_perm("consent.revoke_address")
+        return self.has_view_permission(request, obj) and request.user.has_perm("consent.revoke_address")
 
 
 @admin.register(Attempt)

@@ -63,10 +63,12 @@ def test_no_condition_is_always_true(three, now: datetime) -> None:
     assert Lead.objects.filter(criteria.condition([], at=now)).count() == 3
 
 
-def test_every_fact_compiles_and_is_a_column_of_the_lead_query(three, now: datetime, django_assert_num_queries) -> None:
+def test_every_fact_compiles_and_is_a_column_of_the_lead_query(
+    three, now: datetime, django_assert_max_num_queries
+) -> None:
     terms = [[{"fact": fact.name, "op": "known"}] for fact in criteria.facts()]
     for term in terms:
-        with django_assert_num_queries(1):
+        with django_assert_max_num_queries(2):  # whether the office is open is asked of its team once
             assert 0 <= Lead.objects.filter(criteria.condition([term], at=now)).count() <= 3
 
 
