@@ -25,24 +25,30 @@ class Lists:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Everything a decision rests on, gathered once for the instant asked about."""
+class Wishes:
+    """What the person wants of this contact: all that may have changed since it was reserved."""
 
     request: ContactRequest
-    heard: tuple[Event, ...]
-    grants: tuple[Event, ...]
     standing: Standing
-    past: tuple[Past, ...]
-    lists: Lists
-    location: Location
-    book: Book
-    is_whole: bool = True
-    line_type: str = LineType.UNKNOWN.value
+    is_whole: bool
 
     @property
     def is_reply(self) -> bool:
         """A reply answers something; without a message of the person it is information like any other."""
         return self.request.is_reply and self.standing.last_message_at is not None
+
+
+@dataclass(frozen=True)
+class Facts(Wishes):
+    """Everything a decision rests on, gathered once for the instant asked about."""
+
+    heard: tuple[Event, ...]
+    grants: tuple[Event, ...]
+    past: tuple[Past, ...]
+    lists: Lists
+    location: Location
+    book: Book
+    line_type: str = LineType.UNKNOWN.value
 
     @property
     def rules(self) -> list[StateRule]:

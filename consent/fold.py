@@ -203,6 +203,8 @@ def _lift(state: Standing, event: Event, *, only_texts: bool = False) -> Standin
             return True
         return only_texts and (w.code != "REVOKED" or BREADTH.get(Scope(w.scope), 3) > BREADTH[Scope.ALL])
 
+    if not state.withdrawals and not state.to_review:
+        return state
     kept = tuple(w for w in state.withdrawals if stays(w))
     waits = only_texts or (state.to_review_since is not None and state.to_review_since >= event.occurred_at)
     return replace(state, withdrawals=kept, to_review=state.to_review if waits else ())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection, transaction
 
@@ -15,6 +16,7 @@ from consent.lifecycle import AttemptState
 from consent.models import Address, Attempt
 from consent.request import ContactRequest, Decision
 from consent.sentences import sentence
+from medcrm.lib import copying
 from medcrm.lib.errors import InvalidTransition, RuleError
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def reserve(request: ContactRequest, *, at: datetime, by: User | None = None, au
 def reserve_many(
     requests: Sequence[ContactRequest], *, at: datetime, by: User | None = None, automation: str = ""
 ) -> list[tuple[Attempt, Decision]]:
-    """Reserve any number of contacts with six queries; refusals are written and returned, not raised.
+    """Reserve any number of contacts with seven queries; refusals are written and returned, not raised.
 
     Two requests for one address count against each other's caps as if they had come one after the other.
     """
@@ -69,19 +71,23 @@ def reserve_many(
         for facts in loading.load(requests, at=at):
             request = facts.request
             earlier = past.setdefault(request.address_id, facts.past)
-            decision = rules.decide(replace(facts, past=earlier), at=at)
+            current = facts if earlier is facts.past else replace(facts, past=earlier)
+            decision = rules.decide(current, at=at)
             if decision.allowed:
                 now_past = Past(at, request.channel, request.purpose, request.subject)
                 past[request.address_id] = (*earlier, now_past)
             made.append((Attempt(**_row(request, decision), by=by, automation=automation), decision))
-        Attempt.objects.bulk_create([attempt for attempt, _decision in made])
+        copying.copy_new([attempt for attempt, _decision in made])
     return made
+
+
+LOCK = "SELECT id FROM consent_address WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 
 
 def lock(address_ids: Iterable[int]) -> None:
     """Lock addresses in key order, so that reservations of one take turns. Consent is locked before any lead."""
-    wanted = Address.objects.filter(pk__in=set(address_ids))
-    list(wanted.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, [sorted(set(address_ids))])
 
 
 def _row(request: ContactRequest, decision: Decision) -> dict[str, object]:
@@ -106,27 +112,29 @@ def _row(request: ContactRequest, decision: Decision) -> dict[str, object]:
     }
 
 
+PLAIN = {str, int, bool, type(None)}
+
+
 def _frozen(value: object) -> object:
     """A dataclass as plain JSON. `dataclasses.asdict` copies every leaf and took a tenth of a whole dispatch."""
-    if value is None or isinstance(value, str | int):
-        return value
+    if is_dataclass(value):
+        return {name: item if type(item) in PLAIN else _frozen(item) for name, item in vars(value).items()}
     if isinstance(value, tuple):
         return [_frozen(item) for item in value]
-    if is_dataclass(value):
-        return {name: _frozen(item) for name, item in vars(value).items()}
-    return str(value)
+    return value if value is None or isinstance(value, str | int) else str(value)
 
 
 @dataclass(frozen=True)
 class HandedOver:
     """What became of an attempt at the last check: on its way, cancelled by the person's wish, or not reserved."""
 
-    attempt: Attempt
+    attempt_id: int
+    state: str
     refusal: Decision | None = None
     is_on_its_way: bool = False
 
 
-def hand_over(attempt_id: int, *, at: datetime) -> Attempt:
+def hand_over(attempt_id: int, *, at: datetime) -> None:
     """Check the person's wishes once more and mark the attempt as being handed to the provider. Locks the address.
 
     Raise NotContactable, with the attempt cancelled, if the person withdrew since it was reserved; InvalidTransition
@@ -136,57 +144,61 @@ def hand_over(attempt_id: int, *, at: datetime) -> Attempt:
     if result.refusal is not None:
         raise NotContactable(result.refusal)
     if not result.is_on_its_way:
-        raise InvalidTransition(_name(result.attempt.state), _name(AttemptState.HANDED_OVER))
-    return result.attempt
+        raise InvalidTransition(_name(result.state), _name(AttemptState.HANDED_OVER))
 
 
-# Arrays instead of bulk_update's one CASE branch per row and column, which took a quarter of a whole dispatch.
-HAND_OVER = """
-UPDATE consent_attempt a SET state = o.state, outcome = o.code, settled_at = o.settled_at
-FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(codes)s::text[], %(ends)s::timestamptz[])
-  AS o(id, state, code, settled_at)
-WHERE a.id = o.id
-"""
+class Reserved(NamedTuple):
+    """What the last check reads of an attempt."""
+
+    id: int
+    state: str
+    address_id: int
+    channel: str
+    purpose: str
+    seller_id: str
+    rules_version: str
 
 
 @transaction.atomic
 def hand_over_many(attempt_ids: Sequence[int], *, at: datetime) -> list[HandedOver]:
     """Hand over any number of attempts, in the order of their keys; only those on their way may be sent."""
-    lock(Attempt.objects.filter(pk__in=attempt_ids).values_list("address_id", flat=True))
-    attempts = list(
-        Attempt.objects.filter(pk__in=attempt_ids).select_for_update(of=("self",)).order_by("pk").defer("basis")
-    )
+    rows = Attempt.objects.filter(pk__in=attempt_ids).order_by("pk")
+    lock(rows.values_list("address_id", flat=True))
+    locked = rows.select_for_update(of=("self",)).values_list(*Reserved._fields)
+    attempts = [Reserved(*row) for row in locked]
     reserved = [attempt for attempt in attempts if attempt.state == AttemptState.RESERVED]
     refusals = _refusals(reserved, at)
-    for attempt in reserved:
-        refusal = refusals.get(attempt.pk)
-        attempt.state = AttemptState.CANCELLED if refusal else AttemptState.HANDED_OVER
-        attempt.outcome, attempt.settled_at = (refusal.code, at) if refusal else ("", None)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            HAND_OVER,
-            {
-                "ids": [attempt.pk for attempt in reserved],
-                "states": [str(attempt.state) for attempt in reserved],
-                "codes": [attempt.outcome for attempt in reserved],
-                "ends": [attempt.settled_at for attempt in reserved],
-            },
-        )
-    ours = {attempt.pk for attempt in reserved}
-    return [HandedOver(a, refusals.get(a.pk), a.pk in ours and a.pk not in refusals) for a in attempts]
+    _cancel(refusals, at=at)
+    ours = {attempt.id for attempt in reserved} - refusals.keys()
+    Attempt.objects.filter(pk__in=ours).update(state=AttemptState.HANDED_OVER)
+    return [_result(attempt, refusals.get(attempt.id), attempt.id in ours) for attempt in attempts]
 
 
-def _refusals(attempts: Sequence[Attempt], at: datetime) -> dict[int, Decision]:
+def _result(attempt: Reserved, refusal: Decision | None, is_ours: bool) -> HandedOver:
+    state = AttemptState.CANCELLED if refusal else AttemptState.HANDED_OVER if is_ours else attempt.state
+    return HandedOver(attempt.id, state, refusal, is_ours)
+
+
+def _cancel(refusals: Mapping[int, Decision], *, at: datetime) -> None:
+    """End the attempts that the persons no longer want, each with its reason."""
+    by_code: dict[str, list[int]] = defaultdict(list)
+    for attempt_id, refusal in refusals.items():
+        by_code[refusal.code].append(attempt_id)
+    for code, ids in by_code.items():
+        Attempt.objects.filter(pk__in=ids).update(state=AttemptState.CANCELLED, outcome=code, settled_at=at)
+
+
+def _refusals(attempts: Sequence[Reserved], at: datetime) -> dict[int, Decision]:
     """Map the attempts that the person's wishes no longer allow to the reason."""
     asked = [
         ContactRequest(address_id=a.address_id, channel=a.channel, purpose=a.purpose, seller=a.seller_id)
         for a in attempts
     ]
     found = {}
-    for attempt, facts in zip(attempts, loading.load(asked, at=at), strict=True):
-        ruling = rules.wishes(facts, at)
+    for attempt, wishes in zip(attempts, loading.load_wishes(asked, at=at), strict=True):
+        ruling = rules.wishes(wishes, at)
         if ruling is not None:
-            found[attempt.pk] = Decision(
+            found[attempt.id] = Decision(
                 allowed=False,
                 kind=ruling.kind,
                 code=ruling.code,

@@ -12,7 +12,7 @@ from django.db.models import Q
 from consent import book as books
 from consent import fold, history, zones
 from consent.book import Book
-from consent.facts import Facts, Lists
+from consent.facts import Facts, Lists, Wishes
 from consent.frequency import Past
 from consent.history import Chain
 from consent.lifecycle import COUNTED
@@ -33,6 +33,16 @@ def load(requests: Sequence[ContactRequest], *, at: datetime) -> list[Facts]:
     return [
         _facts(request, chains[request.address_id], past.get(request.address_id, ()), lists, book, at)
         for request in requests
+    ]
+
+
+def load_wishes(requests: Sequence[ContactRequest], *, at: datetime) -> list[Wishes]:
+    """Gather only what the persons may have changed since the contacts were reserved, in one query."""
+    chains = history.chains({request.address_id for request in requests})
+    asked = ((request, chains[request.address_id]) for request in requests)
+    return [
+        Wishes(request, fold.stand(chain.events, at=at, seller=request.seller), chain.is_whole)
+        for request, chain in asked
     ]
 
 

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from consent.vocabulary import AUTOMATED, PHONE_CHANNELS, REPLIES, Channel, ContactKind, Purpose
 
+CHANNELS, PURPOSES = frozenset(Channel.values), frozenset(Purpose.values)  # the enums make their lists at every look
+
 
 @dataclass(frozen=True)
 class Area:
@@ -85,7 +87,7 @@ class ContactRequest:
     abandon_rate: Decimal | None = None
 
     def __post_init__(self) -> None:
-        if self.channel not in Channel.values or self.purpose not in Purpose.values:
+        if self.channel not in CHANNELS or self.purpose not in PURPOSES:
             raise ValueError(f"no such contact: {self.channel!r} for {self.purpose!r}")
 
     @property

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from consent import fold, frequency, grants, windows
-from consent.facts import Facts
+from consent.facts import Facts, Wishes
 from consent.fold import Event
 from consent.frequency import Full
 from consent.request import Decision, Exemption
@@ -86,14 +86,14 @@ def judge(facts: Facts, at: datetime) -> Ruling:
     return permit(facts, at)
 
 
-def wishes(facts: Facts, at: datetime) -> Ruling | None:
+def wishes(facts: Wishes, at: datetime) -> Ruling | None:
     """Run only what the person may have changed since the contact was reserved."""
     if facts.request.purpose == Purpose.OPTOUT_CONFIRMATION:
         return check_integrity(facts)
     return check_integrity(facts) or check_optout(facts, at)
 
 
-def check_integrity(facts: Facts) -> Ruling | None:
+def check_integrity(facts: Wishes) -> Ruling | None:
     """A record that does not hold proves nothing; who was erased is left alone."""
     if not facts.is_whole:
         return _deny("LEDGER_INTEGRITY_FAILED")
@@ -107,7 +107,7 @@ def _deny(code: str, *events: UUID | None) -> Ruling:
 # 2 Opt-outs [V01-V12, E04]
 
 
-def check_optout(facts: Facts, at: datetime) -> Ruling | None:
+def check_optout(facts: Wishes, at: datetime) -> Ruling | None:
     """Every withdrawal that reaches this contact, a message still to be read, the mailbox's own wishes."""
     ask, standing = facts.request, facts.standing
     for code in ("REVOKED", "INTERNAL_DNC"):
@@ -120,13 +120,13 @@ def check_optout(facts: Facts, at: datetime) -> Ruling | None:
     return _check_mailbox(facts) if ask.channel == Channel.EMAIL else None
 
 
-def _answers_later_message(facts: Facts, withdrawal: fold.Withdrawal) -> bool:
+def _answers_later_message(facts: Wishes, withdrawal: fold.Withdrawal) -> bool:
     """A reply to what the person wrote after withdrawing may go out [contact_rules 19]."""
     last = facts.standing.last_message_at
     return facts.is_reply and not withdrawal.is_final and last is not None and last > withdrawal.at
 
 
-def _check_mailbox(facts: Facts) -> Ruling | None:
+def _check_mailbox(facts: Wishes) -> Ruling | None:
     """An unsubscribe or a complaint stops marketing, a hard bounce everything [E04]."""
     standing = facts.standing
     if facts.request.is_marketing and standing.unsubscribed:

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import F
 
 from consent import gate
 from consent.models import Attempt
@@ -22,6 +22,7 @@ from consent.request import ContactRequest
 from leads.models import Lead
 from leads.services import due, outreach
 from leads.services.outreach import Change
+from medcrm.lib import copying
 from nurture import batch as batches
 from nurture import caps, composing, enrollment, obstacles, outbox, windows
 from nurture.batch import Batch
@@ -120,13 +121,22 @@ def take_many(batch: Batch, *, at: datetime) -> tuple[list[Message], Counter[str
     addresses = {pk for row in batch.enrollments for pk in _addresses(row)}
     gate.lock(addresses)
     taking = Taking(batch, caps.past_by_address(addresses, batch.caps, at=at), at)
-    fresh = Enrollment.objects.lock().annotate(lead_due_at=F("lead__advance_due_at"))
-    locked = {row.pk: row for row in fresh.filter(pk__in=[row.pk for row in batch.enrollments])}
+    rows = Enrollment.objects.lock().filter(pk__in=[row.pk for row in batch.enrollments])
+    locked = {pk: Fresh(*now) for pk, *now in rows.values_list("pk", *Fresh._fields)}
     for row in batch.enrollments:
         if taking.is_ours(row, locked.get(row.pk)):
             taking.decide(row)
     taking.reserve()
     return taking.write(), taking.tally
+
+
+class Fresh(NamedTuple):
+    """What may have changed of an enrolment since it was claimed, read under its lock."""
+
+    state: str
+    claimed_at: datetime | None
+    step_id: int | None
+    lead__advance_due_at: datetime | None
 
 
 def _addresses(row: Enrollment) -> list[int]:
@@ -170,14 +180,14 @@ class Taking:
     tasks: list[CallTask] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
 
-    def is_ours(self, row: Enrollment, fresh: Enrollment | None) -> bool:
+    def is_ours(self, row: Enrollment, fresh: Fresh | None) -> bool:
         """Whether claim, step and lead are as they were. One step per person at a time: a shared address waits."""
         self.tally["lost"] += 1
         if fresh is None or fresh.state != EnrollmentState.ACTIVE:
             return False
         if (fresh.claimed_at, fresh.step_id) != (row.claimed_at, row.step_id):
             return False
-        has_changed = fresh.lead_due_at is not None and fresh.lead_due_at <= self.at
+        has_changed = fresh.lead__advance_due_at is not None and fresh.lead__advance_due_at <= self.at
         if has_changed or self.touched.intersection(_addresses(row)):
             self._put(row, row.step, row.next_due_at)
             return False
@@ -264,7 +274,7 @@ class Taking:
         enrollment.end_many(self.ends, at=self.at)
         Skip.objects.bulk_create(self.skips)
         CallTask.objects.bulk_create(self.tasks)
-        Message.objects.bulk_create(self.messages)
+        copying.copy_new(self.messages)
         with connection.cursor() as cursor:
             cursor.execute(
                 MOVE,

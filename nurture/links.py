@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
@@ -36,5 +37,6 @@ def read(signer: Signer, token: str) -> Recipient | None:
         return None
 
 
+@lru_cache(maxsize=2048)  # asked for again by the footer and the headers of the same batch
 def _token(signer: Signer, recipient: Recipient) -> str:
     return signer.sign_object([recipient.address_id, recipient.seller, recipient.lead_id], compress=False)

@@ -73,7 +73,7 @@ def _send_group(channel: Channel, messages: Sequence[Message], *, clock: Callabl
     waiting = {message.attempt_id: message for message in messages}
     ends: list[End] = []
     for result in gate.hand_over_many(sorted(waiting), at=clock()):
-        message = waiting[result.attempt.pk]
+        message = waiting[result.attempt_id]
         if result.refusal is not None:
             _cancel(message, result.refusal, at=clock())
             ends.append(End(message, MessageState.CANCELLED))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 from psycopg import sql
-
-ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x00": ""})
 
 
 def as_copied(value: object) -> str:
@@ -22,10 +22,16 @@ def as_copied(value: object) -> str:
     if value is False:
         return "f"
     if isinstance(value, str):
-        return value.translate(ESCAPES)
+        return _escaped(value)
     if isinstance(value, datetime | date):
         return value.isoformat()
     return str(value)
+
+
+def _escaped(text: str) -> str:
+    """Five passes of C are several times quicker than `translate`, which looks every character up."""
+    plain = text.replace("\x00", "").replace("\\", "\\\\")
+    return plain.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
 
 
 def defaults(model: type[models.Model]) -> dict[str, Any]:
@@ -57,14 +63,50 @@ def copy_rows(
     model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[object]], same: Mapping[str, object]
 ) -> None:
     """Copy rows of `columns` (attribute names); `same` holds the other columns' value for all of them."""
-    meta = model._meta
-    names = [meta.get_field(name).column for name in (*columns, *same)]
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(meta.db_table), sql.SQL(", ").join(map(sql.Identifier, names))
-    )
     tail = "".join("\t" + as_copied(value) for value in same.values()) + "\n"
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write("".join("\t".join(map(as_copied, row)) + tail for row in rows))
+    _copy(model, (*columns, *same), ("\t".join(map(as_copied, row)) + tail for row in rows))
+
+
+def _copy(model: type[models.Model], columns: Iterable[str], lines: Iterable[str]) -> None:
+    meta = model._meta
+    names = [sql.Identifier(meta.get_field(name).column) for name in columns]
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(meta.db_table), sql.SQL(", ").join(names))
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement.as_string()) as copy:
+        copy.write("".join(lines))
+
+
+def copy_new(rows: Sequence[models.Model]) -> None:
+    """Write unsaved rows of one table and give them their keys, as `bulk_create` does, in a fifth of its time."""
+    if not rows:
+        return
+    model = type(rows[0])
+    for row, key in zip(rows, next_ids(model, len(rows)), strict=True):
+        row.pk, row._state.adding, row._state.db = key, False, connection.alias
+    written = _written(model)
+    values = ([write(getattr(row, name)) for name, write in written] for row in rows)
+    _copy(model, [name for name, _write in written], ("\t".join(row) + "\n" for row in values))
+
+
+@cache
+def _written(model: type[models.Model]) -> list[tuple[str, Callable[[Any], str]]]:
+    """Each column with how its values are written."""
+    return [(field.attname, _writer(field)) for field in model._meta.concrete_fields]
+
+
+def _writer(field: models.Field) -> Callable[[Any], str]:
+    if isinstance(field, ArrayField):
+        return _as_array
+    return _as_json if isinstance(field, models.JSONField) else as_copied
+
+
+def _as_json(value: object) -> str:
+    return as_copied(json.dumps(value))
+
+
+def _as_array(values: Sequence[object]) -> str:
+    """A one-dimensional array of anything but NULL."""
+    quoted = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return as_copied("{" + ",".join(f'"{value}"' for value in quoted) + "}")
 
 
 def update_rows(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
