@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from consent import lifecycle, loading, rules
 from consent.frequency import Past
 from consent.lifecycle import AttemptState
-from consent.models import Address, Attempt
+from consent.models import Attempt
 from consent.request import ContactRequest, Decision
 from consent.sentences import sentence
 from medcrm.lib import copying

@@ -295,3 +295,15 @@ def test_dispatch_takes_the_same_number_of_queries_for_one_and_for_ten(guide, no
             assert dispatch.dispatch_due(at=now).delivered == len(numbers)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_words_are_kept_as_they_were_said_whatever_is_in_them(enrolled: Enrollment, now: datetime) -> None:
+    name = "Ana\t\\N \"Zoë\" {1}\r\n\\."
+    Lead.objects.update(first_name=name)
+    dispatch.dispatch_due(at=now)
+    message = Message.objects.select_related("attempt").get()
+    assert f"Hello {name}," in message.body
+    said = message.attempt.basis["request"]["content"]
+    assert said["sha256"] == message.content_sha256 == message.attempt.content_sha256
+    assert message.attempt.by_id is None
+    assert message.attempt.events or message.attempt.code == "OK_EMAIL_OPTOUT_REGIME"

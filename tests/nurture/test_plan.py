@@ -7,7 +7,7 @@ import pytest
 from consent.models import Attempt
 from medcrm.lib.errors import RuleError
 from nurture import dispatch, plan, publishing
-from nurture.models import Enrollment, Message, Sequence, Skip, Wording
+from nurture.models import Enrollment, Message, Sequence, Skip, Template, Wording
 from nurture.plan import Fate
 from tests.nurture.factories import stop
 
@@ -104,3 +104,9 @@ def test_published_words_replace_the_old_ones_and_are_frozen(enrolled: Enrollmen
     assert Message.objects.get().body.startswith("Welcome.")
     with pytest.raises(Exception, match="(?i)cannot update"):
         Wording.objects.filter(pk=draft.pk).update(body="Other.")
+
+
+def test_every_template_has_its_english_and_its_spanish_words(sequences: None) -> None:
+    for language in ("en", "es"):
+        worded = Wording.objects.filter(language=language, status="published").values("template")
+        assert not Template.objects.exclude(pk__in=worded).exists(), language
