@@ -34,6 +34,7 @@ import django  # noqa: E402
 
 django.setup()
 
+from django.conf import settings  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
@@ -221,8 +222,11 @@ def publish() -> None:
     row("publish, preview kept", timed(lambda: versions.publish(ScoringModel, draft.pk, by=root, at=NOW)))
     worker = start_worker()
     began = time.perf_counter()
-    while Publication.objects.get().done < Lead.objects.count() // 2:
-        time.sleep(0.2)
+    half_way = Lead.objects.count() // 2
+    while Publication.objects.get().done < half_way:
+        if worker.poll() is not None:
+            sys.exit("The worker ended before it was half-way.")
+        time.sleep(0.05)
     worker.send_signal(signal.SIGKILL)
     worker.communicate()
     half = Publication.objects.get()
@@ -243,7 +247,8 @@ def publish() -> None:
 def start_worker() -> subprocess.Popen:
     url = os.environ["DATABASE_URL"].replace("/medcrm?", f"/{connection.settings_dict['NAME']}?")
     command = [sys.executable, __file__, "--carry"]
-    return subprocess.Popen(command, env={**os.environ, "DATABASE_URL": url}, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    environment = {**os.environ, "DATABASE_URL": url, "SECRET_KEY": settings.SECRET_KEY}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603
 
 
 def carry() -> None:
