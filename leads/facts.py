@@ -40,6 +40,7 @@ from leads.models import (
     Answer,
     Appointment,
     Clinic,
+    Disposition,
     DocumentStatus,
     HoldReason,
     Interaction,
@@ -186,7 +187,9 @@ class CountAfter(Func):
 def unanswered_together(at: datetime) -> Expression:
     """The same, from all entries of a lead read at once."""
     tried = Q(interactions__direction=Direction.OUTBOUND, interactions__kind__in=ATTEMPTED)
-    reached = Q(interactions__direction=Direction.INBOUND) | Q(interactions__disposition__makes_contact=True)
+    # Among the codes, which are looked up once, instead of by a join, which is made for each lead.
+    contacts = Disposition.objects.filter(makes_contact=True).values("pk")
+    reached = Q(interactions__direction=Direction.INBOUND) | Q(interactions__disposition__in=contacts)
     return CountAfter(ArrayAgg("interactions__at", filter=tried), Max("interactions__at", filter=reached))
 
 
