@@ -34,7 +34,8 @@ SELECT gen_random_uuid(), 'patient', 'web_consult', 'Test', 'Person ' || n,
        (ARRAY['intake', 'qualification', 'scheduling', ''])[1 + n / 17 %% 4], '', %(at)s, false,
        %(at)s - n %% 700 * interval '1 day', %(at)s
   FROM generate_series(1, %(leads)s) AS n
-  LEFT JOIN bench_place AS p ON n %% 10 > 0 AND p.id = floor(%(places)s * power(n * 7919 %% 10007 / 10007.0, 3))::int
+  LEFT JOIN bench_place AS p
+    ON n %% 10 > 0 AND p.id = floor(%(places)s * power(n::bigint * 7919 %% 10007 / 10007.0, 3))::int
 """
 
 # About three entries each; calls stand without their attempts here, so the constraint goes first.
