@@ -34,6 +34,7 @@ import django  # noqa: E402
 
 django.setup()
 
+from django.conf import settings  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
@@ -125,10 +126,10 @@ def patients() -> scoring.Scale:
 
 
 def score() -> None:
-    """One raw UPDATE of every row, taken back; then every row scored for the first time; then once more."""
+    """One raw UPDATE of every row and the checks of its keys, taken back; then every row scored; then once more."""
     scale = patients()
     with transaction.atomic():
-        raw, cpu = worked(lambda: execute(RAW_UPDATE.format(model=scale.pk)))
+        raw, cpu = worked(lambda: execute(RAW_UPDATE.format(model=scale.pk) + "; SET CONSTRAINTS ALL IMMEDIATE"))
         transaction.set_rollback(True)
     row("raw `UPDATE` of the seven columns", raw, f"processor {cpu:.1f} s")
     settle()
@@ -221,8 +222,11 @@ def publish() -> None:
     row("publish, preview kept", timed(lambda: versions.publish(ScoringModel, draft.pk, by=root, at=NOW)))
     worker = start_worker()
     began = time.perf_counter()
-    while Publication.objects.get().done < Lead.objects.count() // 2:
-        time.sleep(0.2)
+    half_way = Lead.objects.count() // 2
+    while Publication.objects.get().done < half_way:
+        if worker.poll() is not None:
+            sys.exit("The worker ended before it was half-way.")
+        time.sleep(0.05)
     worker.send_signal(signal.SIGKILL)
     worker.communicate()
     half = Publication.objects.get()
@@ -243,7 +247,8 @@ def publish() -> None:
 def start_worker() -> subprocess.Popen:
     url = os.environ["DATABASE_URL"].replace("/medcrm?", f"/{connection.settings_dict['NAME']}?")
     command = [sys.executable, __file__, "--carry"]
-    return subprocess.Popen(command, env={**os.environ, "DATABASE_URL": url}, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    environment = {**os.environ, "DATABASE_URL": url, "SECRET_KEY": settings.SECRET_KEY}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603
 
 
 def carry() -> None:

@@ -276,8 +276,10 @@ def begins_at(grant: Event) -> datetime:
 
 def views(events: Sequence[Event], *, kind: str, at: datetime | None = None) -> tuple[ChannelView, ...]:
     """Return the permission per channel of a phone or e-mail address for lists; marketing is what is asked about."""
-    standing = stand(events, at=at)
     channels = (GrantChannel.EMAIL,) if kind == "email" else (GrantChannel.VOICE, GrantChannel.SMS)
+    if not any(event.kind in STEPS for event in events):  # as for most of an imported list
+        return tuple(ChannelView(channel.value, "none") for channel in channels)
+    standing = stand(events, at=at)
     given = [g for g in grants(events) if at is None or g.occurred_at <= at]
     return tuple(_view(channel.value, standing, given) for channel in channels)
 

@@ -12,7 +12,9 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -67,6 +69,21 @@ class Entry:
     source: str = field(default="", kw_only=True)
 
 
+class Link(NamedTuple):
+    """Where the database put an event in its chain."""
+
+    seq: int
+    prev_hash: str
+    hash: str
+    address_kind: str
+
+
+Written = dict[str, Any]
+"""A row as it goes to the database, by column."""
+
+as_body = json.JSONEncoder(sort_keys=True, default=str).encode
+
+
 def record(address_id: int, kind: str, *, now: datetime, **fields: object) -> ConsentEvent:
     """Write one event (see Entry for the fields) and return it. Locks the address."""
     [event] = record_many([Entry(address_id, kind, **fields)], now=now)  # type: ignore[arg-type]
@@ -74,22 +91,26 @@ def record(address_id: int, kind: str, *, now: datetime, **fields: object) -> Co
 
 
 def record_many(entries: Sequence[Entry], *, now: datetime) -> list[ConsentEvent]:
-    """Write events in their order, fold the projection again, tell the rooms above. Three queries, however many.
+    """Write events in their order, fold the projection again, tell the rooms above; return them in that order.
 
-    Raise InvalidEvent for an entry that cannot be true; then nothing is written.
+    Raise InvalidEvent for an entry that cannot be true; then nothing is written. Three queries, however many.
     """
+    return [_instance(row, link) for row, link in append(entries, now=now)]
+
+
+def append(entries: Sequence[Entry], *, now: datetime) -> list[tuple[Written, Link]]:
+    """Do as `record_many` does for the thousands of events of a file: rows and their links, no instances."""
     if not entries:
         return []
     _check_aware(now)
     rows = [_row(entry, now) for entry in entries]
     with transaction.atomic(savepoint=False):
-        events = _insert(rows)
-        address_ids = sorted({entry.address_id for entry in entries})
-        project(address_ids)
+        links = _insert(rows)
+        _project_after(entries, rows, links, now)
         changed = sorted({entry.address_id for entry in entries if entry.kind not in SILENT})
         if changed:
             permission_changed.send(sender=ConsentEvent, address_ids=changed, at=now)
-    return events
+    return list(zip(rows, links, strict=True))
 
 
 def permission(address: Address, *, at: datetime, known_at: datetime | None = None) -> tuple[fold.ChannelView, ...]:
@@ -102,12 +123,58 @@ def permission(address: Address, *, at: datetime, known_at: datetime | None = No
 
 def project(address_ids: Iterable[int]) -> int:
     """Fold the chains of these addresses into Permission rows and return how many. Two queries."""
+    chains = history.chains(address_ids).items()
+    return _keep([(pk, chain.kind, chain.events) for pk, chain in chains if chain.events])
+
+
+def _project_after(entries: Sequence[Entry], rows: Sequence[Written], links: Sequence[Link], now: datetime) -> None:
+    """Project the addresses just written to; a chain that began just now is known whole and is not read again."""
+    mine: dict[int, list[tuple[int, fold.Event]]] = {}
+    kinds = {}
+    for entry, row, link in zip(entries, rows, links, strict=True):
+        mine.setdefault(entry.address_id, []).append((link.seq, _as_read(entry, row, link, now)))
+        kinds[entry.address_id] = link.address_kind
+    begun = [
+        (pk, kinds[pk], [event for _seq, event in sorted(found, key=itemgetter(0))])
+        for pk, found in mine.items()
+        if min(seq for seq, _event in found) == 1
+    ]
+    older = mine.keys() - {pk for pk, _kind, _events in begun}
+    chains = history.chains(older).items() if older else ()
+    _keep([*begun, *((pk, chain.kind, chain.events) for pk, chain in chains)])
+
+
+def _as_read(entry: Entry, row: Written, link: Link, now: datetime) -> fold.Event:
+    """The event as `history` would read it back: linked and proven, as it was made just now."""
+    return fold.Event(
+        id=entry.id,
+        seq=link.seq,
+        kind=row["kind"],
+        occurred_at=entry.occurred_at,
+        recorded_at=now,
+        effective_at=entry.effective_at,
+        expires_at=entry.expires_at,
+        channels=tuple(row["channels"]),
+        purposes=tuple(row["purposes"]),
+        level=row["level"],
+        sellers=tuple(row["sellers"]),
+        scope=row["scope"],
+        verdict=row["verdict"],
+        fresh_opt_in=entry.fresh_opt_in,
+        disclosure_id=row["disclosure_id"],
+        is_evidence_complete=row["is_evidence_complete"],
+        about=entry.about,
+        facts=row["facts"],
+        is_intact=entry.disclosure is None or row["shown_sha256"] == _text_sha256(entry.disclosure.text),
+    )
+
+
+def _keep(chains: Iterable[tuple[int, str, Sequence[fold.Event]]]) -> int:
     rows = [
-        {"address_id": address_id, "channel": view.channel, "seq": len(chain.events)}
+        {"address_id": address_id, "channel": view.channel, "seq": len(events)}
         | {name: getattr(view, name) for name in PROJECTED if name != "seq"}
-        for address_id, chain in history.chains(address_ids).items()
-        if chain.events
-        for view in fold.views(chain.events, kind=chain.kind)
+        for address_id, kind, events in chains
+        for view in fold.views(events, kind=kind)
     ]
     if rows:
         with connection.cursor() as cursor:
@@ -171,14 +238,14 @@ def _projected(address_id: int, view: fold.ChannelView, length: int) -> Permissi
 # Entry to row
 
 
-def _row(entry: Entry, now: datetime) -> dict[str, object]:
+def _row(entry: Entry, now: datetime) -> Written:
     _check(entry, now)
     disclosure = entry.disclosure
     sellers = [entry.seller] if isinstance(entry.seller, str) else list(entry.seller)
     if disclosure and not sellers:
         sellers = [disclosure.seller_id]
     salt = secrets.token_hex(16)
-    body = json.dumps({"text": entry.text, "evidence": dict(entry.evidence)}, sort_keys=True, default=str)
+    body = as_body({"text": entry.text, "evidence": dict(entry.evidence)})
     return {
         "id": str(entry.id),
         "address_id": entry.address_id,
@@ -195,7 +262,7 @@ def _row(entry: Entry, now: datetime) -> dict[str, object]:
         "verdict": str(entry.verdict or (wording.classify(entry.text) if entry.kind == EventKind.INBOUND else "")),
         "fresh_opt_in": entry.fresh_opt_in,
         "disclosure_id": disclosure.pk if disclosure else None,
-        "shown_sha256": entry.shown_sha256 or (_sha256(disclosure.text) if disclosure else ""),
+        "shown_sha256": entry.shown_sha256 or (_text_sha256(disclosure.text) if disclosure else ""),
         "is_evidence_complete": bool(disclosure and set(PEWC_ELEMENTS) <= set(disclosure.elements)),
         "about": entry.about and str(entry.about),
         "facts": dict(entry.facts),
@@ -214,6 +281,12 @@ def _default_scope(kind: str) -> str:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _text_sha256(text: str) -> str:
+    """Of a disclosure: a file names the same few for all its rows."""
+    return _sha256(text)
 
 
 def _check(entry: Entry, now: datetime) -> None:
@@ -278,23 +351,23 @@ WITH entries AS MATERIALIZED (
 )
 INSERT INTO consent_consentevent ({", ".join(TYPES)}, seq, prev_hash, hash)
 SELECT {", ".join(TYPES)}, 0, '', '' FROM entries ORDER BY address_id, place
-RETURNING id, seq, prev_hash, hash
+RETURNING id::text, seq, prev_hash, hash, (SELECT a.kind FROM consent_address a WHERE a.id = address_id)
 """  # noqa: S608
 
 
-def _insert(rows: Sequence[Mapping[str, object]]) -> list[ConsentEvent]:
+def _insert(rows: Sequence[Written]) -> list[Link]:
     with connection.cursor() as cursor:
         cursor.execute(INSERT, [json.dumps(rows)])
-        links = {row[0]: row[1:] for row in cursor.fetchall()}
-    return [_instance(row, links[UUID(str(row["id"]))]) for row in rows]
+        links = {row[0]: Link(*row[1:]) for row in cursor.fetchall()}
+    return [links[row["id"]] for row in rows]
 
 
-def _instance(row: Mapping[str, object], link: tuple[int, str, str]) -> ConsentEvent:
+def _instance(row: Written, link: Link) -> ConsentEvent:
     """Build the saved event from what was written, without reading it back."""
     fields = {name: row[name] for name in TYPES}
     for name in ("occurred_at", "recorded_at", "effective_at", "expires_at"):
         fields[name] = fields[name] and datetime.fromisoformat(str(fields[name]))
     fields["id"], fields["about"] = UUID(str(row["id"])), row["about"] and UUID(str(row["about"]))
-    event = ConsentEvent(**fields, seq=link[0], prev_hash=link[1], hash=link[2])
+    event = ConsentEvent(**fields, seq=link.seq, prev_hash=link.prev_hash, hash=link.hash)
     event._state.adding, event._state.db = False, connection.alias
     return event

@@ -4,8 +4,8 @@ Apps register their facts (`facts.py`); a rule names facts, operators and values
 of its rules names, once per lead, as a column (`facts_query`); the conditions then compare columns with values
 (`condition_sql`). The same two pieces serve one lead, a million leads and the preview of a rule not saved yet.
 
-`OFFSET 0` is PostgreSQL's fence: without it the planner would merge the layers and work out a fact again for every rule
-that asks for it.
+A fence keeps the layers apart: without it the planner would merge them and work out a fact again for every rule that
+asks for it.
 
 A fact that is unknown (NULL or blank) satisfies no operator but `unknown`, so a rule is never true by accident, and no
 condition is ever negated.
@@ -25,6 +25,10 @@ from django.db import connection
 from django.db.models import Expression, F, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
+
+# PostgreSQL merges no subquery that has an offset. In quotes it is a constant of the right type from the start: a plain
+# 0 is still to be cast when the planner asks whether rows are skipped, and then nothing below is read in parallel.
+FENCE = "OFFSET '0'"
 
 Group = Sequence[dict[str, object]]
 Criteria = Sequence[Group]
@@ -84,9 +88,10 @@ WORDS: dict[Operator, str] = {
 class Fact:
     """Something a rule may ask of a lead. `expression(at)` is NULL where the fact is unknown.
 
-    Two ways to read the same for many leads at once: `per` names the columns of the lead the fact depends on alone, so
-    that it is worked out once for all leads that have them in common; `gathered(at)` is an aggregate over rows that
-    point to the lead, so that all such facts are read in one pass.
+    Three ways to read the same for many leads at once: `per` names the columns of the lead the fact depends on alone,
+    so that it is worked out once for all leads that have them in common; `gathered(at)` is an aggregate over rows that
+    point to the lead, so that all such facts are read in one pass; `each()` has one row for every lead there is that
+    has a `value` at all, of which `finish(value, at)` makes the fact, so that one fact is read for the whole table.
     """
 
     name: str
@@ -97,6 +102,8 @@ class Fact:
     is_phi: bool = False
     per: tuple[str, ...] = ()
     gathered: Callable[[datetime], Expression] | None = None
+    each: Callable[[], QuerySet] | None = None
+    finish: Callable[[Expression, datetime], Expression] | None = None
 
 
 class SupportsCriteria(Protocol):
@@ -134,24 +141,37 @@ def names(rules: Iterable[Criteria]) -> list[str]:
     return sorted({str(term["fact"]) for rule in rules for group in rule for term in group})
 
 
-def facts_query(leads: QuerySet, facts: Sequence[str], *, at: datetime, extra: Sequence[str] = ()) -> Sql:
-    """One row per lead: its key as `lead`, the extra columns asked for, and each fact as `fact_<name>`."""
+def facts_query(
+    leads: QuerySet, facts: Sequence[str], *, at: datetime, extra: Sequence[str] = (), whole: bool = False
+) -> Sql:
+    """One row per lead: its key as `lead`, the extra columns asked for, and each fact as `fact_<name>`.
+
+    `whole` says that these are about all leads there are, so that what points to them is read from end to end.
+    """
     asked = [_facts[name] for name in facts]
+    each = [fact for fact in asked if whole and fact.each]
     shared = {fact.per: [other for other in asked if other.per == fact.per] for fact in asked if fact.per}
-    gathered = [fact for fact in asked if fact.gathered]
-    plain = {_column(fact): fact.expression(at) for fact in asked if not fact.per and not fact.gathered}
+    gathered = [fact for fact in asked if fact.gathered and fact not in each]
+    plain = {_column(fact): fact.expression(at) for fact in asked if not (fact.per or fact.gathered or fact.each)}
     keys = {f"key_{name}": F(name) for per in shared for name in per}
+    if each:
+        keys["key_created_at"] = F("created_at")
     base, params = _sql(leads.order_by().values(*extra, lead=F("pk"), **keys, **plain))
     picked = [f"base.{name}" for name in ("lead", *extra, *plain)]
     tables = [f"({base}) AS base"]
+    if each:
+        sql, values = _each_sql(each, at)
+        tables[0] += sql
+        picked += [f"finished.{_column(fact)}" for fact in each]
+        params += values
     for number, (per, found) in enumerate(shared.items()):
         sql, values = _shared_sql(per, found, at)
-        tables.append(f"LATERAL ({sql} OFFSET 0) AS shared_{number}")
+        tables.append(f"LATERAL ({sql} {FENCE}) AS shared_{number}")
         picked += [f"shared_{number}.{_column(fact)}" for fact in found]
         params += values
     if gathered:
         sql, values = _gathered_sql(gathered, at)
-        tables.append(f"LATERAL ({sql} OFFSET 0) AS gathered")
+        tables.append(f"LATERAL ({sql} {FENCE}) AS gathered")
         picked += [f"gathered.{_column(fact)}" for fact in gathered]
         params += values
     return f"SELECT {', '.join(picked)} FROM {' CROSS JOIN '.join(tables)}", params  # noqa: S608 - declared names
@@ -169,6 +189,24 @@ def _gathered_sql(facts: Sequence[Fact], at: datetime) -> Sql:
     """These facts in one pass over the rows that point to the lead."""
     of_lead = _leads().filter(pk=RawSQL("base.lead", []))  # noqa: S611 - a column of ours
     return _sql(of_lead.order_by().values("pk").annotate(**{_column(fact): fact.gathered(at) for fact in facts}))
+
+
+def _each_sql(facts: Sequence[Fact], at: datetime) -> Sql:
+    """A join with one row per lead for each of these facts, and the facts made of them."""
+    joins, params, finished = "", [], {}
+    for number, fact in enumerate(facts):
+        rows = fact.each()
+        sql, values = _sql(rows)
+        joins += f" LEFT JOIN ({sql}) AS each_{number} ON each_{number}.lead = base.lead"
+        params += values
+        field = rows.query.annotations["value"].output_field
+        value = RawSQL(f"each_{number}.value", [], output_field=field)  # noqa: S611 - a column of ours
+        finished[_column(fact)] = fact.finish(value, at)
+    sql, values = _sql(_leads().order_by().values(**finished))
+    table = _leads().model._meta.db_table
+    lead = f' FROM (SELECT base.lead AS id, base.key_created_at AS created_at) AS "{table}"'
+    finish = sql.replace(f' FROM "{table}"', lead)
+    return f"{joins} CROSS JOIN LATERAL ({finish}) AS finished", [*params, *values]
 
 
 def _column(fact: Fact) -> str:
@@ -225,7 +263,7 @@ def holds(facts: Sql, rules: Sequence[Criteria]) -> dict[int, list[bool]]:
     query, params = facts
     conditions = [condition_sql(rule) for rule in rules]
     columns = "".join(f", {sql}" for sql, _values in conditions)
-    query = f"SELECT lead{columns} FROM ({query} OFFSET 0) AS facts"  # noqa: S608 - every value is a parameter
+    query = f"SELECT lead{columns} FROM ({query} {FENCE}) AS facts"  # noqa: S608 - every value is a parameter
     values = [value for _sql, given in conditions for value in given]
     with connection.cursor() as cursor:
         cursor.execute(query, [*values, *params])

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from leads import criteria, qualification, scoring
-from leads.criteria import Criteria
+from leads.criteria import FENCE, Criteria
 from leads.lifecycle import OPEN
 from leads.models import Lead, NextStepRule, NextStepSet, ScoringModel
 from leads.scoring import Category, Kept, Scale
@@ -25,6 +25,9 @@ from leads.vocabulary import Decision, NextStep
 from medcrm.lib.models import VersionedSet, VersionStatus
 
 SAMPLE = 20  # leads named for each move of each team; the counts are of all
+
+# For this transaction, so that it is undone whatever happens.
+PLANNED = "SELECT set_config('work_mem', %s, TRUE), set_config('enable_sort', %s, TRUE)"
 
 Table = dict[str, dict[str, int]]  # old value → new value → leads
 
@@ -73,18 +76,10 @@ def effect_of(version: VersionedSet, *, at: datetime) -> Effect:
 
 def scoring_effect(model: ScoringModel, *, at: datetime) -> Effect:
     """Which leads would change their score band, fit or readiness under this model."""
-    sql, params = _rescored_sql(model, at)
-    statement = f"""
-        SELECT old_band, band, old_fit, fit, old_readiness, readiness, team, stage = ANY(%s) AS is_open, count(*),
-               count(*) FILTER (WHERE old_score IS DISTINCT FROM score),
-               (array_agg(id) FILTER (WHERE old_band <> band))[1:{SAMPLE}]
-          FROM ({sql}) AS scored
-         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
-    """  # noqa: S608 - every value is a parameter
     tables: dict[str, Table] = {"score_band": {}, "fit": {}, "readiness": {}}
     before, after, moves = Loads(), Loads(), Moves()
     total = changed = 0
-    for *values, team, is_open, count, moved, sample in _rows(statement, [[*map(str, OPEN)], *params]):
+    for *values, team, is_open, count, moved, sample in _moved(model, at):
         total, changed = total + count, changed + moved
         for name, old, new in zip(tables, values[::2], values[1::2], strict=True):
             _add(tables[name], old, new, count)
@@ -94,6 +89,19 @@ def scoring_effect(model: ScoringModel, *, at: datetime) -> Effect:
             before.add(team, old_band, count)
             after.add(team, band, count)
     return Effect(total, changed, tables, moves.most(), before.table(), after.table())
+
+
+def _moved(model: ScoringModel, at: datetime) -> Iterator[tuple]:
+    """Old and new values, whether open, how many leads, how many scores move, some keys: by group of leads."""
+    for sql, params in _rescored_sql(model, at):
+        statement = f"""
+            SELECT old_band, band, old_fit, fit, old_readiness, readiness, team, stage = ANY(%s) AS is_open, count(*),
+                   count(*) FILTER (WHERE old_score IS DISTINCT FROM score),
+                   (array_agg(id) FILTER (WHERE old_band <> band))[1:{SAMPLE}]
+              FROM ({sql}) AS scored
+             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+        """  # noqa: S608 - every value is a parameter
+        yield from _rows(statement, [[*map(str, OPEN)], *params])
 
 
 def next_step_effect(rule_set: NextStepSet, *, at: datetime) -> Effect:
@@ -147,7 +155,7 @@ def chosen_sql(rules: Sequence[NextStepRule], leads: QuerySet[Lead], at: datetim
     conditions = [criteria.condition_sql(rule.criteria) for rule in rules]
     whens = "".join(f" WHEN {sql} THEN {number}" for number, (sql, _values) in enumerate(conditions))
     chosen = f"CASE{whens} ELSE {len(rules)} END" if whens else "0"
-    sql = f"SELECT facts.*, {chosen} AS rule FROM ({facts} OFFSET 0) AS facts"  # noqa: S608 - values are parameters
+    sql = f"SELECT facts.*, {chosen} AS rule FROM ({facts} {FENCE}) AS facts"  # noqa: S608 - values are parameters
     return sql, [*(value for _sql, values in conditions for value in values), *params]
 
 
@@ -157,22 +165,23 @@ def in_force(version: VersionedSet, scope: Sequence[str]) -> VersionedSet | None
     return type(version)._default_manager.filter(status=VersionStatus.PUBLISHED, **same).first()
 
 
-def _rescored_sql(model: ScoringModel, at: datetime) -> criteria.Sql:
+def _rescored_sql(model: ScoringModel, at: datetime) -> Iterator[criteria.Sql]:
     """Every lead of the type, old and new: those that the version in force scored, and those that it did not."""
     scale, current = scoring.scale(model), in_force(model, ["lead_type"])
     leads = Lead.objects.filter(merged_into=None)
     if current is None:
-        return _scored(scale, leads, at, scoring.NOTHING_KEPT)
-    kept = what_is_kept(scoring.scale(current), scale)
+        yield _scored(scale, leads, at, scoring.NOTHING_KEPT)
+        return
     pk = current.pk
+    yield _scored(scale, leads.filter(score_model=pk), at, what_is_kept(scoring.scale(current), scale))
     others = leads.filter(Q(score_model__lt=pk) | Q(score_model__gt=pk) | Q(score_model=None))  # ranges use the index
-    known, known_params = _scored(scale, leads.filter(score_model=pk), at, kept)
-    unknown, params = _scored(scale, others, at, scoring.NOTHING_KEPT)
-    return f"({known}) UNION ALL ({unknown})", [*known_params, *params]
+    yield _scored(scale, others, at, scoring.NOTHING_KEPT)
 
 
 def _scored(scale: Scale, leads: QuerySet[Lead], at: datetime, kept: Kept) -> criteria.Sql:
-    scored, params = scoring.scored_sql(scale, leads, at, kept=kept, extra=["team"])
+    scored, params = scoring.scored_sql(
+        scale, leads, at, kept=kept, extra=["team"], whole=kept is not scoring.NOTHING_KEPT
+    )
     columns = "id, stage, team, old_score, score, old_band, band, old_fit, fit, old_readiness, readiness"
     return f"WITH {scored} SELECT {columns} FROM scored", params  # noqa: S608 - compiled from declared facts
 
@@ -239,6 +248,15 @@ def _word(decision: str, next_step: str) -> str:
 
 
 def _rows(statement: str, params: Sequence[object]) -> list[tuple]:
-    with connection.cursor() as cursor:
+    """Run a statement that counts all leads by a hundred groups or so.
+
+    The planner expects every combination of values to occur and would sort all leads; they are hashed instead.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('work_mem'), current_setting('enable_sort')")
+        as_before = cursor.fetchone()
+        cursor.execute(PLANNED, ["64MB", "off"])
         cursor.execute(statement, params)
-        return cursor.fetchall()
+        rows = cursor.fetchall()
+        cursor.execute(PLANNED, as_before)
+        return rows

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import (
+    Aggregate,
     BooleanField,
     Case,
     Count,
@@ -39,6 +40,7 @@ from leads.models import (
     Answer,
     Appointment,
     Clinic,
+    Disposition,
     DocumentStatus,
     HoldReason,
     Interaction,
@@ -105,26 +107,15 @@ def words(choices: type[TextChoices]) -> Choices:
 
 def happened(name: str, label: str, *kinds: InteractionKind) -> Fact:
     """How often the lead did one of these, counting repeated visits and opens."""
-    done = Interaction.objects.filter(lead=OuterRef("pk"), kind__in=kinds).order_by().values("lead")
-    total = done.annotate(n=Sum("count")).values("n")
-    return Fact(
-        name,
-        label,
-        Kind.NUMBER,
-        lambda at: Coalesce(Subquery(total, output_field=IntegerField()), Value(0)),
-        gathered=lambda at: Coalesce(Sum("interactions__count", filter=Q(interactions__kind__in=kinds)), Value(0)),
-    )
+
+    def times(total: Expression, at: datetime) -> Expression:
+        return Coalesce(total, Value(0))
+
+    return _of_entries(name, label, kinds, Sum, "count", times)
 
 
 def days_since(name: str, label: str, *kinds: InteractionKind, otherwise: str = "") -> Fact:
     """Whole days since the lead last did one of these; where it never did, since `otherwise`, or else unknown."""
-    last = (
-        Interaction.objects.filter(lead=OuterRef("pk"), kind__in=kinds)
-        .order_by()
-        .values("lead")
-        .annotate(last=Max("at"))
-        .values("last")
-    )
 
     def days(since: Expression, at: datetime) -> Expression:
         start = Coalesce(since, F(otherwise)) if otherwise else since
@@ -132,12 +123,33 @@ def days_since(name: str, label: str, *kinds: InteractionKind, otherwise: str = 
         whole = Cast(Extract(passed, "day"), IntegerField())
         return Case(When(LessThan(whole, Value(0)), then=Value(0)), default=whole)  # GREATEST would make 0 of unknown
 
+    return _of_entries(name, label, kinds, Max, "at", days)
+
+
+def _of_entries(
+    name: str,
+    label: str,
+    kinds: Sequence[InteractionKind],
+    aggregate: type[Aggregate],
+    column: str,
+    finish: Callable[[Expression, datetime], Expression],
+) -> Fact:
+    """A number made of an aggregate over the lead's entries of these kinds, in each way there is to read it."""
+
+    def each() -> QuerySet:
+        done = Interaction.objects.filter(kind__in=kinds).order_by().values("lead")
+        return done.annotate(value=aggregate(column)).values("lead", "value")
+
+    of_lead = each().filter(lead=OuterRef("pk")).values("value")
+    among = aggregate(f"interactions__{column}", filter=Q(interactions__kind__in=kinds))
     return Fact(
         name,
         label,
         Kind.NUMBER,
-        lambda at: days(Subquery(last), at),
-        gathered=lambda at: days(Max("interactions__at", filter=Q(interactions__kind__in=kinds)), at),
+        lambda at: finish(Subquery(of_lead), at),
+        gathered=lambda at: finish(among, at),
+        each=each,
+        finish=finish,
     )
 
 
@@ -175,7 +187,9 @@ class CountAfter(Func):
 def unanswered_together(at: datetime) -> Expression:
     """The same, from all entries of a lead read at once."""
     tried = Q(interactions__direction=Direction.OUTBOUND, interactions__kind__in=ATTEMPTED)
-    reached = Q(interactions__direction=Direction.INBOUND) | Q(interactions__disposition__makes_contact=True)
+    # Among the codes, which are looked up once, instead of by a join, which is made for each lead.
+    contacts = Disposition.objects.filter(makes_contact=True).values("pk")
+    reached = Q(interactions__direction=Direction.INBOUND) | Q(interactions__disposition__in=contacts)
     return CountAfter(ArrayAgg("interactions__at", filter=tried), Max("interactions__at", filter=reached))
 
 

@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import F, QuerySet
 
 from leads import criteria
-from leads.criteria import Criteria, FactSource
+from leads.criteria import FENCE, Criteria, FactSource
 from leads.lifecycle import OPEN
 from leads.models import BandRule, Lead, ScoringModel
 from leads.vocabulary import Band
@@ -166,6 +166,7 @@ def scored_sql(
     *,
     kept: Kept = NOTHING_KEPT,
     extra: Sequence[str] = (),
+    whole: bool = False,
 ) -> criteria.Sql:
     """The common table expressions up to `scored`, one row per lead of the scale's type.
 
@@ -173,7 +174,7 @@ def scored_sql(
     from the stored score, and the facts behind it are not asked for.
     """
     categories = [category for category in scale.categories if category.code not in kept.codes]
-    facts, params = _facts_sql(scale, leads, at, categories, kept, extra)
+    facts, params = _facts_sql(scale, leads, at, categories, kept, extra, whole)
     holds, hold_params = _holds_sql(scale, categories, kept)
     totals = "".join(f", {_category_sql(scale, category)} AS c_{category.pk}" for category in categories)
     total, total_params = _total_sql(categories, kept)
@@ -181,10 +182,10 @@ def scored_sql(
     parts = ", ".join(f"%s::text, c_{category.pk}" for category in categories)
     passed = "".join(f", {name}" for name in extra)
     sql = f"""
-        facts AS ({facts} OFFSET 0),
-        held AS (SELECT facts.*{holds} FROM facts OFFSET 0),
-        added AS (SELECT held.*{totals} FROM held OFFSET 0),
-        totals AS (SELECT added.*, LEAST(100, GREATEST(0, {total}))::smallint AS total FROM added OFFSET 0),
+        facts AS ({facts} {FENCE}),
+        held AS (SELECT facts.*{holds} FROM facts {FENCE}),
+        added AS (SELECT held.*{totals} FROM held {FENCE}),
+        totals AS (SELECT added.*, LEAST(100, GREATEST(0, {total}))::smallint AS total FROM added {FENCE}),
         scored AS (
             SELECT lead AS id, stage, score AS old_score, score_band AS old_band, fit AS old_fit,
                    readiness AS old_readiness, fit_band AS fit, readiness_band AS readiness, total AS score,
@@ -194,7 +195,7 @@ def scored_sql(
                    array_remove(ARRAY[{hits}]::int[], NULL) AS hits,
                    jsonb_build_object({parts}) AS parts{passed}
               FROM totals
-            OFFSET 0
+            {FENCE}
         )
     """  # noqa: S608 - identifiers and numbers are integers of ours, every value is a parameter
     return sql, [*params, *hold_params, *total_params, *(category.code for category in categories)]
@@ -212,6 +213,7 @@ def _facts_sql(
     categories: Sequence[Category],
     kept: Kept,
     extra: Sequence[str],
+    whole: bool,
 ) -> criteria.Sql:
     """One row per lead with its present score and every fact that a rule asks for which is not kept."""
     points = [point for point in _points(scale, categories) if point.pk not in kept.hits]
@@ -225,7 +227,7 @@ def _facts_sql(
     if callable(leads):
         return leads(names, [*stored, *extra])
     same_type = leads.filter(lead_type=scale.lead_type)
-    return criteria.facts_query(same_type, names, at=at, extra=[*stored, *extra])
+    return criteria.facts_query(same_type, names, at=at, extra=[*stored, *extra], whole=whole)
 
 
 def bands_of(scale: Scale) -> list[tuple[str, Sequence[BandRule]]]:

@@ -11,11 +11,13 @@ class MedcrmConfig(AppConfig):
         from audit import people
         from medcrm import roles, subjects
         from medcrm.lib import access
-        from medcrm.receivers import sync_roles
+        from medcrm.receivers import quicken_triggers, sync_roles
         from medcrm.sign_in import note_sign_in
 
         people.use(subjects.find)
         access.use(roles.scope, roles.team_names)
         user_logged_in.connect(note_sign_in, dispatch_uid="medcrm.note_sign_in")
         # Django tells only apps with models that they were migrated; auth's word is given once per migration.
-        post_migrate.connect(sync_roles, sender=apps.get_app_config("auth"), dispatch_uid="medcrm.sync_roles")
+        auth = apps.get_app_config("auth")
+        post_migrate.connect(sync_roles, sender=auth, dispatch_uid="medcrm.sync_roles")
+        post_migrate.connect(quicken_triggers, sender=auth, dispatch_uid="medcrm.quicken_triggers")

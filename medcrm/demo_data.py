@@ -16,6 +16,7 @@ from django.db import transaction
 
 from consent.reference import note_empty_scrub
 from leads import contact
+from leads.lifecycle import Stage
 from leads.models import Lead, Source
 from leads.services import calls, events, intake
 from leads.services.calls import CallReport
@@ -24,6 +25,7 @@ from leads.vocabulary import Decision, InteractionKind, NextStep
 from medcrm import journey
 from medcrm.lib.errors import RuleError
 from nurture import dispatch
+from privacy import erasure
 
 SEED = 20261124
 DAYS = 14
@@ -158,7 +160,16 @@ def make(*, at: datetime) -> int:
         for hour in WORKING_HOURS_UTC:
             clock = (at - timedelta(days=days)).replace(hour=hour, minute=0, second=0, microsecond=0)
             half_a_day(town, sources, clock)
+    forget(at=at)
     return Lead.objects.count()
+
+
+def forget(*, at: datetime) -> None:
+    """One person asks to be forgotten: their lead is lost, its row and the proof of the erasure stay."""
+    lead = Lead.objects.filter(stage=Stage.HELD).order_by("pk").last()
+    if lead:
+        request = erasure.request_erasure(erasure.person_of([lead.pk]), reason="Asked by e-mail.", by=None, at=at)
+        erasure.erase(request.pk, by=None, at=at)
 
 
 def half_a_day(town: Town, sources: dict[str, Source], clock: datetime) -> None:

@@ -13,6 +13,7 @@ from consent import addresses
 from consent.addresses import InvalidAddress
 
 LONG = 10_000  # characters; no cell of a person's record is longer
+MARKS = frozenset("'=@+-")  # what begins a cell that is more than its text
 FORMULA = re.compile(r"^[=@](?=\S)|^[+-](?=[A-Za-z(=@])")
 EXPONENT = re.compile(r"^\+?(\d(?:[.,]\d+)?)[eE]\+?(\d{1,2})$")
 TRAILING_ZERO = re.compile(r"^(\+?\d{7,15})[.,]0+$")
@@ -43,8 +44,8 @@ class Problem:
 def plain(cell: str) -> str:
     """The cell without what spreadsheets add: spaces, a leading apostrophe. Raise for formulas and whole books."""
     text = cell.strip()
-    if not text:
-        return ""
+    if not text or text[0] not in MARKS and len(text) <= LONG:
+        return text
     if text[0] == "'":
         text = text[1:].strip()
     elif text[0] in "=@+-" and FORMULA.match(text):

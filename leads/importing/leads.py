@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from types import SimpleNamespace
 
 from django.db.models import Q
@@ -19,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import UUID, uuid7
 
 from consent import addresses, ledger
+from consent.addresses import Held
 from consent.models import Address
 from leads import targets
 from leads.importing import kinds
@@ -31,6 +33,7 @@ from leads.services.intake import TIMELINE_KINDS, VOICE_AND_TEXT, is_same_name
 from leads.submission import EMAIL, PHONE
 from leads.vocabulary import Direction, DocumentState, InteractionKind, LeadType, SourceKind
 from medcrm.lib import copying
+from medcrm.lib.among import Among
 
 CHUNK = 2000  # a second or two of work between two commits; more costs memory and gains nothing
 LEAD = copying.defaults(Lead)
@@ -39,6 +42,7 @@ INTERACTION = copying.defaults(Interaction)
 # What an import may fill on a lead that is known already, where it is blank.
 FILLED = merging.FACTS
 NAMED = ("first_name", "last_name", "lead_type")
+as_said = json.JSONEncoder(ensure_ascii=False).encode
 VARY = ("id", "public_id", "lead_type", *FILLED, "language", "urgency", "created_at", "updated_at")
 
 
@@ -49,7 +53,7 @@ class Taken:
     wanted: Wanted
     lead: Lead | SimpleNamespace
     is_repeat: bool
-    held: Sequence[Address]
+    held: Sequence[Held]
     inquiry: UUID = field(default_factory=uuid7)
     filled: dict[str, object] = field(default_factory=dict)
 
@@ -60,7 +64,7 @@ def take(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome
     read = [reader.read(row) for row in rows]
     wanted = [w for w in read if not w.row.problems]
     pairs = {pair for w in wanted for pair in w.pairs}
-    held = _look_up(pairs) if is_dry else addresses.lock_addresses(pairs)
+    held = _look_up(pairs) if is_dry else addresses.lock_many(pairs)
     wanted = [w for w in wanted if not _is_erased(w, held)]
     taken = _match(wanted, held, reader.source, at)
     outcome = _count(taken)
@@ -73,18 +77,19 @@ def take(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome
         t.lead.id = t.lead.pk = pk
     waiting = _waiting(taken)
     _record_consent(run, reader.source, taken, at)
-    Lead.objects.filter(pk__in=waiting).update(advance_due_at=None)
+    Lead.objects.filter(Among("id", waiting)).update(advance_due_at=None)
     _write(run, reader.source, taken, at)
     return outcome
 
 
-def _look_up(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Address]:
+def _look_up(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Held]:
     """The addresses that are known, without making or locking any."""
     named = {addresses.keyed_hash(kind, value): (kind, value) for kind, value in pairs}
-    return {named[row.keyed_hash]: row for row in Address.objects.filter(keyed_hash__in=named)}
+    rows = Address.objects.filter(keyed_hash__in=named).values_list("keyed_hash", "pk", "kind", "value")
+    return {named[digest]: Held(*row) for digest, *row in rows}
 
 
-def _is_erased(wanted: Wanted, held: Mapping[tuple[str, str], Address]) -> bool:
+def _is_erased(wanted: Wanted, held: Mapping[tuple[str, str], Held]) -> bool:
     """A person who was erased at their own wish does not come back by a file."""
     found = [kind for kind, value in wanted.pairs if (row := held.get((kind, value))) is not None and row.value is None]
     for kind in found:
@@ -99,13 +104,11 @@ def _is_erased(wanted: Wanted, held: Mapping[tuple[str, str], Address]) -> bool:
 # Match
 
 
-def _match(
-    wanted: Sequence[Wanted], held: Mapping[tuple[str, str], Address], source: Source, at: datetime
-) -> list[Taken]:
+def _match(wanted: Sequence[Wanted], held: Mapping[tuple[str, str], Held], source: Source, at: datetime) -> list[Taken]:
     """Find each row's lead among those known and those of rows before it, by the rule of intake.match."""
     ids = [row.pk for row in held.values()]
     known: dict[int, list[Lead | SimpleNamespace]] = defaultdict(list)
-    rows = Lead.objects.filter(Q(phone__in=ids) | Q(email__in=ids), merged_into=None)
+    rows = Lead.objects.filter(Q(Among("phone_id", ids)) | Q(Among("email_id", ids)), merged_into=None)
     for lead in rows.lock():
         for address_id in {lead.phone_id, lead.email_id}:
             if address_id:
@@ -136,8 +139,8 @@ def _match(
 def _fill(
     lead: Lead | SimpleNamespace,
     wanted: Wanted,
-    phone: Address | None,
-    email: Address | None,
+    phone: Held | None,
+    email: Held | None,
     *,
     is_repeat: bool,
     at: datetime,
@@ -225,12 +228,10 @@ def _record_consent(run: ImportRun, source: Source, taken: Sequence[Taken], at: 
                 )
             if w.opted_out:
                 entries += _opt_out(address, w.opted_out, at, common)
-    ledger.record_many(entries, now=at)
+    ledger.append(entries, now=at)
 
 
-def _opt_out(
-    address: Address, channels: Sequence[str], at: datetime, common: Mapping[str, object]
-) -> list[ledger.Entry]:
+def _opt_out(address: Held, channels: Sequence[str], at: datetime, common: Mapping[str, object]) -> list[ledger.Entry]:
     """What another system knows to be unwanted is unwanted here, in its widest reading."""
     if address.kind == EMAIL:
         return [ledger.Entry(address.pk, "email_unsub", occurred_at=at, **common)] if "email" in channels else []
@@ -243,13 +244,14 @@ def _write(run: ImportRun, source: Source, taken: Sequence[Taken], at: datetime)
     _write_leads(source, taken, at)
     inquiry_ids = copying.next_ids(Inquiry, len(taken))
     header = list(run.reading["header"])
+    imported = json.dumps({"imported": run.pk})
     copying.copy_rows(
         Inquiry,
         ("id", "public_id", "raw_body", "body_sha256", "lead_id", "is_repeat"),
         (
             (pk, t.inquiry, raw, hashlib.sha256(raw.encode()).hexdigest(), t.lead.pk, t.is_repeat)
             for pk, t in zip(inquiry_ids, taken, strict=True)
-            for raw in (json.dumps(_said(header, t.wanted.row.raw), ensure_ascii=False),)
+            for raw in (as_said(_said(header, t.wanted.row.raw)),)
         ),
         _others(INQUIRY, ("public_id", "raw_body", "body_sha256", "lead_id", "is_repeat"))
         | {"source_id": source.pk, "status": "accepted", "received_at": at, "settled_at": at, "import_run_id": run.pk},
@@ -266,7 +268,7 @@ def _write(run: ImportRun, source: Source, taken: Sequence[Taken], at: datetime)
                 pk,
                 t.wanted.fields.get("service"),
                 t.wanted.fields.get("question", ""),
-                json.dumps({"imported": run.pk, **({"filled": t.filled} if t.filled else {})}, default=str),
+                json.dumps({"imported": run.pk, "filled": t.filled}, default=str) if t.filled else imported,
             )
             for pk, t in zip(inquiry_ids, taken, strict=True)
         ),
@@ -291,7 +293,7 @@ def _write_leads(source: Source, taken: Sequence[Taken], at: datetime) -> None:
     copying.copy_rows(
         Lead,
         VARY,
-        ([getattr(lead, name) for name in VARY] for lead in fresh),
+        map(attrgetter(*VARY), fresh),
         _others(LEAD, VARY) | {"source_id": source.pk},
     )
     known = {t.lead.pk: t.lead for t in taken if t.filled and isinstance(t.lead, Lead)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -46,6 +46,9 @@ CHANNEL_WORDS = {
     **{word: "sms" for word in ("text", "texts", "text message", "mobile")},
     **{word: "email" for word in ("e-mail", "mail")},
 }
+# Columns in which the same few cells come again and again: each is read once per chunk.
+REPEATING = (*CHOICES, *CATALOGUE, "timing", "zip", "age", "is_existing_patient", "preferred_channel", "inquired_at",
+             "consent_at", "consent_text")  # fmt: skip
 CONSENT = ("consent", "consent_at", "consent_text", "consent_proof")
 
 FIELDS = (
@@ -149,6 +152,7 @@ class Reader:
         self.parsers["timing"] = lambda text: timings[cells.code(text, answers, what="timing answers")]
         self.texts = disclosures()
         self.parsers["consent_text"] = self._text_shown
+        self.parsers |= {name: lru_cache(maxsize=1024)(self.parsers[name]) for name in REPEATING}
 
     def read(self, row: Row) -> Wanted:
         """Read a row; what is wrong with it is added to its problems, all of it at once."""

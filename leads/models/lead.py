@@ -213,7 +213,14 @@ class Lead(models.Model):
                 name="lead_not_merged_into_itself", condition=Q(merged_into__isnull=True) | ~Q(merged_into=F("id"))
             ),
         ]
-        triggers = [pgtrigger.FSM(name="stage_moves", field="stage", transitions=list(lifecycle.pairs()))]
+        triggers = [
+            pgtrigger.FSM(
+                name="stage_moves",
+                field="stage",
+                transitions=list(lifecycle.pairs()),
+                condition=pgtrigger.Q(old__stage__df=pgtrigger.F("new__stage")),  # most updates leave the stage alone
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name or self.organisation or str(self.public_id)

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce, Least
 
 from leads.models import Lead
 from medcrm.lib import bell
+from medcrm.lib.among import Among
 
 
 def mark_due(leads: QuerySet[Lead], *, at: datetime) -> int:
@@ -21,4 +22,5 @@ def mark_due(leads: QuerySet[Lead], *, at: datetime) -> int:
 
 def mark_addresses_due(address_ids: list[int], *, at: datetime) -> int:
     """Mark every lead that uses one of these addresses due: what is permitted for it changed [R47]."""
-    return mark_due(Lead.objects.filter(Q(phone__in=address_ids) | Q(email__in=address_ids)), at=at)
+    uses_one = Q(Among("phone_id", address_ids)) | Q(Among("email_id", address_ids))
+    return mark_due(Lead.objects.filter(uses_one), at=at)

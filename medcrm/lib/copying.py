@@ -15,6 +15,8 @@ from psycopg import sql
 
 def as_copied(value: object) -> str:
     """One value in COPY's text format."""
+    if type(value) is str:
+        return value if value.isalnum() else value.translate(ESCAPES)
     if value is None:
         return "\\N"
     if value is True:

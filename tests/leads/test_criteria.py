@@ -1,12 +1,13 @@
 """The compiler: each operator on a fact that matches, misses or is unknown; nothing is true by accident."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
 
 from leads import criteria
-from leads.models import Lead
+from leads.models import Interaction, Lead
 
 MATCH, MISS, UNKNOWN = "match", "miss", "unknown"
 
@@ -103,3 +104,34 @@ def test_a_rule_reads_as_a_sentence(catalogue) -> None:
     )
     assert criteria.sentence(rule) == expected
     assert criteria.sentence([]) == "always"
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_every_fact_says_the_same_read_together_as_read_alone(three, now: datetime, whole: bool) -> None:
+    """Facts remembered by the columns they depend on, and facts gathered in one pass, against their own expression.
+
+    Also when all leads there are get read from end to end.
+    """
+    first, second, _third = sorted(three)
+    for lead, kind, direction, days in [
+        (first, "guide_download", "inbound", 9),
+        (first, "note", "outbound", 8),
+        (first, "email_reply", "inbound", 4),
+        (second, "webinar_attended", "inbound", 0),
+        (second, "sms_reply", "inbound", -1),
+    ]:
+        Interaction.objects.create(
+            lead_id=lead, kind=kind, direction=direction, at=now - timedelta(days=days), count=days + 2
+        )
+    facts = [fact for fact in criteria.facts() if fact.per or fact.gathered]
+    assert any(fact.each for fact in facts)
+    names = [fact.name for fact in facts]
+    sql, params = criteria.facts_query(Lead.objects.all(), names, at=now, whole=whole)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        columns = [column.name for column in cursor.description]
+        together = {row[0]: dict(zip(columns, row, strict=True)) for row in cursor.fetchall()}
+    assert set(together) == set(three)
+    for fact in facts:
+        alone = dict(Lead.objects.order_by().values_list("pk", fact.expression(now)))
+        assert {lead: row[f"fact_{fact.name}"] for lead, row in together.items()} == alone, fact.name

@@ -101,7 +101,7 @@ def test_a_preview_says_what_publishing_then_does_and_is_kept_with_it(change, le
     before = state()
     with CaptureQueriesContext(connection) as captured:
         said = effects.effect_of(ScoringModel.objects.get(pk=draft.pk), at=now)
-    assert {query["sql"].split()[0] for query in captured} == {"SELECT"}
+    assert {query["sql"].split()[0] for query in captured} <= {"SELECT", "SAVEPOINT", "RELEASE"}
     assert state() == before
     versions.publish(ScoringModel, draft.pk, by=root, at=now)
     carry(now)

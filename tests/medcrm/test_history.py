@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pghistory
+import pgtrigger
 import pytest
 from celery import shared_task
 from django.contrib.auth.models import Group, User
@@ -11,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from consent import addresses
 from leads.models import Lead, LeadEvent, ServiceLine
+from medcrm import receivers
 from medcrm.lib import history, masking
 from medcrm.lib.access import Scope
 from tests.audit.test_log import person
@@ -127,3 +129,14 @@ def test_a_history_costs_the_same_however_long(client):
 )
 def test_a_mask_leaves_enough_to_tell_two_people_apart(text, masked):
     assert masking.mask(text) == masked
+
+
+def test_a_migration_leaves_triggers_that_ask_without_raising():
+    with connection.cursor() as cursor:
+        cursor.execute(receivers.ASKS_SLOWLY)
+        assert cursor.fetchone() is None
+    lead = make(Lead, zip="78704")
+    with pgtrigger.ignore("leads.Lead:keeps_history"):
+        Lead.objects.update(zip="78705")
+    Lead.objects.update(zip="78706")
+    assert [event.zip for event in LeadEvent.objects.filter(pgh_obj=lead)] == ["78705"]
