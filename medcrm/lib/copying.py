@@ -16,7 +16,7 @@ from psycopg import sql
 def as_copied(value: object) -> str:
     """One value in COPY's text format."""
     if type(value) is str:
-        return value if value.isalnum() else value.translate(ESCAPES)
+        return value if value.isalnum() else _escaped(value)
     if value is None:
         return "\\N"
     if value is True:
