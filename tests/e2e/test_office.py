@@ -60,7 +60,7 @@ def test_a_supervisor_moves_forty_leads_of_an_absent_agent_to_three_others_in_on
     page.goto(reverse("admin:routing_team_board"))
     assert "away" in page.inner_text(f"tr:has(a[href$='/agent/{absent.pk}/change/'])")
     page.goto(f"/admin/leads/lead/{ids[0]}/history/")
-    assert "Desk0" in page.inner_text("main") and "Supervisor Demo" in page.inner_text("main")
+    assert "Desk0" in page.inner_text("#content") and "Supervisor Demo" in page.inner_text("#content")
     assert Assignment.objects.filter(lead__in=ids, because="absence", note="ill until Friday").count() == 40
     theirs = stage.page(others[0].user.username)
     theirs.goto("/admin/routing/notice/")
@@ -98,7 +98,7 @@ def test_marketing_changes_a_rule_looks_at_what_that_does_publishes_it_and_goes_
     page.get_by_role("link", name="What it would change, over every lead").click()
     page.wait_for_url("**/preview/")
     looked_at = Lead.objects.filter(merged_into=None).count()
-    assert f"Looked at {looked_at} leads" in page.inner_text("main")
+    assert f"Looked at {looked_at} leads" in page.inner_text("#content")
     assert page.get_by_role("columnheader", name="→").count() > 0
     assert (status(first, draft), dict(Lead.objects.values_list("pk", "score"))) == (["published", "draft"], scores)
     page.get_by_role("link", name="Back to the rules").click()
@@ -107,7 +107,7 @@ def test_marketing_changes_a_rule_looks_at_what_that_does_publishes_it_and_goes_
     assert status(first, draft) == ["retired", "published"]
     published = Publication.objects.get(scoring_model=draft)
     page.goto(f"/admin/leads/publication/{published.pk}/change/")
-    assert f"Looked at {looked_at} leads" in page.inner_text("main")  # what was previewed is kept with it
+    assert f"Looked at {looked_at} leads" in page.inner_text("#content")  # what was previewed is kept with it
     act(page, draft, "go-back")
     assert status(first, draft) == ["published", "retired"]
     assert first.rules.get(name=rule.name).points == rule.points
