@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 from zlib import decompress
@@ -78,7 +77,7 @@ class Key:
 OURS = Key()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def provider() -> Iterator[Provider]:
     told = Provider()
 
@@ -104,8 +103,8 @@ def provider() -> Iterator[Provider]:
         server.shutdown()
 
 
-@pytest.fixture
-def site(provider: Provider, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def site(provider: Provider, tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) -> Iterator[str]:
     """A web process that was told of the provider by its settings, and asks for a second factor."""
     oidc = {"provider_id": "idp", "name": "Our sign-on", "client_id": CLIENT, "secret": SECRET}
     idp = {"entity_id": IDP, "sso_url": f"{IDP}/sso", "x509cert": OURS.certificate}
@@ -117,7 +116,7 @@ def site(provider: Provider, tmp_path: Path) -> Iterator[str]:
         "SSO_SAML": json.dumps([saml | {"settings": {"idp": idp, "verified_email": True}}]),
     }
     port = free_port()
-    with Processes(tmp_path, told) as processes:
+    with Processes(tmp_path_factory.mktemp("sign-on"), told) as processes:
         processes.start_web(port)
         processes.wait_for_http(f"http://127.0.0.1:{port}/health/live")
         yield f"http://127.0.0.1:{port}"
