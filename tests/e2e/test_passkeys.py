@@ -45,6 +45,8 @@ def test_a_passkey_is_added_and_signs_in_by_itself_where_a_password_alone_does_n
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/admin/account/2fa/")
     page.goto("/admin/account/2fa/webauthn/add/")
+    page.fill("[name=password]", PASSWORD)  # changing a factor asks for the password again
+    page.get_by_role("button", name="Confirm").click()
     page.fill("[name=name]", "Laptop")
     page.get_by_role("checkbox").check()
     page.get_by_role("button", name="Add").click()
