@@ -85,9 +85,7 @@ class KeyInline(ReadOnlyInline):
 
 class KeyForm(ActionForm):
     label = forms.CharField(label=_("What is it for?"), max_length=80, help_text=_("e.g. “Scheduling, production”."))
-    expires_on = forms.DateTimeField(
-        label=_("Ends at"), required=False, help_text=_("e.g. “2027-12-31 00:00”; blank: until it is revoked.")
-    )
+    expires_on = forms.DateTimeField(label=_("Ends at"), required=False, help_text=_("Blank: until it is revoked."))
 
 
 @admin.register(Client)

@@ -13,12 +13,14 @@ from django.db import transaction
 from django.db.models import Q
 
 from gateway.models import Client, Key
+from gateway.vocabulary import ScopeCode
 from leads.models import ServiceLine
 from medcrm.lib.access import Scope
 from medcrm.lib.errors import RuleError
 
 PREFIX_LENGTH = 10
 ROLE = "api_client"
+SEES_CONTACTS = "leads.see_contacts_lead"
 
 
 @transaction.atomic
@@ -90,6 +92,7 @@ def scope_of(client: Client) -> Scope:
         teams=frozenset(client.teams or ()),
         trainings=frozenset(service.required_training for service in trainings),
         sees_all_teams=client.teams is None,
+        sees_contacts=ScopeCode.CONTACTS_READ in client.scopes and client.user.has_perm(SEES_CONTACTS),
     )
 
 

@@ -11,6 +11,7 @@ class ScopeCode(TextChoices):
 
     INQUIRIES_READ = "inquiries:read", _("Read inquiries")
     LEADS_READ = "leads:read", _("Read leads")
+    CONTACTS_READ = "contacts:read", _("See numbers and mailboxes in full")
     LEADS_WRITE = "leads:write", _("Correct facts of leads")
     EVENTS_READ = "events:read", _("Read the timeline")
     EVENTS_WRITE = "events:write", _("Add what a lead did")

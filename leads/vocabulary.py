@@ -164,6 +164,7 @@ class NoteFact(TextChoices):
     CONTACT_CHANGE = "contact_change", _("Change of contact preference")
     SPOKEN_WITH = "spoken_with", _("Spoken with")
     FACT_SOURCE = "fact_source", _("Source of the facts")
+    CONSENT_STEP = "consent_step", _("Answer to the consent step")
 
 
 class Direction(TextChoices):

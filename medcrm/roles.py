@@ -46,7 +46,10 @@ FIELD_LIMITS = (
         "phone, e-mail of leads.lead and leads.stakeholder; value of consent.address",
         "leads.lead",
         SEE_CONTACTS,
-        _("masked, like (512) •••-0142, in lists, boxes, search results, history and files; full on the lead's page"),
+        _(
+            "masked, like (512) •••-0142, in lists, boxes, search results, history, files and the API; "
+            "full on the lead's page"
+        ),
     ),
     FieldLimit("raw_body, remote_addr, user_agent of leads.inquiry", "leads.inquiry", "view", _("not shown")),
     FieldLimit(
@@ -267,7 +270,7 @@ ROLES: tuple[Role, ...] = (
         _("Connected system"),
         _("A program, not a person: what it may do and sees is narrowed further by its scopes, teams and services."),
         together(
-            each("leads.lead", ("view", "change")),
+            each("leads.lead", ("view", "change", SEE_CONTACTS)),
             each("leads.inquiry leads.interaction", VIEW),
             each("leads.documentstatus leads.authorization leads.appointment", ("view", "record")),
             each("leads.availability", ("view", "change")),

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+from django.db import connection
 
 from medcrm.processes import BASE_DIR, end_with_parent
 
@@ -57,6 +58,13 @@ def clean_environment(home: Path, **environment: str) -> dict[str, str]:
     ours = ("MEDCRM_", "DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "SECRET_KEY", "INSECURE_HTTP", "PYTEST_")
     outside = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**outside, "MEDCRM_HOME": str(home), "MEDCRM_THROWAWAY": "1", **environment}
+
+
+def database_url() -> str:
+    """The address of the database that this test, or this worker of them, uses."""
+    name = connection.settings_dict["NAME"]
+    plain = name.removeprefix("test_").split("_gw")[0]
+    return os.environ["DATABASE_URL"].replace(f"/{plain}", f"/{name}", 1)
 
 
 def running(home: Path, name: str = "") -> list[psutil.Process]:

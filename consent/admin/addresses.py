@@ -81,7 +81,7 @@ class WithdrawalForm(ActionForm):
         help_text=_("In their words, and by which means: “letter of 3 May: please no more calls”."),
     )
     occurred_at = forms.DateTimeField(
-        label=_("When (UTC)"), required=False, help_text=_("Empty means now. e.g. 2026-11-24 15:30")
+        label=_("When"), required=False, help_text=_("On the clock of your team. Empty means now.")
     )
 
 

@@ -72,7 +72,6 @@ class BookForm(ActionForm):
     time = forms.TimeField(
         label=_("Time at the clinic"),
         required=False,
-        widget=forms.TextInput(attrs={"type": "time"}),
         help_text=_("Blank: the clinic tells the person when to come."),
     )
     reason = forms.CharField(

@@ -108,7 +108,7 @@ class OpenDayInline(ReadOnlyInline):
 
 
 class SlotsForm(ActionForm):
-    on = forms.DateField(label=_("Day"), widget=forms.TextInput(attrs={"type": "date"}))
+    on = forms.DateField(label=_("Day"))
     slots = forms.IntegerField(label=_("Open slots"), min_value=0, max_value=500)
 
 

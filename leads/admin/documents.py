@@ -24,12 +24,10 @@ from medcrm.lib.admin import (
     verb_permission,
 )
 
-EXPIRY = forms.TextInput(attrs={"type": "date"})
-
 
 class DocumentForm(ActionForm):
     status = forms.ChoiceField(label=_("Where does it stand?"), choices=DocumentState.choices)
-    expires_on = forms.DateField(label=_("Valid until"), required=False, widget=EXPIRY)
+    expires_on = forms.DateField(label=_("Valid until"), required=False)
 
 
 @admin.register(DocumentStatus)
@@ -60,7 +58,7 @@ class DocumentStatusAdmin(OfLead, ReadOnlyAdmin):
 class AuthorizationForm(ActionForm):
     status = forms.ChoiceField(label=_("Where does it stand?"), choices=AuthorizationState.choices)
     reference = forms.CharField(label=_("Payer's reference"), max_length=60, required=False)
-    expires_on = forms.DateField(label=_("Valid until"), required=False, widget=EXPIRY)
+    expires_on = forms.DateField(label=_("Valid until"), required=False)
 
 
 @admin.register(Authorization)

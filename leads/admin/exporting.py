@@ -24,7 +24,7 @@ LOOKS = {"waiting": ("info", "timer"), "ready": ("good", "download"), "expired":
 class ExportForm(ActionForm):
     what = forms.ChoiceField(label=_("What"))
     format = forms.ChoiceField(label=_("As"), choices=Export.Format.choices[:3])
-    since = forms.DateField(label=_("From"), required=False, help_text=_("e.g. 2026-11-01; empty: from the beginning."))
+    since = forms.DateField(label=_("From"), required=False, help_text=_("Empty: from the beginning."))
     reason = forms.CharField(label=_("For whom and why"), max_length=200, help_text=_("e.g. audit 2026, ticket 117"))
 
     def __init__(self, data: object = None, *, request: HttpRequest) -> None:

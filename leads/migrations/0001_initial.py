@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
                 ('invalidates_number', models.BooleanField(default=False)),
                 ('is_wrong_number', models.BooleanField(default=False)),
                 ('suppresses_everything', models.BooleanField(default=False)),
-                ('needs_missing_items', models.BooleanField(default=False, help_text='Item and follow-up date are mandatory [R37].')),
+                ('needs_missing_items', models.BooleanField(default=False, help_text='Item and follow-up date are mandatory.')),
                 ('is_incident', models.BooleanField(default=False)),
                 ('suggested_outcome', models.CharField(blank=True, max_length=20)),
                 ('retry_after_minutes', models.PositiveIntegerField(blank=True, help_text='When to try again; blank: no automatic retry.', null=True)),
@@ -424,7 +424,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('published_at', models.DateTimeField(blank=True, null=True)),
                 ('lead_type', models.CharField(choices=[('patient', 'Patient'), ('partner', 'Partner'), ('b2b', 'Business')], max_length=10)),
-                ('high_from', models.PositiveSmallIntegerField(default=60, help_text='Scores from here on are high [R22].')),
+                ('high_from', models.PositiveSmallIntegerField(default=60, help_text='Scores from here on are high.')),
                 ('medium_from', models.PositiveSmallIntegerField(default=30)),
                 ('published_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
@@ -546,7 +546,7 @@ class Migration(migrations.Migration):
                 ('max_age', models.PositiveSmallIntegerField(blank=True, help_text='Blank: no upper limit.', null=True)),
                 ('telehealth', models.BooleanField(default=False, help_text="May be given remotely in a clinic's own state.")),
                 ('required_training', models.CharField(blank=True, help_text='Sensitive service: only staff with this training, e.g. “behavioral_health”.', max_length=40)),
-                ('needs_agreement', models.BooleanField(default=False, help_text='A signed agreement is collected from the organisation [R33].')),
+                ('needs_agreement', models.BooleanField(default=False, help_text='A signed agreement is collected from the organisation.')),
                 ('documents', models.ManyToManyField(blank=True, help_text='To be held before an appointment is booked; a required referral is the referral letter.', related_name='services', to='leads.document')),
             ],
             options={
@@ -682,7 +682,7 @@ class Migration(migrations.Migration):
                 ('outcome', models.CharField(blank=True, choices=[('appointment_set', 'Appointment set'), ('sent_to_team', 'Sent to the next team'), ('nurture', 'Added to nurture'), ('documents_requested', 'Documents requested'), ('hold', 'On hold'), ('disqualified', 'Disqualified'), ('review', 'Sent to review')], help_text='What the caller recorded.', max_length=20)),
                 ('decided_at', models.DateTimeField(blank=True, null=True)),
                 ('suggested_outcome', models.CharField(blank=True, choices=[('appointment_set', 'Appointment set'), ('sent_to_team', 'Sent to the next team'), ('nurture', 'Added to nurture'), ('documents_requested', 'Documents requested'), ('hold', 'On hold'), ('disqualified', 'Disqualified'), ('review', 'Sent to review')], max_length=20)),
-                ('override_reason', models.CharField(blank=True, help_text='Why the caller decided otherwise [R5].', max_length=300)),
+                ('override_reason', models.CharField(blank=True, help_text='Why the caller decided otherwise.', max_length=300)),
                 ('override_reviewed_at', models.DateTimeField(blank=True, null=True)),
                 ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('hold_reason', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='leads.holdreason')),
@@ -763,7 +763,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='stopreason',
             name='default_triggers',
-            field=models.ManyToManyField(blank=True, help_text='What re-opens a lead stopped for this reason [R41].', related_name='+', to='leads.triggerkind'),
+            field=models.ManyToManyField(blank=True, help_text='What re-opens a lead stopped for this reason.', related_name='+', to='leads.triggerkind'),
         ),
         migrations.AddField(
             model_name='holdreason',
@@ -790,7 +790,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('origin', models.CharField(choices=[('check', 'Found by a check'), ('call', 'Recorded on a call')], max_length=10)),
-                ('follow_up_on', models.DateField(blank=True, help_text='When to ask again; mandatory on a call [R37].', null=True)),
+                ('follow_up_on', models.DateField(blank=True, help_text='When to ask again; mandatory on a call.', null=True)),
                 ('opened_at', models.DateTimeField()),
                 ('settled_at', models.DateTimeField(blank=True, null=True)),
                 ('lead', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='missing_items', to='leads.lead')),

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='qualification',
             name='outreach',
-            field=models.JSONField(blank=True, default=list, help_text='How the outreach plan changed, oldest first: when, what, which sequence, why [R47].'),
+            field=models.JSONField(blank=True, default=list, help_text='How the outreach plan changed, oldest first: when, what, which sequence, why.'),
         ),
     ]

@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
                 ('invalidates_number', models.BooleanField(default=False)),
                 ('is_wrong_number', models.BooleanField(default=False)),
                 ('suppresses_everything', models.BooleanField(default=False)),
-                ('needs_missing_items', models.BooleanField(default=False, help_text='Item and follow-up date are mandatory [R37].')),
+                ('needs_missing_items', models.BooleanField(default=False, help_text='Item and follow-up date are mandatory.')),
                 ('is_incident', models.BooleanField(default=False)),
                 ('suggested_outcome', models.CharField(blank=True, max_length=20)),
                 ('retry_after_minutes', models.PositiveIntegerField(blank=True, help_text='When to try again; blank: no automatic retry.', null=True)),
@@ -277,7 +277,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('published_at', models.DateTimeField(blank=True, null=True)),
                 ('lead_type', models.CharField(choices=[('patient', 'Patient'), ('partner', 'Partner'), ('b2b', 'Business')], max_length=10)),
-                ('high_from', models.PositiveSmallIntegerField(default=60, help_text='Scores from here on are high [R22].')),
+                ('high_from', models.PositiveSmallIntegerField(default=60, help_text='Scores from here on are high.')),
                 ('medium_from', models.PositiveSmallIntegerField(default=30)),
             ],
             options={
@@ -298,7 +298,7 @@ class Migration(migrations.Migration):
                 ('max_age', models.PositiveSmallIntegerField(blank=True, help_text='Blank: no upper limit.', null=True)),
                 ('telehealth', models.BooleanField(default=False, help_text="May be given remotely in a clinic's own state.")),
                 ('required_training', models.CharField(blank=True, help_text='Sensitive service: only staff with this training, e.g. “behavioral_health”.', max_length=40)),
-                ('needs_agreement', models.BooleanField(default=False, help_text='A signed agreement is collected from the organisation [R33].')),
+                ('needs_agreement', models.BooleanField(default=False, help_text='A signed agreement is collected from the organisation.')),
             ],
             options={
                 'abstract': False,

@@ -62,7 +62,8 @@ class ServiceLine(Coded):
         help_text=_("Sensitive service: only staff with this training, e.g. “behavioral_health”."),
     )
     needs_agreement = models.BooleanField(
-        default=False, help_text=_("A signed agreement is collected from the organisation [R33].")
+        default=False,
+        help_text=_("A signed agreement is collected from the organisation."),  # [R33]
     )
     documents = models.ManyToManyField(
         Document,
@@ -221,7 +222,8 @@ class Disposition(Coded):
     is_wrong_number = models.BooleanField(default=False)
     suppresses_everything = models.BooleanField(default=False)
     needs_missing_items = models.BooleanField(
-        default=False, help_text=_("Item and follow-up date are mandatory [R37].")
+        default=False,
+        help_text=_("Item and follow-up date are mandatory."),  # [R37]
     )
     is_incident = models.BooleanField(default=False)
     suggested_outcome = models.CharField(max_length=20, blank=True)
@@ -244,7 +246,10 @@ class TriggerKind(Coded):
 class StopReason(Coded):
     reporting_class = models.CharField(max_length=10, choices=ReportingClass.choices)
     default_triggers = models.ManyToManyField(
-        TriggerKind, blank=True, related_name="+", help_text=_("What re-opens a lead stopped for this reason [R41].")
+        TriggerKind,
+        blank=True,
+        related_name="+",
+        help_text=_("What re-opens a lead stopped for this reason."),  # [R41]
     )
 
 

@@ -129,10 +129,12 @@ class Qualification(models.Model):
     outreach = models.JSONField(
         default=list,
         blank=True,
-        help_text=_("How the outreach plan changed, oldest first: when, what, which sequence, why [R47]."),
+        help_text=_("How the outreach plan changed, oldest first: when, what, which sequence, why."),  # [R47]
     )
     override_reason = models.CharField(
-        max_length=300, blank=True, help_text=_("Why the caller decided otherwise [R5].")
+        max_length=300,
+        blank=True,
+        help_text=_("Why the caller decided otherwise."),  # [R5]
     )
     override_reviewed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -213,7 +215,9 @@ class MissingItem(models.Model):
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="missing_items")
     kind = models.ForeignKey(MissingKind, on_delete=models.PROTECT, related_name="+")
     origin = models.CharField(max_length=10, choices=Origin.choices)
-    follow_up_on = models.DateField(null=True, blank=True, help_text=_("When to ask again; mandatory on a call [R37]."))
+    follow_up_on = models.DateField(
+        null=True, blank=True, help_text=_("When to ask again; mandatory on a call.")
+    )  # [R37]
     opened_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
 

@@ -40,7 +40,7 @@ class ScoringModel(VersionedSet):
     """How leads of one type are ranked and banded: scoring rules with points, and band rules for fit and readiness."""
 
     lead_type = models.CharField(max_length=10, choices=LeadType.choices)
-    high_from = models.PositiveSmallIntegerField(default=60, help_text=_("Scores from here on are high [R22]."))
+    high_from = models.PositiveSmallIntegerField(default=60, help_text=_("Scores from here on are high."))  # [R22]
     medium_from = models.PositiveSmallIntegerField(default=30)
 
     class Meta:

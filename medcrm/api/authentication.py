@@ -28,6 +28,7 @@ MINUTE = 60
 PERMISSIONS = {
     ScopeCode.INQUIRIES_READ: "leads.view_inquiry",
     ScopeCode.LEADS_READ: "leads.view_lead",
+    ScopeCode.CONTACTS_READ: "leads.see_contacts_lead",
     ScopeCode.LEADS_WRITE: "leads.change_lead",
     ScopeCode.EVENTS_READ: "leads.view_interaction",
     ScopeCode.EVENTS_WRITE: "leads.change_lead",

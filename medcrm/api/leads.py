@@ -70,17 +70,17 @@ class LeadView(ClientView):
 
     def get(self, request: Request, lead: str) -> Response:
         """Read one lead."""
-        return Response(LeadSerializer(self.lead()).data)
+        return Response(self.get_serializer(self.lead()).data)
 
     @extend_schema(request=FactsSerializer)
     @transaction.atomic
     def patch(self, request: Request, lead: str) -> Response:
         """Correct facts of a lead; the checks run again. State is changed by what happens, never here."""
         row = Lead.objects.lock().get(pk=self.lead().pk)
-        self.demand_match(LeadSerializer(row).data)
+        self.demand_match(self.get_serializer(row).data)
         facts = check_facts(self.read(FactsSerializer))
         corrections.correct_facts(row.pk, facts, by=request.user, at=timezone.now())
-        return Response(LeadSerializer(Lead.objects.select_related(*SHOWN).get(pk=row.pk)).data)
+        return Response(self.get_serializer(Lead.objects.select_related(*SHOWN).get(pk=row.pk)).data)
 
 
 class EventsView(ClientView):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
@@ -11,8 +13,10 @@ from leads.models import Appointment, Authorization, Availability, DocumentStatu
 from leads.serializers import InquirySerializer
 from leads.vocabulary import AppointmentState, AuthorizationState, DocumentState, InteractionKind, Outcome
 from medcrm.api.fields import Code, Day, Instant, Text
+from medcrm.lib import masking
 
 PUBLIC_ID = "0197a4de-5c1b-7c3e-9d2a-3b1f0a6c2e11"
+IN_FULL = "Masked, like (512) •••-0142, without the scope `contacts:read`."
 NOT_FACTS = ("lead_type", "phone", "email", "documents", "consent", "page_url", "is_test")
 
 
@@ -32,6 +36,20 @@ class Shown(serializers.ModelSerializer):
     """Rows as they are shown; nothing is written by them."""
 
     serializer_choice_field = Choice
+
+
+class Reach(Shown):
+    """Rows with a way to reach a person: masked for a client without `contacts:read`, single rows too.
+
+    A program reads a list one by one without effort, so that here no page of its own shows in full.
+    """
+
+    masked: ClassVar[tuple[str, ...]] = ()
+
+    def to_representation(self, row: object) -> dict[str, object]:
+        shown = super().to_representation(row)
+        reader = self.context["request"].user
+        return shown | {name: masking.contact(shown[name], reader) for name in self.masked if shown[name]}
 
 
 def public_id(path: str = "lead.public_id", **kwargs: object) -> serializers.UUIDField:
@@ -97,12 +115,14 @@ def public_id(path: str = "lead.public_id", **kwargs: object) -> serializers.UUI
         }
     )
 )
-class LeadSerializer(Shown):
+class LeadSerializer(Reach):
     """A lead: who it is, what it asks for, and where it stands."""
 
+    masked = ("phone", "email", "question")
+
     lead = public_id("public_id")
-    phone = serializers.CharField(source="phone.value", default=None, allow_null=True)
-    email = serializers.CharField(source="email.value", default=None, allow_null=True)
+    phone = serializers.CharField(source="phone.value", default=None, allow_null=True, help_text=IN_FULL)
+    email = serializers.CharField(source="email.value", default=None, allow_null=True, help_text=IN_FULL)
     merged_into = serializers.UUIDField(source="merged_into.public_id", default=None, allow_null=True)
 
     class Meta:
@@ -163,8 +183,10 @@ ACTIVITIES = [
 ]
 
 
-class EventSerializer(Shown):
+class EventSerializer(Reach):
     """One entry of a lead's timeline."""
+
+    masked = ("text",)
 
     event = serializers.IntegerField(source="pk")
 

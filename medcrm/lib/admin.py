@@ -350,6 +350,12 @@ class ActionForm(forms.Form):
         forms.CheckboxSelectMultiple: widgets.UnfoldAdminCheckboxSelectMultipleWidget,
         forms.EmailInput: widgets.UnfoldAdminEmailInputWidget,
     }
+    PICKED: ClassVar = {
+        forms.DateInput: ("date", "%Y-%m-%d"),
+        forms.DateTimeInput: ("datetime-local", "%Y-%m-%dT%H:%M"),
+        forms.TimeInput: ("time", "%H:%M"),
+    }
+    """Days and times are picked in the browser's own way, which says them in one form whatever the language."""
 
     def __init__(self, data: object = None, *, obj: models.Model | None = None, request: HttpRequest) -> None:
         super().__init__(data)
@@ -359,12 +365,16 @@ class ActionForm(forms.Form):
     def look(self) -> None:
         """Dress the fields; called again by a form that makes fields of its own."""
         for number, field in enumerate(self.fields.values()):
-            look = self.LOOK.get(type(field.widget))
-            if look:
+            look, picked = self.LOOK.get(type(field.widget)), self.PICKED.get(type(field.widget))
+            if picked:
+                dressed = {**field.widget.attrs, "class": " ".join(widgets.INPUT_CLASSES)}
+                field.widget = type(field.widget)(attrs=dressed, format=picked[1])
+                field.widget.input_type, field.widget.is_required = picked[0], field.required
+            elif look:
                 choices, kind = getattr(field, "choices", None), getattr(field.widget, "input_type", None)
                 field.widget = look(attrs=field.widget.attrs)
                 if kind:
-                    field.widget.input_type = kind  # a date or a time stays one
+                    field.widget.input_type = kind
                 if choices is not None:
                     field.widget.choices = choices
                 field.widget.is_required = field.required

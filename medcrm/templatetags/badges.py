@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import date, datetime
 
 import phonenumbers
 from django import template
 from django.db import models
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 
 from medcrm.lib import badges
 
 register = template.Library()
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 register.simple_tag(badges.icon, name="icon")
 
 
@@ -43,6 +49,18 @@ def phone(value: object) -> str:
 
 
 @register.filter
+def moment(value: object) -> str:
+    """A day or an instant that is kept as text, on the reader's clock; what is none stays as it is."""
+    text = str(value)
+    if DAY.fullmatch(text):
+        return date_format(date.fromisoformat(text), "M j, Y")
+    if INSTANT.match(text):
+        found = datetime.fromisoformat(text)
+        return date_format(timezone.localtime(found) if timezone.is_aware(found) else found, "M j, g:i A")
+    return text
+
+
+@register.filter
 def facts_in_words(facts: object) -> str:
     """The structured facts of a timeline entry, in a line."""
     if not isinstance(facts, Mapping):
@@ -59,4 +77,4 @@ def _words(value: object) -> str:
         return ", ".join(_word(item) for item in value)
     if isinstance(value, Mapping):
         return ", ".join(f"{_word(name)} {_word(item)}" for name, item in value.items())
-    return _word(value)
+    return _word(moment(value))

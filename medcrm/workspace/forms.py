@@ -14,6 +14,7 @@ from leads.models import Disposition, HoldReason, Lead, MissingKind, StopReason
 from leads.services.calls import CallReport
 from leads.vocabulary import Outcome
 from medcrm.lib.errors import InvalidFields, RuleError
+from medcrm.workspace import saying
 
 NOTE_PARTS = ("requested", "confirmed", "not_confirmed", "told", "action", "next")
 # How the service calls a field → how the form does; a reason is asked for in the form that fits the outcome.
@@ -39,6 +40,7 @@ def picked(label: object, model: type) -> forms.ModelChoiceField:
 class CallForm(forms.Form):
     """Result, outcome with its reason, what is missing, and the structured note [2.11, 2.17, R37]."""
 
+    consent_step = chips(_("Ask first"))
     disposition = chips(_("How the call ended"))
     outcome = chips(_("What comes of it"))
     hold_reason = picked(_("Why it waits"), HoldReason)
@@ -72,6 +74,7 @@ class CallForm(forms.Form):
         super().__init__(data, **kwargs)
         self.lead, self.at = lead, at
         self.dispositions = list(Disposition.objects.filter(is_active=True))
+        self.fields["consent_step"].choices = saying.ANSWERS
         self.fields["disposition"].choices = [(row.pk, row.name) for row in self.dispositions]
         self.fields["outcome"].choices = [("", _("None yet")), *Outcome.choices]
         self.fields["missing"].choices = MissingKind.objects.filter(is_active=True).values_list("pk", "name")

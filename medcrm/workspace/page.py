@@ -14,7 +14,7 @@ from leads.admin.lead_page import LeadPage, ScorePart
 from leads.models import Lead
 from leads.services import checklist
 from leads.services.checklist import Sheet
-from medcrm.workspace import drafts, my_work
+from medcrm.workspace import drafts, my_work, saying
 from medcrm.workspace.drafts import Editor
 from medcrm.workspace.models import Draft
 from routing import scripts
@@ -22,7 +22,6 @@ from routing.models import Clock, ScriptText
 from routing.scripts import Piece
 
 HANDOFF = "routing/handoff_panel.html"
-FALLBACK_SCRIPT, EMERGENCY = "qualification", "emergency"
 REASONS_SHOWN = 3
 
 
@@ -55,8 +54,9 @@ class Workspace:
 def read(lead: Lead, request: HttpRequest, *, at: datetime) -> Workspace:
     page = lead_page.read(lead, request, at=at)
     handoff = next((dict(panel.context) for panel, _html in page.top if panel.template == HANDOFF), None)
-    texts = _texts(lead, handoff)
-    told = texts.get(handoff["handoff"].script_id if handoff else None) or texts.get(FALLBACK_SCRIPT)
+    chosen = saying.script_for(lead, handoff["handoff"].script_id if handoff else None)
+    texts = saying.texts(lead, chosen)
+    told = texts.get(chosen) or texts.get(saying.FALLBACK_SCRIPT)
     return Workspace(
         lead=lead,
         at=at,
@@ -66,9 +66,9 @@ def read(lead: Lead, request: HttpRequest, *, at: datetime) -> Workspace:
         handoff=handoff,
         script=_filled(told, lead, request, page) if told else [],
         script_name=str(told.script) if told else "",
-        consent_step=told.consent_step if told and told.script.requires_consent_step else "",
+        consent_step=saying.first_words(told),
         sheet=checklist.sheet(lead, at=at),
-        emergency=texts[EMERGENCY].words.splitlines() if EMERGENCY in texts else [],
+        emergency=texts[saying.EMERGENCY].words.splitlines() if saying.EMERGENCY in texts else [],
         draft=drafts.of(lead.pk, request.user),
         editors=drafts.editors(lead.pk, request.user, at=at),
     )
@@ -91,19 +91,6 @@ def score_sentence(lead: Lead, parts: Sequence[ScorePart]) -> str:
     rules = sorted((rule for part in parts for rule in part.rules), key=lambda rule: -rule.points)
     names = [rule.name for rule in rules[:REASONS_SHOWN] if rule.points > 0]
     return "; ".join(names) or _("no rule gave points yet")
-
-
-def _texts(lead: Lead, handoff: Mapping[str, object] | None) -> dict[str, ScriptText]:
-    """Script → its words in the lead's language, or in English."""
-    chosen = handoff["handoff"].script_id if handoff else None
-    wanted = [code for code in (chosen, FALLBACK_SCRIPT, EMERGENCY) if code]
-    rows = ScriptText.objects.filter(script__in=wanted).select_related("script")
-    found: dict[str, ScriptText] = {}
-    for text in rows:
-        language = "en" if text.script_id == EMERGENCY else lead.language  # the caller reads it, not the lead
-        if text.language == language or (text.language == "en" and text.script_id not in found):
-            found[text.script_id] = text
-    return found
 
 
 def _filled(told: ScriptText, lead: Lead, request: HttpRequest, page: LeadPage) -> list[Piece]:

@@ -13,18 +13,24 @@ from leads.models import Interaction
 from leads.services import calls
 from leads.services.calls import CallReport
 from medcrm.lib.errors import RuleError
+from medcrm.workspace import saying
 from medcrm.workspace.models import Draft
 from routing import worklist
 
 
 @transaction.atomic
-def record(lead_id: int, report: CallReport, *, by: AbstractBaseUser, at: datetime) -> Interaction:
+def record(
+    lead_id: int, report: CallReport, *, by: AbstractBaseUser, at: datetime, consent_step: str = ""
+) -> Interaction:
     """Record how the call ended, settle its reservation, drop the draft and end the lease. Locks draft, then lead.
 
     Raise InvalidFields for what is missing, RuleError when nobody has called yet; nothing is written then.
     """
     draft = (
-        Draft.objects.select_for_update(of=("self",)).select_related("attempt").filter(user=by, lead=lead_id).first()
+        Draft.objects.select_for_update(of=("self",))
+        .select_related("attempt", "lead")
+        .filter(user=by, lead=lead_id)
+        .first()
     )
     if draft is None or not draft.has_spoken:
         raise RuleError(
@@ -32,6 +38,7 @@ def record(lead_id: int, report: CallReport, *, by: AbstractBaseUser, at: dateti
             "Press Call first, so that the call is allowed and counted; or say that they called us.",
             field="disposition",
         )
+    report = saying.with_consent_step(draft.lead, report, consent_step)
     if draft.attempt is not None:
         gate.settle(draft.attempt.pk, AttemptState.SENT, now=at, outcome=report.disposition)
     call = calls.record_call(lead_id, report, at=at, by=by, attempt=draft.attempt)

@@ -249,7 +249,9 @@ def record(request: HttpRequest, pk: int) -> HttpResponse:
     form = CallForm(request.POST, lead=row, at=at)
     if form.is_valid():
         try:
-            entry = recording.record(row.pk, form.report(), by=request.user, at=at)
+            entry = recording.record(
+                row.pk, form.report(), by=request.user, at=at, consent_step=form.cleaned_data["consent_step"]
+            )
         except RuleError as error:
             form.show(error)
         else:

@@ -42,9 +42,7 @@ class ReassignForm(ActionForm):
 
 class VerdictForm(ActionForm):
     verdict = forms.ChoiceField(label=_("What now?"), choices=exhausted.Verdict.choices)
-    until = forms.DateField(
-        label=_("Until"), required=False, widget=forms.TextInput({"type": "date"}), help_text=_("For a wait.")
-    )
+    until = forms.DateField(label=_("Until"), required=False, help_text=_("For a wait."))
     note = forms.CharField(label=_("Note"), max_length=200, required=False)
 
 

@@ -105,7 +105,6 @@ class HandOverForm(ActionForm):
     away_until = forms.DateTimeField(
         label=_("Away until"),
         required=False,
-        widget=forms.TextInput(attrs={"type": "datetime-local"}),
         help_text=_("Blank: until somebody says they are back."),
     )
 

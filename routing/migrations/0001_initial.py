@@ -184,7 +184,7 @@ class Migration(migrations.Migration):
                 ('code', models.CharField(help_text='Stable, e.g. “ortho”.', max_length=40, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9_]*$', 'Lower-case letters, digits and underscores, e.g. “no_answer”.')])),
                 ('name', models.CharField(max_length=120)),
                 ('is_active', models.BooleanField(default=True, help_text='Untick to retire it; history keeps showing it.')),
-                ('requires_consent_step', models.BooleanField(default=False, help_text='The caller must read the consent step and record the answer first [R26].')),
+                ('requires_consent_step', models.BooleanField(default=False, help_text='The caller must read the consent step and record the answer first.')),
                 ('required_training', models.CharField(blank=True, help_text='Only agents with this training.', max_length=40)),
             ],
             options={
@@ -201,7 +201,7 @@ class Migration(migrations.Migration):
                 ('code', models.CharField(help_text='Stable, e.g. “ortho”.', max_length=40, serialize=False, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9_]*$', 'Lower-case letters, digits and underscores, e.g. “no_answer”.')])),
                 ('name', models.CharField(max_length=120)),
                 ('is_active', models.BooleanField(default=True, help_text='Untick to retire it; history keeps showing it.')),
-                ('requires_consent_step', models.BooleanField(default=False, help_text='The caller must read the consent step and record the answer first [R26].')),
+                ('requires_consent_step', models.BooleanField(default=False, help_text='The caller must read the consent step and record the answer first.')),
                 ('required_training', models.CharField(blank=True, help_text='Only agents with this training.', max_length=40)),
             ],
             options={

@@ -21,7 +21,8 @@ class Script(Coded):
     """What to say, chosen by the rule that routed the lead [R25]."""
 
     requires_consent_step = models.BooleanField(
-        default=False, help_text=_("The caller must read the consent step and record the answer first [R26].")
+        default=False,
+        help_text=_("The caller must read the consent step and record the answer first."),  # [R26]
     )
     required_training = models.CharField(max_length=40, blank=True, help_text=_("Only agents with this training."))
 

@@ -62,7 +62,9 @@
 
   const after = (radio) => {
     // Where to go once the result is chosen: to what it makes mandatory, else to the outcome.
-    const part = [...form().querySelectorAll("[data-when]")].find(isVisible);
+    const first = by("ws-consent");
+    const isOpen = first && !first.querySelector(":checked");
+    const part = isOpen ? first : [...form().querySelectorAll("[data-when]")].find(isVisible);
     const next = part?.querySelector("input, select") || form().querySelector("[name=outcome]:checked, [name=outcome]");
     (next || radio).focus();
   };
@@ -120,7 +122,7 @@
     i: () => click("[aria-keyshortcuts=i]"),
     t: () => click("[aria-keyshortcuts=t]"),
     m: () => click("[aria-keyshortcuts=m]"),
-    q: () => focus("[data-question][data-open] [data-answer], [data-question] [data-answer]"),
+    q: () => focus("#ws-consent:not(:has(:checked)) [data-answer]") || focus("[data-question][data-open] [data-answer], [data-question] [data-answer]"),
     d: () => focus("#ws-find"),
     o: () => focus("#ws-outcome input:checked, #ws-outcome input"),
     n: () => focus("#id_requested"),

@@ -41,12 +41,18 @@ def a_lead(**fields: object) -> Lead | None:
 
 
 def workspace() -> str:
-    lead = a_lead(owner__username="scheduling1", stage="forwarded") or a_lead(team="scheduling")
+    theirs = a_lead(owner__username="scheduling1", stage="forwarded")
+    lead = theirs or a_lead(team="scheduling", stage="forwarded") or a_lead(team="scheduling")
     return reverse("workspace:lead", args=[lead.pk])
 
 
 def lead_page() -> str:
     return reverse("admin:leads_lead_change", args=[a_lead(team="scheduling").pk])
+
+
+def preview() -> str:
+    model = ScoringModel.objects.filter(lead_type="patient").order_by("-version").first()
+    return reverse("admin:leads_scoringmodel_preview", args=[model.pk])
 
 
 def public(make: Callable[[Recipient], str]) -> Callable[[], str]:
@@ -73,15 +79,22 @@ SCREENS = [
     Screen("inquiry", "supervisor", first_of(Inquiry)),
     Screen("team-board", "supervisor", lambda: reverse("admin:routing_team_board")),
     Screen("team", "supervisor", listed("routing_team")),
+    Screen("appointments", "supervisor", listed("leads_appointment")),
+    Screen("funnel", "supervisor", lambda: reverse("reports:report", args=["funnel"])),
+    Screen("simulator", "administrator", lambda: reverse("admin:routing_routeset_simulate")),
+    Screen("import", "administrator", lambda: reverse("admin:leads_importrun_add")),
     Screen("addresses", "compliance", listed("consent_address")),
     Screen("address", "compliance", first_of(Address, kind="email")),
     Screen("attempts", "compliance", listed("consent_attempt")),
     Screen("calling-rules", "compliance", listed("consent_callingrule")),
     Screen("scoring", "marketing", first_of(ScoringModel, lead_type="patient")),
+    Screen("scoring-preview", "marketing", preview),
     Screen("sequence", "marketing", first_of(Sequence)),
     Screen("sources", "marketing", listed("leads_source")),
     Screen("offerings", "administrator", listed("leads_offering")),
     Screen("people", "administrator", listed("auth_user")),
+    Screen("second-factor", "supervisor", lambda: reverse("mfa_index")),
+    Screen("form", "", lambda: reverse("nurture:form", args=["web_consult"])),
     Screen("sign-in", "", lambda: reverse("admin:login")),
     Screen("unsubscribe", "", public(links.unsubscribe_url)),
     Screen("preferences", "", public(links.preferences_url)),

@@ -58,7 +58,12 @@ class Stage:
 
     def _context(self, username: str, **looks: object) -> BrowserContext:
         context = self.browser.new_context(
-            base_url=self.base, **{"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce", **looks}
+            **{
+                "base_url": self.base,
+                "viewport": {"width": 1280, "height": 800},
+                "reduced_motion": "reduce",
+                **looks,
+            }
         )
         context.set_default_timeout(15_000)
         if username:

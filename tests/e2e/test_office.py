@@ -1,13 +1,21 @@
-"""Compliance proves a permission as of a past date; marketing changes a rule, publishes it and takes it back."""
+"""A supervisor clears an absence, compliance proves a past permission, marketing changes a rule and goes back."""
 
 from __future__ import annotations
 
 import io
 import zipfile
+from collections import Counter
 from datetime import timedelta
 
+from django.contrib.auth.models import Group, User
+from django.urls import reverse
+from playwright.sync_api import Locator, Page
+
 from consent import ledger
-from leads.models import ScoringModel, ScoringRule
+from leads.models import Lead, Publication, ScoringModel, ScoringRule
+from routing import router
+from routing.models import Agent, Assignment
+from tests.routing.factories import make_leads
 from tests.rows import NOW
 
 
@@ -31,7 +39,52 @@ def test_compliance_proves_a_permission_as_of_a_past_date_and_downloads_the_bund
     assert any(name.endswith(".pdf") for name in names) and any(name.endswith(".json") for name in names)
 
 
-def test_marketing_changes_a_rule_publishes_it_and_rolls_back(stage):
+def test_a_supervisor_moves_forty_leads_of_an_absent_agent_to_three_others_in_one_action(stage):
+    absent, *others = [join("scheduling", f"desk{number}") for number in range(4)]
+    Agent.objects.filter(team="scheduling").exclude(pk=absent.pk).update(open_cap=0)
+    ids = make_leads(NOW, 40, last_name="Absentee")
+    router.route(ids, at=NOW)
+    Agent.objects.filter(team="scheduling").update(open_cap=None)
+    page = stage.page("supervisor")
+    page.goto(reverse("admin:routing_team_board"))
+    page.get_by_role("link", name=str(absent)).click()
+    page.wait_for_url(f"**/agent/{absent.pk}/change/")
+    dialog = open_dialog(page, "Hand over the open work")
+    dialog.get_by_label("Why").fill("ill until Friday")
+    for other in others:
+        dialog.get_by_label(str(other)).check()
+    dialog.get_by_role("button", name="Hand over").click()
+    page.wait_for_selector("text=40 moved")
+    owners = Counter(Lead.objects.filter(pk__in=ids).values_list("owner", flat=True))
+    assert sorted(owners.items()) == sorted(zip([other.user_id for other in others], [14, 13, 13], strict=True))
+    page.goto(reverse("admin:routing_team_board"))
+    assert "away" in page.inner_text(f"tr:has(a[href$='/agent/{absent.pk}/change/'])")
+    page.goto(f"/admin/leads/lead/{ids[0]}/change/")
+    why = page.locator("section", has=page.get_by_role("heading", name="Why here")).inner_text()
+    assert "ill until Friday" in why and "desk0" in why.lower()
+    assert Assignment.objects.filter(lead__in=ids, because="absence", note="ill until Friday").count() == 40
+    theirs = stage.page(others[0].user.username)
+    theirs.goto("/admin/routing/notice/")
+    assert "14" in theirs.inner_text("#result_list tbody tr")
+    theirs.goto("/admin/work/")
+    assert theirs.get_by_text("Absentee").count() == 14
+
+
+def join(team: str, username: str) -> Agent:
+    """One more person of a team, with its role and no work."""
+    user = User.objects.create_user(username, is_staff=True, first_name=username.title(), last_name="Demo")
+    user.groups.add(Group.objects.get(name="scheduler"))
+    return Agent.objects.create(user=user, team_id=team)
+
+
+def open_dialog(page: Page, name: str) -> Locator:
+    page.get_by_role("link", name=name).or_(page.get_by_role("button", name=name)).first.click()
+    page.wait_for_selector("#dialog form")
+    return page.locator("#dialog")
+
+
+def test_marketing_changes_a_rule_looks_at_what_that_does_publishes_it_and_goes_back(stage, send_in):
+    send_in()
     page = stage.page("marketing")
     first = ScoringModel.objects.filter(lead_type="patient", status="published").get()
     act(page, first, "start-draft", note="More for a direct question")
@@ -41,13 +94,24 @@ def test_marketing_changes_a_rule_publishes_it_and_rolls_back(stage):
     page.fill("[name=points]", str(rule.points - 1))
     page.click("[name=_save]")
     page.wait_for_url(lambda url: "/change/" not in url)
+    scores = dict(Lead.objects.values_list("pk", "score"))
+    page.goto(f"/admin/leads/scoringmodel/{draft.pk}/change/")
+    page.get_by_role("link", name="What it would change, over every lead").click()
+    page.wait_for_url("**/preview/")
+    looked_at = Lead.objects.filter(lead_type="patient", merged_into=None).count()
+    assert f"Looked at {looked_at} leads" in page.inner_text("#content")
+    assert page.get_by_role("columnheader", name="→").count() > 0
+    assert (status(first, draft), dict(Lead.objects.values_list("pk", "score"))) == (["published", "draft"], scores)
+    page.get_by_role("link", name="Back to the rules").click()
+    page.wait_for_url(f"**/{draft.pk}/change/")
     act(page, draft, "publish")
     assert status(first, draft) == ["retired", "published"]
-    act(page, first, "start-draft", note="Back to what it was")
-    again = ScoringModel.objects.get(status="draft", lead_type="patient")
-    act(page, again, "publish")
-    assert status(first, draft, again) == ["retired", "retired", "published"]
-    assert again.rules.get(name=rule.name).points == rule.points
+    published = Publication.objects.get(scoring_model=draft)
+    page.goto(f"/admin/leads/publication/{published.pk}/change/")
+    assert f"Looked at {looked_at} leads" in page.inner_text("#content")  # what was previewed is kept with it
+    act(page, draft, "go-back")
+    assert status(first, draft) == ["published", "retired"]
+    assert first.rules.get(name=rule.name).points == rule.points
 
 
 def act(page, model: ScoringModel, action: str, **fields: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from consent import gate
+from consent.models import ConsentEvent
 from leads import contact
 from nurture import links
 from nurture.links import Recipient
@@ -17,6 +18,10 @@ def test_a_person_stops_the_mails_by_the_link(stage, send_in):
     page = stage.page(java_script_enabled=False)
     page.goto(url[url.index("/u/") :])
     assert gate.decide(contact.request_for(lead, "email"), at=NOW).allowed  # looking changes nothing
+    stops = ConsentEvent.objects.filter(address=lead.email, kind="email_unsub")
+    assert not stops.exists()
     page.get_by_role("button").click()
     page.wait_for_load_state()
+    assert page.get_by_role("button").count() == 0  # one press, and nothing more to do
+    assert stops.get().source == "preference_page"
     assert not gate.decide(contact.request_for(lead, "email"), at=timezone.now()).allowed

@@ -17,6 +17,7 @@ from gateway.vocabulary import ScopeCode
 from leads.models import Appointment, Authorization, Availability, DocumentStatus, Interaction, Lead, ServiceLine
 from medcrm.api.authentication import PERMISSIONS
 from medcrm.api.description import describe
+from medcrm.lib import masking
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +92,24 @@ def test_a_client_sees_its_teams_and_services_only_and_sensitive_ones_when_named
     assert call("GET", "leads/", of=nobody).json()["results"] == []
     ours = keys.make_client("ours", "Ours", scopes=every, services=["ortho"], teams=["scheduling"])
     assert len(call("GET", "leads/", of=ours).json()["results"]) == 1
+
+
+def test_numbers_and_mailboxes_are_masked_in_every_answer_without_the_scope_for_them(call, lead):
+    Lead.objects.update(question="Call my wife on 512-555-0177")
+    call("POST", f"leads/{lead.public_id}/events/", {"kind": "sms_reply", "text": "Or 512-555-0178, ann@example.org"})
+    blind = keys.make_client("blind", "Blind", scopes=set(ScopeCode.values) - {ScopeCode.CONTACTS_READ})
+    path = f"leads/{lead.public_id}/"
+    one = call("GET", path, of=blind)
+    shown = one.json()
+    assert (shown["phone"], shown["email"]) == ("(512) •••-0101", masking.mask_email(lead.email.value))
+    corrected = call("PATCH", path, {"payer": "ppo"}, of=blind, if_match=one["ETag"])
+    assert corrected.status_code == 200
+    answers = [one, corrected, call("GET", "leads/", of=blind), call("GET", f"{path}events/", of=blind)]
+    for secret in ("5550101", lead.email.value, "555-0177", "555-0178", "ann@"):
+        assert [a for a in answers if secret in a.content.decode()] == [], secret
+    full = call("GET", path).json()
+    assert (full["phone"], full["email"], full["question"][-8:]) == ("+15125550101", lead.email.value, "555-0177")
+    assert "512-555-0178" in call("GET", f"{path}events/").content.decode()
 
 
 def test_without_the_scope_every_endpoint_is_closed(call, lead, system):

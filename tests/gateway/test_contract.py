@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from gateway import keys
@@ -23,6 +22,7 @@ from leads.services.source_keys import issue_key
 from medcrm.processes import BIN, Processes
 from medcrm.servers import free_port
 from tests.conftest import CONSULT
+from tests.processes import database_url
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
@@ -42,14 +42,11 @@ class Live:
 
 @pytest.fixture
 def live(tmp_path: Path, transactional_organisation: None) -> Iterator[Live]:
-    name = connection.settings_dict["NAME"]
-    plain = name.removeprefix("test_").split("_gw")[0]
-    place = os.environ["DATABASE_URL"].replace(f"/{plain}", f"/{name}", 1)
     system = keys.make_client("ehr", "Scheduling system", scopes=ScopeCode.values, rate_per_minute=None)
     source = Source.objects.select_related("disclosure").get(pk="web_consult")
     lead = intake.receive(source, json.dumps(CONSULT).encode(), Delivery(), at=timezone.now()).lead
     port = free_port()
-    with Processes(tmp_path / "log", {"DATABASE_URL": place, "WEBHOOK_ALLOW_LOOPBACK": "on"}) as processes:
+    with Processes(tmp_path / "log", {"DATABASE_URL": database_url(), "WEBHOOK_ALLOW_LOOPBACK": "on"}) as processes:
         processes.start_web(port)
         url = f"http://127.0.0.1:{port}"
         processes.wait_for_http(f"{url}/health/live")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,6 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
-from django.db import connection
 from django.db.models import Count
 
 from leads.models import Lead, Source
@@ -21,6 +19,7 @@ from medcrm.processes import Processes
 from nurture.models import Enrollment
 from routing.models import Assignment
 from tests.conftest import CONSULT
+from tests.processes import database_url
 
 POSTED = 200
 PATIENCE_SECONDS = 120
@@ -29,9 +28,7 @@ PATIENCE_SECONDS = 120
 @pytest.fixture
 def processes(tmp_path: Path, transactional_organisation: None) -> Iterator[Processes]:
     """Processes on this test's own database; the broker is this xdist worker's own already."""
-    name = connection.settings_dict["NAME"]
-    plain = name.removeprefix("test_").split("_gw")[0]
-    with Processes(tmp_path, {"DATABASE_URL": os.environ["DATABASE_URL"].replace(f"/{plain}", f"/{name}", 1)}) as group:
+    with Processes(tmp_path, {"DATABASE_URL": database_url()}) as group:
         yield group
 
 

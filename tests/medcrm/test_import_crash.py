@@ -9,14 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from consent.models import Disclosure
 from leads.models import ImportRun, Inquiry
 from medcrm.embedded import BASE_DIR
 from tests.leads import import_rows
 from tests.leads.test_importing import codes
-from tests.processes import wait_until
+from tests.processes import database_url, wait_until
 
 COUNT = 9000
 KILLED_AFTER = (1, 2001, 5000)
@@ -26,11 +25,9 @@ KILLED_AFTER = (1, 2001, 5000)
 @pytest.mark.django_db(transaction=True)
 def test_killing_the_import_three_times_changes_nothing(transactional_organisation, tmp_path: Path) -> None:
     file = import_rows.write(tmp_path / "rows.csv", COUNT)
-    name = connection.settings_dict["NAME"]
-    plain = name.removeprefix("test_").split("_gw")[0]
     environment = {
         **os.environ,
-        "DATABASE_URL": os.environ["DATABASE_URL"].replace(f"/{plain}", f"/{name}", 1),
+        "DATABASE_URL": database_url(),
         "PRIVATE_FILES": str(tmp_path / "private"),
     }
     command = [sys.executable, "manage.py", "import_file", "leads", str(file), "--set", "source=web_consult"]

@@ -89,6 +89,45 @@ def test_an_outcome_against_a_failed_check_needs_a_reason_next_to_it(client, lea
     assert cycle.override_reason == "The clinic opened a slot by phone."
 
 
+@pytest.fixture
+def sensitive(lead, caller) -> Lead:
+    """A lead whose script asks for permission to talk, in the hands of somebody trained."""
+    caller.agent.trainings = ["behavioral_health"]
+    caller.agent.save(update_fields=["trainings"])
+    Lead.objects.filter(pk=lead.pk).update(service="bh")
+    lead.handoffs.all().delete()
+    return lead
+
+
+def test_what_a_sensitive_script_asks_first_is_demanded_with_the_call(client, sensitive):
+    page = client.get(f"/admin/work/{sensitive.pk}/").content.decode()
+    assert page.count("May I speak with you about the visit") == 2  # in the script, and where the answer is recorded
+    client.post(f"/admin/work/{sensitive.pk}/call/")
+    fields = {"disposition": "appointment_set", "outcome": "appointment_set", "override": "They agreed by phone."}
+    for answer in ("", "perhaps", "no"):
+        shown = record(client, sensitive, **fields, consent_step=answer)
+        assert shown.context["form"].errors.keys() == {"consent_step"}, answer
+    assert not Interaction.objects.filter(kind="call").exists()
+    record(client, sensitive, **fields, consent_step="yes")
+    assert Interaction.objects.get(kind="call").facts["consent_step"] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("disposition", "answer", "kept"),
+    [("no_answer", "", None), ("do_not_call", "", None), ("needs_to_think", "no", "no"), ("price", "no", "no")],
+)
+def test_who_was_not_asked_or_says_no_is_recorded_all_the_same(disposition, answer, kept, client, sensitive):
+    client.post(f"/admin/work/{sensitive.pk}/call/")
+    record(client, sensitive, disposition=disposition, consent_step=answer)
+    assert Interaction.objects.get(kind="call").facts.get("consent_step") == kept
+
+
+def test_nothing_is_asked_first_where_the_script_does_not_say_so(client, lead):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    record(client, lead, disposition="price", consent_step="yes")
+    assert "consent_step" not in Interaction.objects.get(kind="call").facts
+
+
 def test_a_call_back_is_promised_on_the_leads_own_clock(client, lead):
     Lead.objects.update(timezone="America/Denver")
     client.post(f"/admin/work/{lead.pk}/call/")
