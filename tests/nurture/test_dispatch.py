@@ -298,7 +298,7 @@ def test_dispatch_takes_the_same_number_of_queries_for_one_and_for_ten(guide, no
 
 
 def test_words_are_kept_as_they_were_said_whatever_is_in_them(enrolled: Enrollment, now: datetime) -> None:
-    name = "Ana\t\\N \"Zoë\" {1}\r\n\\."
+    name = 'Ana\t\\N "Zoë" {1}\r\n\\.'
     Lead.objects.update(first_name=name)
     dispatch.dispatch_due(at=now)
     message = Message.objects.select_related("attempt").get()
