@@ -10,7 +10,7 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-ur
 PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org DATABASE_URL=postgres://check@db.example.org/check \
 	CELERY_BROKER_URL=redis://broker.example.org/0 CACHE_URL=redis://cache.example.org/1
 
-.PHONY: setup demo test search smoke reset lint lock screens bench-nurture bench-routing bench-import bench-reports
+.PHONY: setup demo test search smoke reset lint lock screens bench-nurture bench-scoring bench-routing bench-import bench-reports
 
 setup: $(STAMP)
 
@@ -27,11 +27,11 @@ search: setup
 bench-nurture: setup
 	$(BIN)/python benchmarks/bench_nurture.py
 
-# Leads routed and "call next" asked for, on a scratch database; needs some minutes and two gigabytes of disk.
 # A million leads ranked, previewed and carried to, beside raw statements; a scratch database of its own.
 bench-scoring: setup
 	$(BIN)/python benchmarks/bench_scoring.py
 
+# Leads routed and "call next" asked for, on a scratch database; needs some minutes and two gigabytes of disk.
 bench-routing: setup
 	$(BIN)/python benchmarks/bench_routing.py
 

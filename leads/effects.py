@@ -179,9 +179,7 @@ def _rescored_sql(model: ScoringModel, at: datetime) -> Iterator[criteria.Sql]:
 
 
 def _scored(scale: Scale, leads: QuerySet[Lead], at: datetime, kept: Kept) -> criteria.Sql:
-    scored, params = scoring.scored_sql(
-        scale, leads, at, kept=kept, extra=["team"], whole=kept is not scoring.NOTHING_KEPT
-    )
+    scored, params = scoring.scored_sql(scale, leads, at, kept=kept, extra=["team"])
     columns = "id, stage, team, old_score, score, old_band, band, old_fit, fit, old_readiness, readiness"
     return f"WITH {scored} SELECT {columns} FROM scored", params  # noqa: S608 - compiled from declared facts
 

@@ -166,7 +166,6 @@ def scored_sql(
     *,
     kept: Kept = NOTHING_KEPT,
     extra: Sequence[str] = (),
-    whole: bool = False,
 ) -> criteria.Sql:
     """The common table expressions up to `scored`, one row per lead of the scale's type.
 
@@ -174,7 +173,7 @@ def scored_sql(
     from the stored score, and the facts behind it are not asked for.
     """
     categories = [category for category in scale.categories if category.code not in kept.codes]
-    facts, params = _facts_sql(scale, leads, at, categories, kept, extra, whole)
+    facts, params = _facts_sql(scale, leads, at, categories, kept, extra)
     holds, hold_params = _holds_sql(scale, categories, kept)
     totals = "".join(f", {_category_sql(scale, category)} AS c_{category.pk}" for category in categories)
     total, total_params = _total_sql(categories, kept)
@@ -213,7 +212,6 @@ def _facts_sql(
     categories: Sequence[Category],
     kept: Kept,
     extra: Sequence[str],
-    whole: bool,
 ) -> criteria.Sql:
     """One row per lead with its present score and every fact that a rule asks for which is not kept."""
     points = [point for point in _points(scale, categories) if point.pk not in kept.hits]
@@ -222,12 +220,13 @@ def _facts_sql(
     if any(category.half_life_days for category in categories) and QUIET not in names:
         names.append(QUIET)
     stored = ["score", "score_band", "fit", "readiness", "stage"]
-    if kept is not NOTHING_KEPT:
+    is_preview = kept is not NOTHING_KEPT  # of nearly all leads there are
+    if is_preview:
         stored += ["score_hits", "score_parts"]
     if callable(leads):
         return leads(names, [*stored, *extra])
     same_type = leads.filter(lead_type=scale.lead_type)
-    return criteria.facts_query(same_type, names, at=at, extra=[*stored, *extra], whole=whole)
+    return criteria.facts_query(same_type, names, at=at, extra=[*stored, *extra], whole=is_preview)
 
 
 def bands_of(scale: Scale) -> list[tuple[str, Sequence[BandRule]]]:
