@@ -144,6 +144,15 @@ class FactsSerializer(InquirySerializer):
     def get_fields(self) -> dict[str, serializers.Field]:
         return {name: field for name, field in super().get_fields().items() if name not in NOT_FACTS}
 
+    def validate_question(self, text: str) -> str:
+        """A text that was read masked must not take the place of the one that has the number."""
+        if masking.MASKED in text:
+            raise serializers.ValidationError(
+                "This holds a masked number or mailbox and would overwrite the real one. Leave “question” out, or "
+                "write what you know in full."
+            )
+        return text
+
 
 class LeadStatusSerializer(Shown):
     """Where a lead stands on the road, without anything personal."""

@@ -12,6 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from medcrm.lib.access import scope_of
 
 NUMBER = re.compile(r"\+\d[\d\s().-]{7,}\d|(?<![\d-])(?:\(\d{3}\)|\d{3})[\s.-]?\d{3}[\s.-]?\d{4}(?![\d-])")
+MASKED = "•••"  # what stands for the part that is not shown
 MAILBOX = re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+")
 
 
@@ -31,10 +32,10 @@ def mask_phone(number: str) -> str:
     if len(digits) == 11 and digits.startswith("1"):
         digits = digits[1:]
     if len(digits) == 10:
-        return f"({digits[:3]}) •••-{digits[-4:]}"
-    return f"•••-{digits[-4:]}" if len(digits) >= 10 else number
+        return f"({digits[:3]}) {MASKED}-{digits[-4:]}"
+    return f"{MASKED}-{digits[-4:]}" if len(digits) >= 10 else number
 
 
 def mask_email(mailbox: str) -> str:
     name, _at, domain = mailbox.partition("@")
-    return f"{name[:1]}•••@{domain}"
+    return f"{name[:1]}{MASKED}@{domain}"

@@ -104,6 +104,9 @@ def test_numbers_and_mailboxes_are_masked_in_every_answer_without_the_scope_for_
     assert (shown["phone"], shown["email"]) == ("(512) •••-0101", masking.mask_email(lead.email.value))
     corrected = call("PATCH", path, {"payer": "ppo"}, of=blind, if_match=one["ETag"])
     assert corrected.status_code == 200
+    masked = call("PATCH", path, {"question": shown["question"]}, of=blind, if_match=corrected["ETag"])
+    assert masked.status_code == 400
+    assert "question" in masked.content.decode()
     answers = [one, corrected, call("GET", "leads/", of=blind), call("GET", f"{path}events/", of=blind)]
     for secret in ("5550101", lead.email.value, "555-0177", "555-0178", "ann@"):
         assert [a for a in answers if secret in a.content.decode()] == [], secret
