@@ -2,7 +2,8 @@
 
     python benchmarks/bench_consent.py [--addresses 10000] [--seconds 4] [--numbers 1000000]
 
-Works on a scratch database of its own beside the one in DATABASE_URL and drops it at the end. Every figure has a raw
+Works on a scratch database of its own beside the one in DATABASE_URL (without it: on the checkout's own server) and
+drops it at the end. Every figure has a raw
 baseline from the same run: rows of the same width into a table without chain, the plain read of the same rows.
 """
 
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +26,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medcrm.settings")
 
 import django
 
+from medcrm import embedded
+
+SERVERS = ExitStack()  # never closed: they end when this process has
+SERVERS.enter_context(embedded.joined())
 django.setup()
 
 from django.db import connection, transaction  # noqa: E402

@@ -90,8 +90,8 @@ class Fact:
 
     Three ways to read the same for many leads at once: `per` names the columns of the lead the fact depends on alone,
     so that it is worked out once for all leads that have them in common; `gathered(at)` is an aggregate over rows that
-    point to the lead, so that all such facts are read in one pass; `each()` has one row for every lead there is that
-    has a `value` at all, of which `finish(value, at)` makes the fact, so that one fact is read for the whole table.
+    point to the lead, so that all such facts are read in one pass; `each` is an aggregate over the timeline, of which
+    `finish(value, at)` makes the fact, so that all such facts are read in one pass for every lead there is.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Fact:
     is_phi: bool = False
     per: tuple[str, ...] = ()
     gathered: Callable[[datetime], Expression] | None = None
-    each: Callable[[], QuerySet] | None = None
+    each: Expression | None = None
     finish: Callable[[Expression, datetime], Expression] | None = None
 
 
@@ -192,21 +192,21 @@ def _gathered_sql(facts: Sequence[Fact], at: datetime) -> Sql:
 
 
 def _each_sql(facts: Sequence[Fact], at: datetime) -> Sql:
-    """A join with one row per lead for each of these facts, and the facts made of them."""
-    joins, params, finished = "", [], {}
+    """A join with one row per lead that has entries on its timeline, and the facts made of them."""
+    entries = apps.get_model("leads.Interaction")._default_manager.order_by().values("lead")
+    rows = entries.annotate(**{f"value_{number}": fact.each for number, fact in enumerate(facts)})
+    joined, params = _sql(rows)
+    finished = {}
     for number, fact in enumerate(facts):
-        rows = fact.each()
-        sql, values = _sql(rows)
-        joins += f" LEFT JOIN ({sql}) AS each_{number} ON each_{number}.lead = base.lead"
-        params += values
-        field = rows.query.annotations["value"].output_field
-        value = RawSQL(f"each_{number}.value", [], output_field=field)  # noqa: S611 - a column of ours
+        field = rows.query.annotations[f"value_{number}"].output_field
+        value = RawSQL(f"entries.value_{number}", [], output_field=field)  # noqa: S611 - a column of ours
         finished[_column(fact)] = fact.finish(value, at)
     sql, values = _sql(_leads().order_by().values(**finished))
     table = _leads().model._meta.db_table
     lead = f' FROM (SELECT base.lead AS id, base.key_created_at AS created_at) AS "{table}"'
     finish = sql.replace(f' FROM "{table}"', lead)
-    return f"{joins} CROSS JOIN LATERAL ({finish}) AS finished", [*params, *values]
+    joins = f" LEFT JOIN ({joined}) AS entries ON entries.lead = base.lead CROSS JOIN LATERAL ({finish}) AS finished"
+    return joins, [*params, *values]
 
 
 def _column(fact: Fact) -> str:

@@ -136,11 +136,8 @@ def _of_entries(
 ) -> Fact:
     """A number made of an aggregate over the lead's entries of these kinds, in each way there is to read it."""
 
-    def each() -> QuerySet:
-        done = Interaction.objects.filter(kind__in=kinds).order_by().values("lead")
-        return done.annotate(value=aggregate(column)).values("lead", "value")
-
-    of_lead = each().filter(lead=OuterRef("pk")).values("value")
+    done = Interaction.objects.filter(lead=OuterRef("pk"), kind__in=kinds).order_by().values("lead")
+    of_lead = done.annotate(value=aggregate(column)).values("value")
     among = aggregate(f"interactions__{column}", filter=Q(interactions__kind__in=kinds))
     return Fact(
         name,
@@ -148,7 +145,7 @@ def _of_entries(
         Kind.NUMBER,
         lambda at: finish(Subquery(of_lead), at),
         gathered=lambda at: finish(among, at),
-        each=each,
+        each=aggregate(column, filter=Q(kind__in=kinds)),
         finish=finish,
     )
 

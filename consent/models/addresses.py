@@ -45,7 +45,7 @@ class Address(models.Model):
     value = models.CharField(
         max_length=254, null=True, blank=True, help_text=_("E.164 or lower-cased e-mail; empty once erased.")
     )
-    keyed_hash = models.CharField(max_length=64, unique=True, editable=False)
+    keyed_hash = models.CharField(max_length=64, editable=False)
     line_type = models.CharField(max_length=10, choices=LineType.choices, default=LineType.UNKNOWN)
     created_at = models.DateTimeField(auto_now_add=True)
     erased_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -61,6 +61,8 @@ class Address(models.Model):
     class Meta:
         verbose_name_plural = "addresses"
         constraints = [
+            # a constraint, as `unique=True` would add an index for LIKE, which no hash is searched by
+            models.UniqueConstraint(fields=["keyed_hash"], name="consent_address_hash"),
             models.UniqueConstraint(fields=["kind", "value"], name="consent_address_once"),
             models.CheckConstraint(condition=Q(kind__in=AddressKind.values), name="consent_address_kind"),
             models.CheckConstraint(

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from consent.lifecycle import COUNTED, TRANSITIONS, AttemptState
 from consent.models.addresses import Address, Seller
 from consent.vocabulary import Channel, Purpose
+from medcrm.lib.models import given
 
 
 class DecisionKind(models.TextChoices):
@@ -28,7 +29,7 @@ class Attempt(models.Model):
     """
 
     address = models.ForeignKey(Address, on_delete=models.PROTECT, related_name="attempts")
-    seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="+")
+    seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="+", db_index=False)
     channel = models.CharField(max_length=20, choices=Channel.choices)
     purpose = models.CharField(max_length=20, choices=Purpose.choices)
     subject = models.CharField(max_length=60, blank=True, help_text=_("What it is about; state caps count by it."))
@@ -43,7 +44,9 @@ class Attempt(models.Model):
     lists = ArrayField(models.BigIntegerField(), default=list, blank=True, help_text=_("List versions looked into."))
     basis = models.JSONField(default=dict, help_text=_("Request, zones and local times, ages, caps counted."))
     content_sha256 = models.CharField(max_length=64, blank=True, help_text=_("Of the words sent or the script read."))
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     automation = models.CharField(max_length=60, blank=True, help_text=_("The program that asked, if no person did."))
     settled_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=40, blank=True, help_text=_("Code, e.g. “delivered”, “no_answer”."))
@@ -69,6 +72,7 @@ class Attempt(models.Model):
                 fields=["at"], condition=Q(state__in=["reserved", "handed_over"]), name="consent_attempt_open"
             ),
             models.Index(fields=["-at"], name="consent_attempt_recent"),
+            given("consent_attempt", "by"),
         ]
         triggers = [
             pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete),

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from consent.models.addresses import Address, Seller
 from consent.vocabulary import EventKind, GrantChannel, Level, Purpose, Scope, Verdict
+from medcrm.lib.models import given
 
 ELEMENTS = [
     ("written", _("A written agreement the person can keep")),
@@ -88,7 +89,8 @@ class ConsentEvent(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, help_text=_("Version 7: ordered by time."))
-    address = models.ForeignKey(Address, on_delete=models.PROTECT, related_name="events")
+    # consent_event_seq begins with the address, so another index would only cost every insert
+    address = models.ForeignKey(Address, on_delete=models.PROTECT, related_name="events", db_index=False)
     seq = models.PositiveIntegerField(editable=False, help_text=_("Position in the address's own chain, from 1."))
     kind = models.CharField(max_length=24, choices=EventKind.choices)
     occurred_at = models.DateTimeField(help_text=_("When the person did it."))
@@ -103,14 +105,16 @@ class ConsentEvent(models.Model):
     verdict = models.CharField(max_length=8, blank=True, choices=Verdict.choices)
     fresh_opt_in = models.BooleanField(default=False, help_text=_("An act of the person at that moment."))
     disclosure = models.ForeignKey(
-        Disclosure, null=True, blank=True, on_delete=models.PROTECT, related_name="events", db_index=True
+        Disclosure, null=True, blank=True, on_delete=models.PROTECT, related_name="events", db_index=False
     )
     shown_sha256 = models.CharField(max_length=64, blank=True, help_text=_("Hash of the text as it was shown."))
     is_evidence_complete = models.BooleanField(default=False, help_text=_("All six parts of written consent."))
     about = models.UUIDField(null=True, blank=True, help_text=_("The earlier event this one reviews or corrects."))
     facts = models.JSONField(default=dict, blank=True, help_text=_("Coded facts, nothing personal."))
     source = models.CharField(max_length=60, blank=True, help_text=_("Where it came from, e.g. “web_consult”."))
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     commitment = models.CharField(max_length=64, help_text=_("SHA-256 of salt and personal values."))
     prev_hash = models.CharField(max_length=64, editable=False)
     hash = models.CharField(max_length=64, editable=False)
@@ -138,6 +142,7 @@ class ConsentEvent(models.Model):
             ),
             # read by consent.inbound.queue
             models.Index(fields=["about"], condition=Q(about__isnull=False), name="consent_event_about"),
+            *(given("consent_event", key) for key in ("disclosure", "by")),
         ]
 
     def __str__(self) -> str:
@@ -168,7 +173,7 @@ class PermissionState(models.TextChoices):
 class Permission(models.Model):
     """The fold of the ledger for lists: one row per address and channel. The gate never reads it."""
 
-    address = models.ForeignKey(Address, on_delete=models.CASCADE, related_name="permissions")
+    address = models.ForeignKey(Address, on_delete=models.CASCADE, related_name="permissions", db_index=False)
     channel = models.CharField(max_length=10, choices=GrantChannel.choices)
     state = models.CharField(max_length=8, choices=PermissionState.choices)
     code = models.CharField(max_length=40, blank=True, help_text=_("Why it is blocked, e.g. REVOKED."))

@@ -35,7 +35,7 @@ class Checkpoint(models.Model):
 class CheckpointHead(models.Model):
     """The head of one chain as a checkpoint sealed it. The keyed hash names the chain even if its row is gone."""
 
-    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="heads")
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="heads", db_index=False)
     keyed_hash = models.CharField(max_length=64)
     seq = models.PositiveIntegerField()
     hash = models.CharField(max_length=64)

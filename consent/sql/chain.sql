@@ -40,17 +40,36 @@ LANGUAGE sql IMMUTABLE AS $$
   SELECT encode(sha256(convert_to('medcrm consent chain of ' || keyed_hash, 'UTF8')), 'hex')
 $$;
 
--- Locks the address row, so that links of one address are numbered without a gap and others are not delayed.
+-- Locks the address row, so that links of one address are numbered without a gap and others are not delayed. What lies
+-- beyond the head was inserted by the same statement: it ends with consent_move_heads, as a head moved row by row would
+-- cost more than all the rest of an event.
 CREATE OR REPLACE FUNCTION consent_link_event() RETURNS trigger
 LANGUAGE plpgsql AS $$
-DECLARE head consent_address%ROWTYPE;
+DECLARE
+  head consent_address%ROWTYPE;
+  last consent_consentevent%ROWTYPE;
 BEGIN
   SELECT * INTO STRICT head FROM consent_address WHERE id = NEW.address_id FOR NO KEY UPDATE;
+  SELECT * INTO last FROM consent_consentevent WHERE address_id = NEW.address_id AND seq > head.head_seq
+   ORDER BY seq DESC LIMIT 1;
+  IF FOUND THEN
+    head.head_seq := last.seq;
+    head.head_hash := last.hash;
+  END IF;
   NEW.seq := head.head_seq + 1;
   NEW.prev_hash := CASE WHEN head.head_seq = 0 THEN consent_genesis(head.keyed_hash) ELSE head.head_hash END;
   NEW.hash := consent_event_digest(NEW);
-  UPDATE consent_address SET head_seq = NEW.seq, head_hash = NEW.hash WHERE id = NEW.address_id;
   RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION consent_move_heads() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE consent_address AS address SET head_seq = last.seq, head_hash = last.hash
+    FROM (SELECT DISTINCT ON (address_id) address_id, seq, hash FROM linked ORDER BY address_id, seq DESC) AS last
+   WHERE address.id = last.address_id;
+  RETURN NULL;
 END
 $$;
 
@@ -91,6 +110,8 @@ $$;
 
 CREATE OR REPLACE TRIGGER consent_link BEFORE INSERT ON consent_consentevent
   FOR EACH ROW EXECUTE FUNCTION consent_link_event();
+CREATE OR REPLACE TRIGGER consent_move_heads AFTER INSERT ON consent_consentevent
+  REFERENCING NEW TABLE AS linked FOR EACH STATEMENT EXECUTE FUNCTION consent_move_heads();
 CREATE OR REPLACE TRIGGER consent_frozen BEFORE UPDATE OR DELETE ON consent_consentevent
   FOR EACH ROW EXECUTE FUNCTION consent_refuse();
 CREATE OR REPLACE TRIGGER consent_no_truncate BEFORE TRUNCATE ON consent_consentevent

@@ -17,6 +17,7 @@ from leads.models.lead import Lead
 from leads.models.rules import ScoringModel
 from leads.querysets import LIVE_VISIT, AppointmentQuerySet
 from leads.vocabulary import AppointmentState, Band, Direction, InteractionKind
+from medcrm.lib.models import given
 
 
 class Inquiry(models.Model):
@@ -29,7 +30,7 @@ class Inquiry(models.Model):
         DISCARDED = "discarded", _("Discarded by a person")
 
     public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="inquiries")
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="inquiries", db_index=False)
     idempotency_key = models.CharField(max_length=200, blank=True)
     raw_body = models.TextField(help_text=_("Exactly as received."))
     body_sha256 = models.CharField(max_length=64)
@@ -62,6 +63,8 @@ class Inquiry(models.Model):
             ),
         ]
         indexes = [
+            # read by the admin's filter
+            models.Index(name="inquiry_source", fields=["source"]),
             # read by leads.importing.releasing
             models.Index(name="inquiry_of_import", fields=["import_run", "id"], condition=Q(import_run__isnull=False)),
             # read by the repair queue
@@ -86,14 +89,20 @@ class Inquiry(models.Model):
 class Interaction(models.Model):
     """One entry of the timeline. Corrections are addenda; an entry is never rewritten [R48]."""
 
-    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="interactions")
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="interactions", db_index=False)
     kind = models.CharField(max_length=20, choices=InteractionKind.choices)
     direction = models.CharField(max_length=10, choices=Direction.choices)
     at = models.DateTimeField()
     recorded_at = models.DateTimeField(auto_now_add=True)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    inquiry = models.ForeignKey(Inquiry, null=True, blank=True, on_delete=models.PROTECT, related_name="interactions")
-    disposition = models.ForeignKey(Disposition, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    inquiry = models.ForeignKey(
+        Inquiry, null=True, blank=True, on_delete=models.PROTECT, related_name="interactions", db_index=False
+    )
+    disposition = models.ForeignKey(
+        Disposition, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     attempt = models.OneToOneField(
         "consent.Attempt",
         null=True,
@@ -102,17 +111,25 @@ class Interaction(models.Model):
         related_name="+",
         help_text=_("The reservation an outbound call was made under."),
     )
-    service = models.ForeignKey(ServiceLine, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    service = models.ForeignKey(
+        ServiceLine, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     count = models.PositiveIntegerField(default=1, help_text=_("How often, for visits and opens."))
     text = models.TextField(blank=True)
     facts = models.JSONField(
         default=dict, blank=True, help_text=_("Requested, confirmed, told, next: as structured facts.")
     )
-    addendum_to = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="addenda")
+    addendum_to = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="addenda", db_index=False
+    )
 
     class Meta:
         ordering = ["-at", "-pk"]
-        indexes = [models.Index(name="interaction_timeline", fields=["lead", "-at"])]
+        indexes = [
+            # read by the timeline; with what the facts of scoring count, so that they need not read the entries
+            models.Index(name="interaction_timeline", fields=["lead", "-at"], include=["kind", "count"]),
+            *(given("interaction", key) for key in ("by", "inquiry", "disposition", "addendum_to")),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="outbound_call_was_reserved",

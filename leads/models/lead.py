@@ -33,6 +33,7 @@ from leads.vocabulary import (
     Urgency,
     Verdict,
 )
+from medcrm.lib.models import given
 
 
 def band_field(help_text: str) -> models.CharField:
@@ -73,7 +74,11 @@ class Lead(models.Model):
     public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
     lead_type = models.CharField(max_length=10, choices=LeadType.choices)
     source = models.ForeignKey(
-        Source, on_delete=models.PROTECT, related_name="leads", help_text=_("Where it first came from.")
+        Source,
+        on_delete=models.PROTECT,
+        related_name="leads",
+        db_index=False,
+        help_text=_("Where it first came from."),
     )
 
     # Who it is and who is asking
@@ -97,18 +102,26 @@ class Lead(models.Model):
     longitude = models.FloatField(null=True, blank=True)
 
     # What is asked for
-    service = models.ForeignKey(ServiceLine, null=True, blank=True, on_delete=models.PROTECT, related_name="leads")
-    preferred_clinic = models.ForeignKey(Clinic, null=True, blank=True, on_delete=models.PROTECT, related_name="leads")
+    service = models.ForeignKey(
+        ServiceLine, null=True, blank=True, on_delete=models.PROTECT, related_name="leads", db_index=False
+    )
+    preferred_clinic = models.ForeignKey(
+        Clinic, null=True, blank=True, on_delete=models.PROTECT, related_name="leads", db_index=False
+    )
     request = models.CharField(max_length=15, choices=Request.choices, blank=True)
     question = models.CharField(
         max_length=200, blank=True, help_text=_("The lead's specific question, in its own words.")
     )
-    timing = models.ForeignKey(TimingWindow, null=True, blank=True, on_delete=models.PROTECT, related_name="leads")
+    timing = models.ForeignKey(
+        TimingWindow, null=True, blank=True, on_delete=models.PROTECT, related_name="leads", db_index=False
+    )
     timing_asked_at = models.DateTimeField(null=True, blank=True)
     window_opens_on = models.DateField(null=True, blank=True, editable=False)
     window_closes_on = models.DateField(null=True, blank=True, editable=False)
     urgency = models.CharField(max_length=10, choices=Urgency.choices, default=Urgency.ROUTINE)
-    payer = models.ForeignKey(Payer, null=True, blank=True, on_delete=models.PROTECT, related_name="leads")
+    payer = models.ForeignKey(
+        Payer, null=True, blank=True, on_delete=models.PROTECT, related_name="leads", db_index=False
+    )
 
     # Organisations only
     organisation = models.CharField(max_length=120, blank=True)
@@ -142,13 +155,31 @@ class Lead(models.Model):
     decision = models.CharField(max_length=8, choices=Decision.choices, blank=True, editable=False)
     next_step = models.CharField(max_length=12, choices=NextStep.choices, blank=True, editable=False)
     hold_reason = models.ForeignKey(
-        HoldReason, null=True, blank=True, on_delete=models.PROTECT, related_name="leads", editable=False
+        HoldReason,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="leads",
+        db_index=False,
+        editable=False,
     )
     stop_reason = models.ForeignKey(
-        StopReason, null=True, blank=True, on_delete=models.PROTECT, related_name="leads", editable=False
+        StopReason,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="leads",
+        db_index=False,
+        editable=False,
     )
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="leads", editable=False
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="leads",
+        db_index=False,
+        editable=False,
     )
     # The code of a routing.Team: routing stands above leads, so the lead knows only its code.
     team = models.CharField(max_length=40, blank=True, editable=False)
@@ -159,7 +190,13 @@ class Lead(models.Model):
 
     is_test = models.BooleanField(default=False, help_text=_("Kept out of every report."))
     merged_into = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged_from", editable=False
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="merged_from",
+        db_index=False,
+        editable=False,
     )
     created_at = models.DateTimeField(help_text=_("When the first inquiry arrived."))
     updated_at = models.DateTimeField(auto_now=True)
@@ -168,6 +205,8 @@ class Lead(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+        # A lead is written often, so each index must be read by somebody. Those that Django would add for every key are
+        # left out: two for a key that is a code, entries for NULL among them.
         indexes = [
             # read by medcrm.journey.claim_due
             models.Index(name="lead_advance_due", fields=["advance_due_at"], condition=Q(advance_due_at__isnull=False)),
@@ -181,8 +220,13 @@ class Lead(models.Model):
                 name="lead_waiting", fields=["service", "hold_reason", "-score"], condition=Q(hold_reason__isnull=False)
             ),
             # read by the admin's lists and filters
+            models.Index(name="lead_source", fields=["source"]),
+            models.Index(name="lead_service", fields=["service"]),
+            *(given("lead", key) for key in ("preferred_clinic", "payer", "hold_reason", "stop_reason")),
             models.Index(name="lead_stage", fields=["stage", "-id"]),
             models.Index(name="lead_created", fields=["created_at"]),
+            # read by whoever follows a merged lead, or asks what was merged into one
+            given("lead", "merged_into"),
             # read by leads.duplicates: the same last name in the same ZIP
             models.Index("zip", Upper("last_name"), name="lead_zip_and_name", condition=~Q(zip="") & ~Q(last_name="")),
             # read by name search (prefix, any case)

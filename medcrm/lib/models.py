@@ -11,6 +11,11 @@ from django.utils.translation import gettext_lazy as _
 code_format = RegexValidator(r"^[a-z][a-z0-9_]*$", _("Lower-case letters, digits and underscores, e.g. “no_answer”."))
 
 
+def given(table: str, key: str) -> models.Index:
+    """An index of the rows whose key is not NULL: where most have none, it costs a new row nothing."""
+    return models.Index(name=f"{table}_{key}", fields=[key], condition=Q(**{f"{key}__isnull": False}))
+
+
 class Coded(models.Model):
     """A vocabulary row whose code never changes, so the code itself is the key.
 

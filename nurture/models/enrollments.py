@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from leads.models import Lead
+from medcrm.lib.models import given
 from nurture.lifecycle import ENROLLMENT_MOVES, EnrollmentState, pairs
 from nurture.models.sequences import Sequence, Step
 from nurture.querysets import EnrollmentQuerySet
@@ -25,7 +26,7 @@ class Enrollment(models.Model):
     """A lead in one version of a sequence, or the stored reason why it could not enter."""
 
     # An enrolment is a view of its lead; the proof of what was sent is the attempt, which outlives both.
-    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="enrollments")
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="enrollments", db_index=False)
     sequence = models.ForeignKey(Sequence, on_delete=models.PROTECT, related_name="enrollments")
     cycle = models.PositiveSmallIntegerField(help_text=_("The lead's qualification cycle at entry."))
     state = models.CharField(max_length=8, choices=EnrollmentState.choices, default=EnrollmentState.ACTIVE)
@@ -38,7 +39,9 @@ class Enrollment(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     exit_code = models.CharField(max_length=20, choices=ExitCode.choices, blank=True)
     exit_note = models.CharField(max_length=300, blank=True)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
 
     objects = EnrollmentQuerySet.as_manager()
 
@@ -68,6 +71,7 @@ class Enrollment(models.Model):
             models.Index(name="enrollment_due", fields=["next_due_at"], condition=ACTIVE),
             # read by nurture.enrollment (what was done in this cycle) and the lead's page
             models.Index(name="enrollment_lead", fields=["lead", "-id"]),
+            given("enrollment", "by"),
         ]
         triggers = [pgtrigger.FSM(name="enrollment_moves", field="state", transitions=pairs(ENROLLMENT_MOVES))]
 

@@ -30,7 +30,7 @@ class Assignment(models.Model):
     """One change of owner or team, with the path that led to it. Never changed, never deleted: the fold of a lead's
     assignments in key order is its owner and team."""
 
-    lead = models.ForeignKey(Lead, on_delete=models.PROTECT, related_name="assignments")
+    lead = models.ForeignKey(Lead, on_delete=models.PROTECT, related_name="assignments", db_index=False)
     from_team = team_key()
     from_owner = user_key()
     to_team = team_key(null=False)
