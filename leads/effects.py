@@ -27,8 +27,8 @@ from medcrm.lib.models import VersionedSet, VersionStatus
 
 SAMPLE = 20  # leads named for each move of each team; the counts are of all
 
-# All leads in a hundred groups or so: the planner expects every combination of values to occur and would sort all leads.
-# And it takes what is in memory for a disk of old, and would read the timeline's rows where its index says it all.
+# All leads in a hundred groups or so, where the planner expects every combination of values and would sort all leads.
+# And what is in memory it takes for a disk of old, and would read the timeline's rows where the index says it all.
 PLANNED = {"work_mem": "64MB", "enable_sort": "off", "random_page_cost": "1.1"}
 
 Table = dict[str, dict[str, int]]  # old value → new value → leads

@@ -26,7 +26,7 @@ from medcrm.keeper import try_lock
 from medcrm.processes import BASE_DIR
 from medcrm.servers import START_SECONDS, CannotStart, Postgres, Server, Valkey, private
 
-__all__ = ["BASE_DIR", "CannotStart", "home", "is_embedded", "joined", "migrate_if_empty", "reset"]
+__all__ = ["BASE_DIR", "CannotStart", "handed_on", "home", "is_embedded", "joined", "migrate_if_empty", "reset"]
 
 PROVIDED = "MEDCRM_EMBEDDED"  # what an embedded parent process set, as JSON: its children join by themselves
 CONTENTS = ["postgres", "valkey", "log", "smoke", "test", "secret_key", "tables.lock"]  # what “make reset” drops
@@ -79,6 +79,11 @@ def joined() -> Iterator[list[int]]:
             provided |= {name: place for name, place in places.items() if _is_missing(name)}
         os.environ.update(provided, **{PROVIDED: json.dumps(provided)})
         yield locks
+
+
+def handed_on(**changes: str) -> dict[str, str]:
+    """The environment for a child that is told its servers, and so must not look for its own."""
+    return {name: value for name, value in {**os.environ, **changes}.items() if name != PROVIDED}
 
 
 def is_embedded(variable: str) -> bool:
