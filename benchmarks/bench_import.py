@@ -113,8 +113,7 @@ def work(file: Path, text: str, rejects: Path, *, go_on: bool, stop_at: int | No
     command += ["--set", f"consent_text={text}", "--rejects", str(rejects)]
     if go_on:
         command += ["--run", "1"]
-    environment = {**os.environ, "DATABASE_URL": url}
-    environment.pop(embedded.PROVIDED, None)  # or the child would forget the key that belongs to the embedded server
+    environment = embedded.handed_on(DATABASE_URL=url)
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
     seen, peak = psutil.Process(process.pid), 0.0
     while process.poll() is None:

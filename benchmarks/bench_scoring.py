@@ -34,7 +34,6 @@ import django  # noqa: E402
 
 django.setup()
 
-from django.conf import settings  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
@@ -247,7 +246,7 @@ def publish() -> None:
 def start_worker() -> subprocess.Popen:
     url = os.environ["DATABASE_URL"].replace("/medcrm?", f"/{connection.settings_dict['NAME']}?")
     command = [sys.executable, __file__, "--carry"]
-    environment = {**os.environ, "DATABASE_URL": url, "SECRET_KEY": settings.SECRET_KEY}
+    environment = embedded.handed_on(DATABASE_URL=url)
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603
 
 
