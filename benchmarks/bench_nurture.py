@@ -38,7 +38,7 @@ from consent import ledger  # noqa: E402
 from consent.models import Address, Attempt  # noqa: E402
 from leads.models import Lead, Source  # noqa: E402
 from medcrm import reference  # noqa: E402
-from medcrm.celery import spare_what_stays  # noqa: E402
+from medcrm.lib.garbage import spare_what_stays  # noqa: E402
 from nurture import dispatch  # noqa: E402
 from nurture.models import Enrollment, FrequencyCap, Message, Sequence  # noqa: E402
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
@@ -65,16 +65,30 @@ def copy_rows(
     model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[object]], same: Mapping[str, object]
 ) -> None:
     """Copy rows of `columns` (attribute names); `same` holds the other columns' value for all of them."""
+    prepared(model, columns, rows, same).write()
+
+
+class Prepared(NamedTuple):
+    """Rows as COPY takes them: made without the database, so also while it is busy."""
+
+    model: type[models.Model]
+    columns: Sequence[str]
+    lines: str
+
+    def write(self) -> None:
+        meta = self.model._meta
+        names = [sql.Identifier(meta.get_field(name).column) for name in self.columns]
+        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(meta.db_table), sql.SQL(", ").join(names))
+        with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement.as_string()) as copy:
+            copy.write(self.lines)
+
+
+def prepared(
+    model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[object]], same: Mapping[str, object]
+) -> Prepared:
+    """Make ready what `copy_rows` would write."""
     tail = "".join("\t" + as_copied(value) for value in same.values()) + "\n"
-    _copy(model, (*columns, *same), ("\t".join(map(as_copied, row)) + tail for row in rows))
-
-
-def _copy(model: type[models.Model], columns: Iterable[str], lines: Iterable[str]) -> None:
-    meta = model._meta
-    names = [sql.Identifier(meta.get_field(name).column) for name in columns]
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(meta.db_table), sql.SQL(", ").join(names))
-    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement.as_string()) as copy:
-        copy.write("".join(lines))
+    return Prepared(model, (*columns, *same), "".join("\t".join(map(as_copied, row)) + tail for row in rows))
 
 
 def copy_new(rows: Sequence[models.Model]) -> None:
@@ -86,7 +100,7 @@ def copy_new(rows: Sequence[models.Model]) -> None:
         row.pk, row._state.adding, row._state.db = key, False, connection.alias
     written = _written(model)
     values = ([write(getattr(row, name)) for name, write in written] for row in rows)
-    _copy(model, [name for name, _write in written], ("\t".join(row) + "\n" for row in values))
+    Prepared(model, [name for name, _write in written], "".join("\t".join(row) + "\n" for row in values)).write()
 
 
 @cache

@@ -12,6 +12,7 @@ from django.utils import timezone
 from leads.importing import kinds, runs
 from leads.models import ImportMapping, ImportRun
 from medcrm.lib.errors import RuleError
+from medcrm.lib.garbage import spare_what_stays
 
 
 class Command(BaseCommand):
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--run", type=int, help="Go on with this run instead of starting one")
 
     def handle(self, *args: object, **options: object) -> None:
+        spare_what_stays()
         try:
             run = self.started(options)
             self.work(run)
