@@ -10,7 +10,7 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-ur
 PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org DATABASE_URL=postgres://check@db.example.org/check \
 	CELERY_BROKER_URL=redis://broker.example.org/0 CACHE_URL=redis://cache.example.org/1
 
-.PHONY: setup demo test search smoke reset lint lock screens bench-nurture bench-scoring bench-routing bench-import bench-reports
+.PHONY: setup demo test search smoke reset lint lock screens bench bench-consent bench-nurture bench-scoring bench-routing bench-import bench-reports
 
 setup: $(STAMP)
 
@@ -23,6 +23,13 @@ test: lint
 # Searches too long for every test run; before a release, and before consent changes are merged.
 search: setup
 	$(BIN)/python -m pytest -m long
+
+# Every budget beside its raw baseline, one after the other: about an hour on a quiet machine.
+bench: bench-consent bench-scoring bench-routing bench-nurture bench-reports bench-import
+
+# Ledger, gate and lists on a scratch database.
+bench-consent: setup
+	$(BIN)/python benchmarks/bench_consent.py
 
 bench-nurture: setup
 	$(BIN)/python benchmarks/bench_nurture.py

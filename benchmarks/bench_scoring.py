@@ -36,7 +36,6 @@ django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
-from django.utils import timezone  # noqa: E402
 
 from benchmarks.synthetic import make_leads  # noqa: E402
 from leads import criteria, effects, scoring  # noqa: E402
@@ -251,7 +250,7 @@ def start_worker() -> subprocess.Popen:
 
 
 def carry() -> None:
-    while rollout.roll_out_batch(at=timezone.now()):
+    while rollout.roll_out_batch(at=NOW):
         pass
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of the worker {peak:.0f} MB")

@@ -6,6 +6,7 @@ too. So every zone and every state that any sign points to must allow the contac
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,13 +14,13 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import phonenumbers
 import zipcodes
-from phonenumbers import geocoder
 from phonenumbers.tzdata import TIMEZONE_DATA
 
 from consent.fold import Event
 from consent.request import Area, Place
 from consent.vocabulary import EventKind
 
+FIVE_DIGITS = re.compile(r"^\d{5}$", re.ASCII)
 STATES = {
     "Alabama": "AL", "Alaska": "AK", "Arizona": "AZ", "Arkansas": "AR", "California": "CA", "Colorado": "CO",
     "Connecticut": "CT", "Delaware": "DE", "District of Columbia": "DC", "Florida": "FL", "Georgia": "GA",
@@ -113,27 +114,21 @@ class ZipPlace:
     zones: tuple[str, ...] = ()
 
 
-@lru_cache(maxsize=1)
-def _zips() -> dict[str, ZipPlace]:
-    return {row["zip_code"]: ZipPlace(row["state"], (row["timezone"],)) for row in zipcodes.list_all()}
-
-
-@lru_cache(maxsize=1)
-def _states() -> dict[str, tuple[str, ...]]:
-    found: dict[str, set[str]] = {}
-    for place in _zips().values():
-        found.setdefault(place.state, set()).update(place.zones)
-    return {state: tuple(sorted(zones)) for state, zones in found.items()}
-
-
 def zip_place(zip_code: str) -> ZipPlace:
     """Return the state and zone of a ZIP code; nothing for one that is not known."""
-    return _zips().get(zip_code.strip()[:5], ZipPlace())
+    return _zip_place(zip_code.strip()[:5])
 
 
+@lru_cache(maxsize=50_000)
+def _zip_place(zip_code: str) -> ZipPlace:
+    found = zipcodes.matching(zip_code) if FIVE_DIGITS.match(zip_code) else []
+    return ZipPlace(found[0]["state"], (found[0]["timezone"],)) if found else ZipPlace()
+
+
+@lru_cache(maxsize=128)
 def state_zones(state: str) -> tuple[str, ...]:
     """Return every zone in a state."""
-    return _states().get(state.upper(), ())
+    return tuple(sorted({row["timezone"] for row in zipcodes.filter_by_state(state.upper())})) if state else ()
 
 
 def area_of(phone: str) -> Area:
@@ -150,6 +145,9 @@ def _area(code: str) -> Area:
     if phonenumbers.number_type(sample) == phonenumbers.PhoneNumberType.TOLL_FREE:
         return Area(code)
     zones = {z for prefix, names in _prefixes(code) for z in names if prefix != "1" and z != "Etc/Unknown"}
+    # The names of the world's areas take 95 MB, so a process that never looks at an area code does not load them.
+    from phonenumbers import geocoder
+
     state = _state_named(geocoder.description_for_number(sample, "en"))
     return Area(code, (state,) if state else (), tuple(sorted(zones)))
 

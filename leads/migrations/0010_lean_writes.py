@@ -150,4 +150,9 @@ class Migration(migrations.Migration):
             model_name='lead',
             index=models.Index(condition=models.Q(('merged_into__isnull', False)), fields=['merged_into'], name='lead_merged_into'),
         ),
+        migrations.AlterField(
+            model_name='scorechange',
+            name='model',
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='leads.scoringmodel'),
+        ),
     ]
