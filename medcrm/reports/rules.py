@@ -11,7 +11,9 @@ from leads.review import GroupFinding, Says
 from medcrm.lib.models import VersionStatus
 from medcrm.lib.stats import Interval
 from medcrm.reports.ask import Ask
-from medcrm.reports.table import Cell, Row, Section, share
+from medcrm.reports.table import Cell, Row, Section, number, share
+from nurture import review as timing
+from routing import review as order
 
 WORDS = {
     Says.WORKS: gettext_lazy("works"),
@@ -26,6 +28,8 @@ WORDS = {
     Says.AS_EXPECTED: gettext_lazy("as expected"),
     Says.SLOW: gettext_lazy("slow to book"),
     Says.FAST: gettext_lazy("quick to book"),
+    Says.TOO_LATE: gettext_lazy("asked too late"),
+    Says.BETTER_ELSEWHERE: gettext_lazy("answered more then"),
 }
 
 
@@ -51,7 +55,66 @@ def rules(ask: Ask) -> list[Section]:
             _("Within two weeks"),
         )
     )
-    return sections
+    return [*sections, _order(ask), _timing(ask)]
+
+
+def _order(ask: Ask) -> Section:
+    """Pairs of routing rules that mean the same leads, by what the first one's team sent back."""
+    rows = [
+        Row(
+            f"{f.first.name} → {f.second.name}",
+            [
+                number(f.both.of),
+                share(f.both.hits, f.both.of),
+                share(f.other.hits, f.other.of),
+                number(f.went),
+                _gap(f.gap),
+                _says(f.says, f.missing),
+            ],
+        )
+        for f in order.judge_order(since=ask.period.bounds()[0], at=ask.at)
+    ]
+    columns = [
+        _("Leads that both mean"), _("Returned as another team's"), _("of its other leads"),
+        _("then went to the second's team"), _("Gap between"), _("So the second is"),
+    ]  # fmt: skip
+    note = _("Two rules mean the same lead and the first one asked takes it. Handoffs at least %(days)d days old.") % {
+        "days": order.SETTLED_AFTER.days
+    }
+    empty = _("No two routing rules meant the same lead, so their order changes nothing.")
+    return Section(_("Order of routing rules"), columns, rows, note, _("First, second"), empty)
+
+
+def _timing(ask: Ask) -> Section:
+    """Each message of a sequence, on the day and at the hours planned and at the best others that were seen."""
+    rows = [
+        Row(
+            f"{f.step.sequence.name} {f.step.position}: {f.step.template.name}",
+            [
+                _when(f.what, f.planned),
+                share(f.usual.hits, f.usual.of),
+                _when(f.what, f.other),
+                share(f.best.hits, f.best.of),
+                _gap(f.gap),
+                _says(f.says, f.missing),
+            ],
+        )
+        for f in timing.judge_timing(since=ask.period.bounds()[0], at=ask.at)
+        if f.usual.of or f.best.of
+    ]
+    columns = [_("Planned"), _("Answered"), _("Otherwise"), _("Answered then"), _("Gap between"), _("So it is")]
+    note = _(
+        "A reply or a booking within %(days)d days and before the next message. Days count from entry; some messages"
+        " came on another day or at another hour because hours, limits or weekends held them back."
+    ) % {"days": timing.ANSWERED_WITHIN.days}
+    empty = _("No message of a sequence is old enough to be judged. Choose a longer period.")
+    return Section(_("Timing of sequences"), columns, rows, note, _("Step"), empty)
+
+
+def _when(what: str, value: str) -> Cell:
+    if not value:
+        return Cell("–")
+    return Cell(_("day %(day)s") % {"day": value} if what == "delay" else value.replace("-", "–"), value=value)
 
 
 def _of_model(model: ScoringModel, ask: Ask) -> list[Section]:
