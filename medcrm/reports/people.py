@@ -151,7 +151,11 @@ def _attempts(ask: Ask) -> Section:
     rows = [
         Row(
             ask.name_of(ask.by, g["key"]),
-            [number(g["n"]), *(share(g[f"n_{k}"], g["n"]) for k in (1, 2, 3)), Cell(f"{g['mean']:.1f}")],
+            [
+                number(g["n"]),
+                *(share(g[f"n_{k}"], g["n"]) for k in (1, 2, 3)),
+                Cell(f"{g['mean']:.1f}", value=round(g["mean"], 4)),
+            ],
         )
         for g in groups
     ]
