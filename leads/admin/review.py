@@ -73,6 +73,15 @@ class BackTestAdmin(ReadOnlyAdmin):
     empty_text = _("Try a draft on the past on the page “Try rules”.")
 
 
+WHAT = {
+    Proposal.Kind.POINTS: _("Points of the rule"),
+    Proposal.Kind.THRESHOLD: _("From this score on"),
+    Proposal.Kind.INTENT: _("Intent: high, medium or low"),
+    Proposal.Kind.ORDER: _("Place in the order, from 1"),
+    Proposal.Kind.TIMING: _("Days after entry, or hours like 09:00-12:00"),
+}
+
+
 class AcceptForm(ActionForm):
     value = forms.CharField(
         label=_("Value"),
@@ -85,6 +94,7 @@ class AcceptForm(ActionForm):
         super().__init__(*args, obj=obj, **kwargs)
         if obj is not None:
             self.initial["value"] = obj.new_value
+            self.fields["value"].label = WHAT[obj.kind]
 
 
 class RejectForm(ActionForm):

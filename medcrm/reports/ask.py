@@ -88,7 +88,8 @@ class Ask:
     ) -> tuple[Ask, ReportFilter]:
         """Read the query of a page; what is wrong in it is left out and said by the filter's form."""
         filters = ReportFilter(data or None, queryset=Milestone.objects.none())
-        filters.form.fields["days"].empty_label = USUALLY[usual]
+        days = filters.form.fields["days"]
+        days.empty_label, days.choices = USUALLY[usual], SPANS
         chosen = filters.form.cleaned_data if filters.form.is_valid() else getattr(filters.form, "cleaned_data", {})
         today = timezone.localtime(at).date()
         last = chosen.get("last") or today

@@ -196,7 +196,8 @@ def _run_batch(*, at: datetime) -> bool:
 
 
 def _rows(period: Period):  # noqa: ANN202
-    return Snapshot.objects.filter(period.during("at"))
+    """What can be decided again; of people who were forgotten nothing is known any more."""
+    return Snapshot.objects.filter(period.during("at")).exclude(facts={})
 
 
 def _add(result: Mapping[str, object], rows: Sequence[Snapshot], test: BackTest) -> dict[str, object]:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from django.db.models import Aggregate, Avg, Count, DurationField, Expression, ExpressionWrapper, F, FloatField, Q
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection
+from django.db.models import (
+    Aggregate,
+    Avg,
+    BooleanField,
+    Count,
+    DurationField,
+    Expression,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    Q,
+)
 from django.db.models.functions import Extract, ExtractHour, TruncDay, TruncWeek
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -25,15 +38,15 @@ DAYS_IN_LINE = 92  # longer periods are drawn by week
 Counts = dict[str, int]
 
 
-class Percentile(Aggregate):
-    """The value below which this part of the rows lies."""
+class Percentiles(Aggregate):
+    """The values below which these parts of the rows lie, in their order, from one sort; None of no rows."""
 
     function = "percentile_cont"
-    template = "%(function)s(%(part)s) WITHIN GROUP (ORDER BY %(expressions)s)"
-    output_field = FloatField()
+    template = "%(function)s(ARRAY[%(parts)s]) WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = ArrayField(FloatField())
 
-    def __init__(self, expression: Expression, part: float, **extra: object) -> None:
-        super().__init__(expression, part=part, **extra)
+    def __init__(self, expression: Expression, *parts: float, **extra: object) -> None:
+        super().__init__(expression, parts=", ".join(map(str, parts)), **extra)
 
 
 def seconds_between(start: str, end: str) -> Expression:
@@ -93,9 +106,8 @@ def _trend(ask: Ask) -> list[Section]:
     if not found:
         return []
     width = timedelta(days=1 if step is TruncDay else 7)
-    days, last = [min(found)], max(found)
-    while days[-1] < last:
-        days.append(days[-1] + width)
+    first = ask.period.first - timedelta(days=0 if step is TruncDay else ask.period.first.weekday())
+    days = [first + place * width for place in range((ask.period.last - first) // width + 1)]
     line = [(f"{day:%b %-d}", found[day]["n_captured"] if day in found else 0) for day in days]
     title = _("Captured per day") if step is TruncDay else _("Captured per week")
     return [Section(title, [], [], line=line)]
@@ -108,9 +120,7 @@ def speed(ask: Ask) -> list[Section]:
     figures: dict[str, object] = {"n": Count("pk")}
     for name, end in spans.items():
         happened = Q(**{f"{end}__isnull": False})
-        gap = seconds_between("captured_at", end)
-        figures |= {f"{name}_half": Percentile(gap, 0.5, filter=happened)}
-        figures |= {f"{name}_most": Percentile(gap, 0.9, filter=happened)}
+        figures[name] = Percentiles(seconds_between("captured_at", end), 0.5, 0.9, filter=happened)
     groups = list(ask.leads().values(key=F(column)).annotate(**figures).order_by("-n"))
     whole = ask.leads().aggregate(**figures) if groups else None
     columns = [
@@ -134,9 +144,8 @@ def speed(ask: Ask) -> list[Section]:
     ]
 
 
-def _speed_row(label: str, figures: dict[str, float | None], spans: dict[str, str], *, is_total: bool = False) -> Row:
-    cells = [span(figures[f"{name}_{part}"]) for name in spans for part in ("half", "most")]
-    return Row(label, cells, is_total)
+def _speed_row(label: str, figures: dict[str, object], spans: dict[str, str], *, is_total: bool = False) -> Row:
+    return Row(label, [span(seconds) for name in spans for seconds in figures[name] or (None, None)], is_total)
 
 
 def effort(ask: Ask) -> list[Section]:
@@ -303,12 +312,9 @@ def _woken(ask: Ask) -> Section:
 
 def outcome(ask: Ask) -> list[Section]:
     """Were score, bands and verdicts right about what became of the leads? Were those who overruled them?"""
+    groups = grouped(ask, [DIMENSIONS[dimension][1] for dimension in JUDGED], REACHED_TO_CONVERTED)
     sections = [
-        _against(ask, "band", _("First score against what came of it")),
-        _against(ask, "fit", _("Fit against what came of it")),
-        _against(ask, "readiness", _("Readiness against what came of it")),
-        _against(ask, "fit_check", _("Fit check against what came of it")),
-        _against(ask, "capacity_check", _("Capacity check against what came of it")),
+        _against(ask, dimension, title, groups[DIMENSIONS[dimension][1]]) for dimension, title in JUDGED.items()
     ]
     made = ask.leads().aggregate(**counted(("captured", "converted", "overridden", "overridden_converted")))
     others = made["n_captured"] - made["n_overridden"], made["n_converted"] - made["n_overridden_converted"]
@@ -330,9 +336,40 @@ def outcome(ask: Ask) -> list[Section]:
 ORDER = {"high": 0, "medium": 1, "low": 2, "pass": 0, "unknown": 1, "fail": 2, "": 3}
 
 
-def _against(ask: Ask, dimension: str, title: str | Promise) -> Section:
-    column = DIMENSIONS[dimension][1]
-    groups = ask.leads().values(key=F(column)).annotate(**counted(("captured", "reached", "booked", "converted")))
+REACHED_TO_CONVERTED = ("captured", "reached", "booked", "converted")
+JUDGED: Mapping[str, Promise] = {
+    "band": _("First score against what came of it"),
+    "fit": _("Fit against what came of it"),
+    "readiness": _("Readiness against what came of it"),
+    "fit_check": _("Fit check against what came of it"),
+    "capacity_check": _("Capacity check against what came of it"),
+}
+
+
+def grouped(ask: Ask, columns: Sequence[str], measures: Sequence[str]) -> Mapping[str, list[dict[str, object]]]:
+    """Column → its groups with their counts: the leads are read once for all columns."""
+    flags = {
+        f"did_{name}": ExpressionWrapper(MEASURES[name][1], BooleanField()) for name in measures if MEASURES[name][1]
+    }
+    sql, params = ask.leads().values(*columns, **flags).query.sql_with_params()
+    counts = ", ".join(f"count(*) FILTER (WHERE did_{n})" if f"did_{n}" in flags else "count(*)" for n in measures)
+    names, sets = ", ".join(columns), ", ".join(f"({column})" for column in columns)
+    query = (
+        f"SELECT GROUPING({names}), {names}, {counts} FROM ({sql}) AS leads"  # noqa: S608 - columns and flags are ours
+        f" GROUP BY GROUPING SETS ({sets})"
+    )
+    found: dict[str, list[dict[str, object]]] = {column: [] for column in columns}
+    with connection.cursor() as cursor:
+        cursor.execute(query, params)
+        for left_out, *row in cursor.fetchall():
+            # One bit for each column, the first one highest; 0 is the one that these rows are grouped by.
+            place = next(place for place in range(len(columns)) if not left_out >> (len(columns) - 1 - place) & 1)
+            counted_ = {f"n_{name}": n for name, n in zip(measures, row[len(columns) :], strict=True)}
+            found[columns[place]].append({"key": row[place], **counted_})
+    return found
+
+
+def _against(ask: Ask, dimension: str, title: str | Promise, groups: Sequence[dict[str, object]]) -> Section:
     rows = [
         Row(
             ask.name_of(dimension, g["key"]),
@@ -346,7 +383,7 @@ def _against(ask: Ask, dimension: str, title: str | Promise) -> Section:
         )
         for g in sorted(groups, key=lambda g: ORDER.get(g["key"], 9))
     ]
-    columns = [MEASURES[name][0] for name in ("captured", "reached", "booked", "converted")]
+    columns = [MEASURES[name][0] for name in REACHED_TO_CONVERTED]
     return Section(title, columns, rows, first=DIMENSIONS[dimension][0], empty=_("Nobody was captured."))
 
 

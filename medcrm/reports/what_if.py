@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -87,6 +88,7 @@ def what_if(request: HttpRequest, pk: int | None = None) -> HttpResponse:
         "test": test,
         "sections": sections(test, is_linked=request.user.has_perm("leads.view_lead")) if test and test.result else [],
         "tests": listed,
+        "leads_url": reverse("admin:leads_lead_changelist"),
     }
     return TemplateResponse(request, "reports/what_if.html", context)
 
@@ -158,18 +160,21 @@ def _outlook(test: BackTest) -> Section:
     """How soon leads were tried and how many converted, beside what the tried rules would make of it."""
     groups = test.result.get("groups", {})
     real, then = outlook.happened(groups), outlook.foretold(test.result.get("foretold", {}), groups)
-    columns = [_("then"), _("foretold")]
-    looks = [real, then]
+    columns, looks = [_("then"), _("foretold")], [real, then]
+    acts = [real.owed.n, outlook.loads(test.result.get("foretold", {})).total()]
     if since := test.result.get("since"):
         columns.append(_("since it was published"))
         looks.append(outlook.happened(since["groups"]))
+        acts.append(looks[-1].owed.n)
     rows = [
-        Row(_("Somebody had to act"), [number(round(look.owed.n)) for look in looks]),
+        Row(_("Somebody had to act"), [number(n) for n in acts]),
         Row(_("Tried by a person"), [_rate(look.owed.tried, look.owed.n) for look in looks]),
         Row(_("First try: half within"), [span(look.owed.within(0.5)) for look in looks]),
         Row(_("First try: nine of ten within"), [span(look.owed.within(0.9)) for look in looks]),
         Row(_("Converted, of all decided"), [_rate(look.everybody.converted, look.everybody.n) for look in looks]),
-        Row(_("Too few alike to foretell"), [Cell(""), number(then.thin), *(Cell("") for _look in looks[2:])]),
+        Row(
+            _("Of them not foretold: too few alike"), [Cell(""), number(then.thin), *(Cell("") for _look in looks[2:])]
+        ),
     ]
     note = _(
         "From the decision to the first call by a person. Foretold: as those who really went to that team with that"

@@ -10,12 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from consent.lifecycle import AttemptState
 from consent.models import Attempt, ConsentEvent, Permission
 from consent.models.ledger import PermissionState
-from consent.vocabulary import EventKind
+from consent.vocabulary import Channel, EventKind
 from leads.measures import DIMENSIONS
 from leads.models import Inquiry, MissingItem
 from medcrm.reports.ask import Ask
-from medcrm.reports.people import Percentile, seconds_between
-from medcrm.reports.table import Row, Section, number, share, span
+from medcrm.reports.people import Percentiles, seconds_between
+from medcrm.reports.table import Cell, Row, Section, number, share, span
 from nurture.lifecycle import REACHED
 from nurture.models import Enrollment, Message, Skip
 from nurture.vocabulary import ExitCode
@@ -32,6 +32,11 @@ def _of(ask: Ask, path: str) -> Q:
     for name, value in ask.narrowed.items():
         chosen &= Q(**{f"{path}{DIMENSIONS[name][1]}": value})
     return chosen
+
+
+def _span(percentiles: list[float] | None) -> Cell:
+    """The one that was asked for, of rows or of none."""
+    return span(percentiles[0] if percentiles else None)
 
 
 def goals(ask: Ask) -> list[Section]:
@@ -77,12 +82,12 @@ def handoffs(ask: Ask) -> list[Section]:
         n=Count("pk"),
         accepted=Count("pk", filter=Q(accepted_at__isnull=False)),
         returned=Count("pk", filter=Q(returned_at__isnull=False)),
-        half=Percentile(gap, 0.5, filter=Q(accepted_at__isnull=False)),
+        half=Percentiles(gap, 0.5, filter=Q(accepted_at__isnull=False)),
     )
     rows = [
         Row(
             ask.name_of("team", g["to_team_id"]),
-            [number(g["n"]), share(g["accepted"], g["n"]), span(g["half"]), share(g["returned"], g["n"])],
+            [number(g["n"]), share(g["accepted"], g["n"]), _span(g["half"]), share(g["returned"], g["n"])],
         )
         for g in groups.order_by("-n")
     ]
@@ -106,11 +111,11 @@ def capacity(ask: Ask) -> list[Section]:
     """How long until a booking, by service; how long leads wait for which document."""
     days = ExpressionWrapper(seconds_between("captured_at", "booked_at"), output_field=FloatField())
     booked = ask.leads().filter(booked_at__isnull=False).values("service_id")
-    groups = booked.annotate(n=Count("pk"), half=Percentile(days, 0.5), most=Percentile(days, 0.9)).order_by("-half")
+    groups = booked.annotate(n=Count("pk"), waits=Percentiles(days, 0.5, 0.9)).order_by("-waits")
     rows = [
         Row(
             ask.name_of("service", g["service_id"]),
-            [number(g["n"], ask.link("booked", service=g["service_id"])), span(g["half"]), span(g["most"])],
+            [number(g["n"], ask.link("booked", service=g["service_id"])), *(span(seconds) for seconds in g["waits"])],
         )
         for g in groups
     ]
@@ -119,12 +124,12 @@ def capacity(ask: Ask) -> list[Section]:
     items = asked.values("kind__name", "lead__service_id").annotate(
         n=Count("pk"),
         settled=Count("pk", filter=Q(settled_at__isnull=False)),
-        half=Percentile(gap, 0.5, filter=Q(settled_at__isnull=False)),
+        half=Percentiles(gap, 0.5, filter=Q(settled_at__isnull=False)),
     )
     waits = [
         Row(
             f"{g['kind__name']} · {ask.name_of('service', g['lead__service_id'])}",
-            [number(g["n"]), share(g["settled"], g["n"]), span(g["half"])],
+            [number(g["n"]), share(g["settled"], g["n"]), _span(g["half"])],
         )
         for g in items.order_by("-n")
     ]
@@ -187,9 +192,10 @@ def _sent(ask: Ask) -> Section:
     table: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for g in groups:
         table[g["attempt__channel"]][g["state"]] += g["n"]
+    names = dict(Channel.choices)
     rows = [
         Row(
-            channel,
+            str(names.get(channel, channel)),
             [
                 number(sum(found.values())),
                 number(sum(found[state] for state in REACHED)),
@@ -230,15 +236,16 @@ def permission(ask: Ask) -> list[Section]:
     )
     gap = seconds_between("occurred_at", "recorded_at")
     late = ConsentEvent.objects.filter(ask.period.during("recorded_at"), kind__in=[k.value for k in WITHDRAWN])
-    wait = late.aggregate(n=Count("pk"), half=Percentile(gap, 0.5), most=Percentile(gap, 0.95))
+    wait = late.aggregate(n=Count("pk"), waits=Percentiles(gap, 0.5, 0.95))
+    half, most = wait["waits"] or (None, None)
     figures = [
         Row(str(_("Contacts decided")), [number(total["n"])]),
         Row(str(_("Made without permission")), [number(total["without"])]),
         Row(str(_("Refused by the gate")), [number(total["refused"])]),
         Row(str(_("Cancelled at the last check")), [number(total["cancelled"])]),
         Row(str(_("Withdrawals recorded")), [number(wait["n"])]),
-        Row(str(_("Withdrawal to effect: half within")), [span(wait["half"])]),
-        Row(str(_("Withdrawal to effect: 95 of 100 within")), [span(wait["most"])]),
+        Row(str(_("Withdrawal to effect: half within")), [span(half)]),
+        Row(str(_("Withdrawal to effect: 95 of 100 within")), [span(most)]),
     ]
     refusals = made.filter(state=AttemptState.REFUSED).values("code").annotate(n=Count("pk")).order_by("-n")
     said = dict(

@@ -315,8 +315,9 @@ class Slow:
         for message in Message.objects.select_related("attempt", "enrollment"):
             if self.during(message.reserved_at) and self.of_counted_lead(message.enrollment.lead_id):
                 sent[message.attempt.channel][message.state] += 1
+        words = {"email": "E-mail", "sms": "Text message"}
         messages = {
-            channel: [
+            words[channel]: [
                 Cell(states.total()),
                 Cell(states["sent"] + states["delivered"] + states["bounced"] + states["replied"]),
                 *(Cell(states[state]) for state in ("bounced", "replied", "failed", "unknown", "cancelled")),

@@ -18,6 +18,7 @@ from leads.services.calls import CallReport
 from medcrm import journey
 from medcrm.lib.models import VersionStatus
 from medcrm.reports import backtest, outlook, weekly
+from privacy import erasure
 from routing import assignment
 from routing import versions as route_versions
 from routing.models import Assignment, Clock, RouteSet
@@ -75,7 +76,9 @@ def test_what_was_learned_later_changes_no_back_test(decided: list[Lead], now: d
     assert (living.timing_id, frozen.facts["timing"]) == ("later", "two_weeks")
 
 
-def test_a_draft_of_next_steps_says_who_would_move_and_how_they_fared(decided: list[Lead], now: datetime) -> None:
+def test_a_draft_of_next_steps_says_who_would_move_and_how_they_fared(
+    decided: list[Lead], now: datetime, client: Client, admin_user
+) -> None:
     published = NextStepSet.objects.get(status=VersionStatus.PUBLISHED)
     draft = versions.start_draft(NextStepSet, published.pk)
     rule = draft.rules.get(name="Wants to come later")
@@ -86,6 +89,14 @@ def test_a_draft_of_next_steps_says_who_would_move_and_how_they_fared(decided: l
     assert (result["cases"] - result["same"], result["reproduced"]) == (1, result["cases"])
     assert sum(result["teams_then"].values()) == sum(result["teams_now"].values()) + 1
     assert Lead.objects.get(pk=decided[1].pk).decision == "hold", "nothing is changed"
+    client.force_login(admin_user)
+    page = client.get(f"/admin/reports/what-if/{BackTest.objects.get().pk}/")
+    link = next(
+        row.cells[2].link for s in page.context["sections"] if str(s.title) == "What would move" for row in s.rows
+    )
+    assert f"?{link}" in page.content.decode()
+    shown = client.get(f"/admin/leads/lead/?{link}").context["cl"].result_list
+    assert [lead.pk for lead in shown] == [decided[1].pk]
 
 
 def test_a_draft_of_scoring_moves_bands_by_frozen_facts(decided: list[Lead], now: datetime) -> None:
@@ -180,6 +191,13 @@ def test_the_real_effect_stands_beside_the_forecast_once_the_draft_is_published(
     client.force_login(admin_user)
     titles = [str(s.title) for s in client.get(f"/admin/reports/what-if/{test.pk}/").context["sections"]]
     assert "Load of each team since it was published" in titles and "Speed and conversion" in titles
+
+
+def test_people_who_were_forgotten_are_not_tried(decided: list[Lead], now: datetime) -> None:
+    request = erasure.request_erasure(erasure.person_of([decided[1].pk]), reason="Asked.", by=None, at=now)
+    erasure.erase(request.pk, by=None, at=now)
+    result = run(now)
+    assert result["cases"] == len(decided) - 1 == result["reproduced"]
 
 
 def test_a_killed_try_goes_on_where_it_was(decided: list[Lead], now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from leads.models import Proposal
+from leads.models import Proposal, ScoringModel
 from leads.services import proposals
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
@@ -190,8 +190,6 @@ def test_nobody_drafts_rules_that_are_not_theirs(now: datetime, organisation: No
 def test_a_value_that_does_not_fit_is_said_beside_its_field(
     organisation: None, now: datetime, admin_user: User, kind: str, about: str, value: str
 ) -> None:
-    from leads.models import ScoringModel
-
     model = ScoringModel.objects.get(lead_type="patient", status=VersionStatus.PUBLISHED)
     keys = {"rule": str(model.rules.first().pk), "model": f"{model.pk}:high_from"}
     row = Proposal.objects.create(

@@ -163,6 +163,13 @@ def test_a_wrong_date_is_said_beside_its_field(client: Client, lived: list[Lead]
     assert set(answer.context["filters"].form.errors) == {"first", "source"}
 
 
+def test_rules_are_judged_by_a_year_and_its_field_says_so(organisation: None, client: Client) -> None:
+    client.force_login(person("marketing"))
+    answer = client.get("/admin/reports/rules/")
+    assert answer.context["ask"].period.days == 365 and "365 days, usually" in answer.content.decode()
+    assert "30 days, usually" in client.get("/admin/reports/funnel/").content.decode()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_every_report_opens_outside_of_a_transaction(transactional_organisation: None, client: Client) -> None:
     """As in production, where no request is one transaction."""

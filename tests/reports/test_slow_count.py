@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from leads.measures import Figure
@@ -27,7 +27,12 @@ pytestmark = pytest.mark.django_db
 COUNTED = [slug for slug in PAGES if slug != "rules"]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    phases=[phase for phase in Phase if phase is not Phase.shrink],  # dice have no simpler form
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     dice=st.randoms(use_true_random=True),
     number=st.integers(0, 14),
@@ -75,13 +80,13 @@ def agree(slug: str, sections: Sequence[Section], tables: Sequence[Table]) -> No
 def agree_on_rules(ask: Ask, count: Slow) -> None:
     sections = {str(section.title): section for section in PAGES["rules"].make(ask)}
     models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED)
-    cuts = [s for title, s in sections.items() if title.startswith("Thresholds")]
-    assert cuts
     made = PAGES["rules"].make(ask)
     for model in models:
-        fired, thresholds = count.rules(model)
+        fired, thresholds = count.rules(model) if count.scored(model) else ({}, {})
         place = next(n for n, section in enumerate(made) if str(section.title) == str(model))
         assert values_of(made[place], 3) == {label: [c.value for c in cells] for label, cells in fired.items()}
+        if not fired:
+            continue
         below = next(s for s in made[place:] if str(s.title) == "Thresholds of this model")
         assert values_of(below, 2) == {label: [c.value for c in cells] for label, cells in thresholds.items()}
     for title, table in (
