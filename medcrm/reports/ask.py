@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from leads.measures import DIMENSIONS, Figure, Period, is_value
+from leads.measures import DIMENSIONS, Beside, Figure, Period, is_value
 from leads.models import Clinic, Milestone, ServiceLine, Source
 from leads.vocabulary import Band, LeadType, Verdict
 from medcrm.lib.access import team_names
@@ -107,6 +107,10 @@ class Ask:
         for name, value in self.narrowed.items():
             rows = rows.filter(is_value(name, value))
         return rows
+
+    def beside(self, rows: Beside) -> QuerySet:
+        """The rows of the period beside leads that the reader asks about."""
+        return rows.rows(self.period, self.narrowed, at=self.at)
 
     def link(self, measure: str, **more: object) -> str:
         """The list of the leads behind a figure, for readers who may see leads."""

@@ -24,7 +24,7 @@ from django.db.models.functions import Extract, ExtractHour, TruncDay, TruncWeek
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from leads.measures import DIMENSIONS, FUNNEL, MEASURES
+from leads.measures import DIMENSIONS, FUNNEL, MEASURES, Beside, register
 from leads.models import Interaction
 from leads.vocabulary import Direction, InteractionKind
 from medcrm.reports.ask import Ask
@@ -134,7 +134,10 @@ def speed(ask: Ask) -> list[Section]:
     first = DIMENSIONS[ask.by][0]
     hours = ask.leads().annotate(hour=ExtractHour("captured_at")).values("hour").order_by("hour")
     by_hour = [
-        Row(f"{h['hour']:02d}–{(h['hour'] + 1) % 24:02d}", [number(h["n"]), *_speed_row("", h, spans).cells])
+        Row(
+            hour_name(h["hour"]),
+            [number(h["n"], ask.link("captured", hour=h["hour"])), *_speed_row("", h, spans).cells],
+        )
         for h in hours.annotate(**figures)
     ]
     note = _("From the inquiry's arrival, by people only, as the clock on the wall; the goals count working time.")
@@ -153,16 +156,23 @@ def effort(ask: Ask) -> list[Section]:
     return [_attempts(ask), _by_try(ask), _by_hour(ask)]
 
 
+ATTEMPTED = ("attempted", "attempted_twice", "attempted_thrice")
+
+
+def hour_name(hour: int) -> str:
+    return f"{hour:02d}–{(hour + 1) % 24:02d}"
+
+
 def _attempts(ask: Ask) -> Section:
     column = DIMENSIONS[ask.by][1]
-    levels = {f"n_{k}": Count("pk", filter=Q(attempts__gte=k)) for k in (1, 2, 3)}
+    levels = counted(ATTEMPTED)
     groups = ask.leads().values(key=F(column)).annotate(n=Count("pk"), mean=Avg("attempts"), **levels).order_by("-n")
     rows = [
         Row(
             ask.name_of(ask.by, g["key"]),
             [
-                number(g["n"]),
-                *(share(g[f"n_{k}"], g["n"]) for k in (1, 2, 3)),
+                number(g["n"], ask.link("captured", **{ask.by: g["key"]})),
+                *(share(g[f"n_{name}"], g["n"], ask.link(name, **{ask.by: g["key"]})) for name in ATTEMPTED),
                 Cell(f"{g['mean']:.1f}", value=round(g["mean"], 4)),
             ],
         )
@@ -191,20 +201,32 @@ def _by_try(ask: Ask) -> Section:
     return Section(_("Reached on which try"), [_("Tries"), _("Reached")], rows, first=_("Try"), empty=_("No calls."))
 
 
+CALLS = register(
+    "calls",
+    Beside(
+        _("Calls by people"), Interaction, "at",
+        {"made": lambda at: Q(), "reached": lambda at: Q(disposition__makes_contact=True)}, {"at": "at__hour"},
+        whole=lambda at: Q(kind__in=SPOKEN, direction=Direction.OUTBOUND),
+    ),
+)  # fmt: skip
+
+
 def _by_hour(ask: Ask) -> Section:
-    calls = Interaction.objects.filter(
-        ask.period.during("at"),
-        kind__in=SPOKEN,
-        direction=Direction.OUTBOUND,
-        **{f"lead__milestone__{DIMENSIONS[name][1]}": value for name, value in ask.narrowed.items()},
+    calls = ask.beside(CALLS)
+    hours = calls.values(hour=F("at__hour")).annotate(
+        n=Count("pk"), reached=Count("pk", filter=CALLS.parts["reached"](ask.at))
     )
-    contact = Count("pk", filter=Q(disposition__makes_contact=True))
-    hours = calls.annotate(hour=ExtractHour("at")).values("hour").annotate(n=Count("pk"), reached=contact)
     rows = [
-        Row(f"{h['hour']:02d}–{(h['hour'] + 1) % 24:02d}", [number(h["n"]), share(h["reached"], h["n"])])
+        Row(
+            hour_name(h["hour"]),
+            [
+                number(h["n"], ask.link("calls.made", at=h["hour"])),
+                share(h["reached"], h["n"], ask.link("calls.reached", at=h["hour"])),
+            ],
+        )
         for h in hours.order_by("hour")
     ]
-    note = _("Calls made in this period, whenever the lead came in.")
+    note = _("Calls made in this period, whenever the lead came in; without tests, duplicates and invalid leads.")
     return Section(
         _("Reached at which hour"),
         [_("Calls"), _("Reached")],
@@ -223,7 +245,7 @@ def reasons(ask: Ask) -> list[Section]:
         .values("stop_reason_id", "stop_reason__name", "stop_reason__reporting_class", "source_id")
         .annotate(n=Count("pk"))
     )
-    return [_stops(ask, list(stops)), _holds(ask), _woken(ask)]
+    return [_stops(ask, list(stops)), _holds(ask), _held_by_source(ask), _woken(ask)]
 
 
 def _stops(ask: Ask, found: Sequence[dict[str, object]]) -> Section:
@@ -280,6 +302,24 @@ def _holds(ask: Ask) -> Section:
     return Section(
         _("Waiting, and since when"), columns, table, "", _("Reason"), _("No lead of this period waits for anything.")
     )
+
+
+def _held_by_source(ask: Ask) -> Section:
+    """Leads on hold now by reason, and from which source they came."""
+    found = ask.leads().filter(held_since__isnull=False).values("hold_reason_id", "hold_reason__name", "source_id")
+    table: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for row in found.annotate(n=Count("pk")):
+        table[row["hold_reason__name"], row["hold_reason_id"]][row["source_id"]] += row["n"]
+    sources = sorted({s for counts in table.values() for s in counts}, key=lambda code: ask.name_of("source", code))
+    rows = [
+        Row(
+            name, [number(counts[s], ask.link("held", hold=code, source=s)) if counts[s] else Cell("") for s in sources]
+        )
+        for (name, code), counts in sorted(table.items(), key=lambda item: -sum(item[1].values()))
+    ]
+    columns = [ask.name_of("source", code) for code in sources]
+    empty = _("No lead of this period waits for anything.")
+    return Section(_("Waiting, by source"), columns, rows, "", _("Reason"), empty)
 
 
 def _woken(ask: Ask) -> Section:
@@ -395,7 +435,7 @@ def data_quality(ask: Ask) -> list[Section]:
         Row(
             ask.name_of("source", g["source_id"]),
             [
-                number(g["n_captured"]),
+                number(g["n_captured"], ask.link("captured", source=g["source_id"])),
                 *(share(g[f"n_{gap}"], g["n_captured"], ask.link(gap, source=g["source_id"])) for gap in gaps),
             ],
         )

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db.models import Model
 
 from consent.models import Attempt, ConsentEvent, Permission
 from leads.models import Clinic, Inquiry, Interaction, Lead, MissingItem, ScoringModel, ServiceLine, Source
@@ -23,6 +24,7 @@ from tests.leads.test_milestones import slowly
 UTC = ZoneInfo(settings.TIME_ZONE)
 BANDS = {"high": "High", "medium": "Medium", "low": "Low"}
 VERDICTS = {"pass": "Pass", "fail": "Fail", "unknown": "Unknown"}
+WITHDRAWN = ("revoke", "internal_dnc", "email_unsub")
 HOURS = [f"{hour:02d}–{(hour + 1) % 24:02d}" for hour in range(24)]
 
 
@@ -136,7 +138,7 @@ class Slow:
         hours: dict[str, list[dict]] = defaultdict(list)
         for fact in self.counted:
             hours[HOURS[fact["captured_at"].astimezone(UTC).hour]].append(fact)
-        by_hour = {name: [Cell(len(facts)), *self.spans(facts)] for name, facts in hours.items()}
+        by_hour = {name: [number(facts), *self.spans(facts)] for name, facts in hours.items()}
         return [rows, by_hour, *self.goals()]
 
     @staticmethod
@@ -159,16 +161,17 @@ class Slow:
             lambda c: owed[c.owed],
             lambda c: self.name("team", c.team_id),
             lambda c: self.name("source", self.by_key[c.lead_id]["source_id"]),
+            lambda c: HOURS[c.started_at.astimezone(UTC).hour],
         ):
             groups: dict[str, list[Clock]] = defaultdict(list)
             for clock in clocks:
                 groups[name_of(clock)].append(clock)
             table = {}
-            for name, part_ in groups.items():
-                in_time = [c for c in part_ if c.met_at and c.met_at <= c.due_at]
-                late = [c for c in part_ if c.met_at and c.met_at > c.due_at]
-                table[name] = [Cell(len(part_)), rate(len(in_time), len(part_)), Cell(len(late)),
-                               Cell(sum(c.met_at is None for c in part_))]  # fmt: skip
+            for name, all_ in groups.items():
+                in_time = [c for c in all_ if c.met_at and c.met_at <= c.due_at]
+                late = [c for c in all_ if c.met_at and c.met_at > c.due_at]
+                undone = [c for c in all_ if c.met_at is None]
+                table[name] = [rows(all_), share_of(in_time, all_), rows(late), rows(undone)]
             tables.append(table)
         return tables
 
@@ -176,7 +179,7 @@ class Slow:
         tries = {
             name: [
                 number(facts),
-                *(rate(sum(f["attempts"] >= k for f in facts), len(facts)) for k in (1, 2, 3)),
+                *(part([f for f in facts if f["attempts"] >= k], facts) for k in (1, 2, 3)),
                 Cell(round(sum(f["attempts"] for f in facts) / len(facts), 4)),
             ]
             for name, facts in self.grouped(self.counted, self.by).items()
@@ -194,14 +197,10 @@ class Slow:
                 by_try[str(k) if not last else "6 or later"] = [Cell(got), Cell(value, ids(on))]
         calls: dict[str, list[Interaction]] = defaultdict(list)
         for call in Interaction.objects.select_related("disposition").filter(direction="outbound"):
-            fact = self.by_key[call.lead_id]
-            if call.kind in ("call", "voicemail") and self.during(call.at) and self.chosen([fact]):
+            if call.kind in ("call", "voicemail") and self.during(call.at) and self.of_counted_lead(call.lead_id):
                 calls[HOURS[call.at.astimezone(UTC).hour]].append(call)
         by_hour = {
-            name: [
-                Cell(len(made)),
-                rate(sum(bool(c.disposition and c.disposition.makes_contact) for c in made), len(made)),
-            ]
+            name: [rows(made), share_of([c for c in made if c.disposition and c.disposition.makes_contact], made)]
             for name, made in calls.items()
         }
         return [tries, by_try, by_hour]
@@ -230,12 +229,18 @@ class Slow:
             ages = [(self.at - f["held_since"]) / timedelta(days=1) for f in mine]
             bounds = [(-1e9, 7), (7, 30), (30, 90), (90, 1e9)]
             holds[reason.name] = [number(mine), *(Cell(sum(low <= a < high for a in ages)) for low, high in bounds)]
+        held = [f for f in self.counted if f["held_since"]]
+        from_ = sorted({f["source_id"] for f in held}, key=lambda code: self.name("source", code))
+        by_source = {}
+        for reason in {f["lead"].hold_reason for f in held}:
+            mine = [[f for f in held if f["hold_reason_id"] == reason.pk and f["source_id"] == s] for s in from_]
+            by_source[reason.name] = [number(here) if here else Cell(None) for here in mine]
         woken = {}
         for name, facts in self.grouped(self.counted, "source").items():
             again = [f for f in facts if f["cycles"] > 1]
             if again:
                 woken[name] = [number(again), part([f for f in again if f["is_converted"]], again)]
-        return [stops, holds, woken]
+        return [stops, holds, by_source, woken]
 
     def outcome(self) -> list[Table]:
         tables = []
@@ -267,15 +272,18 @@ class Slow:
             by_team[self.name("team", row.to_team_id)].append(row)
         table = {
             name: [
-                Cell(len(rows)),
-                rate(sum(h.accepted_at is not None for h in rows), len(rows)),
-                span([(h.accepted_at - h.offered_at).total_seconds() for h in rows if h.accepted_at], 0.5),
-                rate(sum(h.returned_at is not None for h in rows), len(rows)),
+                rows(mine),
+                share_of([h for h in mine if h.accepted_at], mine),
+                span([(h.accepted_at - h.offered_at).total_seconds() for h in mine if h.accepted_at], 0.5),
+                share_of([h for h in mine if h.returned_at], mine),
             ]
-            for name, rows in by_team.items()
+            for name, mine in by_team.items()
         }
-        why = Counter(str(h.get_return_reason_display()) for h in offered if h.return_reason)
-        return [table, {name: [Cell(n)] for name, n in why.items()}]
+        why: dict[str, list[Handoff]] = defaultdict(list)
+        for row in offered:
+            if row.return_reason:
+                why[str(row.get_return_reason_display())].append(row)
+        return [table, {name: [rows(mine)] for name, mine in why.items()}]
 
     def capacity(self) -> list[Table]:
         booked = [f for f in self.counted if f["booked_at"]]
@@ -289,11 +297,11 @@ class Slow:
                 items[f"{item.kind.name} · {self.name('service', item.lead.service_id)}"].append(item)
         waits = {
             name: [
-                Cell(len(rows)),
-                rate(sum(i.settled_at is not None for i in rows), len(rows)),
-                span([(i.settled_at - i.opened_at).total_seconds() for i in rows if i.settled_at], 0.5),
+                rows(mine),
+                share_of([i for i in mine if i.settled_at], mine),
+                span([(i.settled_at - i.opened_at).total_seconds() for i in mine if i.settled_at], 0.5),
             ]
-            for name, rows in items.items()
+            for name, mine in items.items()
         }
         return [days, waits]
 
@@ -302,41 +310,49 @@ class Slow:
         for row in Enrollment.objects.exclude(state="refused").select_related("sequence"):
             if self.during(row.started_at) and self.of_counted_lead(row.lead_id):
                 entered[row.sequence.name].append(row)
-        codes = ("replied", "booked", "no_channel", "no_longer_matches")
-        sequences = {
-            name: [
-                Cell(len(rows)),
-                *(rate(sum(r.exit_code == code for r in rows), len(rows)) for code in codes),
-                rate(sum(r.state == "finished" for r in rows), len(rows)),
-            ]
-            for name, rows in entered.items()
-        }
-        sent: dict[str, Counter[str]] = defaultdict(Counter)
+        withdrawn = [e for e in ConsentEvent.objects.all() if e.kind in WITHDRAWN]
+        sequences = {}
+        for name, mine in entered.items():
+            parts = [[r for r in mine if r.exit_code == code] for code in ("replied", "booked")]
+            parts.append([r for r in mine if r.exit_code == "unwanted" or self.opted_out(r, withdrawn)])
+            parts += [[r for r in mine if r.exit_code == code] for code in ("no_channel", "no_longer_matches")]
+            parts.append([r for r in mine if r.state == "finished"])
+            sequences[name] = [rows(mine), *(share_of(some, mine) for some in parts)]
+        sent: dict[str, list[Message]] = defaultdict(list)
+        words = {"email": "E-mail", "sms": "Text message"}
         for message in Message.objects.select_related("attempt", "enrollment"):
             if self.during(message.reserved_at) and self.of_counted_lead(message.enrollment.lead_id):
-                sent[message.attempt.channel][message.state] += 1
-        words = {"email": "E-mail", "sms": "Text message"}
+                sent[words[message.attempt.channel]].append(message)
+        left = ("sent", "delivered", "bounced", "replied")
+        kinds = (left, ("bounced",), ("replied",), ("failed",), ("unknown",), ("cancelled",))
         messages = {
-            words[channel]: [
-                Cell(states.total()),
-                Cell(states["sent"] + states["delivered"] + states["bounced"] + states["replied"]),
-                *(Cell(states[state]) for state in ("bounced", "replied", "failed", "unknown", "cancelled")),
-            ]
-            for channel, states in sent.items()
+            channel: [rows(mine), *(rows([m for m in mine if m.state in states]) for states in kinds)]
+            for channel, mine in sent.items()
         }
-        skips = Counter(
-            (skip.code, skip.kind) for skip in Skip.objects.select_related("enrollment")
-            if self.during(skip.at) and self.of_counted_lead(skip.enrollment.lead_id)
-        )  # fmt: skip
-        codes_ = {code for code, _kind in skips}
-        return [sequences, messages, {c: [Cell(skips[c, "skipped"]), Cell(skips[c, "held"])] for c in codes_}]
+        skips: dict[str, list[Skip]] = defaultdict(list)
+        for skip in Skip.objects.select_related("enrollment"):
+            if self.during(skip.at) and self.of_counted_lead(skip.enrollment.lead_id):
+                skips[skip.code].append(skip)
+        skipped = {
+            code: [rows([k for k in mine if k.kind == kind]) for kind in ("skipped", "held")]
+            for code, mine in skips.items()
+        }
+        return [sequences, messages, skipped]
+
+    def opted_out(self, entry: Enrollment, withdrawn: Sequence[ConsentEvent]) -> bool:
+        lead = self.by_key[entry.lead_id]["lead"]
+        return any(
+            event.address_id in (lead.phone_id, lead.email_id)
+            and entry.started_at <= event.occurred_at <= (entry.ended_at or self.at)
+            for event in withdrawn
+        )
 
     def permission(self) -> list[Table]:
         made = [a for a in Attempt.objects.all() if self.during(a.at)]
         left = ("handed_over", "sent", "unknown")
         withdrawn = [
             e for e in ConsentEvent.objects.all()
-            if self.during(e.recorded_at) and e.kind in ("revoke", "internal_dnc", "email_unsub")
+            if self.during(e.recorded_at) and e.kind in WITHDRAWN
         ]  # fmt: skip
         waits = [(e.recorded_at - e.occurred_at).total_seconds() for e in withdrawn]
         figures = {
@@ -353,11 +369,11 @@ class Slow:
         coverage = {}
         for name, facts in self.grouped(self.counted, "source").items():
             held = [
-                sum((f["lead"].phone_id, "voice") in granted for f in facts),
-                sum((f["lead"].phone_id, "sms") in granted for f in facts),
-                sum((f["lead"].email_id, "email") in granted for f in facts),
+                [f for f in facts if (f["lead"].phone_id, "voice") in granted],
+                [f for f in facts if (f["lead"].phone_id, "sms") in granted],
+                [f for f in facts if (f["lead"].email_id, "email") in granted],
             ]
-            coverage[name] = [Cell(len(facts)), *(rate(n, len(facts)) for n in held)]
+            coverage[name] = [number(facts), *(part(some, facts) for some in held)]
         return [figures, {code: [Cell(n)] for code, n in refused.items()}, coverage]
 
     def data(self) -> list[Table]:
@@ -366,7 +382,7 @@ class Slow:
             lambda lead: lead.service_id is None,
         )  # fmt: skip
         missing = {
-            name: [Cell(len(facts)), *(part([f for f in facts if gap(f["lead"])], facts) for gap in gaps)]
+            name: [number(facts), *(part([f for f in facts if gap(f["lead"])], facts) for gap in gaps)]
             for name, facts in self.grouped(self.counted, "source").items()
         }
         words = {
@@ -445,6 +461,15 @@ def number(facts: Sequence[Mapping]) -> Cell:
 
 def part(facts: Sequence[Mapping], of: Sequence[Mapping]) -> Cell:
     return Cell(rate(len(facts), len(of)).value, ids(facts))
+
+
+def rows(mine: Sequence[Model]) -> Cell:
+    """So many rows beside leads, and whose they are."""
+    return Cell(len(mine), frozenset(getattr(row, "lead_id", None) or row.enrollment.lead_id for row in mine))
+
+
+def share_of(some: Sequence[Model], mine: Sequence[Model]) -> Cell:
+    return Cell(rate(len(some), len(mine)).value, rows(some).leads)
 
 
 def rate(hits: int, of: int) -> Cell:

@@ -274,7 +274,11 @@ class World:
         for _ in self.some(2):
             start, sequence = self.moment(lead.created_at, 3), dice.choice(sequences)
             state = dice.choice(["finished", "exited", "exited", "refused"])
-            code = "" if state == "finished" else dice.choice(["replied", "booked", "no_channel", "no_longer_matches"])
+            code = (
+                ""
+                if state == "finished"
+                else dice.choice(["replied", "booked", "unwanted", "no_channel", "no_longer_matches"])
+            )
             if state == "refused" and lead.enrollments.filter(sequence=sequence, state="refused").exists():
                 continue
             [row] = raw.put(
@@ -285,7 +289,7 @@ class World:
                         cycle=1,
                         state=state,
                         started_at=start,
-                        ended_at=start,
+                        ended_at=self.moment(start, 6),
                         exit_code=code,
                     )
                 ]
