@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('leads', '0009_stage_moves_only'),
+        ('leads', '0010_lean_writes'),
     ]
 
     operations = [
