@@ -20,6 +20,7 @@ import openpyxl
 from django.contrib.auth.models import AbstractBaseUser
 from django.core import signing
 from django.core.files import File
+from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.functional import Promise
@@ -148,6 +149,23 @@ def ask(
         asked_at=at,
     )
     bell.ring(WORK)
+    return export
+
+
+@transaction.atomic
+def keep_report(name: str, table: bytes, *, rows: int, reason: str, by: AbstractBaseUser, at: datetime) -> Export:
+    """Log that the figures of a report leave as a file, which is kept as long as that of any export.
+
+    Raise RuleError without a reason.
+    """
+    if not reason.strip():
+        raise RuleError("REASON_MISSING", "Say for whom and why.", field="reason")
+    export = Export(
+        what=f"report_{name}", format=Export.Format.CSV, reason=reason.strip()[:200], by=by, asked_at=at, ready_at=at,
+        state=Export.State.READY, expires_at=at + LIVES, rows=rows, sha256=hashlib.sha256(table).hexdigest(),
+    )  # fmt: skip
+    export.save()
+    export.file.save(f"{export.what}-{export.pk}.csv", ContentFile(table))
     return export
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from leads.lifecycle import OPEN
-from leads.measures import MEASURES, Figure
+from leads.measures import Figure
 from medcrm.lib.access import scope_of, team_names
 from medcrm.lib.admin import DropdownFilter
 
@@ -113,7 +113,7 @@ class BehindFilter(DropdownFilter):
 
     def lookups(self, request: HttpRequest, model_admin: object) -> Choices:
         figure = Figure.parse(request.GET.get(self.parameter_name, ""))
-        return [(str(figure), MEASURES[figure.measure][0])] if figure else []
+        return [(str(figure), figure.label)] if figure else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         figure = Figure.parse(self.value() or "")

@@ -6,21 +6,32 @@ such a figure from a link; whatever a link says, the list still shows only leads
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from consent.models import Permission
+from consent.models.ledger import PermissionState
 from leads.models import Milestone
+
+
+def permitted(channel: str, address: str) -> Q:
+    """The condition that a lead's address permits a channel."""
+    granted = Permission.objects.filter(state=PermissionState.GRANTED, channel=channel, address=OuterRef(address))
+    return Q(Exists(granted))
+
 
 MEASURES: Mapping[str, tuple[Promise, Q]] = {
     "captured": (_("Captured"), Q()),
-    "attempted": (_("Tried"), Q(first_attempt_at__isnull=False)),
+    "attempted": (_("Tried"), Q(attempts__gte=1)),
+    "attempted_twice": (_("Tried twice or more"), Q(attempts__gte=2)),
+    "attempted_thrice": (_("Tried three times or more"), Q(attempts__gte=3)),
     "reached": (_("Reached"), Q(reached_at__isnull=False)),
     "qualified": (_("Qualified"), Q(is_qualified=True)),
     "booked": (_("Booked"), Q(booked_at__isnull=False)),
@@ -36,6 +47,9 @@ MEASURES: Mapping[str, tuple[Promise, Q]] = {
     "no_email": (_("Without an e-mail address"), Q(lead__email=None)),
     "no_zip": (_("Without a ZIP"), Q(lead__zip="")),
     "no_service": (_("Without a service"), Q(service=None)),
+    "may_call": (_("May be called"), permitted("voice", "lead__phone")),
+    "may_text": (_("May be texted"), permitted("sms", "lead__phone")),
+    "may_mail": (_("May be mailed"), permitted("email", "lead__email")),
 }
 FUNNEL = ("captured", "reached", "qualified", "booked", "attended", "converted")
 
@@ -55,6 +69,7 @@ DIMENSIONS: Mapping[str, tuple[Promise, str]] = {
     "hold": (_("Hold reason"), "hold_reason_id"),
     "left_out": (_("Left out"), "left_out"),
     "try": (_("Reached on try"), "reached_on_try"),
+    "hour": (_("Hour of arrival"), "captured_at__hour"),
 }
 
 
@@ -89,6 +104,42 @@ class Period:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Rows beside leads (clocks, handoffs, messages…), counted by an instant of their own; `parts` are what is counted
+    of them, `keys` what they may be narrowed to beyond the dimensions of their leads."""
+
+    label: Promise
+    model: type[Model]
+    instant: str
+    parts: Mapping[str, Callable[[datetime], Q]]
+    keys: Mapping[str, str]
+    lead: str = "lead"
+    whole: Callable[[datetime], Q] = lambda at: Q()
+
+    def rows(self, period: Period, narrowed: Mapping[str, str], *, at: datetime) -> QuerySet:
+        """The rows of a period beside leads that are counted."""
+        path = f"{self.lead}__milestone__"
+        rows = self.model._default_manager.filter(
+            period.during(self.instant), self.whole(at), **{f"{path}left_out": ""}
+        )
+        for name, value in narrowed.items():
+            column = self.keys.get(name) or path + DIMENSIONS[name][1]
+            rows = rows.filter(**({column: value} if value else {f"{column}__isnull": True}))
+        return rows.order_by()
+
+
+_beside: dict[str, Beside] = {}
+
+
+def register(name: str, beside: Beside) -> Beside:
+    """Make rows beside leads known under the name by which links speak of them."""
+    if taken := {"from", "to", *DIMENSIONS} & set(beside.keys):
+        raise ValueError(f"links speak of something else by {sorted(taken)}")
+    _beside[name] = beside
+    return beside
+
+
+@dataclass(frozen=True)
 class Figure:
     """One number of a report: a measure, a period, and what each dimension must be; blank is “not known”."""
 
@@ -110,10 +161,24 @@ class Figure:
             period = Period(date.fromisoformat(pairs.pop("from")), date.fromisoformat(pairs.pop("to")))
         except (KeyError, ValueError):
             return None
-        return cls(measure, period, pairs) if measure in MEASURES and set(pairs) <= set(DIMENSIONS) else None
+        name, _dot, part = measure.partition(".")
+        beside = _beside.get(name)
+        is_ours = part in beside.parts if beside else measure in MEASURES
+        known = {*DIMENSIONS, *(beside.keys if beside else ())}
+        return cls(measure, period, pairs) if is_ours and set(pairs) <= known else None
 
-    def rows(self) -> QuerySet[Milestone]:
-        """The leads that are counted."""
+    @property
+    def label(self) -> Promise:
+        name = self.measure.partition(".")[0]
+        return _beside[name].label if name in _beside else MEASURES[self.measure][0]
+
+    def rows(self, *, at: datetime | None = None) -> QuerySet[Milestone]:
+        """The leads that are counted, or that the rows which are counted belong to."""
+        name, _dot, part = self.measure.partition(".")
+        if beside := _beside.get(name):
+            at = at or timezone.now()
+            rows = beside.rows(self.period, self.narrowed, at=at).filter(beside.parts[part](at))
+            return Milestone.objects.filter(lead__in=rows.values(beside.lead))
         counted = Q() if "left_out" in self.narrowed else Q(left_out="")
         rows = Milestone.objects.filter(self.period.during("captured_at"), counted, MEASURES[self.measure][1])
         for name, value in self.narrowed.items():
@@ -124,7 +189,7 @@ class Figure:
 def is_value(dimension: str, value: str) -> Q:
     """The condition that a dimension has this value; blank means it is not known, a word for a number means nobody."""
     column = DIMENSIONS[dimension][1]
-    if column in ("owner_id", "reached_on_try"):
+    if column in ("owner_id", "reached_on_try", "captured_at__hour"):
         return Q(**{column: int(value)}) if value.isdecimal() else Q(**{f"{column}__isnull": True})
     if value or column in ("team", "first_band", "fit", "readiness", "left_out"):
         return Q(**{column: value})

@@ -42,6 +42,8 @@ class Says:
     AS_EXPECTED = "as_expected"
     SLOW = "slow"
     FAST = "fast"
+    TOO_LATE = "too_late"
+    BETTER_ELSEWHERE = "better_elsewhere"
 
 
 @dataclass(frozen=True)

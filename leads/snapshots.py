@@ -120,3 +120,19 @@ def source(frozen: Frozen) -> FactSource:
         return f"SELECT (row->>'key')::bigint AS lead{listed} FROM jsonb_array_elements(%s::jsonb) AS row", [rows]  # noqa: S608
 
     return query
+
+
+DECIDED = {
+    "decision": "NULLIF(decided.decision, '')",
+    "next_step": "NULLIF(decided.next_step, '')",
+    "hold_reason": "NULLIF(decided.hold_reason, '')",
+    "stop_reason": "NULLIF(decided.stop_reason, '')",
+}
+"""What a decision wrote, as rules that come after it read it from a snapshot called `decided`."""
+
+
+def columns_after(names: Sequence[str]) -> str:
+    """Facts of a snapshot called `decided` as columns for the compiler, as routing reads them: after the decision."""
+    kinds = {fact.name: SQL_TYPES[fact.kind] for fact in criteria.facts()}
+    read = {name: DECIDED.get(name, f"(decided.facts->>'{name}')::{kinds[name]}") for name in names}
+    return "".join(f', {sql} AS "fact_{name}"' for name, sql in read.items())

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max
 
 from leads import milestones, scoring
@@ -80,6 +80,8 @@ def make(count: int, *, at: datetime) -> ScoringModel:
             if booked is not None
         )
         made += len(leads)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE leads_lead, leads_appointment")  # the planner must not think that they are empty
     scoring.write_scores(scoring.scale(model), Lead.objects.all(), at=at)
     milestones.refresh_all()
     return model

@@ -195,7 +195,7 @@ class _Desk:
     def need(self, lead: Lead, team: Team, at: datetime, *, avoid: Iterable[int] = ()) -> Need:
         """What the lead asks of whoever gets it; the rule's own wishes hold in the rule's team only."""
         due_at = min((clock.due_at for clock in self.clocks(lead, team, at)), default=at)
-        rule = self.book.rule(lead)
+        rule = self.book.rule(lead.pk)
         rule = rule if rule and rule.team_id == team.pk else None
         return router.need_of(lead, team, rule, self.book.script(lead), due_at, avoid=avoid)
 
@@ -203,7 +203,7 @@ class _Desk:
         if lead.pk not in self.steps:
             return []
         return clocks.wanted(
-            self.steps[lead.pk], lead, self.standing[lead.pk], team, self.book.rule(lead), self.book.books, at=at
+            self.steps[lead.pk], lead, self.standing[lead.pk], team, self.book.rule(lead.pk), self.book.books, at=at
         )
 
     def route(
@@ -217,7 +217,7 @@ class _Desk:
         by: AbstractBaseUser | None = None,
         note: str = "",
     ) -> Route:
-        rule, step = self.book.rule(lead), self.steps.get(lead.pk)
+        rule, step = self.book.rule(lead.pk), self.steps.get(lead.pk)
         version = self.book.rule_set.version if self.book.rule_set else None
         path = {"version": version, "rules": self.book.tried(lead), "not": dict(choice.why_not)}
         due, script, by_id = self.clocks(lead, team, at), self.book.script(lead), by.pk if by else None
@@ -232,7 +232,7 @@ def _desk(lead_ids: Sequence[int], *, at: datetime) -> _Desk:
     leads = list(router.with_place(Lead.objects.filter(pk__in=lead_ids, merged_into=None)).order_by("pk"))
     standing = clocks.standings(leads, at=at)
     steps = router.steps_of(leads, standing)
-    book = router.rule_book(at=at)
+    book = router.rule_book()
     book.match([lead for lead in leads if lead.pk in steps], steps, at=at)
     return _Desk(leads, steps, standing, book, Team.objects.in_bulk())
 

@@ -72,7 +72,7 @@ def simulate(lead_id: int, *, at: datetime, rule_set: RouteSet | None = None) ->
     leads = list(router.with_place(Lead.objects.filter(pk=lead_id)))
     standing = clocks.standings(leads, at=at)
     steps = router.steps_of(leads, standing)
-    book = router.rule_book(at=at, rule_set=rule_set)
+    book = router.rule_book(rule_set=rule_set)
     routes, _ = router.decide(leads, steps, standing, book, at=at, is_real=False)
     if not routes:
         return None

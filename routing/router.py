@@ -7,6 +7,7 @@ with nothing changed writes nothing.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,8 +16,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F, QuerySet, Subquery
 
-from leads import capacity
-from leads.criteria import match_leads
+from leads import capacity, criteria
 from leads.models import Lead, Offering
 from leads.services import ownership
 from leads.services.ownership import NextAction, Ownership
@@ -76,6 +76,19 @@ class RouteReport:
     unrouted: Sequence[int] = ()
 
 
+@dataclass(frozen=True)
+class Debt:
+    """What a lead is owed; with `until`, by what had been done before that moment of the past."""
+
+    lead: int
+    step: Owed
+    cycle: int
+    until: datetime | None = None
+
+    def knows(self, row: Assignment) -> bool:
+        return self.until is None or row.at < self.until
+
+
 @dataclass
 class RuleBook:
     """The rules of one version in their order, the goals, and the team that gets the rest."""
@@ -92,19 +105,29 @@ class RuleBook:
         """Find each lead's first rule that holds, and the team a person put it in."""
         if leads:
             queryset = Lead.objects.filter(pk__in=[lead.pk for lead in leads])
-            self.matches = match_leads(queryset, list(self.rules.values()), at=at)
-            self.pinned = _pinned(leads, steps)
+            facts = criteria.facts_query(queryset, self.asks, at=at)
+            self.place(facts, {lead.pk: Debt(lead.pk, steps[lead.pk], lead.cycle) for lead in leads})
 
-    def rule(self, lead: Lead) -> RoutingRule | None:
-        return self.rules.get(self.matches.get(lead.pk, 0))
+    @property
+    def asks(self) -> list[str]:
+        """The facts that the rules ask for."""
+        return criteria.names(rule.criteria for rule in self.rules.values())
 
-    def team(self, lead: Lead) -> Team | None:
-        rule = self.rule(lead)
-        return self.pinned.get(lead.pk) or (rule.team if rule else self.fallback)
+    def place(self, facts: criteria.Sql, debts: Mapping[int, Debt]) -> None:
+        """The same from rows of facts under keys of any kind: living leads, or what was known of them at a moment."""
+        self.matches = criteria.first_match(facts, list(self.rules.values()))
+        self.pinned = _pinned(debts)
+
+    def rule(self, key: int) -> RoutingRule | None:
+        return self.rules.get(self.matches.get(key, 0))
+
+    def team(self, key: int) -> Team | None:
+        rule = self.rule(key)
+        return self.pinned.get(key) or (rule.team if rule else self.fallback)
 
     def script(self, lead: Lead) -> Script | None:
         """The rule's script. For a sensitive service the documented one with its consent step, or none [R26]."""
-        rule, training = self.rule(lead), _training(lead)
+        rule, training = self.rule(lead.pk), _training(lead)
         script = rule.script if rule else None
         if not training:
             return script
@@ -113,7 +136,7 @@ class RuleBook:
 
     def tried(self, lead: Lead) -> list[int]:
         """The rules asked for this lead, the one that held last."""
-        keys, rule = list(self.rules), self.rule(lead)
+        keys, rule = list(self.rules), self.rule(lead.pk)
         return keys[: keys.index(rule.pk) + 1] if rule else keys
 
 
@@ -124,7 +147,7 @@ def route(lead_ids: Sequence[int], *, at: datetime) -> RouteReport:
     standing = clocks.standings(leads, at=at)
     clocks.settle(standing, {lead.pk: lead.owner_id for lead in leads})
     steps = steps_of(leads, standing)
-    book = rule_book(at=at)
+    book = rule_book()
     routes, unrouted = decide(leads, steps, standing, book, at=at, is_real=True)
     idle = [lead for lead in leads if lead.pk not in steps]
     write(routes, idle, standing, at=at)
@@ -154,19 +177,19 @@ def decide(
     """
     todo = [lead for lead in leads if lead.pk in steps]
     book.match(todo, steps, at=at)
-    teams = {team.pk: team for lead in todo if (team := book.team(lead))}
+    teams = {team.pk: team for lead in todo if (team := book.team(lead.pk))}
     rosters = staffing.rosters(list(teams.values()), at=at, lock=is_real)
     routes = [
         _choose(lead, steps[lead.pk], standing[lead.pk], team, book, rosters[team.pk], at=at)
         for lead in todo
-        if (team := book.team(lead))
+        if (team := book.team(lead.pk))
     ]
     if is_real:
         staffing.save_turns(rosters)
-    return routes, [lead.pk for lead in todo if not book.team(lead)]
+    return routes, [lead.pk for lead in todo if not book.team(lead.pk)]
 
 
-def rule_book(*, at: datetime, rule_set: RouteSet | None = None) -> RuleBook:
+def rule_book(*, rule_set: RouteSet | None = None) -> RuleBook:
     """The published rules, or those of a draft that is being tried out."""
     rules = RoutingRule.objects.filter(is_active=True, team__is_active=True).select_related(
         "team", "script", "rule_set"
@@ -180,20 +203,18 @@ def rule_book(*, at: datetime, rule_set: RouteSet | None = None) -> RuleBook:
     return RuleBook(version, ordered, books, Team.objects.fallback().first(), documented)
 
 
-def _pinned(leads: Sequence[Lead], steps: Mapping[int, Owed]) -> dict[int, Team]:
-    """The team of each lead that was put there by a person or a breach, while the same thing is owed in one cycle."""
-    last = (
-        Assignment.objects.filter(lead__in=leads)
-        .order_by("lead_id", "-pk")
-        .distinct("lead_id")
-        .select_related("to_team")
-    )
-    cycles = {lead.pk: lead.cycle for lead in leads}
-    return {
-        row.lead_id: row.to_team
-        for row in last
-        if row.because in PINNING and (row.step, row.cycle) == (steps[row.lead_id], cycles[row.lead_id])
-    }
+def _pinned(debts: Mapping[int, Debt]) -> dict[int, Team]:
+    """The team that a person or a breach put each lead in, while the same thing is owed in one cycle."""
+    moves: dict[int, list[Assignment]] = defaultdict(list)
+    rows = Assignment.objects.filter(lead__in={debt.lead for debt in debts.values()}).order_by("lead_id", "pk")
+    for row in rows.select_related("to_team"):
+        moves[row.lead_id].append(row)
+    pinned = {}
+    for key, debt in debts.items():
+        last = next((row for row in reversed(moves[debt.lead]) if debt.knows(row)), None)
+        if last and last.because in PINNING and (last.step, last.cycle) == (debt.step, debt.cycle):
+            pinned[key] = last.to_team
+    return pinned
 
 
 def with_place(leads: QuerySet[Lead]) -> QuerySet[Lead]:
@@ -219,7 +240,7 @@ def _choose(
     lead: Lead, step: Owed, state: Standing, team: Team, book: RuleBook, roster: Roster, *, at: datetime
 ) -> Route:
     """Keep the owner who may keep it, else deal it out by the rule's strategy, else leave it in the team's queue."""
-    rule, script = book.rule(lead), book.script(lead)
+    rule, script = book.rule(lead.pk), book.script(lead)
     due = clocks.wanted(step, lead, state, team, rule, book.books, at=at)
     need = need_of(lead, team, rule, script, min(clock.due_at for clock in due))
     because = AssignedBecause.RULE if rule else AssignedBecause.FALLBACK

@@ -73,6 +73,30 @@ class BackTestAdmin(ReadOnlyAdmin):
     empty_text = _("Try a draft on the past on the page “Try rules”.")
 
 
+WHAT = {
+    Proposal.Kind.POINTS: _("Points of the rule"),
+    Proposal.Kind.THRESHOLD: _("From this score on"),
+    Proposal.Kind.INTENT: _("Intent: high, medium or low"),
+    Proposal.Kind.ORDER: _("Place in the order, from 1"),
+    Proposal.Kind.TIMING: _("Days after entry, or hours like 09:00-12:00"),
+}
+
+
+class AcceptForm(ActionForm):
+    value = forms.CharField(
+        label=_("Value"),
+        max_length=40,
+        required=False,
+        help_text=_("Change it if you know better; empty: as proposed."),
+    )
+
+    def __init__(self, *args: object, obj: Proposal | None = None, **kwargs: object) -> None:
+        super().__init__(*args, obj=obj, **kwargs)
+        if obj is not None:
+            self.initial["value"] = obj.new_value
+            self.fields["value"].label = WHAT[obj.kind]
+
+
 class RejectForm(ActionForm):
     reason = forms.CharField(label=_("Why not"), max_length=300, help_text=_("It stays with the proposal."))
 
@@ -84,7 +108,7 @@ class ProposalAdmin(ReadOnlyAdmin):
     fields = (
         "title",
         "evidence",
-        ("old_value", "new_value"),
+        ("old_value", "new_value", "taken_value"),
         "state",
         "reason",
         ("made_at", "decided_by", "decided_at"),
@@ -100,11 +124,15 @@ class ProposalAdmin(ReadOnlyAdmin):
     @service_action(
         _("Accept into a draft"),
         permissions=["decide"],
+        form=AcceptForm,
         icon="check",
-        text=_("The change goes into a draft of the rules. Nothing is in force until somebody publishes the draft."),
+        text=_(
+            "The change goes into a draft of the rules; nothing is in force until somebody publishes the draft. Only"
+            " the intent of a source changes at once."
+        ),
     )
-    def accept(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
-        proposals.accept(pk, by=request.user, at=at)
+    def accept(self, request: HttpRequest, pk: int, *, at: datetime, value: str) -> None:
+        proposals.accept(pk, value, by=request.user, at=at)
 
     @service_action(_("Reject"), permissions=["decide"], form=RejectForm, icon="close", variant="danger")
     def reject(self, request: HttpRequest, pk: int, *, at: datetime, reason: str) -> None:

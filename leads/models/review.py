@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from leads.models.catalog import Clinic, HoldReason, ServiceLine, Source, StopReason
@@ -76,6 +77,8 @@ class Proposal(models.Model):
         POINTS = "points", _("Points of a scoring rule")
         THRESHOLD = "threshold", _("Threshold of a scoring model")
         INTENT = "intent", _("Intent of a source")
+        ORDER = "order", _("Order of routing rules")
+        TIMING = "timing", _("Timing of a sequence")
 
     class State(models.TextChoices):
         OPEN = "open", _("To be decided")
@@ -89,6 +92,9 @@ class Proposal(models.Model):
     evidence = models.TextField(help_text=_("The figures in a sentence."))
     old_value = models.CharField(max_length=40)
     new_value = models.CharField(max_length=40)
+    taken_value = models.CharField(
+        max_length=40, blank=True, help_text=_("What went into the draft, where a person changed it.")
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     reason = models.CharField(max_length=300, blank=True, help_text=_("Why it was rejected."))
     made_at = models.DateTimeField()
@@ -178,4 +184,4 @@ class BackTest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.first} – {self.last}"
+        return f"{date_format(self.first)} – {date_format(self.last)}"

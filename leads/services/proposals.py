@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from leads import review
 from leads.models import Lead, Proposal, ScoringModel, ScoringRule, Source
 from leads.review import GroupFinding, Review, RuleFinding, Says, ThresholdFinding
 from leads.services import due, versions
+from leads.vocabulary import Intent
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
 
 PERCENT = "{:.1f} %"
 
+Find = Callable[[datetime, datetime], list[Proposal]]
+Change = Callable[[Proposal, str, AbstractBaseUser, datetime], None]
+
+
+@dataclass(frozen=True)
+class Proposer:
+    """One kind of change: the right it takes, what calls for it since a moment, and how a value gets into a draft."""
+
+    permission: str
+    find: Find
+    change: Change
+
+
+_proposers: dict[str, Proposer] = {}
+
+
+def register(kind: str, permission: str, find: Find, change: Change) -> None:
+    """Make a kind of proposal known; the rooms above register theirs from their `review`."""
+    _proposers[kind] = Proposer(permission, find, change)
+
 
 @transaction.atomic
 def propose(*, since: datetime, at: datetime) -> list[Proposal]:
-    """Review every published scoring model and every source; keep a proposal for each finding that calls for one.
+    """Review everything in force; keep a proposal for each finding that calls for one.
 
     What is proposed already, or was rejected in this period, is not proposed again; what no longer stands is marked so.
     """
-    wanted: list[Proposal] = []
-    for model in ScoringModel.objects.filter(status=VersionStatus.PUBLISHED):
-        wanted += _of_rules(review.review(model, since=since, at=at), at)
-    wanted += [_of_source(found, at) for found in review.judge_sources(since=since, at=at) if found.says == Says.UNDER]
+    wanted = [row for find in dict.fromkeys(p.find for p in _proposers.values()) for row in find(since, at)]
     subjects = {(row.kind, row.about) for row in wanted}
     for row in Proposal.objects.select_for_update().filter(state=Proposal.State.OPEN):
         if (row.kind, row.about) not in subjects:
@@ -45,16 +66,17 @@ def propose(*, since: datetime, at: datetime) -> list[Proposal]:
 
 
 @transaction.atomic
-def accept(proposal_id: int, *, by: AbstractBaseUser, at: datetime) -> Proposal:
-    """Write the change into a draft of its rules, or into the source. Raise RuleError if it is decided or moot."""
-    row = _open(proposal_id)
-    match row.kind:
-        case Proposal.Kind.POINTS:
-            _change_points(row)
-        case Proposal.Kind.THRESHOLD:
-            _change_threshold(row)
-        case Proposal.Kind.INTENT:
-            _change_intent(row, at)
+def accept(proposal_id: int, value: str = "", *, by: AbstractBaseUser, at: datetime) -> Proposal:
+    """Write the change, or another value in its place, into a draft of its rules, or into the source.
+
+    Raise RuleError if it is decided or moot, if the value does not fit, or if this person drafts no such rules.
+    """
+    row, value = _open(proposal_id), value.strip()
+    proposer = _proposers[row.kind]
+    if not by.has_perm(proposer.permission):
+        raise RuleError("NOT_YOURS_TO_CHANGE", "Your role does not draft such rules. Ask who does.")
+    row.taken_value = value if value != row.new_value else ""
+    proposer.change(row, value or row.new_value, by, at)
     return _decide(row, Proposal.State.ACCEPTED, "", by, at)
 
 
@@ -75,8 +97,25 @@ def _open(proposal_id: int) -> Proposal:
 
 def _decide(row: Proposal, state: str, reason: str, by: AbstractBaseUser, at: datetime) -> Proposal:
     row.state, row.reason, row.decided_by, row.decided_at = state, reason, by, at
-    row.save(update_fields=["state", "reason", "decided_by", "decided_at"])
+    row.save(update_fields=["state", "reason", "taken_value", "decided_by", "decided_at"])
     return row
+
+
+def whole_number(value: str, *, least: int, most: int) -> int:
+    """The value as a number within bounds. Raise RuleError for any other."""
+    if not value.lstrip("+-").isdecimal() or not least <= int(value) <= most:
+        raise RuleError("UNFIT_VALUE", f"Write a whole number from {least} to {most}.", field="value")
+    return int(value)
+
+
+def _of_models(since: datetime, at: datetime) -> list[Proposal]:
+    """What the published scoring models' rules and thresholds call for."""
+    models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED)
+    return [row for model in models for row in _of_rules(review.review(model, since=since, at=at), at)]
+
+
+def _of_sources(since: datetime, at: datetime) -> list[Proposal]:
+    return [_of_source(found, at) for found in review.judge_sources(since=since, at=at) if found.says == Says.UNDER]
 
 
 def _of_rules(found: Review, at: datetime) -> list[Proposal]:
@@ -145,25 +184,35 @@ def _draft(model: ScoringModel) -> ScoringModel:
     return drafts.first() or versions.start_draft(ScoringModel, model.pk, note="From proposals of the review.")
 
 
-def _change_points(row: Proposal) -> None:
+def _change_points(row: Proposal, value: str, by: AbstractBaseUser, at: datetime) -> None:
     rule = ScoringRule.objects.select_related("model", "category").filter(pk=int(row.about)).first()
     if rule is None or rule.model.status != VersionStatus.PUBLISHED:
         raise RuleError("NOT_IN_FORCE", "This rule is not in force any more; run the review again.")
     draft = _draft(rule.model)
     copies = ScoringRule.objects.filter(model=draft, name=rule.name, category__code=rule.category.code)
-    if not copies.update(points=int(row.new_value)):
+    if not copies.update(points=whole_number(value, least=-100, most=100)):
         raise RuleError("NOT_IN_DRAFT", "The open draft has no such rule any more; change it there by hand.")
 
 
-def _change_threshold(row: Proposal) -> None:
+def _change_threshold(row: Proposal, value: str, by: AbstractBaseUser, at: datetime) -> None:
     pk, _sep, name = row.about.partition(":")
     model = ScoringModel.objects.get(pk=int(pk))
     draft = _draft(model)
-    setattr(draft, name, int(row.new_value))
-    draft.full_clean()
+    setattr(draft, name, whole_number(value, least=1, most=100))
+    try:
+        draft.full_clean()
+    except ValidationError as error:
+        raise RuleError("UNFIT_VALUE", " ".join(error.messages), field="value") from error
     draft.save(update_fields=[name])
 
 
-def _change_intent(row: Proposal, at: datetime) -> None:
-    Source.objects.filter(pk=row.about).update(intent=row.new_value)
+def _change_intent(row: Proposal, value: str, by: AbstractBaseUser, at: datetime) -> None:
+    if value not in Intent.values:
+        raise RuleError("UNFIT_VALUE", f"Write one of: {', '.join(Intent.values)}.", field="value")
+    Source.objects.filter(pk=row.about).update(intent=value)
     due.mark_due(Lead.objects.open().filter(source=row.about), at=at)
+
+
+register(Proposal.Kind.POINTS, "leads.add_scoringmodel", _of_models, _change_points)
+register(Proposal.Kind.THRESHOLD, "leads.add_scoringmodel", _of_models, _change_threshold)
+register(Proposal.Kind.INTENT, "leads.change_source", _of_sources, _change_intent)

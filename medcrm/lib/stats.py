@@ -81,7 +81,8 @@ def holm(p_values: Sequence[float], confidence: float = CONFIDENCE) -> list[bool
 
 def cases_needed(base: float, gap: float, confidence: float = CONFIDENCE, power: float = 0.8) -> int:
     """How many cases on each side would show a gap of this size [Fleiss, Statistical Methods, ch. 4]."""
-    p, q = min(max(base, 0.001), 0.999), min(max(base + gap, 0.001), 0.999)
+    p = min(max(base, 0.001), 0.999)
+    q = p + gap if p + gap < 1 else p - gap  # where nearly everybody does, only fewer can be noticed
     mean = (p + q) / 2
     z, w = z_of(confidence), NormalDist().inv_cdf(power)
     return ceil((z * sqrt(2 * mean * (1 - mean)) + w * sqrt(p * (1 - p) + q * (1 - q))) ** 2 / (p - q) ** 2)

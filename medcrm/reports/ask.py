@@ -14,13 +14,14 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from leads.measures import DIMENSIONS, Figure, Period, is_value
+from leads.measures import DIMENSIONS, Beside, Figure, Period, is_value
 from leads.models import Clinic, Milestone, ServiceLine, Source
 from leads.vocabulary import Band, LeadType, Verdict
 from medcrm.lib.access import team_names
 
 SPANS = [("7", _("7 days")), ("30", _("30 days")), ("90", _("90 days")), ("365", _("365 days"))]
 USUAL_DAYS = 30
+USUALLY = {30: _("30 days, usually"), 365: _("365 days, usually")}
 ALL = _("all")
 NARROWS = ("source", "service", "clinic", "team", "owner", "type")
 
@@ -29,7 +30,7 @@ class ReportFilter(django_filters.FilterSet):
     """Period and dimensions; a wrong date is said beside its field and the usual period is shown."""
 
     days = django_filters.ChoiceFilter(
-        label=_("Captured in the last"), choices=SPANS, empty_label=_("30 days, usually"), method="ignore"
+        label=_("Captured in the last"), choices=SPANS, empty_label=USUALLY[USUAL_DAYS], method="ignore"
     )
     first = django_filters.DateFilter(
         label=_("or from"), method="ignore", widget=forms.DateInput(attrs={"type": "date"})
@@ -82,13 +83,17 @@ class Ask:
     is_linked: bool = False
 
     @classmethod
-    def read(cls, data: QueryDict, *, at: datetime, is_linked: bool) -> tuple[Ask, ReportFilter]:
+    def read(
+        cls, data: QueryDict, *, at: datetime, is_linked: bool, usual: int = USUAL_DAYS
+    ) -> tuple[Ask, ReportFilter]:
         """Read the query of a page; what is wrong in it is left out and said by the filter's form."""
         filters = ReportFilter(data or None, queryset=Milestone.objects.none())
+        days = filters.form.fields["days"]
+        days.empty_label, days.choices = USUALLY[usual], SPANS
         chosen = filters.form.cleaned_data if filters.form.is_valid() else getattr(filters.form, "cleaned_data", {})
         today = timezone.localtime(at).date()
         last = chosen.get("last") or today
-        first = chosen.get("first") or last - timedelta(days=int(chosen.get("days") or USUAL_DAYS) - 1)
+        first = chosen.get("first") or last - timedelta(days=int(chosen.get("days") or usual) - 1)
         narrowed = {name: str(chosen[name]) for name in NARROWS if chosen.get(name)}
         by = data.get("by", "source") if data else "source"
         by = by if by in DIMENSIONS else "source"
@@ -102,6 +107,10 @@ class Ask:
         for name, value in self.narrowed.items():
             rows = rows.filter(is_value(name, value))
         return rows
+
+    def beside(self, rows: Beside) -> QuerySet:
+        """The rows of the period beside leads that the reader asks about."""
+        return rows.rows(self.period, self.narrowed, at=self.at)
 
     def link(self, measure: str, **more: object) -> str:
         """The list of the leads behind a figure, for readers who may see leads."""

@@ -9,18 +9,19 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from medcrm.reports import people, rules, work
-from medcrm.reports.ask import Ask
+from medcrm.reports.ask import USUAL_DAYS, Ask
 from medcrm.reports.table import Section
 
 
 @dataclass(frozen=True)
 class Page:
-    """One report; `has_by` says that its first table can be cut by any dimension."""
+    """One report; `has_by` says that its first table can be cut by any dimension, `usual` how many days it shows."""
 
     title: Promise
     question: Promise
     make: Callable[[Ask], list[Section]]
     has_by: bool = False
+    usual: int = USUAL_DAYS
 
 
 PAGES: Mapping[str, Page] = {
@@ -40,5 +41,8 @@ PAGES: Mapping[str, Page] = {
         _("What is missing, and what is not counted?"),
         lambda a: people.data_quality(a) + [work.inquiries(a)],
     ),
-    "rules": Page(_("Rules"), _("Which rules, thresholds and sources do the figures speak against?"), rules.rules),
+    # Leads must be old enough to be judged, so a month would show nothing.
+    "rules": Page(
+        _("Rules"), _("Which rules, thresholds and sources do the figures speak against?"), rules.rules, usual=365
+    ),
 }

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from django.db.models import Aggregate, Avg, Count, DurationField, Expression, ExpressionWrapper, F, FloatField, Q
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection
+from django.db.models import (
+    Aggregate,
+    Avg,
+    BooleanField,
+    Count,
+    DurationField,
+    Expression,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    Q,
+)
 from django.db.models.functions import Extract, ExtractHour, TruncDay, TruncWeek
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from leads.measures import DIMENSIONS, FUNNEL, MEASURES
+from leads.measures import DIMENSIONS, FUNNEL, MEASURES, Beside, register
 from leads.models import Interaction
 from leads.vocabulary import Direction, InteractionKind
 from medcrm.reports.ask import Ask
@@ -25,15 +38,15 @@ DAYS_IN_LINE = 92  # longer periods are drawn by week
 Counts = dict[str, int]
 
 
-class Percentile(Aggregate):
-    """The value below which this part of the rows lies."""
+class Percentiles(Aggregate):
+    """The values below which these parts of the rows lie, in their order, from one sort; None of no rows."""
 
     function = "percentile_cont"
-    template = "%(function)s(%(part)s) WITHIN GROUP (ORDER BY %(expressions)s)"
-    output_field = FloatField()
+    template = "%(function)s(ARRAY[%(parts)s]) WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = ArrayField(FloatField())
 
-    def __init__(self, expression: Expression, part: float, **extra: object) -> None:
-        super().__init__(expression, part=part, **extra)
+    def __init__(self, expression: Expression, *parts: float, **extra: object) -> None:
+        super().__init__(expression, parts=", ".join(map(str, parts)), **extra)
 
 
 def seconds_between(start: str, end: str) -> Expression:
@@ -93,9 +106,8 @@ def _trend(ask: Ask) -> list[Section]:
     if not found:
         return []
     width = timedelta(days=1 if step is TruncDay else 7)
-    days, last = [min(found)], max(found)
-    while days[-1] < last:
-        days.append(days[-1] + width)
+    first = ask.period.first - timedelta(days=0 if step is TruncDay else ask.period.first.weekday())
+    days = [first + place * width for place in range((ask.period.last - first) // width + 1)]
     line = [(f"{day:%b %-d}", found[day]["n_captured"] if day in found else 0) for day in days]
     title = _("Captured per day") if step is TruncDay else _("Captured per week")
     return [Section(title, [], [], line=line)]
@@ -108,9 +120,7 @@ def speed(ask: Ask) -> list[Section]:
     figures: dict[str, object] = {"n": Count("pk")}
     for name, end in spans.items():
         happened = Q(**{f"{end}__isnull": False})
-        gap = seconds_between("captured_at", end)
-        figures |= {f"{name}_half": Percentile(gap, 0.5, filter=happened)}
-        figures |= {f"{name}_most": Percentile(gap, 0.9, filter=happened)}
+        figures[name] = Percentiles(seconds_between("captured_at", end), 0.5, 0.9, filter=happened)
     groups = list(ask.leads().values(key=F(column)).annotate(**figures).order_by("-n"))
     whole = ask.leads().aggregate(**figures) if groups else None
     columns = [
@@ -124,7 +134,10 @@ def speed(ask: Ask) -> list[Section]:
     first = DIMENSIONS[ask.by][0]
     hours = ask.leads().annotate(hour=ExtractHour("captured_at")).values("hour").order_by("hour")
     by_hour = [
-        Row(f"{h['hour']:02d}–{(h['hour'] + 1) % 24:02d}", [number(h["n"]), *_speed_row("", h, spans).cells])
+        Row(
+            hour_name(h["hour"]),
+            [number(h["n"], ask.link("captured", hour=h["hour"])), *_speed_row("", h, spans).cells],
+        )
         for h in hours.annotate(**figures)
     ]
     note = _("From the inquiry's arrival, by people only, as the clock on the wall; the goals count working time.")
@@ -134,9 +147,8 @@ def speed(ask: Ask) -> list[Section]:
     ]
 
 
-def _speed_row(label: str, figures: dict[str, float | None], spans: dict[str, str], *, is_total: bool = False) -> Row:
-    cells = [span(figures[f"{name}_{part}"]) for name in spans for part in ("half", "most")]
-    return Row(label, cells, is_total)
+def _speed_row(label: str, figures: dict[str, object], spans: dict[str, str], *, is_total: bool = False) -> Row:
+    return Row(label, [span(seconds) for name in spans for seconds in figures[name] or (None, None)], is_total)
 
 
 def effort(ask: Ask) -> list[Section]:
@@ -144,14 +156,25 @@ def effort(ask: Ask) -> list[Section]:
     return [_attempts(ask), _by_try(ask), _by_hour(ask)]
 
 
+ATTEMPTED = ("attempted", "attempted_twice", "attempted_thrice")
+
+
+def hour_name(hour: int) -> str:
+    return f"{hour:02d}–{(hour + 1) % 24:02d}"
+
+
 def _attempts(ask: Ask) -> Section:
     column = DIMENSIONS[ask.by][1]
-    levels = {f"n_{k}": Count("pk", filter=Q(attempts__gte=k)) for k in (1, 2, 3)}
+    levels = counted(ATTEMPTED)
     groups = ask.leads().values(key=F(column)).annotate(n=Count("pk"), mean=Avg("attempts"), **levels).order_by("-n")
     rows = [
         Row(
             ask.name_of(ask.by, g["key"]),
-            [number(g["n"]), *(share(g[f"n_{k}"], g["n"]) for k in (1, 2, 3)), Cell(f"{g['mean']:.1f}")],
+            [
+                number(g["n"], ask.link("captured", **{ask.by: g["key"]})),
+                *(share(g[f"n_{name}"], g["n"], ask.link(name, **{ask.by: g["key"]})) for name in ATTEMPTED),
+                Cell(f"{g['mean']:.1f}", value=round(g["mean"], 4)),
+            ],
         )
         for g in groups
     ]
@@ -178,20 +201,32 @@ def _by_try(ask: Ask) -> Section:
     return Section(_("Reached on which try"), [_("Tries"), _("Reached")], rows, first=_("Try"), empty=_("No calls."))
 
 
+CALLS = register(
+    "calls",
+    Beside(
+        _("Calls by people"), Interaction, "at",
+        {"made": lambda at: Q(), "reached": lambda at: Q(disposition__makes_contact=True)}, {"at": "at__hour"},
+        whole=lambda at: Q(kind__in=SPOKEN, direction=Direction.OUTBOUND),
+    ),
+)  # fmt: skip
+
+
 def _by_hour(ask: Ask) -> Section:
-    calls = Interaction.objects.filter(
-        ask.period.during("at"),
-        kind__in=SPOKEN,
-        direction=Direction.OUTBOUND,
-        **{f"lead__milestone__{DIMENSIONS[name][1]}": value for name, value in ask.narrowed.items()},
+    calls = ask.beside(CALLS)
+    hours = calls.values(hour=F("at__hour")).annotate(
+        n=Count("pk"), reached=Count("pk", filter=CALLS.parts["reached"](ask.at))
     )
-    contact = Count("pk", filter=Q(disposition__makes_contact=True))
-    hours = calls.annotate(hour=ExtractHour("at")).values("hour").annotate(n=Count("pk"), reached=contact)
     rows = [
-        Row(f"{h['hour']:02d}–{(h['hour'] + 1) % 24:02d}", [number(h["n"]), share(h["reached"], h["n"])])
+        Row(
+            hour_name(h["hour"]),
+            [
+                number(h["n"], ask.link("calls.made", at=h["hour"])),
+                share(h["reached"], h["n"], ask.link("calls.reached", at=h["hour"])),
+            ],
+        )
         for h in hours.order_by("hour")
     ]
-    note = _("Calls made in this period, whenever the lead came in.")
+    note = _("Calls made in this period, whenever the lead came in; without tests, duplicates and invalid leads.")
     return Section(
         _("Reached at which hour"),
         [_("Calls"), _("Reached")],
@@ -210,7 +245,7 @@ def reasons(ask: Ask) -> list[Section]:
         .values("stop_reason_id", "stop_reason__name", "stop_reason__reporting_class", "source_id")
         .annotate(n=Count("pk"))
     )
-    return [_stops(ask, list(stops)), _holds(ask), _woken(ask)]
+    return [_stops(ask, list(stops)), _holds(ask), _held_by_source(ask), _woken(ask)]
 
 
 def _stops(ask: Ask, found: Sequence[dict[str, object]]) -> Section:
@@ -269,6 +304,24 @@ def _holds(ask: Ask) -> Section:
     )
 
 
+def _held_by_source(ask: Ask) -> Section:
+    """Leads on hold now by reason, and from which source they came."""
+    found = ask.leads().filter(held_since__isnull=False).values("hold_reason_id", "hold_reason__name", "source_id")
+    table: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for row in found.annotate(n=Count("pk")):
+        table[row["hold_reason__name"], row["hold_reason_id"]][row["source_id"]] += row["n"]
+    sources = sorted({s for counts in table.values() for s in counts}, key=lambda code: ask.name_of("source", code))
+    rows = [
+        Row(
+            name, [number(counts[s], ask.link("held", hold=code, source=s)) if counts[s] else Cell("") for s in sources]
+        )
+        for (name, code), counts in sorted(table.items(), key=lambda item: -sum(item[1].values()))
+    ]
+    columns = [ask.name_of("source", code) for code in sources]
+    empty = _("No lead of this period waits for anything.")
+    return Section(_("Waiting, by source"), columns, rows, "", _("Reason"), empty)
+
+
 def _woken(ask: Ask) -> Section:
     groups = (
         ask.leads()
@@ -299,12 +352,9 @@ def _woken(ask: Ask) -> Section:
 
 def outcome(ask: Ask) -> list[Section]:
     """Were score, bands and verdicts right about what became of the leads? Were those who overruled them?"""
+    groups = grouped(ask, [DIMENSIONS[dimension][1] for dimension in JUDGED], REACHED_TO_CONVERTED)
     sections = [
-        _against(ask, "band", _("First score against what came of it")),
-        _against(ask, "fit", _("Fit against what came of it")),
-        _against(ask, "readiness", _("Readiness against what came of it")),
-        _against(ask, "fit_check", _("Fit check against what came of it")),
-        _against(ask, "capacity_check", _("Capacity check against what came of it")),
+        _against(ask, dimension, title, groups[DIMENSIONS[dimension][1]]) for dimension, title in JUDGED.items()
     ]
     made = ask.leads().aggregate(**counted(("captured", "converted", "overridden", "overridden_converted")))
     others = made["n_captured"] - made["n_overridden"], made["n_converted"] - made["n_overridden_converted"]
@@ -326,9 +376,40 @@ def outcome(ask: Ask) -> list[Section]:
 ORDER = {"high": 0, "medium": 1, "low": 2, "pass": 0, "unknown": 1, "fail": 2, "": 3}
 
 
-def _against(ask: Ask, dimension: str, title: str | Promise) -> Section:
-    column = DIMENSIONS[dimension][1]
-    groups = ask.leads().values(key=F(column)).annotate(**counted(("captured", "reached", "booked", "converted")))
+REACHED_TO_CONVERTED = ("captured", "reached", "booked", "converted")
+JUDGED: Mapping[str, Promise] = {
+    "band": _("First score against what came of it"),
+    "fit": _("Fit against what came of it"),
+    "readiness": _("Readiness against what came of it"),
+    "fit_check": _("Fit check against what came of it"),
+    "capacity_check": _("Capacity check against what came of it"),
+}
+
+
+def grouped(ask: Ask, columns: Sequence[str], measures: Sequence[str]) -> Mapping[str, list[dict[str, object]]]:
+    """Column → its groups with their counts: the leads are read once for all columns."""
+    flags = {
+        f"did_{name}": ExpressionWrapper(MEASURES[name][1], BooleanField()) for name in measures if MEASURES[name][1]
+    }
+    sql, params = ask.leads().values(*columns, **flags).query.sql_with_params()
+    counts = ", ".join(f"count(*) FILTER (WHERE did_{n})" if f"did_{n}" in flags else "count(*)" for n in measures)
+    names, sets = ", ".join(columns), ", ".join(f"({column})" for column in columns)
+    query = (
+        f"SELECT GROUPING({names}), {names}, {counts} FROM ({sql}) AS leads"  # noqa: S608 - columns and flags are ours
+        f" GROUP BY GROUPING SETS ({sets})"
+    )
+    found: dict[str, list[dict[str, object]]] = {column: [] for column in columns}
+    with connection.cursor() as cursor:
+        cursor.execute(query, params)
+        for left_out, *row in cursor.fetchall():
+            # One bit for each column, the first one highest; 0 is the one that these rows are grouped by.
+            place = next(place for place in range(len(columns)) if not left_out >> (len(columns) - 1 - place) & 1)
+            counted_ = {f"n_{name}": n for name, n in zip(measures, row[len(columns) :], strict=True)}
+            found[columns[place]].append({"key": row[place], **counted_})
+    return found
+
+
+def _against(ask: Ask, dimension: str, title: str | Promise, groups: Sequence[dict[str, object]]) -> Section:
     rows = [
         Row(
             ask.name_of(dimension, g["key"]),
@@ -342,7 +423,7 @@ def _against(ask: Ask, dimension: str, title: str | Promise) -> Section:
         )
         for g in sorted(groups, key=lambda g: ORDER.get(g["key"], 9))
     ]
-    columns = [MEASURES[name][0] for name in ("captured", "reached", "booked", "converted")]
+    columns = [MEASURES[name][0] for name in REACHED_TO_CONVERTED]
     return Section(title, columns, rows, first=DIMENSIONS[dimension][0], empty=_("Nobody was captured."))
 
 
@@ -354,7 +435,7 @@ def data_quality(ask: Ask) -> list[Section]:
         Row(
             ask.name_of("source", g["source_id"]),
             [
-                number(g["n_captured"]),
+                number(g["n_captured"], ask.link("captured", source=g["source_id"])),
                 *(share(g[f"n_{gap}"], g["n_captured"], ask.link(gap, source=g["source_id"])) for gap in gaps),
             ],
         )

@@ -11,7 +11,9 @@ from leads.review import GroupFinding, Says
 from medcrm.lib.models import VersionStatus
 from medcrm.lib.stats import Interval
 from medcrm.reports.ask import Ask
-from medcrm.reports.table import Cell, Row, Section, share
+from medcrm.reports.table import Cell, Row, Section, number, share
+from nurture import review as timing
+from routing import review as order
 
 WORDS = {
     Says.WORKS: gettext_lazy("works"),
@@ -26,6 +28,8 @@ WORDS = {
     Says.AS_EXPECTED: gettext_lazy("as expected"),
     Says.SLOW: gettext_lazy("slow to book"),
     Says.FAST: gettext_lazy("quick to book"),
+    Says.TOO_LATE: gettext_lazy("asked too late"),
+    Says.BETTER_ELSEWHERE: gettext_lazy("answered more then"),
 }
 
 
@@ -51,7 +55,73 @@ def rules(ask: Ask) -> list[Section]:
             _("Within two weeks"),
         )
     )
-    return sections
+    return [*sections, _order(ask), _timing(ask)]
+
+
+def _order(ask: Ask) -> Section:
+    """Pairs of routing rules that mean the same leads, by what the first one's team sent back."""
+    rows = [
+        Row(
+            f"{f.first.name} → {f.second.name}",
+            [
+                number(f.both.of),
+                share(f.both.hits, f.both.of),
+                share(f.other.hits, f.other.of),
+                number(f.went),
+                _gap(f.gap, f.says),
+                _says(f.says, f.missing),
+            ],
+        )
+        for f in order.judge_order(since=ask.period.bounds()[0], at=ask.at)
+    ]
+    columns = [
+        _("Leads that both mean"), _("Returned as another team's"), _("of its other leads"),
+        _("then went to the second's team"), _("Difference in points"), _("So the second is"),
+    ]  # fmt: skip
+    note = _("Two rules mean the same lead and the first one asked takes it. Handoffs at least %(days)d days old.") % {
+        "days": order.SETTLED_AFTER.days
+    }
+    empty = _("No two routing rules meant the same lead, so their order changes nothing.")
+    return Section(_("Order of routing rules"), columns, rows, note, _("First, second"), empty)
+
+
+def _timing(ask: Ask) -> Section:
+    """Each message of a sequence, on the day and at the hours planned and at the best others that were seen."""
+    rows = [
+        Row(
+            f"{f.step.sequence.name} {f.step.position}: {f.step.template.name}",
+            [
+                _when(f.what, f.planned),
+                share(f.usual.hits, f.usual.of),
+                _when(f.what, f.other),
+                share(f.best.hits, f.best.of),
+                _gap(f.gap, f.says),
+                _says(f.says, f.missing),
+            ],
+        )
+        for f in timing.judge_timing(since=ask.period.bounds()[0], at=ask.at)
+        if f.usual.of or f.best.of
+    ]
+    columns = [
+        _("Planned"),
+        _("Answered"),
+        _("Otherwise"),
+        _("Answered then"),
+        _("Difference in points"),
+        _("So it is"),
+    ]
+    note = _(
+        "A reply or a booking within %(days)d days and before the next message. Days count from entry; some messages"
+        " came on another day or at another hour because hours, limits or weekends held them back."
+    ) % {"days": timing.ANSWERED_WITHIN.days}
+    empty = _("No message of a sequence is old enough to be judged. Choose a longer period.")
+    return Section(_("Timing of sequences"), columns, rows, note, _("Step"), empty)
+
+
+def _when(what: str, value: str) -> Cell:
+    if not value:
+        return Cell("–")
+    return Cell(_("day %(day)s") % {"day": value} if what == "delay" else value.replace("-", "–"), value=value)
 
 
 def _of_model(model: ScoringModel, ask: Ask) -> list[Section]:
@@ -64,13 +134,21 @@ def _of_model(model: ScoringModel, ask: Ask) -> list[Section]:
                 share(f.fired.hits, f.fired.of),
                 share(f.other.hits, f.other.of),
                 Cell(f"×{f.lift:.2f}" if f.lift is not None else "–", value=f.lift),
-                _gap(f.gap),
+                _gap(f.gap, f.says),
                 _says(f.says, f.missing),
             ],
         )
         for f in found.rules
     ]
-    columns = [_("Fires"), _("Converted with it"), _("without it"), _("Lift"), _("Gap between"), _("So it")]
+    if not found.cases:
+        empty = _(
+            "No lead that this version was the first to score is %(days)d days old yet. Each rule is judged once"
+            " %(least)d leads with it and %(least)d without it are."
+        ) % {"days": review.MATURE_AFTER.days, "least": review.LEAST_CASES}
+        return [Section(str(model), [], [], "", "", empty)]
+    columns = [
+        _("Fires"), _("Converted with it"), _("without it"), _("Times as often"), _("Difference in points"), _("So it"),
+    ]  # fmt: skip
     note = _(
         "%(n)s leads that this version scored first, at least %(days)d days old. %(sure)d %% sure, all lines together;"
         " nothing is said of fewer than %(least)d cases."
@@ -87,14 +165,19 @@ def _of_model(model: ScoringModel, ask: Ask) -> list[Section]:
     cuts = [
         Row(
             f"{_('High from') if t.name == 'high_from' else _('Medium from')} {t.at}",
-            [share(t.above.hits, t.above.of), share(t.below.hits, t.below.of), _gap(t.gap), _says(t.says, t.missing)],
+            [
+                share(t.above.hits, t.above.of),
+                share(t.below.hits, t.below.of),
+                _gap(t.gap, t.says),
+                _says(t.says, t.missing),
+            ],
         )
         for t in found.thresholds
     ]
     made = [Section(str(model), columns, rows, note, _("Rule"), _("This model has no rules."))]
     if pairs:
         made.append(Section(_("Rules that say the same"), [_("Together"), _("Agreement")], pairs, "", _("Rules")))
-    above = [_("Converted just above"), _("just below"), _("Gap between"), _("So it")]
+    above = [_("Converted just above"), _("just below"), _("Difference in points"), _("So it")]
     return [*made, Section(_("Thresholds of this model"), above, cuts, "", _("Threshold"))]
 
 
@@ -105,19 +188,24 @@ def _groups(found: list[GroupFinding], title: str, first: str, what: str) -> Sec
             [
                 share(f.share.hits, f.share.of),
                 share(f.expected.hits, f.expected.of),
-                _gap(f.gap),
+                _gap(f.gap, f.says),
                 _says(f.says, f.missing),
             ],
         )
         for f in found
     ]
     return Section(
-        title, [what, _("its peers"), _("Gap between"), _("So it is")], rows, "", first, _("Nothing to judge.")
+        title,
+        [what, _("its peers"), _("Difference in points"), _("So it is")],
+        rows,
+        "",
+        first,
+        _("No lead of this period is old enough to be judged. Choose a longer one."),
     )
 
 
-def _gap(gap: Interval) -> Cell:
-    if gap.high - gap.low >= 2:
+def _gap(gap: Interval, says: str) -> Cell:
+    if says == Says.TOO_FEW:
         return Cell("–")
     return Cell(f"{100 * gap.low:+.1f} … {100 * gap.high:+.1f}", value=f"{gap.low:.4f}..{gap.high:.4f}")
 

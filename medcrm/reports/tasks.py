@@ -11,7 +11,9 @@ from medcrm.reports import backtest, weekly
 
 @shared_task
 def run_back_tests() -> None:
-    backtest.run_waiting(at=timezone.now())
+    now = timezone.now()
+    backtest.run_waiting(at=now)
+    backtest.follow_published(at=now)
 
 
 @shared_task

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import csv
+import io
 
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from leads import exporting
 from leads.measures import DIMENSIONS
 from leads.services import proposals
+from medcrm.lib.errors import RuleError
 from medcrm.lib.spreadsheet import harmless
 from medcrm.reports.ask import Ask
 from medcrm.reports.pages import PAGES, Page
@@ -25,21 +29,31 @@ from medcrm.reports.table import Section
 MAY_READ = "leads.report_milestone"
 CUTS = ("source", "service", "clinic", "team", "owner", "type")
 LEADS = "admin:leads_lead_changelist"
+CSV = "text/csv; charset=utf-8"
 
 
 @permission_required(MAY_READ, raise_exception=True)
 def report(request: HttpRequest, slug: str) -> HttpResponse:
-    """One report; `?format=csv` exports what it shows."""
+    """One report; a POST takes out what it shows as a file, with the reason for the log."""
     page = PAGES.get(slug)
     if page is None:
         raise Http404
-    ask, filters = Ask.read(request.GET, at=timezone.now(), is_linked=request.user.has_perm("leads.view_lead"))
+    now = timezone.now()
+    is_linked = request.user.has_perm("leads.view_lead")
+    ask, filters = Ask.read(request.GET, at=now, is_linked=is_linked, usual=page.usual)
     sections = page.make(ask)
-    if request.GET.get("format") == "csv":
-        return _csv(slug, ask, sections)
+    if request.method == "POST":
+        table, rows = _csv(ask, sections)
+        try:
+            kept = exporting.keep_report(slug, table, rows=rows, reason=request.POST.get("reason", ""), by=request.user,
+                                         at=now)  # fmt: skip
+        except RuleError as error:
+            messages.error(request, error.message)
+            return redirect(request.get_full_path())
+        name = f"{slug}_{ask.period.first}_{ask.period.last}.csv"
+        return FileResponse(kept.file.open("rb"), as_attachment=True, filename=name, content_type=CSV)
     query = request.GET.copy()
     query.pop("by", None)
-    query.pop("format", None)
     return TemplateResponse(
         request, "reports/report.html", _context(request, slug, page, ask, filters, sections, query)
     )
@@ -74,7 +88,7 @@ def _context(request, slug, page: Page, ask: Ask, filters, sections: list[Sectio
         "may_propose": slug == "rules" and request.user.has_perm("leads.decide_proposal"),
         "leads_url": reverse(LEADS) if ask.is_linked else "",
         "cuts": [(DIMENSIONS[name][0], f"?{_with(query, by=name)}", name == ask.by) for name in CUTS],
-        "csv_url": f"?{_with(query, by=ask.by, format='csv')}",
+        "export_url": f"?{_with(query, by=ask.by)}",
     }
 
 
@@ -85,16 +99,12 @@ def _with(query, **values: str) -> str:  # noqa: ANN001
     return copy.urlencode()
 
 
-def _csv(slug: str, ask: Ask, sections: list[Section]) -> HttpResponse:
-    """The tables one below the other, as a spreadsheet opens them."""
-    name = f"{slug}_{ask.period.first}_{ask.period.last}.csv"
-    response = HttpResponse(
-        "\ufeff",
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-    writer = csv.writer(response)
-    writer.writerow([_("Captured from %(first)s to %(last)s") % {"first": ask.period.first, "last": ask.period.last}])
+def _csv(ask: Ask, sections: list[Section]) -> tuple[bytes, int]:
+    """The tables one below the other, as a spreadsheet opens them, and how many rows they have."""
+    out, count = io.StringIO(), 0
+    writer = csv.writer(out)
+    days = {"first": date_format(ask.period.first), "last": date_format(ask.period.last)}
+    writer.writerow([_("Captured from %(first)s to %(last)s") % days])
     for section in sections:
         if not section.rows:
             continue
@@ -103,4 +113,5 @@ def _csv(slug: str, ask: Ask, sections: list[Section]) -> HttpResponse:
         writer.writerow([str(section.first), *(str(column) for column in section.columns)])
         for row in section.rows:
             writer.writerow([harmless(row.label), *(harmless(cell.raw) for cell in row.cells)])
-    return response
+            count += 1
+    return out.getvalue().encode("utf-8-sig"), count

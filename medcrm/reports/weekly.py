@@ -11,6 +11,7 @@ from django.core.mail import EmailMessage, get_connection
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from leads.measures import FUNNEL, MEASURES, Period
@@ -27,7 +28,7 @@ def send(*, at: datetime) -> int:
     body = _body(Ask(period, {}, at))
     readers = get_user_model().objects.filter(_may_read(), is_active=True).exclude(email="").distinct()
     messages = [
-        EmailMessage(_("MedCRM: the week to %(day)s") % {"day": period.last}, body, to=[email])
+        EmailMessage(_("MedCRM: the week to %(day)s") % {"day": date_format(period.last)}, body, to=[email])
         for email in readers.order_by("pk").values_list("email", flat=True)
     ]
     try:
@@ -46,7 +47,8 @@ def _body(ask: Ask) -> str:
     """Plain text: one line per measure, this week and the week before."""
     now = ask.leads().aggregate(**counted(FUNNEL))
     before = ask.leads(ask.period.before).aggregate(**counted(FUNNEL))
-    lines = [_("Leads captured from %(first)s to %(last)s") % {"first": ask.period.first, "last": ask.period.last}, ""]
+    days = {"first": date_format(ask.period.first), "last": date_format(ask.period.last)}
+    lines = [_("Leads captured from %(first)s to %(last)s") % days, ""]
     for name in FUNNEL:
         lines.append(f"{MEASURES[name][0]}: {now[f'n_{name}']:,} ({before[f'n_{name}']:,})")
     lines += ["", _("In brackets: the week before."), f"{settings.PUBLIC_URL}{reverse('reports:home')}"]

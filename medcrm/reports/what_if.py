@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from leads import review
 from leads.measures import Period
 from leads.models import BackTest, NextStepSet, ScoringModel
 from leads.vocabulary import Band, Decision, NextStep
 from medcrm.lib import bell
 from medcrm.lib.access import team_names
 from medcrm.lib.models import VersionStatus
-from medcrm.reports import backtest
-from medcrm.reports.table import Cell, Row, Section, number, share
+from medcrm.reports import backtest, outlook
+from medcrm.reports.ask import USUAL_DAYS
+from medcrm.reports.table import Cell, Row, Section, number, share, span
 from routing.models import RouteSet
 
 MAY_TRY = "leads.try_backtest"
@@ -58,7 +62,8 @@ class AskForm(forms.Form):
 @permission_required(MAY_TRY, raise_exception=True)
 def what_if(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     """The form, the latest tries, and the result of one of them; a POST asks for another."""
-    form = AskForm(request.POST or None)
+    today = timezone.localdate()
+    form = AskForm(request.POST or None, initial={"first": today - timedelta(days=USUAL_DAYS), "last": today})
     if request.method == "POST" and form.is_valid():
         chosen = form.cleaned_data
         row = backtest.ask(
@@ -70,14 +75,20 @@ def what_if(request: HttpRequest, pk: int | None = None) -> HttpResponse:
         bell.ring("medcrm.reports.tasks.run_back_tests")
         return redirect("reports:what_if_result", pk=row.pk)
     tests = BackTest.objects.select_related("scoring_model", "next_step_set", "asked_by")
-    test = tests.filter(pk=pk).first() if pk else None
+    test = get_object_or_404(tests, pk=pk) if pk else None
+    listed = list(tests[:LISTED])
+    routes = RouteSet.objects.in_bulk([row.route_set for row in (*listed, test) if row and row.route_set])
+    for row in (*listed, test):
+        if row is not None:
+            row.routing = routes.get(row.route_set)
     context = {
         **admin.site.each_context(request),
         "title": _("Try rules on the past"),
         "form": form,
         "test": test,
         "sections": sections(test, is_linked=request.user.has_perm("leads.view_lead")) if test and test.result else [],
-        "tests": tests[:LISTED],
+        "tests": listed,
+        "leads_url": reverse("admin:leads_lead_changelist"),
     }
     return TemplateResponse(request, "reports/what_if.html", context)
 
@@ -106,7 +117,8 @@ def sections(test: BackTest, *, is_linked: bool) -> list[Section]:
                 _("From, to"), _("Nothing would be decided otherwise.")),
         Section(_("Decisions"), [_("then"), _("tried")], _steps(result), "", _("Decision")),
         Section(_("Load of each team"), [_("by rules in force"), _("by rules tried")], loads, "", _("Team"),
-                _("No lead would be sent on.")),
+                _("No lead would need anybody.")),
+        _outlook(test),
         Section(_("Score bands"), [_("Leads")], _bands(result), "", _("Then, tried")),
         *_since(test),
     ]  # fmt: skip
@@ -144,17 +156,66 @@ def _bands(result: Mapping[str, dict]) -> list[Row]:
     return rows
 
 
-def _since(test: BackTest) -> list[Section]:
-    """The real decisions since the tried version was published, beside what the try foretold."""
-    version = test.next_step_set or test.scoring_model
-    if version is None or version.published_at is None:
-        return []
-    field = "next_step_set" if test.next_step_set else "scoring_model"
-    real = backtest.decided_since(**{field: version})
-    total, foretold = sum(real.values()), sum(test.result["would"].values())
-    steps = sorted(set(real) | set(test.result["would"]))
+def _outlook(test: BackTest) -> Section:
+    """How soon leads were tried and how many converted, beside what the tried rules would make of it."""
+    groups = test.result.get("groups", {})
+    real, then = outlook.happened(groups), outlook.foretold(test.result.get("foretold", {}), groups)
+    columns, looks = [_("then"), _("foretold")], [real, then]
+    acts = [real.owed.n, outlook.loads(test.result.get("foretold", {})).total()]
+    if since := test.result.get("since"):
+        columns.append(_("since it was published"))
+        looks.append(outlook.happened(since["groups"]))
+        acts.append(looks[-1].owed.n)
     rows = [
-        Row(_word(step), [share(test.result["would"].get(step, 0), foretold), share(real.get(step, 0), total)])
-        for step in steps
+        Row(_("Somebody had to act"), [number(n) for n in acts]),
+        Row(_("Tried by a person"), [_rate(look.owed.tried, look.owed.n) for look in looks]),
+        Row(_("First try: half within"), [span(look.owed.within(0.5)) for look in looks]),
+        Row(_("First try: nine of ten within"), [span(look.owed.within(0.9)) for look in looks]),
+        Row(_("Converted, of all decided"), [_rate(look.everybody.converted, look.everybody.n) for look in looks]),
+        Row(
+            _("Of them not foretold: too few alike"), [Cell(""), number(then.thin), *(Cell("") for _look in looks[2:])]
+        ),
     ]
-    return [Section(_("Since it was published"), [_("foretold"), _("real")], rows, "", _("Decision"))]
+    note = _(
+        "From the decision to the first call by a person. Foretold: as those who really went to that team with that"
+        " score and next step, at least %(least)d of them; more work than the team had then is not foretold to slow it"
+        " down. Leads younger than %(days)d days may still convert."
+    ) % {"least": outlook.LEAST_CASES, "days": review.MATURE_AFTER.days}
+    return Section(_("Speed and conversion"), columns, rows, note, "")
+
+
+def _rate(part: float, whole: float) -> Cell:
+    """A share of a count or of what is expected; fewer cases than a review needs say how many are missing."""
+    if not whole:
+        return Cell("–")
+    if whole < review.LEAST_CASES:
+        missing = review.LEAST_CASES - round(whole)
+        return Cell(_("too few cases, %(n)s more needed") % {"n": f"{missing:,}"}, value="too_few")
+    return Cell(f"{100 * part / whole:.0f} %", value=round(part / whole, 4))
+
+
+def _since(test: BackTest) -> list[Section]:
+    """The real decisions and loads since the tried rules were published, beside what the try foretold."""
+    since = test.result.get("since")
+    if not since:
+        return []
+    real, would = since["real"], test.result["would"]
+    total, foretold = sum(real.values()), sum(would.values())
+    decisions = [
+        Row(_word(step), [share(would.get(step, 0), foretold), share(real.get(step, 0), total)])
+        for step in sorted(set(real) | set(would))
+    ]
+    carried = outlook.loads({key: kept["n"] for key, kept in since["groups"].items()})
+    expected, names = test.result["teams_then"], team_names()
+    loads = [
+        Row(
+            str(names.get(team, team)),
+            [share(expected.get(team, 0), sum(expected.values())), share(carried[team], carried.total())],
+        )
+        for team in sorted(set(carried) | set(expected))
+    ]
+    columns = [_("foretold"), _("real")]
+    return [
+        Section(_("Decisions since it was published"), columns, decisions, "", _("Decision")),
+        Section(_("Load of each team since it was published"), columns, loads, "", _("Team"), _("Nobody had to act.")),
+    ]

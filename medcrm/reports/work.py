@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from datetime import datetime
 
 from django.db.models import Count, Exists, ExpressionWrapper, F, FloatField, OuterRef, Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from consent.lifecycle import AttemptState
-from consent.models import Attempt, ConsentEvent, Permission
-from consent.models.ledger import PermissionState
-from consent.vocabulary import EventKind
-from leads.measures import DIMENSIONS
+from consent.models import Attempt, ConsentEvent
+from consent.vocabulary import Channel, EventKind
+from leads.measures import MEASURES, Beside, register
 from leads.models import Inquiry, MissingItem
 from medcrm.reports.ask import Ask
-from medcrm.reports.people import Percentile, seconds_between
-from medcrm.reports.table import Row, Section, number, share, span
+from medcrm.reports.people import Percentiles, counted, hour_name, seconds_between
+from medcrm.reports.table import Cell, Row, Section, number, share, span
 from nurture.lifecycle import REACHED
 from nurture.models import Enrollment, Message, Skip
 from nurture.vocabulary import ExitCode
@@ -26,108 +26,199 @@ ON_ITS_WAY = (AttemptState.HANDED_OVER, AttemptState.SENT, AttemptState.UNKNOWN)
 WITHDRAWN = (EventKind.REVOKE, EventKind.INTERNAL_DNC, EventKind.EMAIL_UNSUB)
 
 
-def _of(ask: Ask, path: str) -> Q:
-    """The dimensions the reader chose, asked of rows whose lead's milestone is at `path`; tests are left out."""
-    chosen = Q(**{f"{path}left_out": ""})
-    for name, value in ask.narrowed.items():
-        chosen &= Q(**{f"{path}{DIMENSIONS[name][1]}": value})
-    return chosen
+CLOCKS = register(
+    "clocks",
+    Beside(
+        _("What was owed"), Clock, "started_at",
+        {
+            "all": lambda at: Q(),
+            "in_time": lambda at: Q(met_at__lte=F("due_at")),
+            "late": lambda at: Q(met_at__gt=F("due_at")),
+            "undone": lambda at: Q(met_at=None),
+        },
+        {"owed": "owed", "by": "team_id", "start": "started_at__hour"},
+        whole=lambda at: (
+            Q(met_at__isnull=False) | Q(breached_at__isnull=False) | Q(due_at__lt=at, ended_at__isnull=True)
+        ),
+    ),
+)  # fmt: skip
+HANDOFFS = register(
+    "handoffs",
+    Beside(
+        _("Handoffs"), Handoff, "offered_at",
+        {
+            "offered": lambda at: Q(),
+            "accepted": lambda at: Q(accepted_at__isnull=False),
+            "returned": lambda at: Q(returned_at__isnull=False),
+        },
+        {"taker": "to_team_id", "why": "return_reason"},
+    ),
+)  # fmt: skip
+MISSING = register(
+    "missing",
+    Beside(
+        _("What was missing"), MissingItem, "opened_at",
+        {"asked": lambda at: Q(), "arrived": lambda at: Q(settled_at__isnull=False)},
+        {"kind": "kind_id", "for": "lead__service_id"},
+    ),
+)  # fmt: skip
+
+
+def opted_out(at: datetime) -> Q:
+    """The condition that the person withdrew a permission, or did not want to hear about it, while in the sequence."""
+    withdrawn = ConsentEvent.objects.filter(
+        Q(address=OuterRef("lead__phone")) | Q(address=OuterRef("lead__email")),
+        kind__in=[kind.value for kind in WITHDRAWN], occurred_at__gte=OuterRef("started_at"),
+        occurred_at__lte=Coalesce(OuterRef("ended_at"), at),
+    )  # fmt: skip
+    return Q(exit_code=ExitCode.UNWANTED) | Q(Exists(withdrawn))
+
+
+ENTRIES = register(
+    "entries",
+    Beside(
+        _("Who entered a sequence"), Enrollment, "started_at",
+        {
+            "entered": lambda at: Q(),
+            "replied": lambda at: Q(exit_code=ExitCode.REPLIED),
+            "booked": lambda at: Q(exit_code=ExitCode.BOOKED),
+            "opted_out": opted_out,
+            "blocked": lambda at: Q(exit_code=ExitCode.NO_CHANNEL),
+            "moved": lambda at: Q(exit_code=ExitCode.NO_LONGER_MATCHES),
+            "finished": lambda at: Q(state="finished"),
+        },
+        {"sequence": "sequence__code"}, whole=lambda at: ~Q(state="refused"),
+    ),
+)  # fmt: skip
+MESSAGES = register(
+    "messages",
+    Beside(
+        _("Messages of sequences"), Message, "reserved_at",
+        {
+            "reserved": lambda at: Q(),
+            "left": lambda at: Q(state__in=REACHED),
+            "bounced": lambda at: Q(state="bounced"),
+            "replied": lambda at: Q(state="replied"),
+            "failed": lambda at: Q(state="failed"),
+            "unknown": lambda at: Q(state="unknown"),
+            "cancelled": lambda at: Q(state="cancelled"),
+        },
+        {"channel": "attempt__channel"}, lead="enrollment__lead",
+    ),
+)  # fmt: skip
+SKIPS = register(
+    "skips",
+    Beside(
+        _("Skipped and held steps"), Skip, "at",
+        {"skipped": lambda at: Q(kind="skipped"), "held": lambda at: Q(kind="held")}, {"code": "code"},
+        lead="enrollment__lead",
+    ),
+)  # fmt: skip
+
+
+def counts(ask: Ask, beside: Beside) -> dict[str, Count]:
+    """One conditional count for each part of the rows."""
+    return {part: Count("pk", filter=condition(ask.at) or None) for part, condition in beside.parts.items()}
+
+
+def _span(percentiles: list[float] | None) -> Cell:
+    """The one that was asked for, of rows or of none."""
+    return span(percentiles[0] if percentiles else None)
 
 
 def goals(ask: Ask) -> list[Section]:
-    """What was owed in the period, and was it done in time? By what was owed and by team."""
-    clocks = Clock.objects.filter(ask.period.during("started_at"), _of(ask, "lead__milestone__")).filter(
-        Q(met_at__isnull=False) | Q(breached_at__isnull=False) | Q(due_at__lt=ask.at, ended_at__isnull=True)
-    )
-    figures = {
-        "n": Count("pk"),
-        "in_time": Count("pk", filter=Q(met_at__lte=F("due_at"))),
-        "late": Count("pk", filter=Q(met_at__gt=F("due_at"))),
-    }
+    """What was owed in the period, and was it done in time? By what was owed, by team, source and hour."""
     names = dict(Owed.choices)
+    columns = [_("Owed"), _("Done in time"), _("Done late"), _("Not done")]
     sections = []
-    for title, first, column, name_of in (
+    for title, first, name, name_of in (
         (_("Goals, by what was owed"), _("Owed"), "owed", lambda key: str(names.get(key, key))),
-        (_("Goals, by team"), _("Team"), "team_id", lambda key: ask.name_of("team", key)),
-        (_("Goals, by source"), _("Source"), "lead__source_id", lambda key: ask.name_of("source", key)),
+        (_("Goals, by team"), _("Team"), "by", lambda key: ask.name_of("team", key)),
+        (_("Goals, by source"), _("Source"), "source", lambda key: ask.name_of("source", key)),
+        (_("Goals, by the hour they began"), _("Your time"), "start", hour_name),
     ):
-        groups = clocks.values(key=F(column)).annotate(**figures).order_by("-n")
+        column = CLOCKS.keys.get(name, "lead__source_id")
+        groups = ask.beside(CLOCKS).values(key=F(column)).annotate(**counts(ask, CLOCKS))
         rows = [
             Row(
                 name_of(g["key"]),
                 [
-                    number(g["n"]),
-                    share(g["in_time"], g["n"]),
-                    number(g["late"]),
-                    number(g["n"] - g["in_time"] - g["late"]),
+                    number(g["all"], ask.link("clocks.all", **{name: g["key"]})),
+                    share(g["in_time"], g["all"], ask.link("clocks.in_time", **{name: g["key"]})),
+                    number(g["late"], ask.link("clocks.late", **{name: g["key"]})),
+                    number(g["undone"], ask.link("clocks.undone", **{name: g["key"]})),
                 ],
             )
-            for g in groups
+            for g in groups.order_by("key" if name == "start" else "-all")
         ]
-        columns = [_("Owed"), _("Done in time"), _("Done late"), _("Not done")]
         sections.append(Section(title, columns, rows, "", first, _("Nothing fell due in this period.")))
     return sections
 
 
 def handoffs(ask: Ask) -> list[Section]:
     """Handoffs offered in the period: accepted how fast, returned why."""
-    offered = Handoff.objects.filter(ask.period.during("offered_at"), _of(ask, "lead__milestone__"))
+    offered = ask.beside(HANDOFFS)
     gap = seconds_between("offered_at", "accepted_at")
     groups = offered.values("to_team_id").annotate(
-        n=Count("pk"),
-        accepted=Count("pk", filter=Q(accepted_at__isnull=False)),
-        returned=Count("pk", filter=Q(returned_at__isnull=False)),
-        half=Percentile(gap, 0.5, filter=Q(accepted_at__isnull=False)),
+        **counts(ask, HANDOFFS), half=Percentiles(gap, 0.5, filter=Q(accepted_at__isnull=False))
     )
     rows = [
         Row(
             ask.name_of("team", g["to_team_id"]),
-            [number(g["n"]), share(g["accepted"], g["n"]), span(g["half"]), share(g["returned"], g["n"])],
+            [
+                number(g["offered"], ask.link("handoffs.offered", taker=g["to_team_id"])),
+                share(g["accepted"], g["offered"], ask.link("handoffs.accepted", taker=g["to_team_id"])),
+                _span(g["half"]),
+                share(g["returned"], g["offered"], ask.link("handoffs.returned", taker=g["to_team_id"])),
+            ],
         )
-        for g in groups.order_by("-n")
+        for g in groups.order_by("-offered")
     ]
     reasons = dict(Handoff._meta.get_field("return_reason").choices)
     back = offered.exclude(return_reason="").values("return_reason").annotate(n=Count("pk")).order_by("-n")
+    returned = [
+        Row(
+            str(reasons.get(g["return_reason"], g["return_reason"])),
+            [number(g["n"], ask.link("handoffs.returned", why=g["return_reason"]))],
+        )
+        for g in back
+    ]
     columns = [_("Offered"), _("Accepted"), _("Half of them within"), _("Returned")]
     return [
         Section(_("Handoffs"), columns, rows, "", _("To"), _("Nothing was handed over in this period.")),
         Section(
-            _("Returned, and why"),
-            [_("Handoffs")],
-            [Row(str(reasons.get(g["return_reason"], g["return_reason"])), [number(g["n"])]) for g in back],
-            "",
-            _("Reason"),
-            _("No handoff was returned."),
+            _("Returned, and why"), [_("Handoffs")], returned, "", _("Reason"), _("No handoff was returned."),
         ),
-    ]
+    ]  # fmt: skip
 
 
 def capacity(ask: Ask) -> list[Section]:
     """How long until a booking, by service; how long leads wait for which document."""
     days = ExpressionWrapper(seconds_between("captured_at", "booked_at"), output_field=FloatField())
     booked = ask.leads().filter(booked_at__isnull=False).values("service_id")
-    groups = booked.annotate(n=Count("pk"), half=Percentile(days, 0.5), most=Percentile(days, 0.9)).order_by("-half")
+    groups = booked.annotate(n=Count("pk"), waits=Percentiles(days, 0.5, 0.9)).order_by("-waits")
     rows = [
         Row(
             ask.name_of("service", g["service_id"]),
-            [number(g["n"], ask.link("booked", service=g["service_id"])), span(g["half"]), span(g["most"])],
+            [number(g["n"], ask.link("booked", service=g["service_id"])), *(span(seconds) for seconds in g["waits"])],
         )
         for g in groups
     ]
     gap = seconds_between("opened_at", "settled_at")
-    asked = MissingItem.objects.filter(ask.period.during("opened_at"), _of(ask, "lead__milestone__"))
-    items = asked.values("kind__name", "lead__service_id").annotate(
-        n=Count("pk"),
-        settled=Count("pk", filter=Q(settled_at__isnull=False)),
-        half=Percentile(gap, 0.5, filter=Q(settled_at__isnull=False)),
+    items = (
+        ask.beside(MISSING)
+        .values("kind_id", "kind__name", "lead__service_id")
+        .annotate(**counts(ask, MISSING), half=Percentiles(gap, 0.5, filter=Q(settled_at__isnull=False)))
     )
-    waits = [
-        Row(
-            f"{g['kind__name']} · {ask.name_of('service', g['lead__service_id'])}",
-            [number(g["n"]), share(g["settled"], g["n"]), span(g["half"])],
-        )
-        for g in items.order_by("-n")
-    ]
+    waits = []
+    for g in items.order_by("-asked"):
+        which = {"kind": g["kind_id"], "for": g["lead__service_id"]}
+        cells = [
+            number(g["asked"], ask.link("missing.asked", **which)),
+            share(g["arrived"], g["asked"], ask.link("missing.arrived", **which)),
+            _span(g["half"]),
+        ]
+        waits.append(Row(f"{g['kind__name']} · {ask.name_of('service', g['lead__service_id'])}", cells))
     return [
         Section(
             _("Days to book"),
@@ -148,32 +239,22 @@ def capacity(ask: Ask) -> list[Section]:
     ]
 
 
+LEFT_BY = ("replied", "booked", "opted_out", "blocked", "moved", "finished")
+
+
 def nurture(ask: Ask) -> list[Section]:
     """What sequences did: who entered, replied, booked, left; what was sent, and what was skipped and why."""
-    entered = Enrollment.objects.filter(ask.period.during("started_at"), _of(ask, "lead__milestone__"))
-    groups = (
-        entered.exclude(state="refused")
-        .values("sequence__code")
-        .annotate(
-            n=Count("pk"),
-            replied=Count("pk", filter=Q(exit_code=ExitCode.REPLIED)),
-            booked=Count("pk", filter=Q(exit_code=ExitCode.BOOKED)),
-            blocked=Count("pk", filter=Q(exit_code=ExitCode.NO_CHANNEL)),
-            moved=Count("pk", filter=Q(exit_code=ExitCode.NO_LONGER_MATCHES)),
-            finished=Count("pk", filter=Q(state="finished")),
-        )
-        .order_by("-n")
-    )
+    groups = ask.beside(ENTRIES).values("sequence__code").annotate(**counts(ask, ENTRIES)).order_by("-entered")
     names = dict(Enrollment.objects.values_list("sequence__code", "sequence__name").distinct())
-    rows = [
-        Row(
-            str(names.get(g["sequence__code"], g["sequence__code"])),
-            [number(g["n"])]
-            + [share(g[name], g["n"]) for name in ("replied", "booked", "blocked", "moved", "finished")],
-        )
-        for g in groups
-    ]
-    columns = [_("Entered"), _("Replied"), _("Booked"), _("No channel left"), _("Moved on"), _("To the end")]
+    rows = []
+    for g in groups:
+        code = g["sequence__code"]
+        cells = [number(g["entered"], ask.link("entries.entered", sequence=code))]
+        cells += [share(g[part], g["entered"], ask.link(f"entries.{part}", sequence=code)) for part in LEFT_BY]
+        rows.append(Row(str(names.get(code, code)), cells))
+    columns = [
+        _("Entered"), _("Replied"), _("Booked"), _("Opted out"), _("No channel left"), _("Moved on"), _("To the end"),
+    ]  # fmt: skip
     return [
         Section(_("Sequences"), columns, rows, "", _("Sequence"), _("Nobody entered a sequence in this period.")),
         _sent(ask),
@@ -182,21 +263,14 @@ def nurture(ask: Ask) -> list[Section]:
 
 
 def _sent(ask: Ask) -> Section:
-    messages = Message.objects.filter(ask.period.during("reserved_at"), _of(ask, "enrollment__lead__milestone__"))
-    groups = messages.values("attempt__channel", "state").annotate(n=Count("pk"))
-    table: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for g in groups:
-        table[g["attempt__channel"]][g["state"]] += g["n"]
+    groups = ask.beside(MESSAGES).values("attempt__channel").annotate(**counts(ask, MESSAGES))
+    names = dict(Channel.choices)
     rows = [
         Row(
-            channel,
-            [
-                number(sum(found.values())),
-                number(sum(found[state] for state in REACHED)),
-                *(number(found[state]) for state in ("bounced", "replied", "failed", "unknown", "cancelled")),
-            ],
+            str(names.get(g["attempt__channel"], g["attempt__channel"])),
+            [number(g[part], ask.link(f"messages.{part}", channel=g["attempt__channel"])) for part in MESSAGES.parts],
         )
-        for channel, found in sorted(table.items())
+        for g in groups.order_by("attempt__channel")
     ]
     columns = [
         _("Reserved"), _("Left us"), _("Bounced"), _("Replied to"), _("Did not leave"), _("Uncertain"), _("Cancelled"),
@@ -205,13 +279,14 @@ def _sent(ask: Ask) -> Section:
 
 
 def _skipped(ask: Ask) -> Section:
-    skips = Skip.objects.filter(ask.period.during("at"), _of(ask, "enrollment__lead__milestone__"))
-    groups = skips.values("code").annotate(
-        skipped=Count("pk", filter=Q(kind="skipped")), held=Count("pk", filter=Q(kind="held"))
-    )
+    skips = ask.beside(SKIPS)
+    groups = skips.values("code").annotate(**counts(ask, SKIPS))
     said = dict(skips.order_by("code", "pk").values_list("code", "sentence"))
     rows = [
-        Row(said.get(g["code"], g["code"]), [number(g["skipped"]), number(g["held"])])
+        Row(
+            said.get(g["code"], g["code"]),
+            [number(g[part], ask.link(f"skips.{part}", code=g["code"])) for part in ("skipped", "held")],
+        )
         for g in sorted(groups, key=lambda g: -(g["skipped"] + g["held"]))
     ]
     return Section(
@@ -230,15 +305,16 @@ def permission(ask: Ask) -> list[Section]:
     )
     gap = seconds_between("occurred_at", "recorded_at")
     late = ConsentEvent.objects.filter(ask.period.during("recorded_at"), kind__in=[k.value for k in WITHDRAWN])
-    wait = late.aggregate(n=Count("pk"), half=Percentile(gap, 0.5), most=Percentile(gap, 0.95))
+    wait = late.aggregate(n=Count("pk"), waits=Percentiles(gap, 0.5, 0.95))
+    half, most = wait["waits"] or (None, None)
     figures = [
         Row(str(_("Contacts decided")), [number(total["n"])]),
         Row(str(_("Made without permission")), [number(total["without"])]),
         Row(str(_("Refused by the gate")), [number(total["refused"])]),
         Row(str(_("Cancelled at the last check")), [number(total["cancelled"])]),
         Row(str(_("Withdrawals recorded")), [number(wait["n"])]),
-        Row(str(_("Withdrawal to effect: half within")), [span(wait["half"])]),
-        Row(str(_("Withdrawal to effect: 95 of 100 within")), [span(wait["most"])]),
+        Row(str(_("Withdrawal to effect: half within")), [span(half)]),
+        Row(str(_("Withdrawal to effect: 95 of 100 within")), [span(most)]),
     ]
     refusals = made.filter(state=AttemptState.REFUSED).values("code").annotate(n=Count("pk")).order_by("-n")
     said = dict(
@@ -259,22 +335,19 @@ def permission(ask: Ask) -> list[Section]:
 
 
 def _coverage(ask: Ask) -> Section:
-    granted = Permission.objects.filter(state=PermissionState.GRANTED)
-    held = {
-        "voice": Exists(granted.filter(channel="voice", address=OuterRef("lead__phone"))),
-        "sms": Exists(granted.filter(channel="sms", address=OuterRef("lead__phone"))),
-        "email": Exists(granted.filter(channel="email", address=OuterRef("lead__email"))),
-    }
-    groups = (
-        ask.leads()
-        .values("source_id")
-        .annotate(n=Count("pk"), **{name: Count("pk", filter=condition) for name, condition in held.items()})
-    )
+    permits = ("may_call", "may_text", "may_mail")
+    groups = ask.leads().values("source_id").annotate(**counted(("captured", *permits))).order_by("-n_captured")
     rows = [
-        Row(ask.name_of("source", g["source_id"]), [number(g["n"]), *(share(g[name], g["n"]) for name in held)])
-        for g in groups.order_by("-n")
+        Row(
+            ask.name_of("source", g["source_id"]),
+            [
+                number(g["n_captured"], ask.link("captured", source=g["source_id"])),
+                *(share(g[f"n_{name}"], g["n_captured"], ask.link(name, source=g["source_id"])) for name in permits),
+            ],
+        )
+        for g in groups
     ]
-    columns = [_("Captured"), _("May be called"), _("May be texted"), _("May be mailed")]
+    columns = [_("Captured"), *(MEASURES[name][0] for name in permits)]
     return Section(_("Permission by source"), columns, rows, "", _("Source"), _("Nobody was captured."))
 
 

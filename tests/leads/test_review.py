@@ -103,3 +103,8 @@ def test_holm_stops_at_the_first_that_does_not_stand() -> None:
 
 def test_a_smaller_gap_needs_more_cases() -> None:
     assert cases_needed(0.2, 0.05) < cases_needed(0.2, 0.02) < cases_needed(0.2, 0.01)
+
+
+@pytest.mark.parametrize("base", [0.0, 0.5, 0.99, 1.0])
+def test_any_share_says_how_many_cases_it_needs(base: float) -> None:
+    assert 0 < cases_needed(base, max(base * 0.15, 0.01)) < 10**6

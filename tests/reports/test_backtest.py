@@ -10,12 +10,18 @@ from django.contrib.auth.models import Group, User
 from django.core import mail
 from django.test import Client
 
+from leads import contact
 from leads.measures import Period
 from leads.models import BackTest, Lead, NextStepSet, ScoringModel, Snapshot
-from leads.services import events, versions
+from leads.services import calls, events, versions
+from leads.services.calls import CallReport
 from medcrm import journey
 from medcrm.lib.models import VersionStatus
-from medcrm.reports import backtest, weekly
+from medcrm.reports import backtest, outlook, weekly
+from privacy import erasure
+from routing import assignment
+from routing import versions as route_versions
+from routing.models import Assignment, Clock, RouteSet
 
 pytestmark = pytest.mark.django_db
 
@@ -70,7 +76,9 @@ def test_what_was_learned_later_changes_no_back_test(decided: list[Lead], now: d
     assert (living.timing_id, frozen.facts["timing"]) == ("later", "two_weeks")
 
 
-def test_a_draft_of_next_steps_says_who_would_move_and_how_they_fared(decided: list[Lead], now: datetime) -> None:
+def test_a_draft_of_next_steps_says_who_would_move_and_how_they_fared(
+    decided: list[Lead], now: datetime, client: Client, admin_user
+) -> None:
     published = NextStepSet.objects.get(status=VersionStatus.PUBLISHED)
     draft = versions.start_draft(NextStepSet, published.pk)
     rule = draft.rules.get(name="Wants to come later")
@@ -81,6 +89,14 @@ def test_a_draft_of_next_steps_says_who_would_move_and_how_they_fared(decided: l
     assert (result["cases"] - result["same"], result["reproduced"]) == (1, result["cases"])
     assert sum(result["teams_then"].values()) == sum(result["teams_now"].values()) + 1
     assert Lead.objects.get(pk=decided[1].pk).decision == "hold", "nothing is changed"
+    client.force_login(admin_user)
+    page = client.get(f"/admin/reports/what-if/{BackTest.objects.get().pk}/")
+    link = next(
+        row.cells[2].link for s in page.context["sections"] if str(s.title) == "What would move" for row in s.rows
+    )
+    assert f"?{link}" in page.content.decode()
+    shown = client.get(f"/admin/leads/lead/?{link}").context["cl"].result_list
+    assert [lead.pk for lead in shown] == [decided[1].pk]
 
 
 def test_a_draft_of_scoring_moves_bands_by_frozen_facts(decided: list[Lead], now: datetime) -> None:
@@ -90,6 +106,98 @@ def test_a_draft_of_scoring_moves_bands_by_frozen_facts(decided: list[Lead], now
     result = run(now, scoring_model=draft.pk)
     patients = sum(lead.lead_type == "patient" for lead in decided)
     assert sum(n for key, n in result["bands"].items() if key.endswith(">low")) >= patients
+
+
+def test_every_lead_goes_to_the_team_that_routing_gave_it(decided: list[Lead], now: datetime, admin_user) -> None:
+    """Reviews and documents to collect are work too; what a person moved stays moved; a booked lead needs nobody."""
+    assignment.reassign([decided[2].pk], team="intake", reason="They know him.", by=admin_user, at=now)
+    later = now + timedelta(hours=1)
+    Lead.objects.filter(pk=decided[2].pk).update(question="Is there parking?")
+    visit = {"service": "ortho", "clinic": "rrk", "on": (now + timedelta(days=2)).date()}
+    events.record_appointment(decided[0].pk, status="booked", at=now + timedelta(minutes=5), **visit)
+    journey.advance([lead.pk for lead in decided], at=later)
+    rows = list(Snapshot.objects.order_by("pk"))
+    verdicts = dict(zip([row.pk for row in rows], backtest.decide(rows, backtest.rules_of()), strict=True))
+    for row in rows:
+        lead = Lead.objects.get(pk=row.lead_id)
+        is_last = row.pk == max(other.pk for other in rows if other.lead_id == row.lead_id)
+        owes = Clock.objects.open().filter(lead=lead).exists() if is_last else None
+        given = Assignment.objects.filter(lead=lead, at__lte=row.at).order_by("-pk").first()
+        if owes is not False and verdicts[row.pk].team:
+            assert verdicts[row.pk].team == given.to_team_id
+        if is_last:
+            assert bool(verdicts[row.pk].team) == bool(owes) or lead.pk == decided[0].pk
+    assert len({verdict.team for verdict in verdicts.values()}) >= 3
+
+
+def test_a_planted_look_ahead_is_caught(decided: list[Lead], now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were the facts read from the living leads, the decisions of the past would not come out again."""
+    assert run(now)["reproduced"] == len(decided)
+    for lead in decided:
+        events.record_preference(lead.pk, {"timing": "later", "request": "info"}, at=now + timedelta(days=30))
+    assert run(now)["reproduced"] == len(decided)
+    rows_of = backtest.decide
+
+    def peeking(rows: list[Snapshot], rules: backtest.Rules) -> list[backtest.Verdict]:
+        living = Lead.objects.in_bulk([row.lead_id for row in rows])
+        for row in rows:
+            row.facts |= {"timing": living[row.lead_id].timing_id, "request": living[row.lead_id].request}
+        return rows_of(rows, rules)
+
+    monkeypatch.setattr(backtest, "decide", peeking)
+    assert run(now)["reproduced"] < len(decided)
+
+
+def test_speed_and_conversion_are_foretold_from_leads_decided_alike(
+    decided: list[Lead], now: datetime, admin_user, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outlook, "LEAST_CASES", 1)
+    for minutes, lead in ((30, decided[0]), (90, decided[4])):
+        at = now + timedelta(minutes=minutes)
+        attempt = contact.reserve_call(Lead.objects.get(pk=lead.pk), at=at)
+        calls.record_call(lead.pk, CallReport("no_answer"), attempt=attempt, at=at)
+    result = run(now)
+    real = outlook.happened(result["groups"])
+    assert (real.everybody.n, real.owed.tried, real.owed.within(0.5), real.owed.within(0.9)) == (6, 2, 1800, 5400)
+    assert outlook.foretold(result["foretold"], result["groups"]) == real, "the rules in force foretell what was"
+
+    published = RouteSet.objects.get(status=VersionStatus.PUBLISHED)
+    draft = route_versions.start_draft(published.pk)
+    draft.rules.update(team="intake")
+    tried = run(now, route_set=draft.pk)
+    assert set(tried["teams_then"]) == {"intake"} and sum(tried["teams_then"].values()) == real.owed.n
+    then = outlook.foretold(tried["foretold"], tried["groups"])
+    assert then.thin == sum(n for key, n in tried["foretold"].items() if key.startswith("intake|")) > 0
+    assert then.owed.within(0.5) is None, "nobody went there then, so nothing is foretold"
+
+
+def test_the_real_effect_stands_beside_the_forecast_once_the_draft_is_published(
+    decided: list[Lead], submit: Callable[..., Lead], now: datetime, admin_user, client: Client
+) -> None:
+    published = RouteSet.objects.get(status=VersionStatus.PUBLISHED)
+    draft = route_versions.start_draft(published.pk)
+    draft.rules.update(team="intake")
+    run(now, route_set=draft.pk)
+    assert backtest.follow_published(at=now) == 0, "not in force yet"
+    in_force = now + timedelta(days=3)
+    route_versions.publish(draft.pk, by=admin_user, at=in_force)
+    fresh = submit(phone="+15125550109", email="h@example.org", last_name="H", at=in_force + timedelta(hours=1))
+    journey.advance([fresh.pk], at=in_force + timedelta(hours=1))
+    assert backtest.follow_published(at=in_force + timedelta(hours=2)) == 1
+    assert backtest.follow_published(at=in_force + timedelta(hours=3)) == 0, "once a day"
+    test = BackTest.objects.get()
+    assert sum(test.result["since"]["real"].values()) == 1
+    assert outlook.loads({key: kept["n"] for key, kept in test.result["since"]["groups"].items()}) == {"intake": 1}
+    client.force_login(admin_user)
+    titles = [str(s.title) for s in client.get(f"/admin/reports/what-if/{test.pk}/").context["sections"]]
+    assert "Load of each team since it was published" in titles and "Speed and conversion" in titles
+
+
+def test_people_who_were_forgotten_are_not_tried(decided: list[Lead], now: datetime) -> None:
+    request = erasure.request_erasure(erasure.person_of([decided[1].pk]), reason="Asked.", by=None, at=now)
+    erasure.erase(request.pk, by=None, at=now)
+    result = run(now)
+    assert result["cases"] == len(decided) - 1 == result["reproduced"]
 
 
 def test_a_killed_try_goes_on_where_it_was(decided: list[Lead], now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:

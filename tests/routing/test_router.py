@@ -299,7 +299,7 @@ def test_same_state_gives_the_same_owners(now):
     leads = list(router.with_place(Lead.objects.filter(pk__in=ids)).order_by("pk"))
     standing = router.clocks.standings(leads, at=now)
     steps = router.steps_of(leads, standing)
-    shown, _ = report(leads, steps, standing, router.rule_book(at=now), at=now, is_real=False)
+    shown, _ = report(leads, steps, standing, router.rule_book(), at=now, is_real=False)
     router.route(ids, at=now)
     assert [r.owner_id for r in shown] == list(Lead.objects.order_by("pk").values_list("owner", flat=True))
 

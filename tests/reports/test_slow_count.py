@@ -1,0 +1,120 @@
+"""Every number on every report is what a slow, independent count over the raw rows says, whatever the past was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from random import Random
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from leads.measures import Figure
+from leads.models import ScoringModel
+from medcrm.lib.models import VersionStatus
+from medcrm.reports import weekly
+from medcrm.reports.ask import Ask
+from medcrm.reports.pages import PAGES
+from medcrm.reports.table import Section
+from tests.reports import raw, slow
+from tests.reports.slow import Slow, Table
+from tests.reports.test_pages import ask_for
+from tests.reports.world import World
+
+pytestmark = pytest.mark.django_db
+COUNTED = [slug for slug in PAGES if slug != "rules"]
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    phases=[phase for phase in Phase if phase is not Phase.shrink],  # dice have no simpler form
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    dice=st.randoms(use_true_random=True),
+    number=st.integers(0, 14),
+    by=st.sampled_from(["source", "service", "clinic", "team", "owner", "type"]),
+    narrowed=st.sampled_from([{}, {}, {}, {"service": "pt"}, {"source": "landing"}, {"team": "intake"}]),
+    days=st.sampled_from([2, 2, 100]),
+)
+def test_every_number_of_every_report_agrees_with_a_slow_count(
+    organisation: None, now: datetime, dice: Random, number: int, by: str, narrowed: dict[str, str], days: int
+) -> None:
+    with transaction.atomic():
+        raw.without_triggers()
+        World(dice, now).make(number)
+        ask = ask_for(now, by=by, first=str(now.date() - timedelta(days=days)), **narrowed)
+        count = Slow(*ask.period.bounds(), ask.at, by, narrowed)
+        for slug in COUNTED:
+            agree(slug, PAGES[slug].make(ask), getattr(count, slug)(), at=ask.at)
+        agree_on_rules(ask, count)
+        agree_on_mail(ask, count)
+        transaction.set_rollback(True)
+
+
+def agree(slug: str, sections: Sequence[Section], tables: Sequence[Table], *, at: datetime) -> None:
+    """The same tables, rows and values; every link opens exactly the leads that were counted."""
+    assert len(sections) == len(tables), slug
+    for section, table in zip(sections, tables, strict=True):
+        if section.line:
+            drawn = {day: n for day, n in section.line if n}
+            assert drawn == {day: cells[0].value for day, cells in table.items()}, slug
+            continue
+        said = {row.label: row.cells for row in section.rows}
+        assert len(said) == len(section.rows)
+        values = {label: [cell.value for cell in cells] for label, cells in said.items()}
+        assert values == {label: [cell.value for cell in cells] for label, cells in table.items()}, (
+            slug,
+            section.title,
+        )
+        for label, cells in said.items():
+            for cell, wanted in zip(cells, table[label], strict=True):
+                if cell.link and wanted.leads is not None:
+                    figure = Figure.parse(cell.link.removeprefix("behind="))
+                    assert set(figure.rows(at=at).values_list("pk", flat=True)) == wanted.leads, (
+                        slug,
+                        section.title,
+                        label,
+                    )
+
+
+def agree_on_rules(ask: Ask, count: Slow) -> None:
+    sections = {str(section.title): section for section in PAGES["rules"].make(ask)}
+    models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED)
+    made = PAGES["rules"].make(ask)
+    for model in models:
+        fired, thresholds = count.rules(model) if count.scored(model) else ({}, {})
+        place = next(n for n, section in enumerate(made) if str(section.title) == str(model))
+        assert values_of(made[place], 3) == {label: [c.value for c in cells] for label, cells in fired.items()}
+        if not fired:
+            continue
+        below = next(s for s in made[place:] if str(s.title) == "Thresholds of this model")
+        assert values_of(below, 2) == {label: [c.value for c in cells] for label, cells in thresholds.items()}
+    for title, table in (
+        ("Sources against what their intent promises", count.sources()),
+        ("Services: booked within two weeks", count.services()),
+    ):
+        assert values_of(sections[title], 1) == {label: [c.value for c in cells] for label, cells in table.items()}
+
+
+def values_of(section: Section, columns: int) -> dict[str, list[object]]:
+    return {row.label: [cell.value for cell in row.cells[:columns]] for row in section.rows}
+
+
+def agree_on_mail(ask: Ask, count: Slow) -> None:
+    """The weekly mail says how many were captured and how many got how far."""
+    if count.narrowed:
+        return
+    said = weekly._body(ask)
+    for name, n in zip(
+        ("Reached", "Qualified", "Booked", "Attended", "Converted"), count.stage_counts(count.counted), strict=True
+    ):
+        assert f"{name}: {n:,} (" in said
+    assert f"Captured: {len(count.counted):,} (" in said
+
+
+def test_a_percentile_lies_between_its_neighbours() -> None:
+    assert [slow.span([10, 20, 30, 40], where).value for where in (0, 0.5, 0.9, 1)] == [10, 25, 37, 40]
