@@ -164,7 +164,8 @@ def _run_batch(*, at: datetime) -> bool:
 
 
 def _rows(period: Period):  # noqa: ANN202
-    return Snapshot.objects.filter(period.during("at"))
+    """What was known at the decisions of a period; of who was forgotten nothing is known any more."""
+    return Snapshot.objects.filter(period.during("at")).exclude(facts={})
 
 
 def _add(result: Mapping[str, object], rows: Sequence[Snapshot], test: BackTest) -> dict[str, object]:

@@ -16,6 +16,7 @@ from leads.services import events, versions
 from medcrm import journey
 from medcrm.lib.models import VersionStatus
 from medcrm.reports import backtest, weekly
+from privacy import erasure
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +55,12 @@ def test_the_rules_in_force_reproduce_every_decision(decided: list[Lead], now: d
     assert [(v.score, v.band, v.hold_reason, v.stop_reason) for v in verdicts] == [
         (row.score, row.score_band, row.hold_reason, row.stop_reason) for row in rows
     ]
+
+
+def test_who_was_forgotten_is_left_out_of_every_back_test(decided: list[Lead], now: datetime) -> None:
+    request = erasure.request_erasure(erasure.person_of([decided[0].pk]), reason="Asked by letter.", by=None, at=now)
+    erasure.erase(request.pk, by=None, at=now)
+    assert run(now)["cases"] == len(decided) - 1
 
 
 def test_what_was_learned_later_changes_no_back_test(decided: list[Lead], now: datetime) -> None:
