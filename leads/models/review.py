@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from leads.models.catalog import Clinic, HoldReason, ServiceLine, Source, StopReason
 from leads.models.lead import Lead, band_field, verdict_field
 from leads.vocabulary import Decision, LeadType
+from medcrm.lib.moments import said, said_day
 
 
 class Milestone(models.Model):
@@ -140,7 +141,7 @@ class Snapshot(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.lead_id} · {self.at:%Y-%m-%d %H:%M}"
+        return f"{self.lead_id} · {said(self.at)}"
 
 
 class BackTest(models.Model):
@@ -178,4 +179,4 @@ class BackTest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.first} – {self.last}"
+        return f"{said_day(self.first)} – {said_day(self.last)}"

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from consent.lifecycle import AttemptState
 from consent.models import Attempt, ConsentEvent, Permission
 from consent.models.ledger import PermissionState
-from consent.vocabulary import EventKind
+from consent.vocabulary import Channel, EventKind
 from leads.measures import DIMENSIONS
 from leads.models import Inquiry, MissingItem
 from medcrm.reports.ask import Ask
@@ -189,7 +189,7 @@ def _sent(ask: Ask) -> Section:
         table[g["attempt__channel"]][g["state"]] += g["n"]
     rows = [
         Row(
-            channel,
+            str(Channel(channel).label),
             [
                 number(sum(found.values())),
                 number(sum(found[state] for state in REACHED)),
