@@ -135,6 +135,7 @@ class DuplicateCandidateAdmin(OfTwoLeads):
 @admin.register(LeadLink)
 class LeadLinkAdmin(OfTwoLeads):
     list_display = ("first", "second", "reason", "by", "linked_at", "unlinked_at")
+    list_display_links = ("linked_at",)  # links do not nest
     list_select_related = ("one", "other", "by")
     actions_detail = ("unmerge",)
     empty_text = _("No leads were merged yet. Pairs that look alike wait in “Look-alikes”.")
