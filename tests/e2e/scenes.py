@@ -32,9 +32,8 @@ ROWS = 60
 def make(*, at: datetime, send: Callable[..., Lead]) -> None:
     """Set all of them; `send` brings one more inquiry in."""
     files(at=at)
-    people = [
-        send(last_name="Lookalike", phone=f"+1512555{n}", email=f"look{n}@example.org") for n in (1901, 1902, 1903)
-    ]
+    who = {"first_name": "Nina", "last_name": "Hartwell"}
+    people = [send(**who, phone=f"+1512555{n}", email=f"nina{n}@example.org") for n in (1901, 1902, 1903)]
     duplicates.start_over()
     while duplicates.search(at=at)[0]:
         pass

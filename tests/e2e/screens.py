@@ -246,7 +246,10 @@ RULES = [
 ]
 
 REPORTS = [
-    *(Screen(f"report-{slug}", "supervisor", named("reports:report", slug, query="?days=30")) for slug in PAGES),
+    *(
+        Screen(f"report-{slug}", "supervisor", named("reports:report", slug, query="?days=30"), slug != "funnel")
+        for slug in PAGES
+    ),
     Screen("try-rules", "marketing", named("reports:what_if")),
     Screen("tried-rules", "marketing", tried),
 ]

@@ -18,7 +18,7 @@ from tests.rows import NOW
 
 pytestmark = pytest.mark.screens
 FOLDER = Path(settings.BASE_DIR) / "docs" / "screens"
-COLOURS = 24  # enough for flat pages, and a fifth of the bytes
+COLOURS = 32  # enough for flat pages, and a fifth of the bytes
 ONLY = os.environ.get("SCREENS", "*")  # e.g. “import*”, to draw some anew
 LOOKS = {
     "": {"color_scheme": "light"},
@@ -43,4 +43,4 @@ def test_draw_every_screen(stage, send_in):
 
 def save(png: bytes, path: Path) -> None:
     picture = Image.open(io.BytesIO(png)).convert("RGB")
-    picture.quantize(COLOURS).save(path, optimize=True)
+    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
