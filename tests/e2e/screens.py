@@ -43,12 +43,9 @@ LEADS = "leads_lead"
 
 @dataclass(frozen=True)
 class Screen:
-    """`is_plain` marks lists and forms of the theme without a part of our own: dark adds nothing to look at."""
-
     name: str
     username: str
     path: Callable[[], str]
-    is_plain: bool = False
 
 
 def named(name: str, *args: object, query: str = "") -> Callable[[], str]:
@@ -135,25 +132,25 @@ WORK = [
     Screen("workspace", "scheduling1", workspace),
     Screen("leads", "supervisor", listed(LEADS)),
     Screen("leads-found", "supervisor", search),
-    Screen("leads-none", "supervisor", listed(LEADS, "?q=Nobodyatall"), is_plain=True),
+    Screen("leads-none", "supervisor", listed(LEADS, "?q=Nobodyatall")),
     Screen("lead", "supervisor", lead_page),
     Screen("lead-history", "supervisor", of_the_lead("history")),
-    Screen("lead-correct", "supervisor", of_the_lead("correct_facts"), is_plain=True),
-    Screen("lead-reassign", "supervisor", of_the_lead("reassign"), is_plain=True),
-    Screen("lead-book", "scheduling1", of_the_lead("book_visit"), is_plain=True),
+    Screen("lead-correct", "supervisor", of_the_lead("correct_facts")),
+    Screen("lead-reassign", "supervisor", of_the_lead("reassign")),
+    Screen("lead-book", "scheduling1", of_the_lead("book_visit")),
     Screen("handoffs", "supervisor", listed("routing_handoff")),
     Screen("handoff", "scheduling1", first_of(Handoff, state="offered", to_team="scheduling")),
     Screen(
         "handoff-return", "scheduling1", first_of(Handoff, "give_back", state="offered", to_team="scheduling"), True
     ),
-    Screen("calls-to-make", "supervisor", listed("nurture_calltask"), is_plain=True),
-    Screen("notices", "scheduling1", listed("routing_notice"), is_plain=True),
+    Screen("calls-to-make", "supervisor", listed("nurture_calltask")),
+    Screen("notices", "scheduling1", listed("routing_notice")),
     Screen("appointments", "supervisor", listed("leads_appointment")),
     Screen("appointment", "supervisor", first_of(Appointment)),
     Screen("documents", "documents1", listed("leads_documentstatus")),
-    Screen("document", "documents1", first_of(DocumentStatus, lead__team="documents"), is_plain=True),
-    Screen("authorizations", "documents1", listed("leads_authorization"), is_plain=True),
-    Screen("missing-items", "documents1", listed("leads_missingitem"), is_plain=True),
+    Screen("document", "documents1", first_of(DocumentStatus, lead__team="documents")),
+    Screen("authorizations", "documents1", listed("leads_authorization")),
+    Screen("missing-items", "documents1", listed("leads_missingitem")),
 ]
 
 OVERSIGHT = [
@@ -163,27 +160,27 @@ OVERSIGHT = [
     Screen("inquiries", "supervisor", listed("leads_inquiry")),
     Screen("inquiry", "supervisor", first_of(Inquiry)),
     Screen("inquiry-repair", "supervisor", first_of(Inquiry, "repair", status="refused")),
-    Screen("imports", "administrator", listed("leads_importrun"), is_plain=True),
+    Screen("imports", "administrator", listed("leads_importrun")),
     Screen("import", "administrator", added("leads_importrun")),
     Screen("import-columns", "administrator", first_of(ImportRun, phase="uploaded")),
     Screen("import-checked", "administrator", first_of(ImportRun, phase="checked")),
     Screen("import-done", "administrator", first_of(ImportRun, phase="imported")),
-    Screen("exports", "compliance", listed("leads_export"), is_plain=True),
-    Screen("export", "compliance", added("leads_export"), is_plain=True),
+    Screen("exports", "compliance", listed("leads_export")),
+    Screen("export", "compliance", added("leads_export")),
     Screen("export-done", "compliance", first_of(Export)),
-    Screen("look-alikes", "supervisor", listed("leads_duplicatecandidate"), is_plain=True),
+    Screen("look-alikes", "supervisor", listed("leads_duplicatecandidate")),
     Screen("look-alike", "supervisor", first_of(DuplicateCandidate, verdict="open")),
-    Screen("merge", "supervisor", first_of(DuplicateCandidate, "merge", verdict="open"), is_plain=True),
-    Screen("merges", "supervisor", listed("leads_leadlink"), is_plain=True),
-    Screen("merged", "supervisor", first_of(LeadLink), is_plain=True),
+    Screen("merge", "supervisor", first_of(DuplicateCandidate, "merge", verdict="open")),
+    Screen("merges", "supervisor", listed("leads_leadlink")),
+    Screen("merged", "supervisor", first_of(LeadLink)),
     Screen("decisions", "supervisor", listed("leads_qualification", "?override=open")),
     Screen("decision", "supervisor", first_of(Qualification)),
-    Screen("assignments", "supervisor", listed("routing_assignment"), is_plain=True),
-    Screen("assignment", "supervisor", first_of(Assignment), is_plain=True),
+    Screen("assignments", "supervisor", listed("routing_assignment")),
+    Screen("assignment", "supervisor", first_of(Assignment)),
     Screen("clocks", "supervisor", listed("routing_clock")),
-    Screen("in-sequences", "supervisor", listed("nurture_enrollment"), is_plain=True),
+    Screen("in-sequences", "supervisor", listed("nurture_enrollment")),
     Screen("in-sequence", "supervisor", first_of(Enrollment)),
-    Screen("messages", "supervisor", listed("nurture_message"), is_plain=True),
+    Screen("messages", "supervisor", listed("nurture_message")),
     Screen("message", "supervisor", first_of(Message)),
 ]
 
@@ -192,64 +189,61 @@ PROOF = [
     Screen("address", "compliance", first_of(Address, kind="email")),
     Screen("address-as-of", "compliance", first_of(Address, kind="phone", query="?at=2026-11-25T12:00:00")),
     Screen("withdrawal", "compliance", first_of(Address, "withdraw", kind="phone")),
-    Screen("access-log", "compliance", listed("audit_access"), is_plain=True),
-    Screen("access", "compliance", first_of(Access), is_plain=True),
+    Screen("access-log", "compliance", listed("audit_access")),
+    Screen("access", "compliance", first_of(Access)),
     Screen("consent-events", "compliance", listed("consent_consentevent")),
     Screen("consent-event", "compliance", first_of(ConsentEvent, kind="grant")),
     Screen("review-queue", "compliance", listed("consent_consentevent", "?review=waiting")),
-    Screen("review", "compliance", first_of(ConsentEvent, "review", kind="inbound", verdict="review"), is_plain=True),
+    Screen("review", "compliance", first_of(ConsentEvent, "review", kind="inbound", verdict="review")),
     Screen("attempts", "compliance", listed("consent_attempt")),
     Screen("attempt", "compliance", first_of(Attempt)),
-    Screen("disclosures", "compliance", listed("consent_disclosure"), is_plain=True),
-    Screen("disclosure", "compliance", first_of(Disclosure), is_plain=True),
+    Screen("disclosures", "compliance", listed("consent_disclosure")),
+    Screen("disclosure", "compliance", first_of(Disclosure)),
     Screen("calling-rules", "compliance", listed("consent_callingrule")),
-    Screen("calling-rule", "compliance", first_of(CallingRule), is_plain=True),
-    Screen("do-not-call-lists", "compliance", listed("consent_listsnapshot"), is_plain=True),
-    Screen("checkpoints", "compliance", listed("consent_checkpoint"), is_plain=True),
-    Screen("checkpoint", "compliance", first_of(Checkpoint), is_plain=True),
-    Screen("verifications", "compliance", listed("consent_verification"), is_plain=True),
-    Screen("verification", "compliance", first_of(Verification), is_plain=True),
-    Screen("policy", "compliance", listed("consent_policysetting"), is_plain=True),
-    Screen("erasures", "compliance", listed("privacy_erasure"), is_plain=True),
-    Screen("erasure-ask", "compliance", added("privacy_erasure"), is_plain=True),
+    Screen("calling-rule", "compliance", first_of(CallingRule)),
+    Screen("do-not-call-lists", "compliance", listed("consent_listsnapshot")),
+    Screen("checkpoints", "compliance", listed("consent_checkpoint")),
+    Screen("checkpoint", "compliance", first_of(Checkpoint)),
+    Screen("verifications", "compliance", listed("consent_verification")),
+    Screen("verification", "compliance", first_of(Verification)),
+    Screen("policy", "compliance", listed("consent_policysetting")),
+    Screen("erasures", "compliance", listed("privacy_erasure")),
+    Screen("erasure-ask", "compliance", added("privacy_erasure")),
     Screen("erasure", "compliance", first_of(Erasure, state="found")),
-    Screen("erased", "compliance", first_of(Erasure, state="done"), is_plain=True),
-    Screen("holds", "compliance", listed("privacy_hold"), is_plain=True),
-    Screen("hold", "compliance", first_of(Hold), is_plain=True),
-    Screen("retention", "compliance", listed("privacy_retentionrule"), is_plain=True),
+    Screen("erased", "compliance", first_of(Erasure, state="done")),
+    Screen("holds", "compliance", listed("privacy_hold")),
+    Screen("hold", "compliance", first_of(Hold)),
+    Screen("retention", "compliance", listed("privacy_retentionrule")),
 ]
 
 RULES = [
     Screen("proposals", "marketing", listed("leads_proposal")),
     Screen("proposal", "marketing", first_of(Proposal)),
-    Screen("scorings", "marketing", listed("leads_scoringmodel"), is_plain=True),
+    Screen("scorings", "marketing", listed("leads_scoringmodel")),
     Screen("scoring", "marketing", first_of(ScoringModel, lead_type="patient")),
     Screen("scoring-rule", "marketing", first_of(ScoringRule, model__status="draft")),
     Screen("scoring-preview", "marketing", preview),
-    Screen("scoring-publish", "marketing", first_of(ScoringModel, "publish", status="draft"), is_plain=True),
+    Screen("scoring-publish", "marketing", first_of(ScoringModel, "publish", status="draft")),
     Screen("next-steps", "administrator", first_of(NextStepSet)),
-    Screen("publications", "administrator", listed("leads_publication"), is_plain=True),
+    Screen("publications", "administrator", listed("leads_publication")),
     Screen("publication", "administrator", first_of(Publication)),
     Screen("routing", "administrator", first_of(RouteSet)),
     Screen("simulator", "administrator", named("admin:routing_routeset_simulate")),
-    Screen("sequences", "marketing", listed("nurture_sequence"), is_plain=True),
+    Screen("sequences", "marketing", listed("nurture_sequence")),
     Screen("sequence", "marketing", first_of(Sequence)),
     Screen("sequence-calendar", "marketing", first_of(Sequence, "simulate", code="first_visit")),
-    Screen("templates", "marketing", listed("nurture_template"), is_plain=True),
-    Screen("template", "marketing", first_of(Template), is_plain=True),
+    Screen("templates", "marketing", listed("nurture_template")),
+    Screen("template", "marketing", first_of(Template)),
     Screen("wording", "marketing", first_of(Wording, template__medium="email", language="en")),
     Screen("wording-preview", "administrator", wording_shown),
-    Screen("limits", "compliance", listed("nurture_frequencycap"), is_plain=True),
-    Screen("call-attempts", "administrator", listed("routing_cadence"), is_plain=True),
+    Screen("limits", "compliance", listed("nurture_frequencycap")),
+    Screen("call-attempts", "administrator", listed("routing_cadence")),
     Screen("checklist", "supervisor", first_of(Checklist)),
     Screen("script", "supervisor", first_of(Script)),
 ]
 
 REPORTS = [
-    *(
-        Screen(f"report-{slug}", "supervisor", named("reports:report", slug, query="?days=30"), slug != "funnel")
-        for slug in PAGES
-    ),
+    *(Screen(f"report-{slug}", "supervisor", named("reports:report", slug, query="?days=30")) for slug in PAGES),
     Screen("try-rules", "marketing", named("reports:what_if")),
     Screen("tried-rules", "marketing", tried),
 ]
@@ -259,33 +253,41 @@ CATALOGUE = [
     Screen("offering", "administrator", first_of(Offering)),
     Screen("sources", "marketing", listed("leads_source")),
     Screen("source", "administrator", first_of(Source)),
-    Screen("call-results", "administrator", listed("leads_disposition"), is_plain=True),
-    Screen("timing", "administrator", listed("leads_timingwindow"), is_plain=True),
+    Screen("call-results", "administrator", listed("leads_disposition")),
+    Screen("timing", "administrator", listed("leads_timingwindow")),
 ]
 
 PEOPLE = [
     Screen("team", "supervisor", listed("routing_team")),
-    Screen("team-hours", "supervisor", first_of(Team), is_plain=True),
+    Screen("team-hours", "supervisor", first_of(Team)),
     Screen("people", "administrator", listed("auth_user")),
-    Screen("roles", "administrator", listed("auth_group"), is_plain=True),
-    Screen("api-clients", "administrator", listed("gateway_client"), is_plain=True),
-    Screen("api-client", "administrator", added(Client._meta.label_lower.replace(".", "_")), is_plain=True),
-    Screen("webhooks", "administrator", listed("gateway_subscription"), is_plain=True),
+    Screen("roles", "administrator", listed("auth_group")),
+    Screen("api-clients", "administrator", listed("gateway_client")),
+    Screen("api-client", "administrator", added(Client._meta.label_lower.replace(".", "_"))),
+    Screen("webhooks", "administrator", listed("gateway_subscription")),
 ]
 
 ACCOUNT = [
     Screen("sign-in", "", named("admin:login")),
     Screen("second-factor", "supervisor", named("mfa_index")),
     Screen("sessions", "supervisor", named("usersessions_list")),
-    Screen("password", "supervisor", named("account_change_password"), is_plain=True),
+    Screen("password", "supervisor", named("account_change_password")),
 ]
 
 PUBLIC = [
     Screen("form", "", named("nurture:form", "web_consult")),
-    Screen("form-es", "", named("nurture:form", "web_consult", query="?language=es"), is_plain=True),
+    Screen("form-es", "", named("nurture:form", "web_consult", query="?language=es")),
     Screen("thanks", "", named("nurture:thanks", "web_consult", "appointment")),
     Screen("unsubscribe", "", public(links.unsubscribe_url)),
     Screen("preferences", "", public(links.preferences_url)),
 ]
 
 SCREENS = [*HOMES, *WORK, *OVERSIGHT, *PROOF, *RULES, *REPORTS, *CATALOGUE, *PEOPLE, *ACCOUNT, *PUBLIC]
+
+# Drawn in the dark too: what has a look of our own; the rest is the theme's.
+DARK = {
+    "dashboard", "home-caller", "home-compliance", "home-marketing", "my-work", "workspace", "leads", "lead", "handoff",
+    "team-board", "import-checked", "look-alike", "decision", "address", "attempts", "proposals", "scoring",
+    "scoring-preview", "simulator", "sequence-calendar", "wording", "report-funnel", "sign-in", "form", "unsubscribe",
+    "preferences",
+}  # fmt: skip
