@@ -143,7 +143,8 @@ def parse(text: bytes) -> list[tuple[str, str | None]]:
 
 def _attempt(attempt: Attempt) -> Mapping[str, object]:
     names = [f.attname for f in Attempt._meta.concrete_fields if f.attname not in ("by_id",)]
-    return {**{name: getattr(attempt, name) for name in names}, "by": str(attempt.by or attempt.automation)}
+    by = attempt.by.get_username() if attempt.by else attempt.automation
+    return {**{name: getattr(attempt, name) for name in names}, "by": by}
 
 
 def _disclosure(file: str, disclosure: Disclosure) -> Mapping[str, object]:

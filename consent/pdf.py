@@ -95,7 +95,7 @@ def _events(material: Material) -> list[list[str]]:
     for event in material.events:
         said = words.said(event)
         told = words.tell(event) + (f" “{said}”" if said else "")
-        by = f" by {event.by}" if event.by else ""
+        by = f" by {event.by.get_username()}" if event.by else ""
         rows.append([_when(event.occurred_at), told, f"{_when(event.recorded_at)}{by} {event.source}"])
     return rows
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,14 +12,14 @@ from consent.models import Attempt, ConsentEvent
 from consent.vocabulary import EventKind, GrantChannel, Level, Purpose, Scope, Verdict
 
 
-def tell(event: ConsentEvent) -> str:
-    """Say what an event means for permission."""
+def tell(event: ConsentEvent, named: Callable[[str], str] = str) -> str:
+    """Say what an event means for permission; `named` gives a seller's name for its code."""
     if event.kind == EventKind.GRANT:
         return _("Permission for %(channels)s: %(level)s for %(purposes)s, naming %(sellers)s.") % {
             "channels": _names(GrantChannel, event.channels),
             "level": Level(event.level).label.lower() if event.level else "",
             "purposes": _names(Purpose, event.purposes),
-            "sellers": ", ".join(event.sellers) or _("nobody"),
+            "sellers": ", ".join(map(named, event.sellers)) or _("nobody"),
         }
     if event.kind in (EventKind.REVOKE, EventKind.CLARIFY, EventKind.INTERNAL_DNC) and event.scope:
         return f"{event.get_kind_display()}: {Scope(event.scope).label.lower()}."
@@ -28,6 +28,11 @@ def tell(event: ConsentEvent) -> str:
     if event.kind == EventKind.NUMBER_CHECK:
         return _("Reassigned-numbers check: %(result)s.") % {"result": event.facts.get("result", "")}
     return f"{event.get_kind_display()}."
+
+
+def spaced(code: str) -> str:
+    """A code as it reads without its underscores, where its name would cost a query for each row."""
+    return code.replace("_", " ").replace(":", " ").capitalize()
 
 
 def _names(choices: Any, codes: list[str]) -> str:

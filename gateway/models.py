@@ -16,6 +16,7 @@ from gateway.triggers import CONSENT_TRIGGER, INTERACTION_TRIGGER, LEAD_TRIGGERS
 from gateway.vocabulary import DeliveryState, EventKind, ScopeCode
 from leads.models import Interaction, Lead
 from medcrm.lib.models import Coded
+from medcrm.lib.moments import said
 
 DEFAULT_RATE = 600
 
@@ -140,7 +141,7 @@ class OutboxEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.at:%Y-%m-%d %H:%M}"
+        return f"{self.kind} {said(self.at)}"
 
 
 class Delivery(models.Model):
@@ -191,7 +192,7 @@ class Try(models.Model):
         triggers = [pgtrigger.Protect(name="tries_are_append_only", operation=pgtrigger.Update)]
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.code}"
+        return f"{said(self.at)} {self.code}"
 
 
 class WatchedLead(Lead):

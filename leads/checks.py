@@ -160,7 +160,8 @@ def check_capacity(facts: Facts) -> Finding:
         return Finding(Verdict.FAIL, fails, unknown)
     if not facts.has_timing:
         unknown.append("timing")
-    return _open_or_pass(unknown, f"A slot is open on {facts.first_open_on}.")
+    day = facts.first_open_on
+    return _open_or_pass(unknown, f"A slot is open on {day:%b} {day.day}, {day.year}." if day else "")
 
 
 def check_readiness(facts: Facts) -> Finding:

@@ -99,9 +99,9 @@ def judge(candidate_id: int, *, is_same: bool, by: AbstractBaseUser, at: datetim
 
 
 def alternatives(pair: DuplicateCandidate) -> list[tuple[str, object, object]]:
-    """What is known of both, side by side: label, one, other."""
+    """What is known of both, side by side: the field, one, other."""
     names = ("name", "phone", "email", "age", "zip", "city", "organisation", "service", "payer", "timing", "stage",
              "owner", "created_at")  # fmt: skip
     one, other = pair.one, pair.other
-    rows = [(name.replace("_", " ").capitalize(), getattr(one, name), getattr(other, name)) for name in names]
-    return [(label, a, b) for label, a, b in rows if a not in ("", None) or b not in ("", None)]
+    rows = [(name, getattr(one, name), getattr(other, name)) for name in names]
+    return [(name, a, b) for name, a, b in rows if a not in ("", None) or b not in ("", None)]

@@ -1,8 +1,13 @@
-"""Which addresses belong to a person of this name? The leads' answer to the consent room's question."""
+"""Which addresses belong to a person of this name, and what are our sources called? Answers to the consent room."""
 
 from __future__ import annotations
 
-from leads.models import Lead
+from collections.abc import Iterable
+
+from django.utils.translation import gettext as _
+
+from leads.models import ImportRun, Lead, Source
+from leads.vocabulary import InteractionKind
 
 LIMIT = 200  # a name that common is narrowed by its first name
 
@@ -17,3 +22,16 @@ def address_ids(name: str) -> list[int]:
         leads = leads.filter(first_name__istartswith=words[0])
     rows = leads.order_by().values_list("phone", "email")[:LIMIT]
     return sorted({address for row in rows for address in row if address})
+
+
+def source_names(codes: Iterable[str]) -> dict[str, str]:
+    """What staff call the source of a consent event: a form, an import, a reply, the preference page."""
+    codes = set(codes)
+    runs = {int(code[7:]): code for code in codes if code.startswith("import:") and code[7:].isdigit()}
+    files = ImportRun.objects.filter(pk__in=runs).values_list("pk", "file_name") if runs else ()
+    return {
+        "preference_page": _("Preference page"),
+        **{str(code): str(label) for code, label in InteractionKind.choices},
+        **dict(Source.objects.filter(pk__in=codes).values_list("pk", "name")),
+        **{runs[pk]: _("Import of %(file)s") % {"file": name} for pk, name in files},
+    }

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from django.apps import apps
 from django.contrib import admin
+from django.db.models.options import Options
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from routing import notices
@@ -193,12 +195,24 @@ def link_of(entry: Entry) -> str:
     return f"{path_of(entry)}?{entry.query}" if entry.query else path_of(entry)
 
 
+def name_of_list(opts: Options, request: HttpRequest) -> Promise | str:
+    """What the sidebar calls this list, as it is narrowed now; the model's plural where it is not there."""
+    entries = [e for section in SECTIONS for e in section.entries if e.model == opts.label_lower and not e.page]
+    narrowed = [e for e in entries if e.query and request.path == path_of(e) and _is_narrowed(request, e)]
+    named = [*narrowed, *(e for e in entries if not e.query), *entries]
+    return named[0].title if named else capfirst(str(opts.verbose_name_plural))
+
+
+def _is_narrowed(request: HttpRequest, entry: Entry) -> bool:
+    wanted = dict(pair.split("=") for pair in entry.query.split("&")) if entry.query else {}
+    return all(request.GET.get(name) == value for name, value in wanted.items())
+
+
 def _item(request: HttpRequest, entry: Entry) -> dict[str, object]:
     path = path_of(entry)
-    wanted = dict(pair.split("=") for pair in entry.query.split("&")) if entry.query else {}
-    is_same = all(request.GET.get(name) == value for name, value in wanted.items())
+    is_same = _is_narrowed(request, entry)
     others = [e.query for s in SECTIONS for e in s.entries if e.model == entry.model and e.query]
-    taken = not wanted and any(request.GET.get(q.split("=")[0]) == q.split("&")[0].split("=")[1] for q in others)
+    taken = not entry.query and any(request.GET.get(q.split("=")[0]) == q.split("&")[0].split("=")[1] for q in others)
     pages = [reverse(e.page) for s in SECTIONS for e in s.entries if e.page and e is not entry]
     is_active = request.path.startswith(path) and is_same and not taken and request.path not in pages
     item = {"title": entry.title, "icon": entry.icon, "link": link_of(entry), "active": is_active}

@@ -1,4 +1,5 @@
 from django.apps import AppConfig, apps
+from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 
@@ -14,6 +15,8 @@ class MedcrmConfig(AppConfig):
         from medcrm.receivers import quicken_triggers, sync_roles
         from medcrm.sign_in import note_sign_in
 
+        # Everywhere a person is shown by name; where something is proven, by login.
+        get_user_model().add_to_class("__str__", lambda user: user.get_full_name() or user.get_username())
         people.use(subjects.find)
         access.use(roles.scope, roles.team_names)
         user_logged_in.connect(note_sign_in, dispatch_uid="medcrm.note_sign_in")

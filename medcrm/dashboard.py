@@ -1,13 +1,14 @@
 """What is owed now? The first page: what is late, where leads stand along the road, what waits and what needs repair.
 
 Every figure counts what the list behind its link shows, in the scope of whoever looks; the number of queries is fixed.
+What is counted over all leads of a scope is kept for a minute (medcrm.counts); the reader's own figures are live.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
@@ -21,6 +22,7 @@ from leads.filters import due_condition, start_of_day
 from leads.lifecycle import OPEN, Stage
 from leads.models import Inquiry, Lead, Qualification
 from leads.visibility import visible
+from medcrm import counts
 
 LEADS = "admin:leads_lead_changelist"
 ROAD = (Stage.NEW, Stage.WORKING, Stage.FORWARDED, Stage.HELD, Stage.NURTURING)
@@ -49,34 +51,57 @@ def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
     """What the index page shows to this person (UNFOLD's DASHBOARD_CALLBACK)."""
     user = request.user
     if user.has_perm("leads.view_lead"):
+        at = timezone.now()
         leads = Lead.objects.filter(visible(user), merged_into=None)
-        stages = dict(leads.order_by().values_list("stage").annotate(n=Count("pk")))
+        kept = counts.counted(f"dashboard:{counts.scope_key(user)}", lambda: count(leads, at=at), at=at)
+        stages = kept.value.stages
         context |= {
-            "owed": owed(request, leads),
+            "owed": owed(request, leads, kept.value, at=at),
+            "counted_at": kept.at,
             "road": _bars(ROAD, stages),
             "ends": _bars(ENDS, stages),
             "road_max": max([1, *(stages.get(stage, 0) for stage in ROAD)]),
             "ends_max": max([1, *(stages.get(stage, 0) for stage in ENDS)]),
-            "waiting": waiting(leads),
+            "waiting": [
+                Bar(name, n, _leads(f"hold_reason__code__exact={code}&state=open"))
+                for code, name, n in kept.value.waiting
+            ],
         }
     context["repairs"] = repairs(request)
     return context
 
 
-def owed(request: HttpRequest, leads: QuerySet[Lead]) -> list[Figure]:
-    """One pass over the open leads with a due time, one for the reader's own, one for the week's captures."""
-    at = timezone.now()
+@dataclass(frozen=True)
+class Counts:
+    """All that is counted over the leads of a scope."""
+
+    stages: Mapping[str, int]
+    waiting: Sequence[tuple[str, str, int]]
+    open: Mapping[str, int]
+    captured: int
+
+
+def count(leads: QuerySet[Lead], *, at: datetime) -> Counts:
+    """One pass for the stages, one over the open leads, one over those on hold, one over the week's captures."""
     week = start_of_day(at) - timedelta(days=6)
-    mine = Q(owner=request.user)
-    now = leads.filter(stage__in=OPEN).aggregate(
-        overdue=Count("pk", filter=due_condition("overdue", at=at)),
-        today=Count("pk", filter=due_condition("today", at=at)),
-        mine=Count("pk", filter=mine),
-        mine_overdue=Count("pk", filter=mine & due_condition("overdue", at=at)),
-        unowned=Count("pk", filter=Q(owner=None) & ~Q(team="")),
-        review=Count("pk", filter=Q(decision="review")),
+    held = leads.filter(hold_reason__isnull=False, stage__in=OPEN).order_by()
+    waiting = held.values_list("hold_reason", "hold_reason__name").annotate(n=Count("pk"))
+    return Counts(
+        stages=dict(leads.order_by().values_list("stage").annotate(n=Count("pk"))),
+        waiting=sorted(waiting, key=lambda row: -row[2]),
+        open=leads.filter(stage__in=OPEN).aggregate(
+            overdue=Count("pk", filter=due_condition("overdue", at=at)),
+            today=Count("pk", filter=due_condition("today", at=at)),
+            unowned=Count("pk", filter=Q(owner=None) & ~Q(team="")),
+            review=Count("pk", filter=Q(decision="review")),
+        ),
+        captured=leads.filter(created_at__gte=week).count(),
     )
-    captured = leads.filter(created_at__gte=week).count()
+
+
+def owed(request: HttpRequest, leads: QuerySet[Lead], all_of_them: Counts, *, at: datetime) -> list[Figure]:
+    """What is owed by all whom the reader sees, and first by the reader, who is served by the owner's index."""
+    now = all_of_them.open
     figures = [
         Figure(
             _("Overdue"),
@@ -94,33 +119,16 @@ def owed(request: HttpRequest, leads: QuerySet[Lead]) -> list[Figure]:
             _("nobody has taken it"),
         ),
         Figure(_("To be decided by a person"), now["review"], _leads("decision__exact=review&state=open"), "info"),
-        Figure(_("Captured in 7 days"), captured, _leads("captured=7"), "info"),
+        Figure(_("Captured in 7 days"), all_of_them.captured, _leads("captured=7"), "info"),
     ]
     if request.user.has_perm("leads.change_lead"):
-        note = _("%(n)d overdue") % {"n": now["mine_overdue"]} if now["mine_overdue"] else _("none overdue")
-        figures.insert(
-            0,
-            Figure(
-                _("My open leads"),
-                now["mine"],
-                _leads("whose=me&state=open"),
-                "bad" if now["mine_overdue"] else "good",
-                note,
-            ),
+        mine = leads.filter(owner=request.user, stage__in=OPEN).aggregate(
+            all=Count("pk"), late=Count("pk", filter=due_condition("overdue", at=at))
         )
+        note = _("%(n)d overdue") % {"n": mine["late"]} if mine["late"] else _("none overdue")
+        tone = "bad" if mine["late"] else "good"
+        figures.insert(0, Figure(_("My open leads"), mine["all"], _leads("whose=me&state=open"), tone, note))
     return figures
-
-
-def waiting(leads: QuerySet[Lead]) -> list[Bar]:
-    """Leads on hold by what they wait for, most first."""
-    rows = (
-        leads.filter(hold_reason__isnull=False, stage__in=OPEN)
-        .order_by()
-        .values_list("hold_reason", "hold_reason__name")
-        .annotate(n=Count("pk"))
-    )
-    ordered = sorted(rows, key=lambda row: -row[2])
-    return [Bar(name, count, _leads(f"hold_reason__code__exact={code}&state=open")) for code, name, count in ordered]
 
 
 def repairs(request: HttpRequest) -> list[Figure]:

@@ -11,12 +11,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 
 from consent.reference import note_empty_scrub
 from leads import contact
-from leads.lifecycle import Stage
+from leads.lifecycle import OPEN, Stage
 from leads.models import Lead, Source
 from leads.services import calls, events, intake
 from leads.services.calls import CallReport
@@ -64,6 +65,7 @@ class Town:
     dice: random.Random
     number: int = 0
     services: list[str] = field(default_factory=list)
+    visits: list[tuple[int, dict[str, object]]] = field(default_factory=list)
 
     def person(self) -> dict[str, object]:
         """A new person with an address of their own in the fictional 555-01xx range."""
@@ -177,10 +179,20 @@ def half_a_day(town: Town, sources: dict[str, Source], clock: datetime) -> None:
     for minute in range(INQUIRIES):
         source, fields = town.inquiry()
         submit(sources[source], fields, at=clock + timedelta(minutes=minute))
+    keep_visits(town, clock)
     for _ in range(HAPPENINGS):
         live(town, at=clock + timedelta(minutes=INQUIRIES))
     journey.advance_due(at=clock + timedelta(minutes=INQUIRIES))
     dispatch.dispatch_due(at=clock + timedelta(minutes=INQUIRIES))
+
+
+def keep_visits(town: Town, clock: datetime) -> None:
+    """Say of the visits whose day has passed who came; of some nobody says anything."""
+    past = [visit for visit in town.visits if visit[1]["on"] < clock.date()]
+    town.visits = [visit for visit in town.visits if visit not in past]
+    for lead, booking in past:
+        if lead % 3 and Lead.objects.filter(pk=lead, stage__in=OPEN).exists():
+            events.record_appointment(lead, status="attended" if lead % 4 else "no_show", **{**booking, "at": clock})
 
 
 def submit(source: Source, fields: dict[str, object], *, at: datetime) -> None:
@@ -207,10 +219,9 @@ def live(town: Town, *, at: datetime) -> None:
 
 def choose(town: Town, lead: Lead) -> Callable[[Lead, datetime], object]:
     """What could happen to a lead where it stands."""
+    book = partial(booked, town)
     if lead.decision == Decision.FORWARD and lead.next_step == NextStep.APPOINTMENT:
-        return town.dice.choice(
-            [booked, booked, booked, said("needs_to_think", "hold", "timing_later"), refused, unanswered]
-        )
+        return town.dice.choice([book, book, book, said("needs_to_think", "hold", "timing_later"), refused, unanswered])
     if lead.next_step == NextStep.DOCUMENTS:
         return town.dice.choice([document, document, unanswered])
     if lead.next_step == NextStep.NURTURE:
@@ -246,15 +257,14 @@ def asked(lead: Lead, at: datetime) -> None:
     call(lead, report, at)
 
 
-def booked(lead: Lead, at: datetime) -> None:
-    """Book the first open day; some appointments of the past were kept, some were not."""
+def booked(town: Town, lead: Lead, at: datetime) -> None:
+    """Book the first open day."""
     call(lead, CallReport("appointment_set", outcome="appointment_set", reason="As asked."), at)
     clinic = lead.preferred_clinic_id or "aus"
     on = (at + timedelta(days=2)).date()
     booking = {"service": str(lead.service_id), "clinic": clinic, "on": on, "at": at}
     events.record_appointment(lead.pk, status="booked", **booking)
-    if lead.pk % 3:
-        events.record_appointment(lead.pk, status="attended" if lead.pk % 4 else "no_show", **booking)
+    town.visits.append((lead.pk, booking))
 
 
 def document(lead: Lead, at: datetime) -> None:

@@ -20,7 +20,7 @@ from consent.vocabulary import Channel, Verdict
 from leads.filters import start_of_day
 from leads.models import Interaction, Lead, ScoringModel
 from leads.vocabulary import InteractionKind
-from medcrm import dashboard
+from medcrm import counts, dashboard
 from medcrm.dashboard import Bar, Figure
 from medcrm.workspace import my_work
 from nurture.models import Enrollment
@@ -151,10 +151,10 @@ def reach(*, at: datetime) -> Home:
     """What came in this week and from where, and what the sequences sent. Counts only: no single lead is shown."""
     week = start_of_day(at) - timedelta(days=6)
     sources = Lead.objects.filter(created_at__gte=week, is_test=False, merged_into=None).order_by()
-    rows = sources.values_list("source", "source__name").annotate(n=Count("pk"))
     sent = Attempt.objects.filter(at__gte=week, channel__in=[Channel.SMS, Channel.EMAIL], state="sent").count()
     drafts = ScoringModel.objects.filter(status="draft").count()
-    captured = sorted(rows, key=lambda row: -row[2])
+    rows = sources.values_list("source", "source__name").annotate(n=Count("pk"))
+    captured = counts.counted("captured", lambda: sorted(rows, key=lambda row: -row[2]), at=at).value
     page = reverse("admin:leads_source_changelist")
     return Home(
         _("This week"),

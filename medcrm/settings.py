@@ -441,7 +441,11 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
     "STYLES": [lambda request: static("medcrm/medcrm.css")],
-    "SCRIPTS": ["medcrm.sign_in.idle_script", lambda request: static("medcrm/dialog.js")],
+    "SCRIPTS": [
+        "medcrm.sign_in.idle_script",
+        lambda request: static("medcrm/dialog.js"),
+        lambda request: static("medcrm/access.js"),
+    ],
     "ACCOUNT": {"navigation": "medcrm.sign_in.account_links"},
     "DASHBOARD_CALLBACK": "medcrm.homes.fill",
     "SIDEBAR": {"navigation": "medcrm.admin_site.navigation", "show_search": True, "command_search": True},

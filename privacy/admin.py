@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 from django import forms
 from django.apps import apps
@@ -70,6 +71,7 @@ class ErasureAdmin(ModelAdmin):
     list_filter = (("state", ChoicesDropdownFilter),)
     sortable_by = ()
     actions_detail = ("erase", "drop")
+    fits: ClassVar = {name: lambda request: request.state == Erasure.State.FOUND for name in actions_detail}
     empty_text = _("Add a request with the lead id, phone or e-mail of the person; what is known is shown first.")
     state_badge = badge_column("state", _("State"))
     has_erase_permission = verb_permission("erase")
@@ -118,7 +120,9 @@ class ErasureAdmin(ModelAdmin):
         return sum((obj.done or obj.found).values())
 
     @display(description=_("Certificate"))
-    def certificate(self, obj: Erasure) -> SafeString:
+    def certificate(self, obj: Erasure) -> SafeString | str:
+        if obj.state == Erasure.State.FOUND:
+            return _("When the request is settled.")
         urls = [
             (reverse("admin:privacy_erasure_certificate", args=[obj.pk, kind]), kind.upper())
             for kind in ("pdf", "json")
@@ -171,6 +175,7 @@ class HoldAdmin(ModelAdmin):
     list_select_related = ("lead", "placed_by")
     sortable_by = ()
     actions_detail = ("lift",)
+    fits: ClassVar = {"lift": lambda hold: hold.lifted_at is None}
     empty_text = _("While a lead is on hold nothing about it is erased and nothing expires.")
     has_lift_permission = verb_permission("lift")
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from leads.models import Lead
+from medcrm.lib.moments import said
 
 
 def user_key(**kwargs: object) -> models.ForeignKey:
@@ -69,7 +70,7 @@ class Erasure(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_state_display()} · {self.requested_at:%Y-%m-%d}"
+        return f"{self.get_state_display()} · {said(self.requested_at)}"
 
 
 @pghistory.track()
@@ -101,4 +102,4 @@ class RetentionRun(models.Model):
         triggers = [pgtrigger.Protect(name="runs_are_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M}"
+        return f"{said(self.at)}"

@@ -124,7 +124,11 @@ def _steps(keys: object, held: int | None) -> tuple[Step, ...]:
 
 
 def _passed_over(codes: object) -> dict[str, str]:
-    return {login: str(WhyNot(code).label) for login, code in dict(codes).items()}  # type: ignore[call-overload]
+    """Login → why not, with the name in the login's place."""
+    found = dict(codes)  # type: ignore[call-overload]
+    agents = Agent.objects.filter(user__username__in=found).select_related("user") if found else ()
+    names = {agent.user.get_username(): str(agent) for agent in agents}
+    return {names.get(login, login): str(WhyNot(code).label) for login, code in found.items()}
 
 
 def _strategy(code: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from leads.models import Clinic, Disposition, Document, MissingKind, Payer, Question, TimingWindow
 from leads.vocabulary import AuthorizationState, ContactRole
+from routing.models import Handoff
 
 NAMED = {"clinic": Clinic, "payer": Payer, "timing": TimingWindow}
 LISTS = {"documents_held": Document, "documents_missing": Document}
@@ -29,6 +30,12 @@ def readable(packet: Mapping[str, object]) -> dict[str, object]:
     ends = _names(Disposition, [attempt.get("disposition") for attempt in tries], keep_blank=True)
     read["attempts"] = [{**attempt, "disposition": end} for attempt, end in zip(tries, ends, strict=True)]
     return {field: read[field] for field in packet}
+
+
+def packet_of(handoff: Handoff) -> dict[str, object]:
+    """What templates show of a handoff: the packet in words, and what was added since."""
+    added = [{**addition, "facts": readable(addition["facts"])} for addition in handoff.additions]
+    return {"packet": readable(handoff.packet), "additions": added}
 
 
 def _questions(codes: Iterable[str]) -> list[str]:

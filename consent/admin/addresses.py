@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django import forms
 from django.contrib import admin
@@ -23,6 +23,7 @@ from consent import addresses, bundle, erasure, fhir, people, timeline
 from consent.addresses import InvalidAddress
 from consent.models import Address, Permission
 from consent.withdrawals import record_withdrawal
+from medcrm.lib import phones
 from medcrm.lib.admin import (
     ActionForm,
     ChoicesDropdownFilter,
@@ -110,11 +111,11 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
 
     @display(description=_("Address"))
     def named(self, obj: Address) -> str:
-        return str(obj)
+        return phones.spoken(obj.value) if obj.kind == "phone" and obj.value else str(obj)
 
     @display(description=_("Permission"))
     def permission(self, obj: Address) -> SafeString:
-        return format_html_join(" ", "{} {}", ((p.channel, _state_badge(p.state)) for p in _sorted(obj)))
+        return format_html_join(" ", "{} {}", ((p.get_channel_display(), _state_badge(p.state)) for p in _sorted(obj)))
 
     @display(description=_("Events"))
     def links(self, obj: Address) -> int:
@@ -125,7 +126,7 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
         permissions=["revoke"],
         form=WithdrawalForm,
         icon="block",
-        variant="danger",
+        variant="primary",
         text=_("Takes effect at once, for every lead with this address. It cannot be taken back here."),
     )
     def withdraw(
@@ -191,14 +192,14 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
 
 
 def as_of(text: str) -> datetime:
-    """Read the moment of an as-of field, in UTC; now if it is empty or unreadable."""
+    """Read the moment of an as-of field, which is asked for in UTC; now if it is empty or unreadable."""
     try:
         moment = parse_datetime(text.strip().replace(" ", "T")) if text.strip() else None
     except ValueError:
         moment = None
     if moment is None:
         return timezone.now()
-    return moment if moment.tzinfo else timezone.make_aware(moment, timezone.get_default_timezone())
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _sorted(address: Address) -> list[Permission]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -25,7 +27,8 @@ from consent.models import (
     Permission,
     Verification,
 )
-from consent.vocabulary import Verdict
+from consent.vocabulary import EventKind, Verdict
+from medcrm.lib import phones
 from medcrm.lib.admin import (
     ActionForm,
     ChoicesDropdownFilter,
@@ -35,6 +38,7 @@ from medcrm.lib.admin import (
     badge,
     badge_column,
     display,
+    field_badge,
     link,
     service_action,
 )
@@ -63,12 +67,20 @@ class ReviewForm(ActionForm):
     note = forms.CharField(label=_("Note"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
 
 
+def _to_read(event: ConsentEvent | QuerySet | None) -> SafeString | Promise:
+    """The very words of the message, for whoever has to say what they mean."""
+    waits = _("Until somebody has read it, the person gets no calls or texts.")
+    if not isinstance(event, ConsentEvent):
+        return waits
+    return format_html('<q class="mc-quote">{}</q> {}', words.said(event), waits)
+
+
 @admin.register(ConsentEvent)
 class ConsentEventAdmin(ByAddress, ReadOnlyAdmin):
     """Every link of every chain, newest first."""
 
     empty_text = _("Nothing has happened yet. Forms, messages and calls write here.")
-    list_display = ("occurred_at", "of_address", "told", "words_said", "source", "recorded_at")
+    list_display = ("occurred_at", "of_address", "told", "words_said", "came_by", "recorded_at")
     list_filter = (ToReview, ("kind", ChoicesDropdownFilter), ("occurred_at", RangeDateFilter))
     list_select_related = ("address", "values")
     search_fields = ("source",)
@@ -76,6 +88,7 @@ class ConsentEventAdmin(ByAddress, ReadOnlyAdmin):
     sortable_by = ()
     actions = ("review",)
     actions_detail = ("review",)
+    fits: ClassVar = {"review": lambda event: event.kind == EventKind.INBOUND and event.verdict == Verdict.REVIEW}
 
     def get_fields(self, request: HttpRequest, obj: object = None) -> list[str]:
         return ["told", "words_said", "evidence", *(f.name for f in ConsentEvent._meta.concrete_fields)]
@@ -85,11 +98,15 @@ class ConsentEventAdmin(ByAddress, ReadOnlyAdmin):
 
     @display(description=_("Address"))
     def of_address(self, obj: ConsentEvent) -> str:
-        return link(obj.address)
+        return link(obj.address, phones.spoken(obj.address))
 
     @display(description=_("What happened"))
     def told(self, obj: ConsentEvent) -> str:
-        return words.tell(obj)
+        return words.tell(obj, words.spaced)
+
+    @display(description=_("Source"))
+    def came_by(self, obj: ConsentEvent) -> str:
+        return words.spaced(obj.source)
 
     @display(description=_("In their words"))
     def words_said(self, obj: ConsentEvent) -> str:
@@ -104,7 +121,8 @@ class ConsentEventAdmin(ByAddress, ReadOnlyAdmin):
         permissions=["review"],
         form=ReviewForm,
         icon="mark_email_read",
-        text=_("Until somebody has read it, the person gets no calls or texts."),
+        text=_to_read,
+        submit=_("Keep the answer"),
     )
     def review(self, request: HttpRequest, pk: UUID, *, at: datetime, verdict: str, note: str) -> None:
         inbound.review(pk, verdict, by=request.user, now=at, note=note)
@@ -118,7 +136,7 @@ class AttemptAdmin(ByAddress, ReadOnlyAdmin):
     """Every attempt at contact, refused ones too, with the decision it rested on."""
 
     empty_text = _("No contact was attempted yet.")
-    list_display = ("at", "of_address", "channel", "purpose", "kind_badge", "code", "state_badge", "who")
+    list_display = ("at", "of_address", "what_for", "decided", "state_badge", "who")
     list_filter = (
         ("kind", ChoicesDropdownFilter),
         ("state", ChoicesDropdownFilter),
@@ -141,21 +159,30 @@ class AttemptAdmin(ByAddress, ReadOnlyAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> list[str]:
         return self.get_fields(request, obj)
 
-    kind_badge = badge_column("kind", _("Decision"))
+    @display(description=_("What"))
+    def what_for(self, obj: Attempt) -> str:
+        return f"{obj.get_channel_display()}, {obj.get_purpose_display().lower()}"
+
+    @display(description=_("Decision"))
+    def decided(self, obj: Attempt) -> SafeString:
+        return format_html(
+            '{} <span class="mc-reason" title="{}">{}</span>', field_badge(obj, "kind"), obj.code, obj.sentence
+        )
+
     state_badge = badge_column("state", _("What became of it"))
 
     @display(description=_("Address"))
     def of_address(self, obj: Attempt) -> str:
-        return link(obj.address)
+        return link(obj.address, phones.spoken(obj.address))
 
     @display(description=_("Who"))
     def who(self, obj: Attempt) -> str:
-        return str(obj.by or obj.automation)
+        return str(obj.by or _("by program"))
 
     @display(description=_("Events relied on"))
     def relied_on(self, obj: Attempt) -> SafeString | str:
         events = ConsentEvent.objects.filter(pk__in=obj.events)
-        return _lines([link(event, words.tell(event)) for event in events])
+        return _lines([link(event, words.tell(event, words.spaced)) for event in events])
 
     @display(description=_("Request and decision"))
     def decision(self, obj: Attempt) -> SafeString:
@@ -176,7 +203,7 @@ class PermissionAdmin(ByAddress, ReadOnlyAdmin):
 
     @display(description=_("Address"))
     def of_address(self, obj: Permission) -> str:
-        return link(obj.address)
+        return link(obj.address, phones.spoken(obj.address))
 
 
 @admin.register(ListSnapshot)

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from consent import calling_rules
+from consent import calling_rules, words
 from consent.models import CallingRule, ConsentEvent, Disclosure, Emergency, PolicySetting, Seller
 from medcrm.lib.admin import BooleanRadioFilter, ChoicesDropdownFilter, CodedAdmin, DropdownFilter, ModelAdmin, display
 
@@ -104,15 +104,29 @@ def _window(obj: CallingRule, day: str) -> str:
     return f"{start:%H:%M}–{end:%H:%M}" if start and end else str(_("closed"))
 
 
+CAPITALS = {"baa", "dnc", "ebr", "pewc", "rnd", "sms"}
+
+
 @admin.register(PolicySetting)
 class PolicySettingAdmin(ModelAdmin):
     """Our own choices, each with who answers for it and why; every change is kept."""
 
-    list_display = ("code", "value", "owner", "reason", "is_fixed", "changed_at")
+    list_display = ("name", "says", "owner", "reason", "is_fixed", "changed_at")
     list_filter = (("is_fixed", BooleanRadioFilter),)
     search_fields = ("code",)
     fields = ("code", "value", "owner", "reason", "is_fixed", "changed_at")
     readonly_fields = ("code", "is_fixed", "changed_at")
+
+    @display(description=_("Setting"))
+    def name(self, obj: PolicySetting) -> str:
+        """The code as words; what people know by its capitals keeps them."""
+        return " ".join(part.upper() if part in CAPITALS else part for part in words.spaced(obj.code).lower().split())
+
+    @display(description=_("Value"))
+    def says(self, obj: PolicySetting) -> str:
+        if isinstance(obj.value, bool):
+            return _("yes") if obj.value else _("no")
+        return _("none") if obj.value is None else str(obj.value)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

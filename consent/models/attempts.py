@@ -13,6 +13,7 @@ from consent.lifecycle import COUNTED, TRANSITIONS, AttemptState
 from consent.models.addresses import Address, Seller
 from consent.vocabulary import Channel, Purpose
 from medcrm.lib.models import given
+from medcrm.lib.moments import said
 
 
 class DecisionKind(models.TextChoices):
@@ -102,4 +103,4 @@ class Attempt(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_channel_display()} {self.at:%Y-%m-%d %H:%M}Z {self.code}"
+        return f"{self.get_channel_display()} {said(self.at)}"

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from consent.vocabulary import Channel, ListKind
 from medcrm.lib.models import code_format
+from medcrm.lib.moments import said
 
 state_format = RegexValidator(r"^[A-Z]{2}$", _("Two capital letters, e.g. “FL”."))
 
@@ -146,7 +147,7 @@ class Emergency(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.state} from {self.starts_at:%Y-%m-%d}"
+        return f"{self.state} from {said(self.starts_at)}"
 
 
 class ListSnapshot(models.Model):

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from consent.models.addresses import Address, Seller
 from consent.vocabulary import EventKind, GrantChannel, Level, Purpose, Scope, Verdict
 from medcrm.lib.models import given
+from medcrm.lib.moments import said
 
 ELEMENTS = [
     ("written", _("A written agreement the person can keep")),
@@ -146,7 +147,7 @@ class ConsentEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.occurred_at:%Y-%m-%d %H:%M}Z"
+        return f"{self.get_kind_display()} {said(self.occurred_at)}"
 
 
 class EventValue(models.Model):

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from consent.models.addresses import Address
 from consent.vocabulary import ExportKind
+from medcrm.lib.moments import said
 
 
 class Checkpoint(models.Model):
@@ -29,7 +30,7 @@ class Checkpoint(models.Model):
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:
-        return f"#{self.pk} {self.taken_at:%Y-%m-%d %H:%M}Z"
+        return f"#{self.pk} {said(self.taken_at)}"
 
 
 class CheckpointHead(models.Model):
@@ -67,7 +68,7 @@ class Verification(models.Model):
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:
-        return f"{self.ran_at:%Y-%m-%d %H:%M}Z: {self.breaks_count or 'no'} breaks"
+        return f"{said(self.ran_at)}: {self.breaks_count or 'no'} breaks"
 
 
 class ExportLog(models.Model):
@@ -86,4 +87,4 @@ class ExportLog(models.Model):
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M}Z"
+        return f"{self.get_kind_display()} {said(self.at)}"

@@ -38,6 +38,7 @@ class OfferingInline(TabularInline):
     model = Offering
     fields = ("clinic", "accepts_new_patients", "days_to_book")
     show_change_link = True
+    hide_title = False
     can_delete = False
     tab = True
 

@@ -111,6 +111,7 @@ class RuleInline(TabularInline):
 
     can_delete = False
     show_change_link = True
+    hide_title = False
     fields = readonly_fields = ("position", "in_words", "is_active")
     ordering = ("position", "pk")
     tab = True

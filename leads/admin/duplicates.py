@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from leads import duplicates
+from leads.lifecycle import Stage
 from leads.models import DuplicateCandidate, LeadLink
 from leads.services import merging
 from leads.visibility import visible
+from medcrm.lib import phones
 from medcrm.lib.admin import (
     ChoicesDropdownFilter,
     ReadOnlyAdmin,
@@ -23,6 +27,7 @@ from medcrm.lib.admin import (
     service_action,
     verb_permission,
 )
+from medcrm.lib.moments import said
 
 WORDS = {
     "same_phone": _("same phone"),
@@ -33,6 +38,25 @@ WORDS = {
     "same_age": _("same age"),
     "same_organisation": _("same organisation"),
 }
+
+
+LABELS = {
+    "email": _("E-mail"),
+    "zip": _("ZIP"),
+    "payer": _("Pays with"),
+    "timing": _("When"),
+    "created_at": _("Captured"),
+}
+
+
+def _shown(name: str, value: object) -> object:
+    if value in (None, ""):
+        return "—"
+    if name == "stage":
+        return Stage(value).label
+    if name == "phone":
+        return phones.spoken(value)
+    return said(value) if name == "created_at" else value
 
 
 class OfTwoLeads(ReadOnlyAdmin):
@@ -62,6 +86,7 @@ class DuplicateCandidateAdmin(OfTwoLeads):
     list_filter = (("verdict", ChoicesDropdownFilter),)
     change_form_template = "leads/duplicate.html"
     actions_detail = ("merge", "keep_apart")
+    fits: ClassVar = {name: lambda pair: pair.verdict == DuplicateCandidate.Verdict.OPEN for name in actions_detail}
     empty_text = _("No two leads look like one person. New leads are compared within minutes.")
     verdict_badge = badge_column("verdict", _("Judged"))
     has_judge_permission = verb_permission("judge")
@@ -83,7 +108,10 @@ class DuplicateCandidateAdmin(OfTwoLeads):
             context |= {
                 "title": _("Are these one person?"),
                 "pair": pair,
-                "rows": [(label, a, b, a == b) for label, a, b in duplicates.alternatives(pair)],
+                "rows": [
+                    (LABELS.get(name, capfirst(name)), _shown(name, a), _shown(name, b), a == b)
+                    for name, a, b in duplicates.alternatives(pair)
+                ],
                 "in_common": self.in_common(pair),
                 "score": badge("score", f"{pair.score} / 100", tone="info", symbol="join_inner"),
             }
@@ -107,6 +135,7 @@ class DuplicateCandidateAdmin(OfTwoLeads):
 @admin.register(LeadLink)
 class LeadLinkAdmin(OfTwoLeads):
     list_display = ("first", "second", "reason", "by", "linked_at", "unlinked_at")
+    list_display_links = ("linked_at",)  # links do not nest
     list_select_related = ("one", "other", "by")
     actions_detail = ("unmerge",)
     empty_text = _("No leads were merged yet. Pairs that look alike wait in “Look-alikes”.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from django import forms
@@ -12,13 +12,14 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from leads.importing import kinds, runs
 from leads.importing.kinds import Kind
-from leads.models import ImportMapping, ImportRun
+from leads.models import ImportMapping, ImportRow, ImportRun
 from leads.models.importing import ImportPhase as Phase
 from medcrm.lib.admin import (
     ActionForm,
@@ -250,8 +251,10 @@ class ImportRunAdmin(ReadOnlyAdmin):
         if run is not None and self.has_view_permission(request, run):
             kind = kinds.kind_of(run.kind)
             is_open = run.phase in (Phase.UPLOADED, Phase.CHECKED, Phase.FAILED) and not run.counts.get("written")
+            refused = list(run.rows.order_by("pk")[:REFUSED_SHOWN])
             context = {
                 "title": run.file_name,
+                "row_title": run.file_name,
                 "run": run,
                 "kind": kind,
                 "phase": self.phase_badge(run),
@@ -259,10 +262,8 @@ class ImportRunAdmin(ReadOnlyAdmin):
                 "percent": int(100 * max(run.row - 1, 0) / run.rows_total) if run.rows_total else 0,
                 "told": [(COUNTS[n], v) for n, v in run.counts.items() if n in COUNTS],
                 "undone": [(COUNTS.get(n, n), v) for n, v in run.undo_counts.items()],
-                "reasons": sorted(run.counts.get("reasons", {}).items(), key=lambda pair: -pair[1]),
-                "refused": [
-                    (row, [runs.in_words(p) for p in row.problems]) for row in run.rows.order_by("pk")[:REFUSED_SHOWN]
-                ],
+                "reasons": _reasons(run, refused),
+                "refused": [(row, [_sentence(p) for p in row.problems]) for row in refused],
                 "may_work": self.has_add_permission(request),
                 "columns": columns_form(run, kind, request) if is_open and request.method == "GET" else None,
                 **context,
@@ -301,6 +302,19 @@ class ImportRunAdmin(ReadOnlyAdmin):
 
     def has_work_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return self.has_add_permission(request)
+
+
+def _sentence(problem: Mapping[str, str]) -> str:
+    """What is wrong with a cell, for who mends it; the code is in the file of refused rows."""
+    where = capfirst(problem["field"].replace("_", " "))
+    return f"{where}: {problem['sentence']}" if where else problem["sentence"]
+
+
+def _reasons(run: ImportRun, refused: Sequence[ImportRow]) -> list[tuple[str, int]]:
+    """Why rows were refused, most first, each reason in the words of one of its rows."""
+    words = {p["code"]: p["sentence"] for row in refused for p in row.problems}
+    counted = sorted(run.counts.get("reasons", {}).items(), key=lambda pair: -pair[1])
+    return [(words.get(code, capfirst(code.replace("_", " ").lower())), count) for code, count in counted]
 
 
 @admin.register(ImportMapping)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -10,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.base import OfLead
@@ -25,6 +27,7 @@ from medcrm.lib.admin import (
     RangeDateFilter,
     ReadOnlyAdmin,
     RelatedDropdownFilter,
+    badge,
     badge_column,
     display,
     service_action,
@@ -77,6 +80,12 @@ def _read(body: str) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
+def _in_lines(said: object) -> SafeString:
+    """What was sent, as it was sent, a field a line where it is readable."""
+    text = said if isinstance(said, str) else json.dumps(said, indent=1, ensure_ascii=False)
+    return format_html('<pre class="mc-raw" tabindex="0">{}</pre>', text[:20_000])
+
+
 def _in_a_box(value: object) -> str:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ", ".join(value)
@@ -96,7 +105,7 @@ def _as_sent(text: str, sent: object) -> object:
 
 @admin.register(Inquiry)
 class InquiryAdmin(OfLead, ReadOnlyAdmin):
-    list_display = ("received_at", "source", "status_badge", "of_lead", "is_repeat", "what_is_wrong")
+    list_display = ("received_at", "source", "status_badge", "of_lead", "repeat", "what_is_wrong")
     list_select_related = ("lead", "source")
     list_filter = (
         ("status", ChoicesDropdownFilter),
@@ -106,12 +115,13 @@ class InquiryAdmin(OfLead, ReadOnlyAdmin):
     )
     fieldsets = (
         (None, {"fields": (("source", "received_at"), ("status_badge", "settled_at"), "of_lead")}),
-        (_("What is wrong"), {"fields": ("errors_in_words",)}),
-        (_("As received"), {"fields": ("raw_in_lines", "body_sha256")}),
-        (_("After repair"), {"fields": ("repaired",)}),
-        (_("Delivery"), {"fields": (("remote_addr", "user_agent"), "idempotency_key")}),
+        (None, {"fields": ("errors_in_words", "raw_in_lines", "repaired_in_lines")}),
+        (_("Delivery"), {"fields": (("came_from", "user_agent"), "idempotency_key", "seal")}),
     )
-    readonly_fields = ("status_badge", "of_lead", "errors_in_words", "raw_in_lines")
+    readonly_fields = (
+        "status_badge", "of_lead", "errors_in_words", "raw_in_lines", "repaired_in_lines", "came_from", "seal"
+    )  # fmt: skip
+    fits: ClassVar = {"repair": lambda inquiry: inquiry.status == Inquiry.Status.REFUSED}
     actions_detail = ("repair",)
     empty_text = _("Inquiries appear here as forms are sent. To receive some, open a source and make a key for it.")
     status_badge = badge_column("status", _("Status"))
@@ -131,6 +141,10 @@ class InquiryAdmin(OfLead, ReadOnlyAdmin):
         leads = find_leads(Lead.objects.filter(visible(request.user)), search_term)
         return queryset.filter(lead__in=list(leads.order_by().values_list("pk", flat=True)[:500])), False
 
+    @display(description=_("Repeat"))
+    def repeat(self, obj: Inquiry) -> SafeString | None:
+        return badge("repeat", _now("repeat"), symbol="repeat") if obj.is_repeat else None
+
     @display(description=_("What is wrong"))
     def what_is_wrong(self, obj: Inquiry) -> str:
         return "; ".join(f"{name.replace('_', ' ')}: {' '.join(found)}" for name, found in obj.errors.items())
@@ -144,9 +158,19 @@ class InquiryAdmin(OfLead, ReadOnlyAdmin):
 
     @display(description=_("As received"))
     def raw_in_lines(self, obj: Inquiry) -> SafeString:
-        found = _read(obj.raw_body)
-        text = json.dumps(found, indent=1, ensure_ascii=False) if found else obj.raw_body
-        return format_html('<pre class="mc-raw" tabindex="0">{}</pre>', text[:20_000])
+        return _in_lines(_read(obj.raw_body) or obj.raw_body)
+
+    @display(description=_("After repair"))
+    def repaired_in_lines(self, obj: Inquiry) -> SafeString | str:
+        return _in_lines(obj.repaired) if obj.repaired else _("Nobody repaired it.")
+
+    @display(description=_("Network address"))
+    def came_from(self, obj: Inquiry) -> str | None:
+        return obj.remote_addr
+
+    @display(description=_("Seal of the text (SHA-256)"))
+    def seal(self, obj: Inquiry) -> str:
+        return obj.body_sha256
 
     @service_action(
         _("Replay after repair"),

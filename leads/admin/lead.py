@@ -84,6 +84,25 @@ class FactsForm(ActionForm):
     def clean(self) -> dict[str, object]:
         return {"fields": super().clean() or {}}
 
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            known = _known(self.obj, name)
+            if isinstance(field, forms.ModelChoiceField):
+                field.empty_label = f"{UNCHANGED[0][1]}: {known}" if known else UNCHANGED[0][1]
+                field.widget.choices = field.choices
+            elif isinstance(field, forms.ChoiceField) and known:
+                field.choices = [("", f"{UNCHANGED[0][1]}: {known}"), *field.choices[1:]]
+            elif known:
+                now = _now("Now “%(known)s”.") % {"known": known}
+                field.help_text = f"{now} {field.help_text}".strip()
+
+
+def _known(lead: Lead | None, name: str) -> str:
+    """What the lead says now, as its page shows it."""
+    named = getattr(lead, f"get_{name}_display", None)
+    return str((named() if named else getattr(lead, name, "")) or "")
+
 
 class OrganisationForm(FactsForm):
     for_whom = age = payer = None
@@ -105,8 +124,7 @@ def facts_form(data: object = None, *, obj: Lead | None = None, request: HttpReq
 class LeadAdmin(BookingActions, ReadOnlyAdmin):
     about = ("leads.lead", "pk")
     list_display = (
-        "who",
-        "service",
+        "who_and_what",
         "stage_badge",
         "next",
         "due",
@@ -115,7 +133,7 @@ class LeadAdmin(BookingActions, ReadOnlyAdmin):
         "readiness_badge",
         "captured",
     )
-    list_display_links = ("who",)
+    list_display_links = ("who_and_what",)
     list_select_related = ("service", "owner", "hold_reason", "stop_reason")
     list_filter = (
         DueFilter,
@@ -163,6 +181,10 @@ class LeadAdmin(BookingActions, ReadOnlyAdmin):
             return f"{obj.organisation} ({obj.name})" if obj.name else obj.organisation
         return obj.name or _now("no name given")
 
+    @display(description=_("Lead"))
+    def who_and_what(self, obj: Lead) -> SafeString:
+        return format_html('{}<span class="mc-under">{}</span>', self.who(obj), obj.service or "")
+
     stage_badge = badge_column("stage", _("Stage"))
     readiness_badge = badge_column("readiness", _("Readiness"))
 
@@ -183,14 +205,14 @@ class LeadAdmin(BookingActions, ReadOnlyAdmin):
         band = obj.get_score_band_display()
         return badge(obj.score_band, format_html('{}<span class="mc-hidden"> {}</span>', obj.score, band), title=band)
 
-    @display(description=_("In whose hands"))
+    @display(description=_("Owner"))
     def in_whose_hands(self, obj: Lead) -> str | None:
-        owner = (obj.owner.get_full_name() or obj.owner.get_username()) if obj.owner else ""
+        owner = str(obj.owner or "")
         return owner or (_now("queue of %(team)s") % {"team": obj.team.replace("_", " ")} if obj.team else None)
 
     @display(description=_("Captured"), ordering="created_at")
     def captured(self, obj: Lead) -> str:
-        return date_format(timezone.localtime(obj.created_at), "M j, g:i A")
+        return date_format(timezone.localtime(obj.created_at), "M\xa0j, g:i\xa0A")
 
     @service_action(
         _("Correct facts"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -52,15 +54,13 @@ class OverrideFilter(DropdownFilter):
 class QualificationAdmin(OfLead, ReadOnlyAdmin):
     list_display = (
         "of_lead",
-        "cycle",
         "fit_verdict",
         "capacity_verdict",
         "readiness_verdict",
         "path_verdict",
         "decision_badge",
         "next_step",
-        "outcome",
-        "decided_by",
+        "outcome_and_who",
     )
     list_select_related = ("lead", "decided_by")
     list_filter = (
@@ -81,6 +81,7 @@ class QualificationAdmin(OfLead, ReadOnlyAdmin):
     )
     readonly_fields = ("reasons", "open_questions", "rule_in_words", "decision_badge", "answers_given", "woken_by")
     actions = actions_detail = ("review_override",)
+    fits: ClassVar = {"review_override": lambda row: bool(row.override_reason) and row.override_reviewed_at is None}
     empty_text = _("A cycle opens by itself when a lead comes in.")
     fit_verdict = badge_column("fit_check", _("Fit"))
     capacity_verdict = badge_column("capacity_check", _("Capacity"))
@@ -88,6 +89,11 @@ class QualificationAdmin(OfLead, ReadOnlyAdmin):
     path_verdict = badge_column("decision_path_check", _("Decision path"))
     decision_badge = badge_column("decision", _("Decision"))
     has_review_permission = verb_permission("review")
+
+    @display(description=_("Outcome"))
+    def outcome_and_who(self, obj: Qualification) -> str:
+        who = [str(part) for part in (obj.get_outcome_display(), obj.decided_by) if part]
+        return " · ".join(who)
 
     @display(description=_("Why"))
     def reasons(self, obj: Qualification) -> SafeString:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -48,6 +50,11 @@ class VersionedAdmin(ModelAdmin):
     list_select_related = ("published_by",)
     actions_detail = ("start_draft", "publish")
     sortable_by = ()
+    fits: ClassVar = {
+        "start_draft": lambda version: version.status != VersionStatus.DRAFT,
+        "publish": lambda version: version.status == VersionStatus.DRAFT,
+        "go_back": lambda version: version.status == VersionStatus.PUBLISHED,
+    }
     status_badge = badge_column("status", _("Status"))
     has_publish_permission = verb_permission("publish")
 
@@ -61,7 +68,7 @@ class VersionedAdmin(ModelAdmin):
         return request.user.has_perm(f"{self.opts.app_label}.add_{self.opts.model_name}")
 
     @service_action(
-        _("Start a draft from this version"),
+        _("Start a draft"),
         permissions=["draft"],
         form=NoteForm,
         icon="edit_note",
@@ -94,7 +101,7 @@ class CarriedAdmin(VersionedAdmin):
         return link(publication, effects.progress(publication)) if publication else ""
 
     @service_action(
-        _("Go back to the previous version"),
+        _("Go back a version"),
         permissions=["publish"],
         icon="undo",
         text=_("The version that was in force before this one is in force again, as it was; this one retires."),

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from leads.models import Disposition, Document, HoldReason, MissingKind, StopReason, TimingWindow, TriggerKind
+from leads.vocabulary import Outcome
 from medcrm.lib.admin import ChoicesDropdownFilter, CodedAdmin, badge, display
 
 FLAGS = {
@@ -31,7 +32,7 @@ FLAGS = {
 
 @admin.register(Disposition)
 class DispositionAdmin(CodedAdmin):
-    list_display = ("name", "group", "what_it_does", "suggested_outcome", "is_active")
+    list_display = ("name", "group", "what_it_does", "follows", "is_active")
     list_filter = (("group", ChoicesDropdownFilter), "is_active")
     fieldsets = (
         (None, {"fields": ("code", "name", "group", "position", "is_active")}),
@@ -42,6 +43,10 @@ class DispositionAdmin(CodedAdmin):
     @display(description=_("Entails"))
     def what_it_does(self, obj: Disposition) -> str:
         return ", ".join(str(word) for flag, word in FLAGS.items() if getattr(obj, flag))
+
+    @display(description=_("Suggested outcome"))
+    def follows(self, obj: Disposition) -> str:
+        return str(Outcome(obj.suggested_outcome).label) if obj.suggested_outcome else ""
 
 
 class _Waking(CodedAdmin):

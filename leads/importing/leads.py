@@ -23,6 +23,7 @@ from uuid_utils.compat import UUID, uuid7
 from consent import addresses, ledger
 from consent.addresses import Held
 from consent.models import Address
+from consent.vocabulary import GrantChannel
 from leads import targets
 from leads.importing import kinds
 from leads.importing.kinds import Kind, Option, Outcome, Row
@@ -33,7 +34,7 @@ from leads.services import answers, merging
 from leads.services.intake import TIMELINE_KINDS, VOICE_AND_TEXT, is_same_name
 from leads.submission import EMAIL, PHONE
 from leads.vocabulary import Direction, DocumentState, InteractionKind, LeadType, SourceKind
-from medcrm.lib import copying
+from medcrm.lib import copying, phones
 from medcrm.lib.among import Among
 
 CHUNK = 2000  # a second or two of work between two commits; more costs memory and gains nothing
@@ -70,7 +71,7 @@ def take(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome
     taken = _match(wanted, held, reader.source, at)
     outcome = _count(taken)
     if is_dry:
-        outcome.told = [_tell(t) for t in taken[:20]]
+        outcome.told = [_tell(t, reader.names) for t in taken[:20]]
         return outcome
     fresh = [t for t in taken if not t.is_repeat]
     ids = copying.next_ids(Lead, len(fresh))
@@ -182,17 +183,18 @@ def _count(taken: Sequence[Taken]) -> Outcome:
     return outcome
 
 
-def _tell(taken: Taken) -> dict[str, object]:
-    """One row of the preview, in words."""
+def _tell(taken: Taken, names: Mapping[tuple[str, str], str]) -> dict[str, object]:
+    """One row of the preview, in words: `names` has what a field's code is called."""
     wanted, lead = taken.wanted, taken.lead
     who = f"{wanted.fields.get('first_name', '')} {wanted.fields.get('last_name', '')}".strip()
-    facts = [str(value) for name, value in wanted.fields.items() if name not in NAMED and not isinstance(value, bool)]
+    told = [(n, str(value)) for n, value in wanted.fields.items() if n not in NAMED and not isinstance(value, bool)]
+    facts = [names.get((name, value), value) for name, value in told]
     return {
         "row": wanted.row.number,
         "who": who or str(wanted.fields.get("organisation", "")),
-        "addresses": " · ".join(value for _kind, value in wanted.pairs),
+        "addresses": " · ".join(phones.spoken(value) if kind == PHONE else value for kind, value in wanted.pairs),
         "facts": " · ".join(facts)[:160],
-        "consent": ", ".join(wanted.channels),
+        "consent": ", ".join(str(GrantChannel(channel).label) for channel in wanted.channels),
         "becomes": "repeat" if taken.is_repeat else "new",
         "lead": str(lead.public_id) if taken.is_repeat and lead.pk else "",
     }

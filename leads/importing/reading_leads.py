@@ -140,8 +140,10 @@ class Reader:
         }
         self.parsers |= {name: partial(cells.text_of, limit=limit) for name, limit in LIMITS.items()}
         self.parsers |= {name: partial(cells.choice, known=words(c.choices)) for name, c in CHOICES.items()}
+        self.names = {(name, str(code)): str(label) for name, c in CHOICES.items() for code, label in c.choices}
         for name, model in CATALOGUE.items():
-            rows = model.objects.filter(is_active=True).values_list("pk", "name")
+            rows = list(model.objects.filter(is_active=True).values_list("pk", "name"))
+            self.names |= {(name, str(code)): label for code, label in rows}
             self.parsers[name] = partial(cells.code, known=words(rows), what=str(model._meta.verbose_name_plural))
         papers = words(Document.objects.filter(is_active=True).values_list("pk", "name"))
         self.parsers["documents"] = lambda text: [

@@ -27,6 +27,7 @@ from leads.models import ImportMapping, ImportRow, ImportRun
 from leads.models.importing import ImportPhase as Phase
 from medcrm.lib import bell
 from medcrm.lib.errors import InvalidTransition, RuleError
+from medcrm.lib.moments import said
 from medcrm.lib.spreadsheet import harmless
 
 log = structlog.get_logger(__name__)
@@ -144,7 +145,7 @@ def _refuse_same_file(run: ImportRun) -> None:
     if earlier:
         raise RuleError(
             "SAME_FILE",
-            f"This very file was imported on {earlier.created_at:%Y-%m-%d}. Undo that one first, or send what is new.",
+            f"This very file was imported on {said(earlier.created_at)}. Undo that one first, or send what is new.",
         )
 
 

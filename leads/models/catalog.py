@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from leads.vocabulary import Intent, LeadType, ReportingClass, SourceKind
 from medcrm.lib.models import Coded
+from medcrm.lib.moments import said_day
 
 zip_format = RegexValidator(r"^\d{5}$", _("Five digits, e.g. 78701."))
 
@@ -155,7 +156,7 @@ class Availability(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.offering}, {self.date}: {self.open_slots}"
+        return f"{self.offering}, {said_day(self.date)}: {self.open_slots}"
 
 
 @pghistory.track()

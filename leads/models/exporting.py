@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from leads.models.importing import private_files
+from medcrm.lib.moments import said
 
 
 class Export(models.Model):
@@ -49,4 +50,4 @@ class Export(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.what}.{self.format} · {self.asked_at:%Y-%m-%d %H:%M}"
+        return f"{self.what}.{self.format} · {said(self.asked_at)}"

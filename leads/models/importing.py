@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from medcrm.lib.moments import said
+
 
 def private_files() -> Storage:
     """Where files with personal data lie; nothing serves this folder."""
@@ -67,7 +69,7 @@ class ImportRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.file_name} · {self.created_at:%Y-%m-%d %H:%M}"
+        return f"{self.file_name} · {said(self.created_at)}"
 
 
 class ImportRow(models.Model):

@@ -18,6 +18,7 @@ from leads.models.rules import ScoringModel
 from leads.querysets import LIVE_VISIT, AppointmentQuerySet
 from leads.vocabulary import AppointmentState, Band, Direction, InteractionKind
 from medcrm.lib.models import given
+from medcrm.lib.moments import said, said_day
 
 
 class Inquiry(models.Model):
@@ -83,7 +84,7 @@ class Inquiry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.source} · {self.received_at:%Y-%m-%d %H:%M}"
+        return f"{self.source} · {said(self.received_at)}"
 
 
 class Interaction(models.Model):
@@ -142,7 +143,7 @@ class Interaction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} · {self.at:%Y-%m-%d %H:%M}"
+        return f"{self.get_kind_display()} · {said(self.at)}"
 
 
 class Appointment(models.Model):
@@ -182,7 +183,7 @@ class Appointment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.service} · {self.clinic} · {self.date}"
+        return f"{self.service} · {self.clinic} · {said_day(self.date)}"
 
     @property
     def is_live(self) -> bool:

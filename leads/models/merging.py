@@ -79,7 +79,7 @@ class DuplicateCandidate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.one} ? {self.other}"
+        return f"{self.one} / {self.other}"
 
 
 class DuplicateSearch(models.Model):

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from leads.models.qualification import Checklist
 from leads.models.rules import NextStepSet, ScoringModel
 from medcrm.lib.models import VersionedSet
+from medcrm.lib.moments import said
 
 KINDS = ("scoring_model", "next_step_set", "checklist")
 
@@ -64,7 +65,7 @@ class Publication(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.version_set} · {self.at:%Y-%m-%d %H:%M}"
+        return f"{self.version_set} · {said(self.at)}"
 
     @property
     def kind(self) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from leads.models.catalog import Clinic, HoldReason, ServiceLine, Source, StopReason
 from leads.models.lead import Lead, band_field, verdict_field
 from leads.vocabulary import Decision, LeadType
+from medcrm.lib.moments import said, said_day
 
 
 class Milestone(models.Model):
@@ -146,7 +146,7 @@ class Snapshot(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.lead_id} · {self.at:%Y-%m-%d %H:%M}"
+        return f"{self.lead_id} · {said(self.at)}"
 
 
 class BackTest(models.Model):
@@ -184,4 +184,4 @@ class BackTest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{date_format(self.first)} – {date_format(self.last)}"
+        return f"{said_day(self.first)} – {said_day(self.last)}"

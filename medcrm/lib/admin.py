@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 import pghistory
 from django import forms
@@ -27,6 +28,7 @@ from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -112,6 +114,8 @@ class ModelAdmin(_FewQueries, unfold.ModelAdmin):
     about: ClassVar[tuple[str, ...] | None] = None
     """Rows about people: the model of the person and the paths from a row to its key: ("leads.lead", "lead_id")."""
     object_history_template = "admin/history.html"
+    fits: ClassVar[Mapping[str, Callable[[models.Model], bool]]] = {}
+    """Detail actions that are offered only where the row stands right for them; the service refuses the others."""
     history_also: ClassVar[history.Also] = ()
     """Event tables of rows that belong to a row of this model, with the field that points to it."""
     paginator = BoundedPaginator
@@ -159,11 +163,24 @@ class ModelAdmin(_FewQueries, unfold.ModelAdmin):
         obj = self.get_object(request, unquote(object_id))
         if obj is not None and self.has_view_permission(request, obj):
             self.note(request, "history", [obj])
-            extra_context = {
-                **(extra_context or {}),
-                "entries": history.read(obj, request.user, also=self.history_also),
-            }
+            entries = [*history.read(obj, request.user, also=self.history_also), *self.more_history(obj)]
+            newest = sorted(entries, key=lambda entry: entry.at, reverse=True)[: history.SHOWN]
+            extra_context = {**(extra_context or {}), "entries": newest}
         return super().history_view(request, object_id, extra_context)
+
+    def more_history(self, obj: models.Model) -> list[history.Entry]:
+        """What else belongs into the history of a row: what its own tables tell, rather than a trigger."""
+        return []
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list:
+        """Leave out what does not fit the row as it stands."""
+        actions = super().get_actions_detail(request, object_id)
+        row = self.get_object(request, unquote(object_id)) if self.fits else None
+        if row is None:
+            return actions
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}_"
+        unfit = {f"{prefix}{name}" for name, is_fit in self.fits.items() if not is_fit(row)}
+        return [action for action in actions if action.action_name not in unfit]
 
     def note(self, request: HttpRequest, action: str, rows: Iterable[models.Model], *, query: str = "") -> None:
         """Note in the access log whom these rows are about."""
@@ -223,7 +240,10 @@ class CodedAdmin(ModelAdmin):
 
 
 class TabularInline(_FewQueries, unfold.TabularInline):
+    """Rows of a table; their name stands above each only where it links to a page of their own."""
+
     extra = 0
+    hide_title = True
 
 
 class StackedInline(_FewQueries, unfold.StackedInline):
@@ -273,7 +293,7 @@ def link(obj: models.Model | None, label: object = "") -> SafeString | None:
 
 def link_to(label: str, key: object) -> SafeString:
     """A link to the page of a row that is only named, e.g. “leads.lead”, 17; its page says whether it may be seen."""
-    name = f"{label.rpartition('.')[2].capitalize()} {key}"
+    name = f"{capfirst(str(apps.get_model(label)._meta.verbose_name))} {key}"
     try:
         url = reverse(f"admin:{label.replace('.', '_')}_change", args=[quote(key)])
     except NoReverseMatch:
@@ -386,7 +406,7 @@ def service_action(
     description: object,
     *,
     permissions: Iterable[str],
-    text: object = "",
+    text: object | Callable[[object], object] = "",
     form: type[ActionForm] = ActionForm,
     icon: str = "bolt",
     variant: str = "default",
@@ -397,6 +417,7 @@ def service_action(
 
     The method gets `(self, request, pk, *, at, **fields)`. It only ever runs by POST, after the user confirmed. For one
     row a refusal is shown in the dialog, beside its field; for many the outcome reads “12 done, 3 refused: CODE × 2 …”.
+    `text` may be a function of the row, or of the rows, that are asked about.
     With `at_once` the method gets all keys in one list and returns key → code of the rows that were refused; for a
     single row it raises instead.
     """
@@ -490,7 +511,7 @@ def service_action(
                 "opts": self.opts,
                 "form": filled,
                 "dialog_title": description,
-                "dialog_text": text,
+                "dialog_text": text(obj) if callable(text) else text,
                 "dialog_submit": submit or description,
                 "action_name": name,
                 "selected": request.POST.getlist(ACTION_CHECKBOX_NAME) if is_many else [],
@@ -504,7 +525,7 @@ def service_action(
 
         inner.allowed_permissions = tuple(permissions)
         inner.short_description = description
-        inner.dialog = {"title": description, "description": text}
+        inner.dialog = {"title": description, "description": "" if callable(text) else text}
         inner.icon, inner.variant, inner.attrs = icon, ActionVariant(variant), {}
         inner.original_function_name = name
         inner.url_path = name.replace("_", "-")
@@ -546,5 +567,14 @@ def _leave(self: ModelAdmin, request: HttpRequest, obj: models.Model) -> HttpRes
     is_visible = self.get_object(request, str(obj.pk)) is not None
     url = reverse(f"{prefix}_change", args=[quote(obj.pk)]) if is_visible else reverse(f"{prefix}_changelist")
     if request.headers.get("HX-Request") == "true":
-        return HttpResponse(headers={"HX-Redirect": url})
+        return HttpResponse(headers={"HX-Redirect": _asked_from(request, prefix) or url})
     return HttpResponseRedirect(url)
+
+
+def _asked_from(request: HttpRequest, prefix: str) -> str:
+    """The page of another row on which the dialog was opened, to go back to; blank for the row's own pages."""
+    url = request.headers.get("HX-Current-URL", "")
+    if not url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure()):
+        return ""
+    path = urlsplit(url)
+    return "" if path.path.startswith(reverse(f"{prefix}_changelist")) else path._replace(scheme="", netloc="").geturl()

@@ -6,19 +6,19 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime
 
-import phonenumbers
 from django import template
 from django.db import models
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 
-from medcrm.lib import badges
+from medcrm.lib import badges, phones
 
 register = template.Library()
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 register.simple_tag(badges.icon, name="icon")
+register.filter("phone", phones.spoken)
 
 
 @register.simple_tag
@@ -34,18 +34,6 @@ def field_badge(obj: models.Model, field: str) -> SafeString | str:
 @register.filter
 def signed(number: int) -> str:
     return f"{number:+d}"
-
-
-@register.filter
-def phone(value: object) -> str:
-    """+15125550100 as it is said in its country; what is no number stays as it is."""
-    try:
-        number = phonenumbers.parse(str(value), "US")
-    except phonenumbers.NumberParseException:
-        return str(value)
-    national = number.country_code == 1
-    form = phonenumbers.PhoneNumberFormat.NATIONAL if national else phonenumbers.PhoneNumberFormat.INTERNATIONAL
-    return phonenumbers.format_number(number, form)
 
 
 @register.filter

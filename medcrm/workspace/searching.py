@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from leads.models import Lead
@@ -14,6 +15,7 @@ from leads.search import find_leads
 from leads.visibility import visible
 from medcrm import admin_site
 from medcrm.lib import reading
+from medcrm.lib.moments import said_day
 from medcrm.workspace.models import SavedView
 
 SHOWN = 20
@@ -70,5 +72,10 @@ def name_of(lead: Lead) -> str:
 
 
 def _about(lead: Lead) -> str:
-    said = [str(lead.service or ""), lead.city, str(lead.get_stage_display()), lead.created_at.strftime("%Y-%m-%d")]
+    said = [
+        str(lead.service or ""),
+        lead.city,
+        str(lead.get_stage_display()),
+        said_day(timezone.localtime(lead.created_at)),
+    ]
     return ", ".join(part for part in said if part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -14,6 +15,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.base import OfLead
@@ -25,6 +27,7 @@ from medcrm.lib.admin import (
     ChoicesDropdownFilter,
     ReadOnlyAdmin,
     ReadOnlyInline,
+    badge,
     badge_column,
     display,
     link,
@@ -45,7 +48,7 @@ class MessageInline(ReadOnlyInline):
     tab = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).select_related("step__sequence")
+        return super().get_queryset(request).select_related("step__sequence", "step__template")
 
 
 class SkipInline(ReadOnlyInline):
@@ -54,13 +57,13 @@ class SkipInline(ReadOnlyInline):
     tab = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).select_related("step__sequence")
+        return super().get_queryset(request).select_related("step__sequence", "step__template")
 
 
 @admin.register(Enrollment)
 class EnrollmentAdmin(OfLead, ReadOnlyAdmin):
     list_display = ("of_lead", "sequence", "state_badge", "step", "next_due_at", "started_at", "why_it_ended")
-    list_select_related = ("lead", "sequence", "step__sequence")
+    list_select_related = ("lead", "sequence", "step__sequence", "step__template")
     list_filter = (("state", ChoicesDropdownFilter), ("exit_code", ChoicesDropdownFilter))
     fields = readonly_fields = (
         "of_lead",
@@ -129,14 +132,16 @@ class EnrollmentAdmin(OfLead, ReadOnlyAdmin):
 class MessageAdmin(ReadOnlyAdmin):
     about = ("leads.lead", "enrollment.lead_id")
     list_display = ("reserved_at", "of_lead", "step", "subject", "state_badge", "provider", "error")
-    list_select_related = ("enrollment__lead", "step__sequence")
+    list_select_related = ("enrollment__lead", "step__sequence", "step__template")
     list_filter = (("state", ChoicesDropdownFilter), ("step__template__medium", ChoicesDropdownFilter))
     search_fields = ("provider_id",)
     search_help_text = _("Last name, organisation, phone in any format, e-mail or lead id")
     ordering = ("-pk",)
     sortable_by = ()
-    exclude = ("enrollment",)
-    readonly_fields = ("of_lead",)
+    fields = readonly_fields = (
+        "of_lead", "step", "wording", "state_badge", "subject", "words", "reserved_at", "sent_at", "settled_at",
+        "attempt", "provider", "provider_id", "error", "content_sha256",
+    )  # fmt: skip
     state_badge = badge_column("state", _("State"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -152,12 +157,16 @@ class MessageAdmin(ReadOnlyAdmin):
     def of_lead(self, obj: Message) -> SafeString | None:
         return link(obj.enrollment.lead)
 
+    @display(description=_("Words"))
+    def words(self, obj: Message) -> SafeString:
+        return format_html('<pre class="mc-words">{}</pre>', obj.body)
+
 
 @admin.register(Skip)
 class SkipAdmin(ReadOnlyAdmin):
     about = ("leads.lead", "enrollment.lead_id")
     list_display = ("at", "of_lead", "step", "kind", "code", "sentence", "until")
-    list_select_related = ("enrollment__lead", "step__sequence")
+    list_select_related = ("enrollment__lead", "step__sequence", "step__template")
     list_filter = (("kind", ChoicesDropdownFilter),)
     ordering = ("-pk",)
     sortable_by = ()
@@ -172,12 +181,22 @@ class SkipAdmin(ReadOnlyAdmin):
 
 @admin.register(CallTask)
 class CallTaskAdmin(OfLead, ReadOnlyAdmin):
-    list_display = ("of_lead", "step", "due_at", "settled_at", "is_done")
-    list_select_related = ("lead", "step__sequence")
+    list_display = ("of_lead", "step", "due_at", "state")
+    empty_text = _("A sequence asks for a call where a message is not enough; it appears here when it is due.")
+    fits: ClassVar = {"mark_done": lambda task: task.settled_at is None}
+    list_select_related = ("lead", "step__sequence", "step__template")
     list_filter = ("is_done",)
     actions = ("mark_done",)
     actions_detail = ("mark_done",)
     has_settle_permission = verb_permission("settle")
+
+    @display(description=_("State"))
+    def state(self, obj: CallTask) -> SafeString:
+        if obj.is_done:
+            return badge("met", _now("called"))
+        if obj.settled_at:
+            return badge("cancelled", _now("no longer needed"))
+        return badge("today", _now("to be called"), symbol="call")
 
     @service_action(
         _("Mark as called"),

@@ -49,6 +49,7 @@ class StepInline(TabularInline):
     fields = ("position", "delay", "template", "window_start", "window_end", "is_weekdays_only", "cutoff")
     ordering = ("position",)
     show_change_link = True
+    hide_title = False
     tab = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -81,6 +82,17 @@ class SequenceAdmin(VersionedAdmin):
         (_("Publication"), {"fields": (("created_at", "published_at", "published_by"),)}),
     )
     inlines = (StepInline,)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Sequence | None = None) -> list:
+        """Who may not edit reads the sentence instead of what it is made from."""
+        sets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return sets
+        made_of = ("criteria", "stay_criteria")
+        return [
+            (name, {**options, "fields": tuple(field for field in options["fields"] if field not in made_of)})
+            for name, options in sets
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         running = Count("enrollments", filter=Q(enrollments__state="active"))
@@ -126,7 +138,7 @@ class SequenceAdmin(VersionedAdmin):
         return format_html('<a class="mc-link" href="{}">{}</a>', url, _("Next 30 days"))
 
     @service_action(
-        _("Start a draft from this version"),
+        _("Start a draft"),
         permissions=["draft"],
         form=NoteForm,
         icon="edit_note",

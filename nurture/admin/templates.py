@@ -13,6 +13,7 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from leads.admin.criteria import is_draft
 from leads.admin.rules import NoteForm, VersionedAdmin
@@ -38,7 +39,8 @@ from nurture.vocabulary import Medium
 def _size(wording: Wording, words: Rendered) -> str:
     if wording.template.medium != Medium.SMS:
         return ""
-    return _("%(n)d segments") % {"n": rendering.segments(words.body)}
+    count = rendering.segments(words.body)
+    return ngettext("%(n)d segment", "%(n)d segments", count) % {"n": count}
 
 
 def _preview(wording: Wording, request: HttpRequest) -> dict[str, object]:
@@ -61,6 +63,7 @@ class WordingInline(ReadOnlyInline):
     model = Wording
     fields = readonly_fields = ("language", "version", "status", "subject", "published_at")
     show_change_link = True
+    hide_title = False
 
 
 @admin.register(Template)
@@ -160,7 +163,7 @@ class WordingAdmin(VersionedAdmin):
         trial.send_test(wording, to=request.user.email, key=f"test-{pk}-{at:%Y%m%d%H%M%S%f}")
 
     @service_action(
-        _("Start a draft from this version"),
+        _("Start a draft"),
         permissions=["draft"],
         form=NoteForm,
         icon="edit_note",

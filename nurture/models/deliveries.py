@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from consent.models import Address
+from medcrm.lib.moments import said
 from nurture.models.messages import Message
 
 
@@ -48,4 +49,4 @@ class ProviderEvent(models.Model):
         constraints = [models.UniqueConstraint(name="one_provider_event", fields=["provider", "key"])]
 
     def __str__(self) -> str:
-        return f"{self.provider} {self.kind} {self.received_at:%Y-%m-%d %H:%M}"
+        return f"{self.provider} {self.kind} {said(self.received_at)}"

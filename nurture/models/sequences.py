@@ -102,7 +102,7 @@ class Step(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.sequence.code} {self.position}: {self.template_id}"
+        return f"{self.sequence.name} {self.position}: {self.template.name}"
 
 
 @pghistory.track()

@@ -82,7 +82,7 @@ class Wording(VersionedSet):
         ]
 
     def __str__(self) -> str:
-        return f"{self.template_id} {self.language} v{self.version}"
+        return f"{self.template.name} ({self.language}) v{self.version}"
 
     def problems(self) -> list[str]:
         """What is wrong with the words, as sentences; empty when they may be published."""

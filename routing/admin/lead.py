@@ -10,16 +10,18 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin import panels
 from leads.admin.lead import LeadAdmin
 from leads.models import Lead
+from medcrm.lib import history
 from medcrm.lib.admin import ActionForm, DropdownFilter, service_action
 from medcrm.lib.errors import RuleError
 from routing import assignment, exhausted, explain, neglected, words
 from routing.admin.people import Colleagues
-from routing.models import Agent, Handoff, ScriptText, Team
+from routing.models import Agent, Assignment, Handoff, HandoffState, ScriptText, Team
 from routing.neglected import Neglect
 
 
@@ -68,6 +70,11 @@ class RoutedLeadAdmin(LeadAdmin):
     actions_detail = (*LeadAdmin.actions_detail, "reassign", "decide_exhausted")
     list_filter = (*LeadAdmin.list_filter, NeglectFilter)
 
+    def more_history(self, obj: Lead) -> list[history.Entry]:
+        """Each change of owner and team, from the assignments, which nothing can change."""
+        rows = obj.assignments.select_related("from_team", "to_team", "from_owner", "to_owner", "by")
+        return [_entry(row) for row in rows.order_by("-pk")[: history.SHOWN]]
+
     @service_action(
         _("Reassign"),
         permissions=["reassign"],
@@ -108,6 +115,13 @@ class RoutedLeadAdmin(LeadAdmin):
         return request.user.has_perm("leads.reassign_lead")
 
 
+def _entry(row: Assignment) -> history.Entry:
+    pairs = [(_("Owner"), row.from_owner, row.to_owner), (_("Team"), row.from_team, row.to_team)]
+    changes = [history.Change(str(name), str(old or "–"), str(new or "–")) for name, old, new in pairs if old != new]
+    who = str(row.by) if row.by else _now("the system")
+    return history.Entry(row.at, who, row.get_because_display(), row.note, _now("Assigned"), changes)
+
+
 REFUSALS = {
     "untrained": "None of these people has the training this service asks for.",
     "unchanged": "It is theirs already.",
@@ -126,8 +140,9 @@ def handoff_panel(lead: Lead, request: HttpRequest) -> panels.Panel | None:
     texts = {text.language: text for text in ScriptText.objects.filter(script=row.script)} if row.script_id else {}
     context = {
         "handoff": row,
-        "packet": words.readable(row.packet),
-        "additions": [{**addition, "facts": words.readable(addition["facts"])} for addition in row.additions],
+        **words.packet_of(row),
+        "may_accept": row.state == HandoffState.OFFERED and request.user.has_perm("routing.accept_handoff"),
+        "may_return": request.user.has_perm("routing.return_handoff"),
         "text": texts.get(lead.language) or texts.get("en"),
     }
     return panels.Panel(_("Handoff"), "routing/handoff_panel.html", context, place=panels.TOP)

@@ -37,6 +37,7 @@ class AgentInline(ReadOnlyInline):
     model = Agent
     fields = readonly_fields = ("user", "languages", "trainings", "open_cap", "daily_cap", "away_from", "away_until")
     show_change_link = True
+    hide_title = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).select_related("user", "team")

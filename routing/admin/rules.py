@@ -47,7 +47,7 @@ class RouteSetAdmin(VersionedAdmin):
         return [path("simulate/", view, name="routing_routeset_simulate"), *super().get_urls()]
 
     @service_action(
-        _("Start a draft from this version"),
+        _("Start a draft"),
         permissions=["draft"],
         form=NoteForm,
         icon="edit_note",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin import EmptyFieldListFilter
+from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -29,8 +32,9 @@ from medcrm.lib.admin import (
     service_action,
     verb_permission,
 )
-from routing import assignment, handoff, notices, returns
-from routing.models import Assignment, Clock, Handoff, Notice, ReturnReason
+from medcrm.lib.moments import said
+from routing import assignment, explain, handoff, notices, returns, words
+from routing.models import Assignment, Clock, Handoff, HandoffState, Notice, ReturnReason, Team
 from routing.neglected import Neglect
 
 
@@ -40,10 +44,27 @@ class OfLeadReadOnly(OfLead, ReadOnlyAdmin):
 
 @admin.register(Assignment)
 class AssignmentAdmin(OfLeadReadOnly):
-    list_display = ("of_lead", "at", "from_team", "from_owner", "to_team", "to_owner", "because", "rule", "by", "note")
+    list_display = ("of_lead", "at", "came_from", "went_to", "why", "by")
+    fields = readonly_fields = ("of_lead", "at", "came_from", "went_to", "why", "step", "path_in_words", "cycle", "by")
     list_select_related = ("lead", "from_team", "to_team", "from_owner", "to_owner", "rule", "by")
     list_filter = (("because", ChoicesDropdownFilter), ("to_team", RelatedDropdownFilter))
     empty_text = _("Each change of owner or team appears here, with the path that led to it.")
+
+    @display(description=_("From"))
+    def came_from(self, obj: Assignment) -> str:
+        return whose(obj.from_team, obj.from_owner)
+
+    @display(description=_("To"))
+    def went_to(self, obj: Assignment) -> str:
+        return whose(obj.to_team, obj.to_owner)
+
+    @display(description=_("Why"))
+    def why(self, obj: Assignment) -> str:
+        return ": ".join(str(part) for part in (obj.get_because_display(), obj.rule, obj.note) if part)
+
+    @display(description=_("Rules asked, in order"))
+    def path_in_words(self, obj: Assignment) -> SafeString:
+        return render_to_string("routing/path.html", {"told": explain.explain(obj)})
 
 
 class ReturnForm(ActionForm):
@@ -53,19 +74,54 @@ class ReturnForm(ActionForm):
 
 @admin.register(Handoff)
 class HandoffAdmin(OfLeadReadOnly):
-    list_display = ("of_lead", "state_badge", "to_team", "to_owner", "from_team", "offered_at", "accepted_at", "issue")
-    list_select_related = ("lead", "from_team", "to_team", "to_owner")
+    list_display = ("of_lead", "state_badge", "went_to", "came_from", "offered_at", "accepted_at")
+    list_select_related = ("lead", "from_team", "from_owner", "to_team", "to_owner")
     list_filter = (
         ("state", ChoicesDropdownFilter),
         ("to_team", RelatedDropdownFilter),
         ("return_reason", ChoicesDropdownFilter),
     )
     actions_detail = ("accept", "give_back")
-    readonly_fields = ("with_sender", "waiting", "with_receiver")
+    fits: ClassVar = {
+        "accept": lambda row: row.state == HandoffState.OFFERED,
+        "give_back": lambda row: row.state in (HandoffState.OFFERED, HandoffState.ACCEPTED),
+    }
+    fieldsets = (
+        (None, {"fields": ("of_lead", ("state_badge", "issue"), ("came_from", "went_to"), ("rule", "script"))}),
+        (_("What is handed over"), {"fields": ("packet_in_words",)}),
+        (
+            _("How it went"),
+            {
+                "fields": (
+                    ("offered_at", "issued_at"),
+                    ("accepted_at", "accepted_by"),
+                    ("returned_at", "returned_by"),
+                    ("return_reason", "note"),
+                    "closed_at",
+                    ("with_sender", "waiting", "with_receiver"),
+                )
+            },
+        ),
+    )
+    readonly_fields = (
+        "of_lead", "state_badge", "came_from", "went_to", "packet_in_words", "with_sender", "waiting", "with_receiver"
+    )  # fmt: skip
     state_badge = badge_column("state", _("State"))
     has_accept_permission = verb_permission("accept")
     has_return_permission = verb_permission("return")
     empty_text = _("A handoff appears when a lead moves to a team.")
+
+    @display(description=_("From"))
+    def came_from(self, obj: Handoff) -> str:
+        return whose(obj.from_team, obj.from_owner)
+
+    @display(description=_("To"))
+    def went_to(self, obj: Handoff) -> str:
+        return whose(obj.to_team, obj.to_owner)
+
+    @display(description=_("Packet"))
+    def packet_in_words(self, obj: Handoff) -> SafeString:
+        return render_to_string("routing/packet.html", words.packet_of(obj))
 
     @display(description=_("Working time with the sender"))
     def with_sender(self, obj: Handoff) -> str:
@@ -101,6 +157,11 @@ class HandoffAdmin(OfLeadReadOnly):
         assignment.give_back(lead, reason, note, by=request.user, at=at)
 
 
+def whose(team: Team | None, owner: AbstractBaseUser | None) -> str:
+    """“Scheduling · Ana Reed”, “Scheduling · queue”, or a dash."""
+    return f"{team} · {owner or _now('queue')}" if team else "–"
+
+
 def in_words(span: timedelta | None) -> str:
     """Working time as “3 h 05 min”; a dash where there was none to count."""
     if span is None:
@@ -114,14 +175,10 @@ class ClockAdmin(OfLeadReadOnly):
     list_display = (
         "of_lead",
         "owed",
-        "team",
-        "owner",
+        "in_whose_hands",
         "due_at",
-        "paused_until",
-        "breached_at",
-        "met_at",
-        "met_by",
-        "ended_because",
+        "state",
+        "what_became_of_it",
     )
     list_select_related = ("lead", "team", "owner", "met_by")
     list_filter = (
@@ -130,6 +187,32 @@ class ClockAdmin(OfLeadReadOnly):
         ("ended_because", ChoicesDropdownFilter),
     )
     empty_text = _("A clock starts when a team comes to owe a lead something.")
+
+    @display(description=_("In whose hands"))
+    def in_whose_hands(self, obj: Clock) -> str:
+        return whose(obj.team, obj.owner)
+
+    @display(description=_("State"))
+    def state(self, obj: Clock) -> SafeString:
+        if obj.met_at:
+            return badge("met", _now("done late") if obj.breached_at else _now("done"))
+        if obj.ended_because:
+            return badge("cancelled", _now("ended"))
+        if obj.breached_at or obj.due_at < timezone.now():
+            return badge("breached", _now("late"))
+        if obj.paused_until:
+            return badge("paused", _now("paused"))
+        return badge("running", _now("running"))
+
+    @display(description=_("What became of it"))
+    def what_became_of_it(self, obj: Clock) -> str:
+        if obj.met_at:
+            return " · ".join(str(part) for part in (said(obj.met_at), obj.met_by) if part)
+        if obj.ended_because:
+            return obj.get_ended_because_display()
+        if obj.breached_at:
+            return _now("since %(when)s") % {"when": said(obj.breached_at)}
+        return _now("until %(when)s") % {"when": said(obj.paused_until)} if obj.paused_until else ""
 
 
 @admin.register(Notice)

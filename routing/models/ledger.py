@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from leads.models import Interaction, Lead
+from medcrm.lib.moments import said
 from routing.models.rules import OnBreach, RoutingRule, Script
 from routing.models.teams import Team
 from routing.querysets import ClockQuerySet, HandoffQuerySet
@@ -64,7 +65,7 @@ class Assignment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.lead_id}: {self.to_team_id} · {self.to_owner or _('queue')}"
+        return f"{self.lead} → {self.to_team} · {self.to_owner or _('queue')}"
 
 
 class HandoffState(models.TextChoices):
@@ -164,7 +165,7 @@ class Handoff(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.lead_id} → {self.to_team_id} ({self.get_state_display()})"
+        return f"{self.lead} → {self.to_team} ({self.get_state_display()})"
 
     def current_packet(self) -> dict[str, object]:
         """The packet with everything that was added since."""
@@ -261,7 +262,7 @@ class Clock(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_owed_display()} · {self.due_at:%Y-%m-%d %H:%M}"
+        return f"{self.get_owed_display()} · {said(self.due_at)}"
 
 
 class Notice(models.Model):

@@ -127,10 +127,12 @@
     o: () => focus("#ws-outcome input:checked, #ws-outcome input"),
     n: () => focus("#id_requested"),
     s: () => click("[aria-keyshortcuts=s]"),
+    a: () => click("[aria-keyshortcuts=a]"),
     w: () => click("#nav-my-work, a[href$='/admin/work/']"),
     x: () => click("#call-next"),
   };
 
+  const isAsking = () => Boolean(document.querySelector("dialog[open]")) || [...document.querySelectorAll("#dialog")].some(isVisible);
   const isTyping = (element) =>
     element.isContentEditable || element.matches("textarea, select, input:not([type=radio]):not([type=checkbox])");
 
@@ -147,7 +149,7 @@
 
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
-      if (!document.querySelector("dialog[open]") && click("[aria-keyshortcuts='Control+Enter']")) event.preventDefault();
+      if (!isAsking() && click("[aria-keyshortcuts='Control+Enter']")) event.preventDefault();
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -155,7 +157,7 @@
       event.target.blur();
       return;
     }
-    if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    if (isTyping(event.target) || isAsking()) return;
     if (localStorage.getItem(KEYS_OFF) && event.key !== "?") return;
     const isDone = /^[0-9]$/.test(event.key) ? digit(event) : KEYS[event.key]?.();
     if (isDone !== undefined && isDone !== false) event.preventDefault();

@@ -6,8 +6,11 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.test import override_settings
 
 from tests.rows import NOW
 
@@ -27,11 +30,19 @@ def transactional_db() -> None:
 
 
 @pytest.fixture(scope="package")
-def stage(django_db_setup: None, transactional_db: None, django_db_blocker) -> Iterator[object]:
+def stage(django_db_setup: None, transactional_db: None, django_db_blocker, tmp_path_factory) -> Iterator[object]:
     from tests.e2e.stage import running
 
-    with django_db_blocker.unblock(), running() as stage:
-        yield stage
+    with django_db_blocker.unblock(), override_settings(STORAGES=kept_in(tmp_path_factory.mktemp("private"))):
+        with running() as stage:
+            yield stage
+
+
+def kept_in(folder: Path) -> dict[str, object]:
+    """The storages with the private files in a folder of the tests."""
+    storages = json.loads(json.dumps(settings.STORAGES))
+    storages["private"]["OPTIONS"]["location"] = str(folder)
+    return storages
 
 
 @pytest.fixture(scope="package")

@@ -7,11 +7,38 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from consent.models import Address
-from leads.models import Inquiry, Lead, ScoringModel
+from audit.models import Access
+from consent.models import Address, Attempt, CallingRule, Checkpoint, ConsentEvent, Disclosure, Verification
+from gateway.models import Client
+from leads.lifecycle import OPEN
+from leads.models import (
+    Appointment,
+    BackTest,
+    Checklist,
+    DocumentStatus,
+    DuplicateCandidate,
+    Export,
+    ImportRun,
+    Inquiry,
+    Lead,
+    LeadLink,
+    NextStepSet,
+    Offering,
+    Proposal,
+    Publication,
+    Qualification,
+    ScoringModel,
+    ScoringRule,
+    Source,
+)
+from medcrm.reports.pages import PAGES
 from nurture import links
 from nurture.links import Recipient
-from nurture.models import Sequence
+from nurture.models import Enrollment, Message, Sequence, Template, Wording
+from privacy.models import Erasure, Hold
+from routing.models import Agent, Assignment, Handoff, RouteSet, Script, Team
+
+LEADS = "leads_lead"
 
 
 @dataclass(frozen=True)
@@ -21,23 +48,33 @@ class Screen:
     path: Callable[[], str]
 
 
+def named(name: str, *args: object, query: str = "") -> Callable[[], str]:
+    return lambda: reverse(name, args=args) + query
+
+
 def listed(model: str, query: str = "") -> Callable[[], str]:
-    return lambda: reverse(f"admin:{model}_changelist") + query
+    return named(f"admin:{model}_changelist", query=query)
 
 
-def first_of(model: type, **fields: object) -> Callable[[], str]:
+def added(model: str) -> Callable[[], str]:
+    return named(f"admin:{model}_add")
+
+
+def first_of(model: type, page: str = "change", *, query: str = "", **fields: object) -> Callable[[], str]:
+    """A page of the first such row; the list of them where there is none."""
+
     def path() -> str:
         row = model.objects.filter(**fields).order_by("pk").first()
         meta = model._meta
         if row is None:
             return reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
-        return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+        return reverse(f"admin:{meta.app_label}_{meta.model_name}_{page}", args=[row.pk]) + query
 
     return path
 
 
 def a_lead(**fields: object) -> Lead | None:
-    return Lead.objects.filter(**fields).order_by("-score", "pk").first()
+    return Lead.objects.filter(merged_into=None, **fields).order_by("-score", "pk").first()
 
 
 def workspace() -> str:
@@ -46,8 +83,16 @@ def workspace() -> str:
     return reverse("workspace:lead", args=[lead.pk])
 
 
-def lead_page() -> str:
-    return reverse("admin:leads_lead_change", args=[a_lead(team="scheduling").pk])
+def lead_page(page: str = "change") -> str:
+    return reverse(f"admin:{LEADS}_{page}", args=[a_lead(team="scheduling").pk])
+
+
+def of_the_lead(page: str) -> Callable[[], str]:
+    return lambda: lead_page(page)
+
+
+def search() -> str:
+    return listed(LEADS, f"?q={a_lead(team='scheduling').last_name}")()
 
 
 def preview() -> str:
@@ -55,47 +100,194 @@ def preview() -> str:
     return reverse("admin:leads_scoringmodel_preview", args=[model.pk])
 
 
+def wording_shown() -> str:
+    page = first_of(Wording, "preview", template__medium="email", language="en")()
+    return f"{page}?lead={a_lead(lead_type='patient').public_id}"
+
+
+def tried() -> str:
+    test = BackTest.objects.order_by("-pk").first()
+    return reverse("reports:what_if_result", args=[test.pk]) if test else reverse("reports:what_if")
+
+
 def public(make: Callable[[Recipient], str]) -> Callable[[], str]:
     def path() -> str:
-        lead = Lead.objects.filter(email__isnull=False, lead_type="patient").select_related("source").first()
+        lead = a_lead(email__isnull=False, lead_type="patient", stage__in=OPEN)
         url = make(Recipient(lead.email_id, lead.source.seller_id, lead.pk))
         return "/" + url.split("/", 3)[3]
 
     return path
 
 
-SCREENS = [
-    Screen("dashboard", "supervisor", lambda: reverse("admin:index")),
-    Screen("home-caller", "scheduling1", lambda: reverse("admin:index")),
-    Screen("home-compliance", "compliance", lambda: reverse("admin:index")),
-    Screen("home-marketing", "marketing", lambda: reverse("admin:index")),
-    Screen("my-work", "scheduling1", lambda: reverse("workspace:my_work")),
-    Screen("my-work-empty", "supervisor", lambda: reverse("workspace:my_work")),
+HOMES = [
+    Screen("dashboard", "supervisor", named("admin:index")),
+    Screen("home-caller", "scheduling1", named("admin:index")),
+    Screen("home-compliance", "compliance", named("admin:index")),
+    Screen("home-marketing", "marketing", named("admin:index")),
+]
+
+WORK = [
+    Screen("my-work", "scheduling1", named("workspace:my_work")),
+    Screen("my-work-empty", "supervisor", named("workspace:my_work")),
     Screen("workspace", "scheduling1", workspace),
-    Screen("leads", "supervisor", listed("leads_lead")),
+    Screen("leads", "supervisor", listed(LEADS)),
+    Screen("leads-found", "supervisor", search),
+    Screen("leads-none", "supervisor", listed(LEADS, "?q=Nobodyatall")),
     Screen("lead", "supervisor", lead_page),
+    Screen("lead-history", "supervisor", of_the_lead("history")),
+    Screen("lead-correct", "supervisor", of_the_lead("correct_facts")),
+    Screen("lead-reassign", "supervisor", of_the_lead("reassign")),
+    Screen("lead-book", "scheduling1", of_the_lead("book_visit")),
     Screen("handoffs", "supervisor", listed("routing_handoff")),
+    Screen("handoff", "scheduling1", first_of(Handoff, state="offered", to_team="scheduling")),
+    Screen(
+        "handoff-return", "scheduling1", first_of(Handoff, "give_back", state="offered", to_team="scheduling"), True
+    ),
+    Screen("calls-to-make", "supervisor", listed("nurture_calltask")),
+    Screen("notices", "scheduling1", listed("routing_notice")),
+    Screen("appointments", "supervisor", listed("leads_appointment")),
+    Screen("appointment", "supervisor", first_of(Appointment)),
+    Screen("documents", "documents1", listed("leads_documentstatus")),
+    Screen("document", "documents1", first_of(DocumentStatus, lead__team="documents")),
+    Screen("authorizations", "documents1", listed("leads_authorization")),
+    Screen("missing-items", "documents1", listed("leads_missingitem")),
+]
+
+OVERSIGHT = [
+    Screen("team-board", "supervisor", named("admin:routing_team_board")),
+    Screen("agent", "supervisor", first_of(Agent, user__username="scheduling1")),
+    Screen("absence", "supervisor", first_of(Agent, "hand_over", user__username="scheduling1")),
     Screen("inquiries", "supervisor", listed("leads_inquiry")),
     Screen("inquiry", "supervisor", first_of(Inquiry)),
-    Screen("team-board", "supervisor", lambda: reverse("admin:routing_team_board")),
-    Screen("team", "supervisor", listed("routing_team")),
-    Screen("appointments", "supervisor", listed("leads_appointment")),
-    Screen("funnel", "supervisor", lambda: reverse("reports:report", args=["funnel"])),
-    Screen("simulator", "administrator", lambda: reverse("admin:routing_routeset_simulate")),
-    Screen("import", "administrator", lambda: reverse("admin:leads_importrun_add")),
+    Screen("inquiry-repair", "supervisor", first_of(Inquiry, "repair", status="refused")),
+    Screen("imports", "administrator", listed("leads_importrun")),
+    Screen("import", "administrator", added("leads_importrun")),
+    Screen("import-columns", "administrator", first_of(ImportRun, phase="uploaded")),
+    Screen("import-checked", "administrator", first_of(ImportRun, phase="checked")),
+    Screen("import-done", "administrator", first_of(ImportRun, phase="imported")),
+    Screen("exports", "compliance", listed("leads_export")),
+    Screen("export", "compliance", added("leads_export")),
+    Screen("export-done", "compliance", first_of(Export)),
+    Screen("look-alikes", "supervisor", listed("leads_duplicatecandidate")),
+    Screen("look-alike", "supervisor", first_of(DuplicateCandidate, verdict="open")),
+    Screen("merge", "supervisor", first_of(DuplicateCandidate, "merge", verdict="open")),
+    Screen("merges", "supervisor", listed("leads_leadlink")),
+    Screen("merged", "supervisor", first_of(LeadLink)),
+    Screen("decisions", "supervisor", listed("leads_qualification", "?override=open")),
+    Screen("decision", "supervisor", first_of(Qualification)),
+    Screen("assignments", "supervisor", listed("routing_assignment")),
+    Screen("assignment", "supervisor", first_of(Assignment)),
+    Screen("clocks", "supervisor", listed("routing_clock")),
+    Screen("in-sequences", "supervisor", listed("nurture_enrollment")),
+    Screen("in-sequence", "supervisor", first_of(Enrollment)),
+    Screen("messages", "supervisor", listed("nurture_message")),
+    Screen("message", "supervisor", first_of(Message)),
+]
+
+PROOF = [
     Screen("addresses", "compliance", listed("consent_address")),
     Screen("address", "compliance", first_of(Address, kind="email")),
+    Screen("address-as-of", "compliance", first_of(Address, kind="phone", query="?at=2026-11-25T12:00:00")),
+    Screen("withdrawal", "compliance", first_of(Address, "withdraw", kind="phone")),
+    Screen("access-log", "compliance", listed("audit_access")),
+    Screen("access", "compliance", first_of(Access)),
+    Screen("consent-events", "compliance", listed("consent_consentevent")),
+    Screen("consent-event", "compliance", first_of(ConsentEvent, kind="grant")),
+    Screen("review-queue", "compliance", listed("consent_consentevent", "?review=waiting")),
+    Screen("review", "compliance", first_of(ConsentEvent, "review", kind="inbound", verdict="review")),
     Screen("attempts", "compliance", listed("consent_attempt")),
+    Screen("attempt", "compliance", first_of(Attempt)),
+    Screen("disclosures", "compliance", listed("consent_disclosure")),
+    Screen("disclosure", "compliance", first_of(Disclosure)),
     Screen("calling-rules", "compliance", listed("consent_callingrule")),
+    Screen("calling-rule", "compliance", first_of(CallingRule)),
+    Screen("do-not-call-lists", "compliance", listed("consent_listsnapshot")),
+    Screen("checkpoints", "compliance", listed("consent_checkpoint")),
+    Screen("checkpoint", "compliance", first_of(Checkpoint)),
+    Screen("verifications", "compliance", listed("consent_verification")),
+    Screen("verification", "compliance", first_of(Verification)),
+    Screen("policy", "compliance", listed("consent_policysetting")),
+    Screen("erasures", "compliance", listed("privacy_erasure")),
+    Screen("erasure-ask", "compliance", added("privacy_erasure")),
+    Screen("erasure", "compliance", first_of(Erasure, state="found")),
+    Screen("erased", "compliance", first_of(Erasure, state="done")),
+    Screen("holds", "compliance", listed("privacy_hold")),
+    Screen("hold", "compliance", first_of(Hold)),
+    Screen("retention", "compliance", listed("privacy_retentionrule")),
+]
+
+RULES = [
+    Screen("proposals", "marketing", listed("leads_proposal")),
+    Screen("proposal", "marketing", first_of(Proposal)),
+    Screen("scorings", "marketing", listed("leads_scoringmodel")),
     Screen("scoring", "marketing", first_of(ScoringModel, lead_type="patient")),
+    Screen("scoring-rule", "marketing", first_of(ScoringRule, model__status="draft")),
     Screen("scoring-preview", "marketing", preview),
+    Screen("scoring-publish", "marketing", first_of(ScoringModel, "publish", status="draft")),
+    Screen("next-steps", "administrator", first_of(NextStepSet)),
+    Screen("publications", "administrator", listed("leads_publication")),
+    Screen("publication", "administrator", first_of(Publication)),
+    Screen("routing", "administrator", first_of(RouteSet)),
+    Screen("simulator", "administrator", named("admin:routing_routeset_simulate")),
+    Screen("sequences", "marketing", listed("nurture_sequence")),
     Screen("sequence", "marketing", first_of(Sequence)),
-    Screen("sources", "marketing", listed("leads_source")),
+    Screen("sequence-calendar", "marketing", first_of(Sequence, "simulate", code="first_visit")),
+    Screen("templates", "marketing", listed("nurture_template")),
+    Screen("template", "marketing", first_of(Template)),
+    Screen("wording", "marketing", first_of(Wording, template__medium="email", language="en")),
+    Screen("wording-preview", "administrator", wording_shown),
+    Screen("limits", "compliance", listed("nurture_frequencycap")),
+    Screen("call-attempts", "administrator", listed("routing_cadence")),
+    Screen("checklist", "supervisor", first_of(Checklist)),
+    Screen("script", "supervisor", first_of(Script)),
+]
+
+REPORTS = [
+    *(Screen(f"report-{slug}", "supervisor", named("reports:report", slug, query="?days=30")) for slug in PAGES),
+    Screen("try-rules", "marketing", named("reports:what_if")),
+    Screen("tried-rules", "marketing", tried),
+]
+
+CATALOGUE = [
     Screen("offerings", "administrator", listed("leads_offering")),
+    Screen("offering", "administrator", first_of(Offering)),
+    Screen("sources", "marketing", listed("leads_source")),
+    Screen("source", "administrator", first_of(Source)),
+    Screen("call-results", "administrator", listed("leads_disposition")),
+    Screen("timing", "administrator", listed("leads_timingwindow")),
+]
+
+PEOPLE = [
+    Screen("team", "supervisor", listed("routing_team")),
+    Screen("team-hours", "supervisor", first_of(Team)),
     Screen("people", "administrator", listed("auth_user")),
-    Screen("second-factor", "supervisor", lambda: reverse("mfa_index")),
-    Screen("form", "", lambda: reverse("nurture:form", args=["web_consult"])),
-    Screen("sign-in", "", lambda: reverse("admin:login")),
+    Screen("roles", "administrator", listed("auth_group")),
+    Screen("api-clients", "administrator", listed("gateway_client")),
+    Screen("api-client", "administrator", added(Client._meta.label_lower.replace(".", "_"))),
+    Screen("webhooks", "administrator", listed("gateway_subscription")),
+]
+
+ACCOUNT = [
+    Screen("sign-in", "", named("admin:login")),
+    Screen("second-factor", "supervisor", named("mfa_index")),
+    Screen("sessions", "supervisor", named("usersessions_list")),
+    Screen("password", "supervisor", named("account_change_password")),
+]
+
+PUBLIC = [
+    Screen("form", "", named("nurture:form", "web_consult")),
+    Screen("form-es", "", named("nurture:form", "web_consult", query="?language=es")),
+    Screen("thanks", "", named("nurture:thanks", "web_consult", "appointment")),
     Screen("unsubscribe", "", public(links.unsubscribe_url)),
     Screen("preferences", "", public(links.preferences_url)),
 ]
+
+SCREENS = [*HOMES, *WORK, *OVERSIGHT, *PROOF, *RULES, *REPORTS, *CATALOGUE, *PEOPLE, *ACCOUNT, *PUBLIC]
+
+# Drawn in the dark too: what has a look of our own; the rest is the theme's.
+DARK = {
+    "dashboard", "home-caller", "home-compliance", "home-marketing", "my-work", "workspace", "leads", "lead", "handoff",
+    "team-board", "import-checked", "look-alike", "decision", "address", "attempts", "proposals", "scoring",
+    "scoring-preview", "simulator", "sequence-calendar", "wording", "report-funnel", "sign-in", "form", "unsubscribe",
+    "preferences",
+}  # fmt: skip

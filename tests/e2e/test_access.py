@@ -7,7 +7,9 @@ from axe_playwright_python.sync_playwright import Axe
 
 from leads.models import ScoringModel
 from routing.models import Agent, Handoff
+from tests.e2e import scenes
 from tests.e2e.screens import SCREENS, first_of, lead_page, workspace
+from tests.rows import NOW
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 CONTRAST = {"runOnly": ["color-contrast"]}
@@ -19,6 +21,7 @@ def leads(send_in):
     for _ in range(3):
         send_in()
     send_in("facility", lead_type="b2b", service="screening", organisation="Travis Foods", request="quote")
+    scenes.make(at=NOW, send=send_in)
 
 
 def found(page, options: dict[str, object], context: str | None = None) -> list[str]:

@@ -153,3 +153,18 @@ def test_the_list_of_keys_opens_by_a_key_and_keys_can_be_turned_off(stage):
     page.keyboard.press("Escape")
     page.keyboard.press("e")
     page.wait_for_selector("#ws-emergency[open]")
+
+
+def test_a_handoff_is_accepted_by_one_key_without_leaving_the_page(stage, send_in):
+    lead = send_in()
+    Lead.objects.filter(pk=lead.pk).update(owner=User.objects.get(username="scheduling1"), team="scheduling")
+    page = stage.page("scheduling1")
+    page.goto(f"/admin/work/{lead.pk}/")
+    page.wait_for_load_state()
+    strike(page, "a", "#dialog form")
+    page.wait_for_function("document.querySelector('#dialog').contains(document.activeElement)")
+    page.keyboard.press("c")  # no key of the page acts beneath a question
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=accepted")
+    assert (page.url.rsplit("/admin", 1)[1], page.locator(RESERVED).count()) == (f"/work/{lead.pk}/", 0)
+    assert lead.handoffs.get().accepted_by.username == "scheduling1"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,14 @@ from django.conf import settings
 from PIL import Image
 
 from medcrm import demo_data
-from tests.e2e.screens import SCREENS
+from tests.e2e import scenes
+from tests.e2e.screens import DARK, SCREENS
 from tests.rows import NOW
 
 pytestmark = pytest.mark.screens
 FOLDER = Path(settings.BASE_DIR) / "docs" / "screens"
-COLOURS = 96  # enough for flat pages, and a third of the bytes
+COLOURS = 32  # enough for flat pages, and a fifth of the bytes
+ONLY = os.environ.get("SCREENS", "*")  # e.g. “import*”, to draw some anew
 LOOKS = {
     "": {"color_scheme": "light"},
     "-dark": {"color_scheme": "dark"},
@@ -23,11 +27,14 @@ LOOKS = {
 }
 
 
-def test_draw_every_screen(stage):
+def test_draw_every_screen(stage, send_in):
     demo_data.make(at=NOW)
+    scenes.make(at=NOW, send=send_in)
     FOLDER.mkdir(exist_ok=True)
     for look, options in LOOKS.items():
         for screen in SCREENS:
+            if not fnmatch(screen.name, ONLY) or (look == "-dark" and screen.name not in DARK):
+                continue
             page = stage.page(screen.username, **options)
             assert page.goto(screen.path(), wait_until="networkidle").status == 200
             save(page.screenshot(), FOLDER / f"{screen.name}{look}.png")
@@ -36,4 +43,4 @@ def test_draw_every_screen(stage):
 
 def save(png: bytes, path: Path) -> None:
     picture = Image.open(io.BytesIO(png)).convert("RGB")
-    picture.quantize(COLOURS).save(path, optimize=True)
+    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)

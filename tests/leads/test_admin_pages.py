@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from leads.models import BandRule, Inquiry, Interaction, Lead, Qualification, ScoringCategory, ScoringModel, ScoringRule
+from medcrm import counts
 from tests.rows import NOW, make, make_rows
 
 pytestmark = pytest.mark.django_db
@@ -101,19 +104,44 @@ def test_correcting_facts_notes_who_did_it_and_lets_the_lead_walk_again(client, 
     assert lead.interactions.get().by == supervisor
 
 
-def test_the_dashboard_counts_what_its_lists_show_in_few_queries(client, supervisor):
+@pytest.fixture
+def no_counts_kept() -> None:
+    cache.clear()
+
+
+def test_the_dashboard_counts_what_its_lists_show_in_few_queries(client, supervisor, no_counts_kept):
     for _ in range(3):
         make(Lead, created_at=timezone.now())
     client.get("/admin/")
+    cache.clear()
     few = queries(client, "/admin/")
+    cache.clear()
     for _ in range(20):
         make(Lead, created_at=timezone.now(), stage="working", team="intake", next_action_due_at=NOW)
     assert queries(client, "/admin/") == few
     assert few <= 20
+    assert queries(client, "/admin/") < few
+    cache.clear()
     figures = {str(figure.label): figure for figure in client.get("/admin/").context["owed"]}
     assert figures["Captured in 7 days"].count == 23
     for figure in figures.values():
         assert client.get(figure.link).context["cl"].result_count == figure.count
+
+
+def test_counts_over_all_leads_are_read_again_after_a_minute_and_the_own_at_once(client, supervisor, no_counts_kept):
+    def shown() -> tuple[int, int, datetime]:
+        page = client.get("/admin/").context
+        figures = {str(figure.label): figure.count for figure in page["owed"]}
+        return figures["My open leads"], page["road"][0].count, page["counted_at"]
+
+    make(Lead, owner=supervisor, team="intake")
+    mine, new, first = shown()
+    assert (mine, new) == (1, 1)
+    make(Lead, owner=supervisor, team="intake")
+    assert shown() == (2, 1, first)
+    cache.delete(f"dashboard:{counts.scope_key(supervisor)}:fresh")  # a minute later
+    mine, new, again = shown()
+    assert (mine, new) == (2, 2) and again > first
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,50 @@ def test_reassigning_from_the_page_needs_the_right(now, supervisor, boss):
     assert Lead.objects.get(pk=pk).owner_id == target
 
 
+def test_the_history_of_a_lead_tells_who_had_it_and_why_it_moved(boss, now):
+    [pk] = make_leads(now, 1)
+    router.route([pk], at=now)
+    first = Lead.objects.get(pk=pk).owner
+    target = Agent.objects.select_related("user").get(user__username="quotes1").user
+    boss.post(reverse("admin:leads_lead_reassign", args=[pk]), {"to": [target.pk], "reason": "knows her"})
+    entries = boss.get(reverse("admin:leads_lead_history", args=[pk])).context["entries"]
+    moves = [(e.who, e.why, [(c.old, c.new) for c in e.changes]) for e in entries if e.what == "Assigned"]
+    assert ("boss", "knows her", [(str(first), str(target)), ("Scheduling", "Quote desk")]) in moves
+    assert [("–", str(first)), ("–", "Scheduling")] in [changes for _who, _why, changes in moves]
+
+
+def test_an_action_is_offered_only_while_it_fits(boss, now):
+    router.route(make_leads(now, 1), at=now)
+    row = Handoff.objects.get()
+    page = reverse("admin:routing_handoff_change", args=[row.pk])
+    accept, give_back = (reverse(f"admin:routing_handoff_{name}", args=[row.pk]) for name in ("accept", "give_back"))
+    offered = boss.get(page).content.decode()
+    boss.post(accept)
+    accepted = boss.get(page).content.decode()
+    assert accept in offered and give_back in offered
+    assert accept not in accepted and give_back in accepted
+
+
+@pytest.mark.parametrize(
+    ("opened_on", "leads_to"),
+    [
+        ("/admin/work/7/?from=list", "/admin/work/7/?from=list"),
+        ("/admin/routing/handoff/", None),
+        ("https://elsewhere.example/admin/work/7/", None),
+        ("", None),
+    ],
+)
+def test_a_dialog_leads_back_to_the_page_of_another_row_it_was_opened_on(boss, now, opened_on, leads_to):
+    router.route(make_leads(now, 1), at=now)
+    row = Handoff.objects.get()
+    url = f"http://testserver{opened_on}" if opened_on.startswith("/") else opened_on
+    answer = boss.post(
+        reverse("admin:routing_handoff_accept", args=[row.pk]),
+        headers={"HX-Request": "true", "HX-Current-URL": url},
+    )
+    assert answer["HX-Redirect"] == (leads_to or reverse("admin:routing_handoff_change", args=[row.pk]))
+
+
 def test_a_draft_is_copied_edited_and_published(now, supervisor):
     published = RouteSet.objects.get()
     draft = versions.start_draft(published.pk, note="All to quotes")

@@ -1,5 +1,5 @@
-"""How dates and times read in English: short, and the same in every list."""
+"""How dates and times read in English: short, and the same in every list; a line breaks between them at most."""
 
-DATE_FORMAT = SHORT_DATE_FORMAT = "M j, Y"
-TIME_FORMAT = "g:i A"
-DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "M j, Y, g:i A"
+DATE_FORMAT = SHORT_DATE_FORMAT = "M\xa0j,\xa0Y"
+TIME_FORMAT = "g:i\xa0A"
+DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "M\xa0j,\xa0Y, g:i\xa0A"
