@@ -196,6 +196,6 @@ def test_ten_weeks_of_a_hundred_people_keep_limits_hours_and_wishes() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # in one transaction of a year nothing dead could be cleared away
 def test_a_year_of_ten_thousand_people_keeps_limits_hours_and_wishes() -> None:
     simulate(10_000, days=365, seed=2)
