@@ -14,6 +14,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # Django takes every index of the one column away with its own, so the constraint is made anew.
+        migrations.RemoveConstraint(model_name='enrollment', name='one_active_enrollment_per_lead'),
         migrations.AlterField(
             model_name='enrollment',
             name='by',
@@ -23,6 +25,10 @@ class Migration(migrations.Migration):
             model_name='enrollment',
             name='lead',
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='enrollments', to='leads.lead'),
+        ),
+        migrations.AddConstraint(
+            model_name='enrollment',
+            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('lead',), name='one_active_enrollment_per_lead'),
         ),
         migrations.AddIndex(
             model_name='enrollment',

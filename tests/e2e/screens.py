@@ -140,9 +140,7 @@ WORK = [
     Screen("lead-book", "scheduling1", of_the_lead("book_visit")),
     Screen("handoffs", "supervisor", listed("routing_handoff")),
     Screen("handoff", "scheduling1", first_of(Handoff, state="offered", to_team="scheduling")),
-    Screen(
-        "handoff-return", "scheduling1", first_of(Handoff, "give_back", state="offered", to_team="scheduling"), True
-    ),
+    Screen("handoff-return", "scheduling1", first_of(Handoff, "give_back", state="offered", to_team="scheduling")),
     Screen("calls-to-make", "supervisor", listed("nurture_calltask")),
     Screen("notices", "scheduling1", listed("routing_notice")),
     Screen("appointments", "supervisor", listed("leads_appointment")),
