@@ -105,7 +105,10 @@ def test_correcting_facts_notes_who_did_it_and_lets_the_lead_walk_again(client, 
 
 
 @pytest.fixture
-def no_counts_kept() -> None:
+def no_counts_kept(settings) -> None:
+    """A cache of this test alone: what others count in the same scope must not be what it reads."""
+    alone = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "no-counts-kept"}
+    settings.CACHES = {"default": alone}
     cache.clear()
 
 
