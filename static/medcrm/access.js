@@ -28,7 +28,15 @@
       else region.removeAttribute("tabindex");
     }
   };
-  addEventListener("load", () => { name(); reach(); });
+  const begin = () => {
+    name();
+    reach();
+    // The theme makes a searched box whenever its own script comes to it, before or after this.
+    for (const field of document.querySelectorAll("select.admin-autocomplete")) {
+      new MutationObserver(name).observe(field.parentElement, { childList: true });
+    }
+  };
+  addEventListener("load", begin);
   addEventListener("resize", reach);
   document.addEventListener("formset:added", name);
   document.addEventListener("htmx:afterSettle", reach);

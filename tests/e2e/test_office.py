@@ -85,6 +85,7 @@ def open_dialog(page: Page, name: str) -> Locator:
 
 def test_marketing_changes_a_rule_looks_at_what_that_does_publishes_it_and_goes_back(stage, send_in):
     send_in()
+    ScoringModel.objects.filter(status="draft").update(status="retired")  # the one that screens are drawn with
     page = stage.page("marketing")
     first = ScoringModel.objects.filter(lead_type="patient", status="published").get()
     act(page, first, "start-draft", note="More for a direct question")
