@@ -280,6 +280,7 @@ PUBLIC = [
     Screen("preferences", "", public(links.preferences_url)),
 ]
 
+DAILY = [*HOMES, *WORK, *PUBLIC]  # what people see all day, and what the public sees
 SCREENS = [*HOMES, *WORK, *OVERSIGHT, *PROOF, *RULES, *REPORTS, *CATALOGUE, *PEOPLE, *ACCOUNT, *PUBLIC]
 
 # Drawn in the dark too: what has a look of our own; the rest is the theme's.

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from leads.models import ScoringModel
 from routing.models import Agent, Handoff
 from tests.e2e import scenes
-from tests.e2e.screens import SCREENS, first_of, lead_page, workspace
+from tests.e2e.screens import DAILY, SCREENS, first_of, lead_page, workspace
 from tests.rows import NOW
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -34,7 +34,16 @@ def found(page, options: dict[str, object], context: str | None = None) -> list[
     ]
 
 
-@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
+def listed() -> list[object]:
+    """The daily screens in every run; all of them take some minutes and are asked by `make search`."""
+    often = {screen.name for screen in DAILY}
+    return [
+        pytest.param(screen, id=screen.name, marks=[] if screen.name in often else [pytest.mark.long])
+        for screen in SCREENS
+    ]
+
+
+@pytest.mark.parametrize("screen", listed())
 def test_a_screen_can_be_used_by_everybody(screen, stage, leads):
     page = stage.page(screen.username)
     page.emulate_media(color_scheme="light")
