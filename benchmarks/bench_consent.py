@@ -3,8 +3,8 @@
     python benchmarks/bench_consent.py [--addresses 10000] [--seconds 4] [--numbers 1000000]
 
 Works on a scratch database of its own beside the one in DATABASE_URL (without it: on the checkout's own server) and
-drops it at the end. Every figure has a raw
-baseline from the same run: rows of the same width into a table without chain, the plain read of the same rows.
+drops it at the end. Every figure has a raw baseline from the same run: rows of the same width into a table without
+chain, the plain read of the same rows.
 """
 
 from __future__ import annotations
