@@ -29,18 +29,18 @@ bench: bench-consent bench-scoring bench-routing bench-nurture bench-reports ben
 
 # Ledger, gate and lists on a scratch database.
 bench-consent: setup
-	$(BIN)/python benchmarks/bench_consent.py
+	$(BIN)/python -m benchmarks.bench_consent
 
 bench-nurture: setup
-	$(BIN)/python benchmarks/bench_nurture.py
+	$(BIN)/python -m benchmarks.bench_nurture
 
 # A million leads ranked, previewed and carried to, beside raw statements; a scratch database of its own.
 bench-scoring: setup
-	$(BIN)/python benchmarks/bench_scoring.py
+	$(BIN)/python -m benchmarks.bench_scoring
 
 # Leads routed and "call next" asked for, on a scratch database; needs some minutes and two gigabytes of disk.
 bench-routing: setup
-	$(BIN)/python benchmarks/bench_routing.py
+	$(BIN)/python -m benchmarks.bench_routing
 
 smoke: $(RUN_STAMP)
 	@exec $(BIN)/python -m medcrm.smoke
@@ -62,11 +62,11 @@ lint: setup
 
 # The wait for a report at a million leads, and whether the review of rules finds what was planted in a year.
 bench-reports: setup
-	$(BIN)/python benchmarks/bench_reports.py
+	$(BIN)/python -m benchmarks.bench_reports
 
 # A million rows in, with planted faults, whole and killed three times; heavy, so one machine at a time.
 bench-import: setup
-	@$(BIN)/python benchmarks/bench_import.py
+	@$(BIN)/python -m benchmarks.bench_import
 
 lock: setup
 	$(LOCK) --output-file requirements.txt requirements.in

@@ -1,6 +1,6 @@
 """How fast is the ground floor? Ledger inserts with 1 and 8 writers, decisions for 10,000 addresses, a list, a check.
 
-    python benchmarks/bench_consent.py [--addresses 10000] [--seconds 4] [--numbers 1000000]
+    python -m benchmarks.bench_consent [--addresses 10000] [--seconds 4] [--numbers 1000000]
 
 Works on a scratch database of its own beside the one in DATABASE_URL (without it: on the checkout's own server) and
 drops it at the end. Every figure has a raw baseline from the same run: rows of the same width into a table without
@@ -11,34 +11,20 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medcrm.settings")
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
-import django
-
-from medcrm import embedded
-
-SERVERS = ExitStack()  # never closed: they end when this process has
-SERVERS.enter_context(embedded.joined())
-django.setup()
-
-from django.db import connection, transaction  # noqa: E402
-from django.test.utils import CaptureQueriesContext  # noqa: E402
-
-from consent import gate, ledger, lists, verify  # noqa: E402
-from consent.models import Address, Disclosure, ListSnapshot, Seller  # noqa: E402
-from consent.models.ledger import PEWC_ELEMENTS  # noqa: E402
-from consent.request import ContactRequest, Place  # noqa: E402
+from consent import gate, ledger, lists, verify
+from consent.models import Address, Disclosure, ListSnapshot, Seller
+from consent.models.ledger import PEWC_ELEMENTS
+from consent.request import ContactRequest, Place
 
 NOW = datetime(2026, 11, 24, 16, tzinfo=UTC)
 WRITERS = (1, 8)

@@ -1,6 +1,6 @@
 """How fast does a million rows come in, in how much memory, and does killing the import change anything?
 
-    python benchmarks/bench_import.py [--rows 1000000] [--kills 3]
+    python -m benchmarks.bench_import [--rows 1000000] [--kills 3]
 
 Works on scratch databases of its own beside the one in DATABASE_URL (or the embedded one) and drops them. Three of each
 hundred rows carry one of sixteen planted faults; a third carry consent with its proof, three of five an e-mail address
@@ -21,28 +21,17 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
+import psycopg
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from consent.models import Disclosure
+from medcrm import embedded, reference
+from tests.leads import import_rows
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medcrm.settings")
-
-from medcrm import embedded  # noqa: E402
-
-SERVERS = contextlib.ExitStack()
-SERVERS.enter_context(embedded.joined())
-
-import django  # noqa: E402
-
-django.setup()
-
-import psutil  # noqa: E402
-import psycopg  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
-from django.utils import timezone  # noqa: E402
-
-from consent.models import Disclosure  # noqa: E402
-from medcrm import reference  # noqa: E402
-from tests.leads import import_rows  # noqa: E402
 
 FOLDS = {
     "leads": "SELECT first_name, last_name, p.value, m.value, zip, service_id, timing_id, payer_id, age, "
@@ -72,7 +61,6 @@ def main() -> None:
     for name, digest in whole.items():
         row(f"{name}: the same after {options.kills} kills", digest == killed[name])
     assert whole == killed
-    SERVERS.close()
 
 
 def row(what: str, figure: object) -> None:

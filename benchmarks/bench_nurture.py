@@ -1,6 +1,6 @@
 """How fast does nurture send, and does claiming stay cheap? Dispatch on the sandbox channel, claims among a million.
 
-    python benchmarks/bench_nurture.py [--leads 5000] [--workers 1 2] [--enrollments 1000000]
+    python -m benchmarks.bench_nurture [--leads 5000] [--workers 1 2] [--enrollments 1000000]
 
 Works on a scratch database of its own beside the one in DATABASE_URL (without it: on the checkout's own server) and
 drops it at the end. The raw baseline of the
@@ -11,36 +11,21 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import re
 import statistics
-import sys
 import time
 from collections.abc import Iterable
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medcrm.settings")
+from django.db import connection, transaction
 
-import django
-
-from medcrm import embedded
-
-SERVERS = ExitStack()  # never closed: they end when this process has
-SERVERS.enter_context(embedded.joined())
-django.setup()
-
-from django.db import connection, transaction  # noqa: E402
-
-from consent import ledger  # noqa: E402
-from consent.models import Address, Attempt  # noqa: E402
-from leads.models import Lead, Source  # noqa: E402
-from medcrm import reference  # noqa: E402
-from medcrm.lib.garbage import spare_what_stays  # noqa: E402
-from nurture import dispatch  # noqa: E402
-from nurture.models import Enrollment, FrequencyCap, Message, Sequence  # noqa: E402
+from consent import ledger
+from consent.models import Address, Attempt
+from leads.models import Lead, Source
+from medcrm import reference
+from medcrm.lib.garbage import spare_what_stays
+from nurture import dispatch
+from nurture.models import Enrollment, FrequencyCap, Message, Sequence
 
 NOW = datetime(2026, 12, 1, 16, tzinfo=UTC)
 

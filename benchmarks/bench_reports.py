@@ -1,6 +1,6 @@
 """How long does a reader wait for a report at a million leads, and does the review find what was planted in a year?
 
-    python benchmarks/bench_reports.py [--leads 1000000] [--year 200000]
+    python -m benchmarks.bench_reports [--leads 1000000] [--year 200000]
 
 Works on a scratch database of its own beside the one in DATABASE_URL and drops it at the end. Beside each page: one raw
 sequential scan that counts the same rows. Pages are asked for the usual 30 days and for the whole year.
@@ -9,35 +9,19 @@ sequential scan that counts the same rows. Pages are asked for the usual 30 days
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medcrm.settings")
+from django.db import connection
+from django.http import QueryDict
 
-from medcrm import embedded  # noqa: E402
-
-SERVERS = ExitStack()
-SERVERS.enter_context(embedded.joined())
-
-import django  # noqa: E402
-
-django.setup()
-
-from django.db import connection  # noqa: E402
-from django.http import QueryDict  # noqa: E402
-
-from leads import milestones, review  # noqa: E402
-from leads.models import Lead, Milestone  # noqa: E402
-from medcrm import reference, synthetic_year  # noqa: E402
-from medcrm.reports.ask import Ask  # noqa: E402
-from medcrm.reports.pages import PAGES  # noqa: E402
+from leads import milestones, review
+from leads.models import Lead, Milestone
+from medcrm import reference, synthetic_year
+from medcrm.reports.ask import Ask
+from medcrm.reports.pages import PAGES
 
 NOW = datetime(2026, 11, 24, 16, tzinfo=UTC)
 

@@ -1,6 +1,6 @@
 """How fast are leads routed, and how long does a caller wait for “call next”?
 
-    python benchmarks/bench_routing.py [--leads 100000] [--open 1000 1000000] [--callers 20] [--calls 20]
+    python -m benchmarks.bench_routing [--leads 100000] [--open 1000 1000000] [--callers 20] [--calls 20]
 
 Works on a scratch database of its own, beside the one in DATABASE_URL or in the embedded server, and drops it at the
 end. Routing is put beside the least that any program must write: the same assignments in bulk and one UPDATE of owner
@@ -12,37 +12,21 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import statistics
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medcrm.settings")
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import connection, transaction
 
-from medcrm import embedded
-
-servers = ExitStack()
-servers.enter_context(embedded.joined())
-
-import django  # noqa: E402
-
-django.setup()
-
-from django.contrib.auth import get_user_model  # noqa: E402
-from django.contrib.auth.models import AbstractBaseUser  # noqa: E402
-from django.db import connection, transaction  # noqa: E402
-
-from consent.models import Address  # noqa: E402
-from leads.models import Lead, Qualification  # noqa: E402
-from medcrm import reference  # noqa: E402
-from routing import board, router, worklist  # noqa: E402
-from routing.models import Agent, Assignment, Clock, Lease  # noqa: E402
+from consent.models import Address
+from leads.models import Lead, Qualification
+from medcrm import reference
+from routing import board, router, worklist
+from routing.models import Agent, Assignment, Clock, Lease
 
 NOW = datetime(2026, 12, 1, 16, tzinfo=UTC)  # a Tuesday at 10:00 in Austin
 BATCH = router.BATCH
@@ -274,5 +258,4 @@ def median(what: str, deed: Callable[[], object], times: int) -> None:
 
 
 if __name__ == "__main__":
-    with servers:
-        main()
+    main()

@@ -1,6 +1,6 @@
 """How fast are a million leads ranked, and how fast is a change of the rules previewed over all of them?
 
-    python benchmarks/bench_scoring.py [--leads 1000000]
+    python -m benchmarks.bench_scoring [--leads 1000000]
 
 Works on a scratch database of its own beside the one in DATABASE_URL and drops it at the end. Every figure stands
 beside a raw statement over the same rows in the same run. The publication is carried by a worker process that is killed
@@ -22,26 +22,14 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medcrm.settings")
+from django.contrib.auth.models import User
+from django.db import connection, transaction
 
-from medcrm import embedded  # noqa: E402
-
-SERVER = embedded.joined()
-SERVER.__enter__()  # until this process ends
-
-import django  # noqa: E402
-
-django.setup()
-
-from django.contrib.auth.models import User  # noqa: E402
-from django.db import connection, transaction  # noqa: E402
-
-from benchmarks.synthetic import make_leads  # noqa: E402
-from leads import criteria, effects, scoring  # noqa: E402
-from leads.models import Lead, Publication, ScoreChange, ScoringModel  # noqa: E402
-from leads.services import rollout, versions  # noqa: E402
-from medcrm import reference  # noqa: E402
+from benchmarks.synthetic import make_leads
+from leads import criteria, effects, scoring
+from leads.models import Lead, Publication, ScoreChange, ScoringModel
+from leads.services import rollout, versions
+from medcrm import embedded, reference
 
 NOW = datetime(2026, 12, 1, 16, tzinfo=UTC)
 RUNS = 5  # of what only reads; the median counts
@@ -244,7 +232,7 @@ def publish() -> None:
 
 def start_worker() -> subprocess.Popen:
     url = os.environ["DATABASE_URL"].replace("/medcrm?", f"/{connection.settings_dict['NAME']}?")
-    command = [sys.executable, __file__, "--carry"]
+    command = [sys.executable, "-m", "benchmarks.bench_scoring", "--carry"]
     environment = embedded.handed_on(DATABASE_URL=url)
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603
 
