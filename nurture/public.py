@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
-import structlog
 from django.conf import settings
-from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -15,20 +14,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
-from redis.exceptions import RedisError
 
 from consent.models import Seller
 from leads.models import Lead, Source
 from leads.services.intake import Delivery, StillBeingTakenIn
 from leads.vocabulary import Request
+from medcrm.lib import rates
 from medcrm.lib.errors import InvalidFields
 from nurture import hosted, links, preferences
 from nurture.forms import PreferencesForm
 from nurture.hosted import HostedForm
 from nurture.links import Recipient
 from nurture.preferences import Choices
-
-log = structlog.get_logger(__name__)
 
 GET_OR_POST = require_http_methods(["GET", "HEAD", "POST"])
 LANGUAGES = dict(settings.LANGUAGES)
@@ -130,15 +127,8 @@ def _send(request: HttpRequest, form: HostedForm) -> tuple[int, HttpResponse | N
 
 
 def _is_flood(request: HttpRequest, source: Source) -> bool:
-    key = f"form:{source.pk}:{client(request)}"
-    try:
-        cache.add(key, 0, SPAN_SECONDS)
-        return cache.incr(key) > FORMS_PER_SPAN
-    except ValueError:
-        return False  # it ran out just now
-    except (OSError, RedisError) as error:
-        log.warning("cache_away", error=str(error))
-        return False  # people are not turned away because we cannot count
+    counted = rates.count(f"form:{source.pk}:{client(request)}", at=time.time(), seconds=SPAN_SECONDS)
+    return counted is not None and counted > FORMS_PER_SPAN
 
 
 def client(request: HttpRequest) -> str | None:
