@@ -135,8 +135,7 @@ def in_batches(scale: scoring.Scale) -> int:
             ids = list(Lead.objects.filter(pk__gt=last).lock().values_list("pk", flat=True)[: rollout.BATCH])
             if not ids:
                 return written
-            batch = Lead.objects.filter(pk__gt=last, pk__lte=ids[-1])
-            written, last = written + scoring.write_scores(scale, batch, at=NOW).changed, ids[-1]
+            written, last = written + scoring.write_scores(scale, ids, at=NOW).changed, ids[-1]
 
 
 def points(model: ScoringModel) -> None:

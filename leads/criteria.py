@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 from typing import Protocol
 
 from django.apps import apps
@@ -25,6 +27,8 @@ from django.db import connection
 from django.db.models import Expression, F, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
+
+from medcrm.lib.sessions import Span
 
 # PostgreSQL merges no subquery that has an offset. In quotes it is a constant of the right type from the start: a plain
 # 0 is still to be cast when the planner asks whether rows are skipped, and then nothing below is read in parallel.
@@ -90,8 +94,9 @@ class Fact:
 
     Three ways to read the same for many leads at once: `per` names the columns of the lead the fact depends on alone,
     so that it is worked out once for all leads that have them in common; `gathered(at)` is an aggregate over rows that
-    point to the lead, so that all such facts are read in one pass; `each` is an aggregate over the timeline, of which
-    `finish(value, at)` makes the fact, so that all such facts are read in one pass for every lead there is.
+    point to the lead, so that all such facts are read in one pass; `each` is an aggregate over the timeline's entries
+    `among` these, of which `finish(value, at)` makes the fact (of NULL, where the lead has none), so that all such
+    facts are read in one pass for every lead there is.
     """
 
     name: str
@@ -103,6 +108,7 @@ class Fact:
     per: tuple[str, ...] = ()
     gathered: Callable[[datetime], Expression] | None = None
     each: Expression | None = None
+    among: Q | None = None
     finish: Callable[[Expression, datetime], Expression] | None = None
 
 
@@ -142,14 +148,14 @@ def names(rules: Iterable[Criteria]) -> list[str]:
 
 
 def facts_query(
-    leads: QuerySet, facts: Sequence[str], *, at: datetime, extra: Sequence[str] = (), whole: bool = False
+    leads: QuerySet, facts: Sequence[str], *, at: datetime, extra: Sequence[str] = (), span: Span | None = None
 ) -> Sql:
     """One row per lead: its key as `lead`, the extra columns asked for, and each fact as `fact_<name>`.
 
-    `whole` says that these are about all leads there are, so that what points to them is read from end to end.
+    A span says that these are about all leads with such keys, so that what points to them is read from end to end.
     """
     asked = [_facts[name] for name in facts]
-    each = [fact for fact in asked if whole and fact.each]
+    each = [fact for fact in asked if span and fact.each]
     shared = {fact.per: [other for other in asked if other.per == fact.per] for fact in asked if fact.per}
     gathered = [fact for fact in asked if fact.gathered and fact not in each]
     plain = {_column(fact): fact.expression(at) for fact in asked if not (fact.per or fact.gathered or fact.each)}
@@ -160,7 +166,7 @@ def facts_query(
     picked = [f"base.{name}" for name in ("lead", *extra, *plain)]
     tables = [f"({base}) AS base"]
     if each:
-        sql, values = _each_sql(each, at)
+        sql, values = _each_sql(each, span, at)
         tables[0] += sql
         picked += [f"finished.{_column(fact)}" for fact in each]
         params += values
@@ -191,9 +197,12 @@ def _gathered_sql(facts: Sequence[Fact], at: datetime) -> Sql:
     return _sql(of_lead.order_by().values("pk").annotate(**{_column(fact): fact.gathered(at) for fact in facts}))
 
 
-def _each_sql(facts: Sequence[Fact], at: datetime) -> Sql:
-    """A join with one row per lead that has entries on its timeline, and the facts made of them."""
-    entries = apps.get_model("leads.Interaction")._default_manager.order_by().values("lead")
+def _each_sql(facts: Sequence[Fact], span: Span, at: datetime) -> Sql:
+    """A join with one row per lead of the span that has such entries on its timeline, and the facts made of them."""
+    entries = (
+        apps.get_model("leads.Interaction")._default_manager.filter(lead__pk__range=span).order_by().values("lead")
+    )
+    entries = entries.filter(reduce(or_, (fact.among for fact in facts)))
     rows = entries.annotate(**{f"value_{number}": fact.each for number, fact in enumerate(facts)})
     joined, params = _sql(rows)
     finished = {}

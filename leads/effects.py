@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from itertools import chain
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -24,12 +25,14 @@ from leads.models import Lead, NextStepRule, NextStepSet, ScoringModel
 from leads.scoring import Category, Kept, Scale
 from leads.vocabulary import Decision, NextStep
 from medcrm.lib.models import VersionedSet, VersionStatus
+from medcrm.lib.sessions import Span, side_by_side, spans_of
 
 SAMPLE = 20  # leads named for each move of each team; the counts are of all
 
 # All leads in a hundred groups or so, where the planner expects every combination of values and would sort all leads.
 # And what is in memory it takes for a disk of old, and would read the timeline's rows where the index says it all.
 PLANNED = {"work_mem": "64MB", "enable_sort": "off", "random_page_cost": "1.1"}
+ONE_PROCESS = {"max_parallel_workers_per_gather": "0"}  # where several sessions share the work already
 
 Table = dict[str, dict[str, int]]  # old value → new value → leads
 
@@ -95,30 +98,40 @@ def scoring_effect(model: ScoringModel, *, at: datetime) -> Effect:
 
 def _moved(model: ScoringModel, at: datetime) -> Iterator[tuple]:
     """Old and new values, whether open, how many leads, how many scores move, some keys: by group of leads."""
-    for sql, params in _rescored_sql(model, at):
-        statement = f"""
-            SELECT old_band, band, old_fit, fit, old_readiness, readiness, team, stage = ANY(%s) AS is_open, count(*),
-                   count(*) FILTER (WHERE old_score IS DISTINCT FROM score),
-                   (array_agg(id) FILTER (WHERE old_band <> band))[1:{SAMPLE}]
-              FROM ({sql}) AS scored
-             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
-        """  # noqa: S608 - every value is a parameter
-        yield from _rows(statement, [[*map(str, OPEN)], *params])
+    scale, current = scoring.scale(model), in_force(model, ["lead_type"])
+
+    def statements(span: Span) -> Iterator[criteria.Sql]:
+        for sql, params in _rescored_sql(scale, current, span, at):
+            statement = f"""
+                SELECT old_band, band, old_fit, fit, old_readiness, readiness, team, stage = ANY(%s) AS is_open,
+                       count(*), count(*) FILTER (WHERE old_score IS DISTINCT FROM score),
+                       (array_agg(id) FILTER (WHERE old_band <> band))[1:{SAMPLE}]
+                  FROM ({sql}) AS scored
+                 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+            """  # noqa: S608 - every value is a parameter
+            yield statement, [[*map(str, OPEN)], *params]
+
+    return _rows(statements)
 
 
 def next_step_effect(rule_set: NextStepSet, *, at: datetime) -> Effect:
     """Which open leads that no person decided would get another decision, next step or reason."""
     rules = active_rules(rule_set)
-    sql, params = chosen_sql(rules, undecided(), at)
-    statement = f"""
-        SELECT decision, next_step, hold_reason_id, stop_reason_id, rule, team, count(*), (array_agg(lead))[1:{SAMPLE}]
-          FROM ({sql}) AS chosen
-         GROUP BY 1, 2, 3, 4, 5, 6
-    """  # noqa: S608 - every value is a parameter
+
+    def statements(span: Span) -> Iterator[criteria.Sql]:
+        sql, params = chosen_sql(rules, undecided().filter(pk__range=span), at)
+        statement = f"""
+            SELECT decision, next_step, hold_reason_id, stop_reason_id, rule, team, count(*),
+                   (array_agg(lead))[1:{SAMPLE}]
+              FROM ({sql}) AS chosen
+             GROUP BY 1, 2, 3, 4, 5, 6
+        """  # noqa: S608 - every value is a parameter
+        yield statement, params
+
     table: Table = {}
     before, after, moves = Loads(), Loads(), Moves()
     total = changed = 0
-    for *old, rule, team, count, sample in _rows(statement, params):
+    for *old, rule, team, count, sample in _rows(statements):
         new = verdict_of(rules, rule)
         total, changed = total + count, changed + (count if tuple(old) != new else 0)
         old_word, new_word = _word(*old[:2]), _word(*new[:2])
@@ -167,21 +180,22 @@ def in_force(version: VersionedSet, scope: Sequence[str]) -> VersionedSet | None
     return type(version)._default_manager.filter(status=VersionStatus.PUBLISHED, **same).first()
 
 
-def _rescored_sql(model: ScoringModel, at: datetime) -> Iterator[criteria.Sql]:
+def _rescored_sql(scale: Scale, current: ScoringModel | None, span: Span, at: datetime) -> Iterator[criteria.Sql]:
     """Every lead of the type, old and new: those that the version in force scored, and those that it did not."""
-    scale, current = scoring.scale(model), in_force(model, ["lead_type"])
-    leads = Lead.objects.filter(merged_into=None)
+    leads = Lead.objects.filter(merged_into=None, pk__range=span)
     if current is None:
-        yield _scored(scale, leads, at, scoring.NOTHING_KEPT)
+        yield _scored(scale, leads, at)
         return
     pk = current.pk
-    yield _scored(scale, leads.filter(score_model=pk), at, what_is_kept(scoring.scale(current), scale))
+    yield _scored(scale, leads.filter(score_model=pk), at, what_is_kept(scoring.scale(current), scale), span)
     others = leads.filter(Q(score_model__lt=pk) | Q(score_model__gt=pk) | Q(score_model=None))  # ranges use the index
-    yield _scored(scale, others, at, scoring.NOTHING_KEPT)
+    yield _scored(scale, others, at)
 
 
-def _scored(scale: Scale, leads: QuerySet[Lead], at: datetime, kept: Kept) -> criteria.Sql:
-    scored, params = scoring.scored_sql(scale, leads, at, kept=kept, extra=["team"])
+def _scored(
+    scale: Scale, leads: QuerySet[Lead], at: datetime, kept: Kept = scoring.NOTHING_KEPT, span: Span | None = None
+) -> criteria.Sql:
+    scored, params = scoring.scored_sql(scale, leads, at, kept=kept, extra=["team"], span=span)
     columns = "id, stage, team, old_score, score, old_band, band, old_fit, fit, old_readiness, readiness"
     return f"WITH {scored} SELECT {columns} FROM scored", params  # noqa: S608 - compiled from declared facts
 
@@ -247,18 +261,29 @@ def _word(decision: str, next_step: str) -> str:
     return f"{decision}:{next_step}" if decision else ""
 
 
-def _rows(statement: str, params: Sequence[object]) -> list[tuple]:
+def _rows(statements: Callable[[Span], Iterable[criteria.Sql]]) -> Iterator[tuple]:
+    """What these statements say of all leads, part by part, and several parts at once."""
+    spans = spans_of(Lead.objects.all())
+    settings = PLANNED if len(spans) == 1 else PLANNED | ONE_PROCESS
+
+    def read(span: Span) -> list[tuple]:
+        return [row for statement, params in statements(span) for row in _planned(settings, statement, params)]
+
+    return chain.from_iterable(side_by_side(read, spans))
+
+
+def _planned(settings: Mapping[str, str], statement: str, params: Sequence[object]) -> list[tuple]:
     """Run a statement that counts all leads, planned for that; the settings are undone whatever happens."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join('current_setting(%s)' for _name in PLANNED)}", list(PLANNED))  # noqa: S608
-        as_before = cursor.fetchone()
-        _plan(cursor, PLANNED.values())
+        cursor.execute(f"SELECT {', '.join('current_setting(%s)' for _name in settings)}", list(settings))  # noqa: S608
+        as_before = dict(zip(settings, cursor.fetchone(), strict=True))
+        _set(cursor, settings)
         cursor.execute(statement, params)
         rows = cursor.fetchall()
-        _plan(cursor, as_before)
+        _set(cursor, as_before)
         return rows
 
 
-def _plan(cursor: CursorWrapper, values: Iterable[str]) -> None:
-    pairs = [text for pair in zip(PLANNED, values, strict=True) for text in pair]
-    cursor.execute(f"SELECT {', '.join('set_config(%s, %s, TRUE)' for _name in PLANNED)}", pairs)  # noqa: S608
+def _set(cursor: CursorWrapper, settings: Mapping[str, str]) -> None:
+    pairs = [text for pair in settings.items() for text in pair]
+    cursor.execute(f"SELECT {', '.join('set_config(%s, %s, TRUE)' for _name in settings)}", pairs)  # noqa: S608

@@ -146,6 +146,7 @@ def _of_entries(
         lambda at: finish(Subquery(of_lead), at),
         gathered=lambda at: finish(among, at),
         each=aggregate(column, filter=Q(kind__in=kinds)),
+        among=Q(kind__in=kinds),
         finish=finish,
     )
 

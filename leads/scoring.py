@@ -19,7 +19,9 @@ from leads.criteria import FENCE, Criteria, FactSource
 from leads.lifecycle import OPEN
 from leads.models import BandRule, Lead, ScoringModel
 from leads.vocabulary import Band
+from medcrm.lib.among import Among
 from medcrm.lib.models import VersionStatus
+from medcrm.lib.sessions import Span
 
 QUIET = "quiet_days"  # the fact by which engagement decays
 
@@ -83,9 +85,9 @@ class Scale:
 
 def score_leads(lead_ids: Sequence[int], *, at: datetime) -> int:
     """Score these leads by the published models of their types; return how many changed."""
-    leads = Lead.objects.filter(pk__in=lead_ids)
+    leads = Lead.objects.filter(Among("pk", lead_ids))
     types = set(leads.order_by().values_list("lead_type", flat=True))
-    return sum(write_scores(scale, leads, at=at).changed for scale in published_scales(types))
+    return sum(write_scores(scale, lead_ids, at=at).changed for scale in published_scales(types))
 
 
 def published_scales(lead_types: Collection[str]) -> list[Scale]:
@@ -109,13 +111,13 @@ def scale(model: ScoringModel) -> Scale:
     )
 
 
-def write_scores(scale: Scale, leads: QuerySet[Lead], *, at: datetime, wakes: bool = False) -> Scored:
-    """Write score, bands and explanation of the leads that changed, and the history of scores that moved.
+def write_scores(scale: Scale, lead_ids: Sequence[int], *, at: datetime, wakes: bool = False) -> Scored:
+    """Write score, bands and explanation of those leads of the scale's type that changed, and the history of scores.
 
     With `wakes`, open leads whose score band, fit or readiness moved are due to walk the road again; a walk itself asks
     for none. The caller holds the leads' locks.
     """
-    scored, params = scored_sql(scale, leads, at)
+    scored, params = scored_sql(scale, Lead.objects.filter(Among("pk", lead_ids)), at)
     due = "LEAST(COALESCE(lead.advance_due_at, %s), %s)"
     statement = f"""
         WITH {scored},
@@ -130,6 +132,7 @@ def write_scores(scale: Scale, leads: QuerySet[Lead], *, at: datetime, wakes: bo
                     FROM scored
               ) AS scored
              WHERE lead.id = scored.id
+               AND lead.id = ANY(%s::bigint[])  -- known from the join, but the planner would read all leads for it
                AND (lead.score, lead.score_band, lead.score_model_id, lead.score_hits, lead.score_parts, lead.fit,
                     lead.readiness)
                    IS DISTINCT FROM
@@ -146,7 +149,8 @@ def write_scores(scale: Scale, leads: QuerySet[Lead], *, at: datetime, wakes: bo
         SELECT count(*), count(*) FILTER (WHERE wakes) FROM changed
     """  # noqa: S608 - identifiers are integers of ours, every value is a parameter
     with connection.cursor() as cursor:
-        values = [scale.pk, at, at, wakes, [stage.value for stage in OPEN], scale.pk, scale.pk, at]
+        stages = [stage.value for stage in OPEN]
+        values = [scale.pk, at, at, wakes, stages, list(lead_ids), scale.pk, scale.pk, at]
         cursor.execute(statement, [*params, *values])
         return Scored(*cursor.fetchone())
 
@@ -166,14 +170,15 @@ def scored_sql(
     *,
     kept: Kept = NOTHING_KEPT,
     extra: Sequence[str] = (),
+    span: Span | None = None,
 ) -> criteria.Sql:
-    """The common table expressions up to `scored`, one row per lead of the scale's type.
+    """The common table expressions up to `scored`, one row per lead of the type; of a span, about all of them.
 
     Each step reads the one before: the facts, which rules hold, the points by category, the score. What is kept is read
     from the stored score, and the facts behind it are not asked for.
     """
     categories = [category for category in scale.categories if category.code not in kept.codes]
-    facts, params = _facts_sql(scale, leads, at, categories, kept, extra)
+    facts, params = _facts_sql(scale, leads, at, categories, kept, extra, span)
     holds, hold_params = _holds_sql(scale, categories, kept)
     totals = "".join(f", {_category_sql(scale, category)} AS c_{category.pk}" for category in categories)
     total, total_params = _total_sql(categories, kept)
@@ -212,6 +217,7 @@ def _facts_sql(
     categories: Sequence[Category],
     kept: Kept,
     extra: Sequence[str],
+    span: Span | None,
 ) -> criteria.Sql:
     """One row per lead with its present score and every fact that a rule asks for which is not kept."""
     points = [point for point in _points(scale, categories) if point.pk not in kept.hits]
@@ -220,13 +226,12 @@ def _facts_sql(
     if any(category.half_life_days for category in categories) and QUIET not in names:
         names.append(QUIET)
     stored = ["score", "score_band", "fit", "readiness", "stage"]
-    is_preview = kept is not NOTHING_KEPT  # of nearly all leads there are
-    if is_preview:
+    if kept is not NOTHING_KEPT:
         stored += ["score_hits", "score_parts"]
     if callable(leads):
         return leads(names, [*stored, *extra])
     same_type = leads.filter(lead_type=scale.lead_type)
-    return criteria.facts_query(same_type, names, at=at, extra=[*stored, *extra], whole=is_preview)
+    return criteria.facts_query(same_type, names, at=at, extra=[*stored, *extra], span=span)
 
 
 def bands_of(scale: Scale) -> list[tuple[str, Sequence[BandRule]]]:

@@ -82,7 +82,7 @@ def make(count: int, *, at: datetime) -> ScoringModel:
         made += len(leads)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE leads_lead, leads_appointment")  # the planner must not think that they are empty
-    scoring.write_scores(scoring.scale(model), Lead.objects.all(), at=at)
+    scoring.write_scores(scoring.scale(model), list(Lead.objects.values_list("pk", flat=True)), at=at)
     milestones.refresh_all()
     return model
 

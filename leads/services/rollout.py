@@ -7,7 +7,7 @@ Only leads that would stand elsewhere walk the road again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -17,10 +17,11 @@ from leads import effects, scoring
 from leads.models import Lead, Publication
 from leads.services import due
 from medcrm.lib import bell
+from medcrm.lib.among import Among
 from medcrm.lib.models import VersionStatus
 
-BATCH = 5000  # leads locked by one transaction, for about half a second
-BATCHES = 40  # of one task, so that a worker is free again within a minute
+BATCH = 10_000  # leads locked by one transaction, for about a second
+BATCHES = 20  # of one task, so that a worker is free again within a minute
 TASK = "leads.tasks.roll_out"
 
 
@@ -57,8 +58,7 @@ def roll_out_batch(*, at: datetime) -> int:
     rest = leads_of(publication).filter(pk__gt=publication.position, pk__lte=publication.last)
     ids = list(rest.lock().values_list("pk", flat=True)[:BATCH])
     if ids:
-        batch = leads_of(publication).filter(pk__gt=publication.position, pk__lte=ids[-1])
-        changed, woken = _carry(publication, batch, at)
+        changed, woken = _carry(publication, ids, at)
         publication.position = ids[-1]
         publication.done += len(ids)
         publication.changed += changed
@@ -81,23 +81,23 @@ def leads_of(publication: Publication) -> QuerySet[Lead]:
     return leads
 
 
-def _carry(publication: Publication, leads: QuerySet[Lead], at: datetime) -> tuple[int, int]:
+def _carry(publication: Publication, lead_ids: Sequence[int], at: datetime) -> tuple[int, int]:
     """Let the version act on locked leads; return how many were written and how many were woken."""
     if publication.version_set.status != VersionStatus.PUBLISHED:
         return 0, 0
     if publication.scoring_model:
-        scored = scoring.write_scores(scoring.scale(publication.scoring_model), leads, at=at, wakes=True)
+        scored = scoring.write_scores(scoring.scale(publication.scoring_model), lead_ids, at=at, wakes=True)
         if scored.woken:
             bell.ring()
         return scored.changed, scored.woken
     if publication.next_step_set:
-        leads = Lead.objects.filter(pk__in=_decided_otherwise(publication, leads, at))
-    return 0, due.mark_due(leads, at=at)
+        lead_ids = _decided_otherwise(publication, lead_ids, at)
+    return 0, due.mark_due(Lead.objects.filter(Among("pk", lead_ids)), at=at)
 
 
-def _decided_otherwise(publication: Publication, leads: QuerySet[Lead], at: datetime) -> list[int]:
+def _decided_otherwise(publication: Publication, lead_ids: Sequence[int], at: datetime) -> list[int]:
     rules = effects.active_rules(publication.next_step_set)
-    sql, params = effects.chosen_sql(rules, effects.undecided().filter(pk__in=leads.values("pk")), at)
+    sql, params = effects.chosen_sql(rules, effects.undecided().filter(Among("pk", lead_ids)), at)
     columns = "lead, rule, decision, next_step, hold_reason_id, stop_reason_id"
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {columns} FROM ({sql}) AS chosen", params)  # noqa: S608 - every value is a parameter

@@ -126,7 +126,9 @@ def test_every_fact_says_the_same_read_together_as_read_alone(three, now: dateti
     facts = [fact for fact in criteria.facts() if fact.per or fact.gathered]
     assert any(fact.each for fact in facts)
     names = [fact.name for fact in facts]
-    sql, params = criteria.facts_query(Lead.objects.all(), names, at=now, whole=whole)
+    sql, params = criteria.facts_query(
+        Lead.objects.all(), names, at=now, span=(min(three), max(three)) if whole else None
+    )
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         columns = [column.name for column in cursor.description]

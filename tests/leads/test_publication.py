@@ -14,6 +14,7 @@ from leads import effects, scoring
 from leads.effects import Effect
 from leads.models import Lead, NextStepSet, Publication, ScoreChange, ScoringModel
 from leads.services import rollout, versions
+from medcrm.lib import sessions
 from medcrm.lib.errors import RuleError
 
 WANTS = [
@@ -116,6 +117,20 @@ def test_a_preview_says_what_publishing_then_does_and_is_kept_with_it(change, le
     publication = Publication.objects.get()
     assert Effect.from_json(publication.effect) == said
     assert (publication.total, publication.done) == (5, 5)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", CHANGES)
+def test_several_sessions_preview_what_one_does(change, leads, draft, now, monkeypatch) -> None:
+    change(draft)
+    draft = ScoringModel.objects.get(pk=draft.pk)
+    alone = effects.effect_of(draft, at=now)
+    monkeypatch.setattr(sessions, "FEW", 0)
+    assert len(sessions.spans_of(Lead.objects.all())) == sessions.SESSIONS > 1
+    together = effects.effect_of(draft, at=now)
+    assert {**together.as_json(), "moves": None} == {**alone.as_json(), "moves": None}
+    assert sorted(map(str, together.moves)) == sorted(map(str, alone.moves))
+    assert alone.total == 5
 
 
 def test_each_team_sees_its_load_and_the_crossing_leads_are_named(leads, draft, now) -> None:
