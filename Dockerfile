@@ -16,4 +16,4 @@ USER medcrm
 ENV PATH=/srv/medcrm/.venv/bin:$PATH PYTHONUNBUFFERED=1 CELERY_BEAT_SCHEDULE_FILENAME=/tmp/celerybeat-schedule
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(r.Request('http://127.0.0.1:8000/health/live', headers={'X-Forwarded-Proto': 'https', 'Host': os.environ.get('ALLOWED_HOSTS', 'localhost').split(',')[0]}))"]
-CMD ["gunicorn", "medcrm.wsgi", "--bind", "0.0.0.0:8000", "--workers", "4", "--threads", "4", "--no-control-socket"]
+CMD ["gunicorn", "medcrm.wsgi", "--preload", "--bind", "0.0.0.0:8000", "--workers", "4", "--threads", "4", "--no-control-socket"]

@@ -81,7 +81,7 @@ class Processes:
 
     def start_web(self, port: int) -> None:
         place = ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
-        self.start("web", str(BIN / "gunicorn"), "medcrm.wsgi", *place, "--no-control-socket")
+        self.start("web", str(BIN / "gunicorn"), "medcrm.wsgi", *place, "--preload", "--no-control-socket")
 
     def start_worker(self, name: str = "worker", concurrency: int = 2) -> None:
         options = ["--concurrency", str(concurrency), "--without-mingle", "--hostname", f"{name}@%h"]

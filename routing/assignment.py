@@ -19,7 +19,7 @@ from medcrm.lib.errors import RuleError
 from routing import clocks, handoff, notices, router, staffing
 from routing.clocks import Standing
 from routing.models import Agent, Assignment, Handoff, Notice, Team
-from routing.roster import Choice, Member, Need, Roster, why_not_eligible, why_over_cap
+from routing.roster import Choice, Member, Need, Roster, why_not_eligible
 from routing.router import Route, RuleBook
 from routing.vocabulary import AssignedBecause, Owed, Strategy, WhyNot
 
@@ -145,29 +145,18 @@ def move_breached(lead_ids: Sequence[int], *, to_fallback: bool, at: datetime) -
 def claim(lead_id: int, agent: Agent, *, at: datetime) -> WhyNot | None:
     """Make a locked lead of the queue this agent's if training, language, presence and caps allow, else say why not.
 
-    The team's cursor is what callers wait for, so it is locked last; caps are then looked at again, this lead included.
+    Callers do not wait for each other: what one takes is no turn of the team's. The caller of this sees to it that an
+    agent claims one lead at a time.
     """
     desk = _desk([lead_id], at=at)
     if not desk.leads or desk.leads[0].owner_id is not None:
         return WhyNot.TAKEN
     lead, team = desk.leads[0], agent.team
-    member = staffing.rosters([team], at=at, lock=False)[team.pk].member(agent.user_id)
-    why = why_not_eligible(member, desk.need(lead, team, at), at=at) if member else WhyNot.INACTIVE
-    if why is not None:
-        return why
-    point = transaction.savepoint()
-    choice = Choice(agent.user_id)
-    desk.write([desk.route(lead, team, choice, AssignedBecause.CLAIMED, by=agent.user, at=at)], at=at)
-    roster = staffing.rosters([team], at=at, lock=True)[team.pk]
-    member = roster.member(agent.user_id)
-    why = why_over_cap(member) if member else WhyNot.INACTIVE
-    if member is None or why is not None:
-        transaction.savepoint_rollback(point)
-        return why
-    roster.give(member)
-    staffing.save_turns({team.pk: roster})
-    transaction.savepoint_commit(point)
-    return None
+    why = why_not_eligible(staffing.member(agent, at=at), desk.need(lead, team, at), at=at)
+    if why is None:
+        choice = Choice(agent.user_id)
+        desk.write([desk.route(lead, team, choice, AssignedBecause.CLAIMED, by=agent.user, at=at)], at=at)
+    return why
 
 
 def replay(lead_ids: Iterable[int]) -> dict[int, tuple[str, int | None]]:

@@ -134,15 +134,6 @@ def why_not_eligible(member: Member, need: Need, *, at: datetime, is_counted: bo
     return None
 
 
-def why_over_cap(member: Member) -> WhyNot | None:
-    """The cap that a member with what they have already been given is over."""
-    if member.open_cap is not None and member.open_load > member.open_cap:
-        return WhyNot.OPEN_CAP
-    if member.daily_cap is not None and member.given_today > member.daily_cap:
-        return WhyNot.DAILY_CAP
-    return None
-
-
 def may_keep(member: Member, need: Need, *, at: datetime, is_counted: bool) -> WhyNot | None:
     """Why an owner may not keep the lead. A short absence does not take it away if they are back before it is due."""
     is_back_in_time = not member.is_away(max(at, need.due_at))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
+from django.db import connection
 from django.db.models import Count
 
 from leads.models import Lead
@@ -32,6 +33,15 @@ def rosters(teams: Sequence[Team], *, at: datetime, lock: bool) -> dict[str, Ros
         turns = cursors[agent.team_id].turns.get(str(agent.user_id), {}) if agent.team_id in cursors else {}
         members[agent.team_id].append(_member(agent, turns, loads, given))
     return {team.pk: Roster(members[team.pk], cursors[team.pk].turn if team.pk in cursors else 0) for team in teams}
+
+
+def member(agent: Agent, *, at: datetime) -> Member:
+    """One agent, as full as their team's roster has them.
+
+    Nobody deals out the team's work until the transaction ends, so a cap holds; others may ask the same meanwhile.
+    """
+    _share(agent.team_id)
+    return _member(agent, {}, _open_loads([agent]), given_today([agent], at))
 
 
 def save_turns(kept: Mapping[str, Roster]) -> None:
@@ -58,6 +68,16 @@ def _cursors(codes: Sequence[str], *, lock: bool) -> dict[str, Cursor]:
         Cursor.objects.bulk_create([Cursor(pk=code) for code in missing], ignore_conflicts=True)
         found = {cursor.pk: cursor for cursor in Cursor.objects.select_for_update().filter(pk__in=codes).order_by("pk")}
     return found
+
+
+def _share(team: str) -> None:
+    """Lock a team's cursor against those who deal, not against others who share it. Django knows no such lock."""
+    with connection.cursor() as cursor:
+        for _again in range(2):
+            cursor.execute("SELECT 1 FROM routing_cursor WHERE team_id = %s FOR SHARE", [team])
+            if cursor.fetchone():
+                return
+            Cursor.objects.bulk_create([Cursor(pk=team)], ignore_conflicts=True)
 
 
 def _open_loads(agents: Sequence[Agent]) -> Mapping[int, int]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from consent import gate
@@ -25,7 +25,8 @@ from routing.models import Agent, Clock, Lease
 from routing.vocabulary import Owed
 
 LEASE = timedelta(minutes=15)  # a call and its notes; saving the call ends it sooner
-LOOKS = (4, 25, 50, 50, 50)  # candidates asked about in each round; the first is nearly always callable
+LOOKS = (1, 25, 50, 50, 50)  # candidates taken in hand in each round; the first is nearly always callable
+ASKING = 0xCA11  # advisory, with the user: one who presses twice waits for the first answer
 ASK_AGAIN = timedelta(hours=12)  # a refusal without an end is asked about again later
 NOT_BY_PHONE = (Owed.DECISION, Owed.REVIEW)  # a supervisor's, not a caller's
 
@@ -56,9 +57,11 @@ def in_order(clocks: QuerySet[Clock], *, at: datetime) -> QuerySet[Clock]:
 def take_next(user: AbstractBaseUser, *, at: datetime) -> Offer:
     """Lease the best lead this user may call now: their own first, then their team's queue. Raise RuleError for a
     user who is no agent. A lead from the queue becomes theirs."""
-    agent = Agent.objects.active().select_related("team", "user").filter(user=user).first()
+    agent = Agent.objects.active().select_related("team", "user", "stand_in").filter(user=user).first()
     if agent is None:
         raise RuleError("NOT_AN_AGENT", "Only members of a team take calls. Ask a supervisor for a profile.")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ASKING, user.pk])
     Lease.objects.filter(user=user).delete()
     held = _Held()
     taken = _take(_own(agent, at), agent, held, at=at) or _take(_queue(agent, at), agent, held, at=at)
@@ -130,31 +133,33 @@ def _take(candidates: QuerySet[Clock], agent: Agent, held: _Held, *, at: datetim
     """The first candidate that may be called this minute and that nobody else has in hand; its lead is then locked."""
     seen: set[int] = set()
     for look in LOOKS:
-        clocks = _pressing(candidates.exclude(lead__in=seen), look, at)
-        seen |= {clock.lead_id for clock in clocks}
+        found = _lock(candidates.exclude(lead__in=seen), look, at)
+        if not found:
+            return None
+        seen |= {clock.lead_id for clock in found}
+        clocks = _still_free(found, at)
         decisions = ask([clock.lead for clock in clocks], at=at)
         for clock in clocks:
             decision = decisions.get(clock.lead_id)
             if decision is None or not decision.allowed:
                 held.add(clock, decision, at)
-            elif _seize(clock, at):
-                why_not = assignment.claim(clock.lead_id, agent, at=at) if clock.owner_id is None else None
-                if why_not is None:
-                    return clock
-                if why_not.is_about_agent:
-                    return None
-        if not clocks:
-            return None
+                continue
+            why_not = assignment.claim(clock.lead_id, agent, at=at) if clock.owner_id is None else None
+            if why_not is None:
+                return clock
+            if why_not.is_about_agent:
+                return None
     return None
 
 
-def _pressing(candidates: QuerySet[Clock], look: int, at: datetime) -> list[Clock]:
-    """The most pressing clock of each of the next leads that nobody holds a lease on. Locks nothing.
+def _lock(candidates: QuerySet[Clock], look: int, at: datetime) -> list[Clock]:
+    """The most pressing clock of each of the next leads, with the leads locked. Those that another caller has locked or
+    leased are passed over, so that nobody asks about a lead that somebody else is about to get.
 
     In the order of `in_order`, in two parts that an index each gives in order, however long the queue is.
     """
-    leased = Lease.objects.filter(expires_at__gt=at).values("lead")
-    free = candidates.exclude(lead__in=leased).select_related("lead__source")
+    free = candidates.exclude(lead__in=_leased(at)).select_related("lead__source")
+    free = free.select_for_update(of=("lead",), no_key=True, skip_locked=True)
     first: dict[int, Clock] = {}
     for is_promise in (True, False):  # of promises only those that are due are among the candidates
         rows = free.filter(is_promise=is_promise).order_by("due_at", F("lead__score").desc(nulls_last=True), "pk")
@@ -163,13 +168,15 @@ def _pressing(candidates: QuerySet[Clock], look: int, at: datetime) -> list[Cloc
     return list(first.values())
 
 
-def _seize(clock: Clock, at: datetime) -> bool:
-    """Lock this one lead if nobody else has it in hand, and check under the lock that it is still to be had."""
-    free = Lead.objects.filter(pk=clock.lead_id).select_for_update(of=("self",), no_key=True, skip_locked=True)
-    if free.only("pk").first() is None:
-        return False
-    is_same = Clock.objects.open().filter(pk=clock.pk, owner=clock.owner_id).exists()
-    return is_same and not Lease.objects.filter(lead=clock.lead_id, expires_at__gt=at).exists()
+def _still_free(clocks: Sequence[Clock], at: datetime) -> list[Clock]:
+    """Those that are, now that their leads are locked, what they were when they were read."""
+    unmet = Clock.objects.open().filter(pk__in=[clock.pk for clock in clocks]).exclude(lead__in=_leased(at))
+    owners = dict(unmet.values_list("pk", "owner"))
+    return [clock for clock in clocks if clock.pk in owners and owners[clock.pk] == clock.owner_id]
+
+
+def _leased(at: datetime) -> QuerySet[Lease]:
+    return Lease.objects.filter(expires_at__gt=at).values("lead")
 
 
 def ask(leads: Sequence[Lead], *, at: datetime) -> dict[int, Decision]:

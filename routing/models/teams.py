@@ -142,8 +142,8 @@ class Agent(models.Model):
 
 
 class Cursor(models.Model):
-    """Whose turn it is in a team. Whoever deals out the team's work locks this row first, so that turns and caps hold
-    under any number of workers."""
+    """Whose turn it is in a team. Whoever deals out the team's work locks this row first, and who claims a lead of its
+    queue shares that lock, so that turns and caps hold under any number of workers."""
 
     team = models.OneToOneField(Team, primary_key=True, on_delete=models.CASCADE, related_name="cursor")
     turn = models.PositiveBigIntegerField(default=0)
