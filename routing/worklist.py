@@ -161,8 +161,8 @@ def _lock(candidates: QuerySet[Clock], look: int, at: datetime) -> list[Clock]:
     free = candidates.exclude(lead__in=_leased(at)).select_related("lead__source")
     free = free.select_for_update(of=("lead",), no_key=True, skip_locked=True)
     first: dict[int, Clock] = {}
-    for is_promise in (True, False):  # of promises only those that are due are among the candidates
-        rows = free.filter(is_promise=is_promise).order_by("due_at", F("lead__score").desc(nulls_last=True), "pk")
+    for part in (Q(is_promise=True, due_at__lte=at), Q(is_promise=False)):
+        rows = free.filter(part).order_by("due_at", F("lead__score").desc(nulls_last=True), "pk")
         for clock in rows[: max(look - len(first), 0)]:
             first.setdefault(clock.lead_id, clock)
     return list(first.values())

@@ -241,6 +241,10 @@ class Clock(models.Model):
             models.Index(
                 name="clock_promised", fields=["team", "owner", "due_at"], condition=CLOCK_OPEN & Q(is_promise=True)
             ),
+            # read by routing.worklist: leads with whom another time is agreed
+            models.Index(
+                name="clock_to_follow_up", fields=["lead", "due_at"], condition=CLOCK_OPEN & Q(owed="follow_up")
+            ),
             # read by the team board: breaches that still stand
             models.Index(
                 name="clock_breached",
