@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
 
-from consent import ledger
+from consent import ledger, zones
 from consent.models import Address, Attempt
 from leads.models import Lead, Source
 from medcrm import reference
@@ -128,6 +128,7 @@ def dispatch_with(count: int) -> list[tuple[float, float]]:
     def work() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
+        zones.load()  # once in a worker's life, with the first address it looks at
         spare_what_stays()  # as a worker of ours does when it starts
         barrier.wait()
         began, busy = time.perf_counter(), time.process_time()
