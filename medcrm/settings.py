@@ -319,6 +319,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "medcrm.api.description.Description",
+    "DEFAULT_METADATA_CLASS": None,  # what a path takes is said by the description; OPTIONS is no method of ours
     "EXCEPTION_HANDLER": "medcrm.api.errors.handle",
     "UNAUTHENTICATED_USER": None,
 }

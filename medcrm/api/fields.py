@@ -1,10 +1,13 @@
-"""Fields whose limits the database shares: days and instants of this century, codes as the catalogue has them."""
+"""Fields and filters whose limits the database shares: days and instants of this century, codes of the catalogue."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+from django_filters import rest_framework as filters
+from django_filters.fields import IsoDateTimeField
 from rest_framework import serializers
 
 FIRST, LAST = date(2000, 1, 1), date(2100, 12, 31)
@@ -34,6 +37,26 @@ class Instant(serializers.DateTimeField):
         except OverflowError:
             self.fail("overflow")
         return found
+
+
+class _InUtc(IsoDateTimeField):
+    """PostgreSQL reads no offset of sixteen hours or more, so an instant is handed to it in UTC."""
+
+    def to_python(self, value: object) -> datetime | None:
+        found = super().to_python(value)
+        try:
+            return found and found.astimezone(UTC)
+        except OverflowError as error:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
+class Since(filters.IsoDateTimeFilter):
+    """Rows of this instant and later."""
+
+    field_class = _InUtc
+
+    def __init__(self, field_name: str) -> None:
+        super().__init__(field_name=field_name, lookup_expr="gte")
 
 
 class Code(serializers.RegexField):

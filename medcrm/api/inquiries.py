@@ -22,6 +22,7 @@ from leads.services import intake
 from leads.services.intake import BodyTooLarge, Delivery
 from medcrm.api.authentication import ClientKeyAuthentication, HasScope, PerKey
 from medcrm.api.base import ClientView
+from medcrm.api.fields import Since
 from medcrm.api.serializers import PUBLIC_ID, InquiryRowSerializer, LeadStatusSerializer
 from medcrm.lib.errors import InvalidFields
 
@@ -68,7 +69,7 @@ class ReceiptSerializer(serializers.Serializer):
 
 
 class InquiryFilter(filters.FilterSet):
-    received_since = filters.IsoDateTimeFilter(field_name="received_at", lookup_expr="gte")
+    received_since = Since("received_at")
 
     class Meta:
         model = Inquiry

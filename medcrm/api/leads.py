@@ -22,6 +22,7 @@ from leads.services.calls import CallReport
 from leads.submission import check_facts
 from leads.vocabulary import InteractionKind
 from medcrm.api.base import ClientView, plain
+from medcrm.api.fields import Since
 from medcrm.api.serializers import (
     ActivitySerializer,
     AuthorizationChangeSerializer,
@@ -41,8 +42,8 @@ SHOWN = ("phone", "email", "merged_into")
 
 
 class LeadFilter(filters.FilterSet):
-    created_since = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    updated_since = filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gte")
+    created_since = Since("created_at")
+    updated_since = Since("updated_at")
 
     class Meta:
         model = Lead

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from types import SimpleNamespace
+from urllib.parse import urlencode
 
 import pytest
 from django.core.cache import cache
@@ -186,6 +187,29 @@ def test_too_many_requests_say_when_to_come_back(call, system, rate, answers, mo
     if 429 in answers:
         assert 1 <= int(got[-1]["Retry-After"]) <= 60
         assert got[-1].json()["code"] == "TOO_MANY_REQUESTS"
+
+
+@pytest.mark.parametrize(
+    ("since", "found"),
+    [
+        ("2000-01-01T00:00:00+20:28", 1),  # further from Greenwich than PostgreSQL reads
+        ("2100-01-01T00:00:00Z", 0),
+        ("0001-01-01T00:00:00+05:00", None),
+        ("yesterday", None),
+    ],
+)
+def test_a_list_since_any_instant_is_read_in_utc_or_refused_by_field(call, lead, since, found):
+    answer = call("GET", f"leads/?{urlencode({'created_since': since})}")
+    if found is None:
+        assert (answer.status_code, list(answer.json()["errors"])) == (400, ["created_since"])
+    else:
+        assert (answer.status_code, len(answer.json()["results"])) == (200, found)
+
+
+@pytest.mark.parametrize("path", ["leads/", "availability/ortho/aus/2026-12-01/", "leads/{lead}/documents/insurance/"])
+def test_options_is_no_method_here(call, lead, path):
+    answer = call("OPTIONS", path.format(lead=lead.public_id))
+    assert (answer.status_code, answer.json()["code"]) == (405, "METHOD_NOT_ALLOWED")
 
 
 def test_facts_are_corrected_only_as_they_were_read(call, lead):
