@@ -54,14 +54,26 @@ def live(tmp_path: Path, transactional_organisation: None) -> Iterator[Live]:
 
 
 def search(live: Live, key: str, *options: str) -> None:
-    """Search with schemathesis; the ids in paths are those of rows that exist."""
+    """Search with schemathesis; the ids in paths are those of rows that exist.
+
+    With one worker: several parse sources at once, which Python 3.11 does not do safely.
+    """
     settings = live.folder / "schemathesis.toml"
     settings.write_text(
         f'[parameters]\n"path.lead" = "{live.lead}"\n"path.document" = "referral_letter"\n'
         '"path.service" = "ortho"\n"path.clinic" = "aus"\n'
     )
     command = [str(BIN / "st"), "--config-file", str(settings), "run", f"{live.url}/api/v1/schema/"]
-    command += ["--header", f"Authorization: Bearer {key}", "--checks", CHECKS, "--no-color", *options]
+    command += [
+        "--header",
+        f"Authorization: Bearer {key}",
+        "--checks",
+        CHECKS,
+        "--no-color",
+        "--workers",
+        "1",
+        *options,
+    ]
     done = subprocess.run(command, cwd=live.folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
@@ -74,12 +86,12 @@ def every_side(live: Live, *options: str) -> None:
 
 
 def test_the_server_answers_as_described_whatever_it_is_sent(live: Live) -> None:
-    every_side(live, "--phases", "examples,fuzzing", "--max-examples", "4", "--seed", "1", "--workers", "2")
+    every_side(live, "--phases", "examples,fuzzing", "--max-examples", "4", "--seed", "1")
 
 
 @pytest.mark.long
 def test_a_long_search_finds_no_answer_that_is_not_described(live: Live) -> None:
-    every_side(live, "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "150", "--workers", "2")
+    every_side(live, "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "150")
 
 
 USE = """
