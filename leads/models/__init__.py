@@ -30,7 +30,7 @@ from leads.models.qualification import (
     Question,
     Trigger,
 )
-from leads.models.review import BackTest, Milestone, Proposal, Snapshot
+from leads.models.review import BackTest, Milestone, Proposal, Snapshot, StaleDay, Summary
 from leads.models.rules import (
     Axis,
     BandRule,
@@ -90,7 +90,9 @@ __all__ = [
     "Source",
     "SourceKey",
     "Stakeholder",
+    "StaleDay",
     "StopReason",
+    "Summary",
     "TimingWindow",
     "Trigger",
     "TriggerKind",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,8 +15,10 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from leads import summaries
 from leads.measures import DIMENSIONS, Beside, Figure, Period, is_value
 from leads.models import Clinic, Milestone, ServiceLine, Source
+from leads.summaries import Counts
 from leads.vocabulary import Band, LeadType, Verdict
 from medcrm.lib.access import team_names
 
@@ -107,6 +110,15 @@ class Ask:
         for name, value in self.narrowed.items():
             rows = rows.filter(is_value(name, value))
         return rows
+
+    def count(self, names: Sequence[str], *, by: str = "", period: Period | None = None) -> list[Counts]:
+        """The tallies of the leads that the reader asks about, the largest group first."""
+        groups = summaries.count(period or self.period, self.narrowed, names, by=by)
+        return sorted(groups, key=lambda group: -group[f"n_{names[0]}"])
+
+    def whole(self, names: Sequence[str], period: Period | None = None) -> Counts:
+        """The tallies of all of them together."""
+        return summaries.total(self.count(names, period=period), names)
 
     def beside(self, rows: Beside) -> QuerySet:
         """The rows of the period beside leads that the reader asks about."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from leads import milestones
+from leads import milestones, summaries
 from medcrm.reports import backtest, weekly
 
 
@@ -19,6 +19,11 @@ def run_back_tests() -> None:
 @shared_task
 def refresh_milestones() -> None:
     milestones.refresh_all()
+
+
+@shared_task
+def refresh_summaries() -> None:
+    summaries.refresh_all()
 
 
 @shared_task

@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 
 from leads.measures import FUNNEL, MEASURES, Period
 from medcrm.reports.ask import Ask
-from medcrm.reports.people import counted
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +44,7 @@ def _may_read() -> Q:
 
 def _body(ask: Ask) -> str:
     """Plain text: one line per measure, this week and the week before."""
-    now = ask.leads().aggregate(**counted(FUNNEL))
-    before = ask.leads(ask.period.before).aggregate(**counted(FUNNEL))
+    now, before = ask.whole(FUNNEL), ask.whole(FUNNEL, ask.period.before)
     days = {"first": date_format(ask.period.first), "last": date_format(ask.period.last)}
     lines = [_("Leads captured from %(first)s to %(last)s") % days, ""]
     for name in FUNNEL:

@@ -68,7 +68,22 @@ class World:
             self.story(rows[-1])
         for _ in self.some(6):
             self.inquiry(None)
-        milestones.refresh([row.pk for row in rows])
+        self.rows, self.passing = rows, [self.lead([]) for _ in self.some(2)]
+        raw.with_triggers()
+        milestones.refresh([row.pk for row in (*self.rows, *self.passing)])
+
+    def go_on(self) -> None:
+        """Things are told late of some leads, some turn out to be somebody else's or a test, and some are deleted."""
+        some = [row for row in self.rows if self.dice.random() < 0.4]
+        raw.without_triggers()
+        for row in some:
+            self.talks(row)
+            row.is_test, row.source_id = self.dice.random() < 0.3, self.dice.choice(SOURCES)
+            row.save()
+        raw.with_triggers()
+        milestones.refresh([row.pk for row in some])
+        for row in self.passing:
+            row.delete()
 
     def address(self, kind: str) -> Address:
         row = raw.address(kind)
