@@ -230,6 +230,23 @@ class Snapshot(models.Model):
         return f"{self.lead_id} · {said(self.at)}"
 
 
+class RuleReview(models.Model):
+    """One review of the rules by what became of the leads of a period: asked for, then made by a worker, then shown."""
+
+    first = models.DateField()
+    last = models.DateField()
+    asked_at = models.DateTimeField()
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField(null=True)
+    found = models.JSONField(default=dict, help_text=_("Codes, names and counts of medcrm.reports.rules.find."))
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{said_day(self.first)} – {said_day(self.last)}"
+
+
 class BackTest(models.Model):
     """A draft of rules tried on the decisions of a past period, with what would have been different.
 

@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 
 from leads import contact, measures, milestones
 from leads.measures import FUNNEL, Figure, Period
-from leads.models import Export, Interaction, Lead, Milestone
+from leads.models import Export, Interaction, Lead, Milestone, RuleReview, ScoreChange, ScoringModel
 from leads.services import calls, events
 from leads.services.calls import CallReport
 from medcrm import journey, roles
-from medcrm.reports import people
+from medcrm.reports import people, rules, tasks
 from medcrm.reports.ask import Ask
 from medcrm.reports.pages import PAGES
+from tests.reports import raw
 
 pytestmark = pytest.mark.django_db
 READERS = {role.code for role in roles.ROLES if roles.allows(role, "leads.milestone", "report")}
@@ -161,6 +162,58 @@ def test_a_wrong_date_is_said_beside_its_field(client: Client, lived: list[Lead]
     answer = client.get("/admin/reports/funnel/?first=yesterday&source=nowhere")
     assert answer.status_code == 200
     assert set(answer.context["filters"].form.errors) == {"first", "source"}
+
+
+def test_the_review_of_rules_is_made_by_a_worker_and_shown_with_its_date(
+    lived: list[Lead], now: datetime, client: Client, django_assert_max_num_queries: Callable[..., object]
+) -> None:
+    client.force_login(person("supervisor"))
+    assert "No review was made yet" in client.get("/admin/reports/rules/").content.decode()
+    assert client.get("/admin/reports/rules/review/").status_code == 405
+    asked = {"first": "2026-10-01", "last": "2026-12-31"}
+    for _pressed_twice in range(2):
+        assert client.post("/admin/reports/rules/review/", asked).status_code == 302
+    row = RuleReview.objects.get()
+    assert (str(row.first), str(row.last), row.made_at, row.asked_by.username) == (*asked.values(), None, "supervisor")
+    tasks.make_reviews()
+    row.refresh_from_db()
+    assert row.made_at and {model["cases"] for model in row.found["models"]} == {0}
+    Lead.objects.all().update(is_test=True)  # whatever happens later does not change what was found
+    with django_assert_max_num_queries(1):
+        assert PAGES["rules"].make(ask_for(now))
+    page = client.get("/admin/reports/rules/?first=2026-11-01&source=landing")
+    assert page.context["kept"] == row and page.context["ask"].period == Period(row.first, row.last)
+    client.force_login(person("caller"))
+    assert client.post("/admin/reports/rules/review/", asked).status_code == 403
+
+
+def test_every_night_asks_for_one_review_of_a_year(organisation: None) -> None:
+    for _night in range(2):
+        tasks.review_rules()
+    row = RuleReview.objects.get()
+    assert (row.last - row.first).days == 364 and row.asked_by is None
+    tasks.make_reviews()
+    tasks.review_rules()
+    assert RuleReview.objects.filter(made_at=None).count() == 1, "the next night"
+
+
+def test_a_review_that_is_kept_says_what_it_found_in_words(organisation: None, now: datetime) -> None:
+    """Of leads that are old enough: shares, the gap, and how many cases are missing."""
+    model = ScoringModel.objects.get(lead_type="patient", status="published")
+    rule = model.rules.filter(is_active=True).order_by("pk").first()
+    past = now - timedelta(days=60)
+    for n, lead in enumerate(raw.leads(130, at=past)):
+        raw.put([ScoreChange(lead=lead, model=model, at=past, new_score=50, new_band="medium",
+                             hits=[rule.pk] if n < 60 else [])])  # fmt: skip
+    row = rules.ask_for(Period(past.date(), now.date()), by=None, at=now)
+    rules.make_waiting(at=now)
+    row.refresh_from_db()
+    [kept] = [found for found in row.found["models"] if found["title"] == str(model)]
+    [said] = [found for found in kept["rules"] if found["label"].startswith(f"{rule.name} (")]
+    assert (said["fired"], said["other"]) == ([0, 60], [0, 70])
+    table = next(s for s in rules.sections(row.found) if str(s.title) == str(model))
+    cells = next(r.cells for r in table.rows if r.label == said["label"])
+    assert cells[0].value == round(60 / 130, 4) and cells[-1].value == said["says"]
 
 
 def test_rules_are_judged_by_a_year_and_its_field_says_so(organisation: None, client: Client) -> None:

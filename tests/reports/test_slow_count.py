@@ -16,7 +16,7 @@ from leads import summaries
 from leads.measures import Figure
 from leads.models import ScoringModel
 from medcrm.lib.models import VersionStatus
-from medcrm.reports import weekly
+from medcrm.reports import rules, weekly
 from medcrm.reports.ask import Ask
 from medcrm.reports.pages import PAGES
 from medcrm.reports.table import Section
@@ -107,9 +107,11 @@ def agree(slug: str, sections: Sequence[Section], tables: Sequence[Table], *, at
 
 
 def agree_on_rules(ask: Ask, count: Slow) -> None:
-    sections = {str(section.title): section for section in PAGES["rules"].make(ask)}
-    models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED)
+    rules.ask_for(ask.period, by=None, at=ask.at)
+    assert rules.make_waiting(at=ask.at) == 1
     made = PAGES["rules"].make(ask)
+    sections = {str(section.title): section for section in made}
+    models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED)
     for model in models:
         fired, thresholds = count.rules(model) if count.scored(model) else ({}, {})
         place = next(n for n, section in enumerate(made) if str(section.title) == str(model))

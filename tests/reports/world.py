@@ -50,7 +50,7 @@ class World:
         self.dice, self.now = dice, now
         self.users = list(User.objects.filter(agent__isnull=False).order_by("pk")[:2])
         self.seller = Seller.objects.first()
-        self.keys = iter(range(10**6, 10**7))
+        self.keys, self.days = iter(range(10**6, 10**7)), iter(range(10**4))
 
     def some(self, most: int) -> range:
         return range(self.dice.randint(0, most))
@@ -175,7 +175,7 @@ class World:
                     )
                 ]
             )
-        for place in self.some(2):
+        for _ in self.some(2):
             booked = self.moment(lead.created_at, 20)
             status = dice.choice(["booked", "attended", "no_show", "cancelled"])
             raw.put(
@@ -186,7 +186,7 @@ class World:
                         clinic_id=dice.choice(CLINICS[:2]),
                         status=status,
                         created_at=booked,
-                        date=self.now.date() + timedelta(days=place),
+                        date=self.now.date() + timedelta(days=next(self.days)),
                         changed_at=self.moment(booked, 9),
                     )
                 ]
