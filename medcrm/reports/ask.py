@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import django_filters
@@ -57,6 +57,9 @@ class ReportFilter(django_filters.FilterSet):
     type = django_filters.ChoiceFilter(
         label=_("Kind of lead"), method="ignore", empty_label=ALL, choices=LeadType.choices
     )
+    compare = django_filters.BooleanFilter(
+        label=_("With the period before"), method="ignore", widget=forms.CheckboxInput
+    )
 
     def ignore(self, queryset: QuerySet, name: str, value: object) -> QuerySet:
         """The Ask reads the values; nothing is filtered twice."""
@@ -84,6 +87,7 @@ class Ask:
     at: datetime
     by: str = "source"
     is_linked: bool = False
+    is_compared: bool = False
 
     @classmethod
     def read(
@@ -100,7 +104,13 @@ class Ask:
         narrowed = {name: str(chosen[name]) for name in NARROWS if chosen.get(name)}
         by = data.get("by", "source") if data else "source"
         by = by if by in DIMENSIONS else "source"
-        return cls(Period(min(first, last), max(first, last)), narrowed, at, by, is_linked), filters
+        is_compared = bool(chosen.get("compare"))
+        return cls(Period(min(first, last), max(first, last)), narrowed, at, by, is_linked, is_compared), filters
+
+    @property
+    def before(self) -> Ask:
+        """The same question about the period before."""
+        return replace(self, period=self.period.before)
 
     def leads(self, period: Period | None = None, *, also_left_out: bool = False) -> QuerySet[Milestone]:
         """The leads of a period that the reader asks about; without tests, duplicates and invalid ones."""

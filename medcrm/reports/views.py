@@ -27,7 +27,7 @@ from medcrm.lib.spreadsheet import harmless
 from medcrm.reports import rules
 from medcrm.reports.ask import Ask
 from medcrm.reports.pages import PAGES, Page
-from medcrm.reports.table import Section
+from medcrm.reports.table import Row, Section, compared
 
 MAY_READ = "leads.report_milestone"
 CUTS = ("source", "service", "clinic", "team", "owner", "type")
@@ -46,8 +46,10 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
     ask, filters = Ask.read(request.GET, at=now, is_linked=is_linked, usual=page.usual)
     kept = page.kept() if page.kept else None
     if kept is not None:
-        ask = replace(ask, period=Period(kept.first, kept.last), narrowed={})
+        ask = replace(ask, period=Period(kept.first, kept.last), narrowed={}, is_compared=False)
     sections = page.make(ask)
+    if ask.is_compared:
+        sections = compared(sections, page.make(ask.before))
     if request.method == "POST":
         table, rows = _csv(ask, sections)
         try:
@@ -128,8 +130,16 @@ def _csv(ask: Ask, sections: list[Section]) -> tuple[bytes, int]:
             continue
         writer.writerow([])
         writer.writerow([str(section.title)])
-        writer.writerow([str(section.first), *(str(column) for column in section.columns)])
+        columns = [str(column) for column in section.columns]
+        if ask.is_compared:
+            columns = [name for column in columns for name in (column, _("%(figure)s, before") % {"figure": column})]
+        writer.writerow([str(section.first), *columns])
         for row in section.rows:
-            writer.writerow([harmless(row.label), *(harmless(cell.raw) for cell in row.cells)])
+            writer.writerow([harmless(row.label), *(harmless(value) for value in _values(row))])
             count += 1
     return out.getvalue().encode("utf-8-sig"), count
+
+
+def _values(row: Row) -> list[object]:
+    """Each figure, followed by that of the period before where they are compared."""
+    return [cell.raw for pair in row.cells for cell in (pair, pair.before) if cell is not None]

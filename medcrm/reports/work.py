@@ -16,6 +16,7 @@ from django.db.models import (
     FloatField,
     OuterRef,
     Q,
+    QuerySet,
 )
 from django.db.models.functions import Coalesce, Extract
 from django.utils.translation import gettext_lazy as _
@@ -319,15 +320,24 @@ def _skipped(ask: Ask) -> Section:
     )
 
 
-def permission(ask: Ask) -> list[Section]:
-    """Contacts without permission must be none; how fast a withdrawal took effect; how many leads may be contacted."""
-    made = Attempt.objects.filter(ask.period.during("at"))
-    total = made.aggregate(
+def _decided(ask: Ask) -> QuerySet[Attempt]:
+    return Attempt.objects.filter(ask.period.during("at"))
+
+
+def contacts(ask: Ask) -> dict[str, int]:
+    """All contacts that the gate decided in the period, and how."""
+    return _decided(ask).aggregate(
         n=Count("pk"),
         without=Count("pk", filter=Q(state__in=ON_ITS_WAY) & ~Q(kind="allow")),
         refused=Count("pk", filter=Q(state=AttemptState.REFUSED)),
         cancelled=Count("pk", filter=Q(state=AttemptState.CANCELLED)),
     )
+
+
+def permission(ask: Ask) -> list[Section]:
+    """Contacts without permission must be none; how fast a withdrawal took effect; how many leads may be contacted."""
+    made = _decided(ask)
+    total = contacts(ask)
     gap = seconds_between("occurred_at", "recorded_at")
     late = ConsentEvent.objects.filter(ask.period.during("recorded_at"), kind__in=[k.value for k in WITHDRAWN])
     wait = late.aggregate(n=Count("pk"), waits=Percentiles(gap, 0.5, 0.95))

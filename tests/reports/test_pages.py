@@ -26,6 +26,7 @@ from medcrm import journey, roles
 from medcrm.reports import people, rules, tasks
 from medcrm.reports.ask import Ask
 from medcrm.reports.pages import PAGES
+from medcrm.reports.table import Row, Section, compared, number, share, span
 from tests.reports import raw
 
 pytestmark = pytest.mark.django_db
@@ -155,6 +156,48 @@ def test_an_export_of_figures_is_logged_with_its_reason(slug: str, organisation:
     assert Export.objects.count() == 1, "no file leaves by a link"
     client.force_login(person("caller"))
     assert client.post(f"/admin/reports/{slug}/", {"reason": "For me"}).status_code == 403
+
+
+@pytest.mark.parametrize("slug", [slug for slug in PAGES if slug != "rules"])
+def test_each_figure_can_be_read_beside_that_of_the_period_before(
+    slug: str, lived: list[Lead], now: datetime, client: Client
+) -> None:
+    """The page says what the page of the earlier period says; the file has a column for each."""
+    client.force_login(person("supervisor"))
+    raw.leads(3, at=now - timedelta(days=1), source_id="guide")
+    raw.leads(2, at=now - timedelta(days=1))
+    today, yesterday = now.date(), now.date() - timedelta(days=1)
+    query = f"first={today}&last={today}"
+    shown = client.get(f"/admin/reports/{slug}/?{query}&compare=on").context
+    assert shown["ask"].before.period == Period(yesterday, yesterday)
+    stood = client.get(f"/admin/reports/{slug}/?first={yesterday}&last={yesterday}").context["sections"]
+    known = {(str(s.title), row.label): (s.columns, row.cells) for s in stood for row in s.rows}
+    for section in shown["sections"]:
+        for row in section.rows:
+            columns, was = known.get((str(section.title), row.label), ((), ()))
+            if list(columns) == list(section.columns):
+                assert [cell.before.value for cell in row.cells] == [cell.value for cell in was]
+            else:
+                assert all(cell.before.text for cell in row.cells)
+    answer = client.post(f"/admin/reports/{slug}/?{query}&compare=on", {"reason": "For the board"})
+    table = list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
+    for section in (s for s in shown["sections"] if s.rows):
+        head = table[table.index([str(section.title)]) + 1]
+        assert len(head) == 1 + 2 * len(section.columns)
+
+
+def test_a_figure_is_found_by_its_row_and_its_column() -> None:
+    """Sources come and go between two periods, rows too, and one word may head two columns."""
+    now = Section("Stops", ["All", "Fair", "Web"], [Row("Price", [number(5), number(2), number(3)])])
+    was = Section("Stops", ["All", "Web"], [Row("Price", [number(4), number(4)]), Row("Far", [number(1), number(1)])])
+    [table] = compared([now], [was])
+    assert [cell.before.text for cell in table.rows[0].cells] == ["4", "–", "4"]
+    twice = Section("Speed", ["nine of ten", "nine of ten"], [Row("All", [span(60), span(120)])])
+    [table] = compared([twice], [Section("Speed", twice.columns, [Row("All", [span(180), span(240)])])])
+    assert [cell.before.value for cell in table.rows[0].cells] == [180, 240]
+    shares = [Section("Funnel", ["Booked"], [Row("All", [share(n, 10)])]) for n in (5, 3)]
+    assert compared(shares[:1], shares[1:])[0].rows[0].cells[0].before.text == "30 % (+20 pt)"
+    assert compared(shares[:1], [])[0].rows[0].cells[0].before.text == "–"
 
 
 def test_a_wrong_date_is_said_beside_its_field(client: Client, lived: list[Lead]) -> None:
