@@ -17,6 +17,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import (
+    Aggregate,
     BooleanField,
     Count,
     DateTimeField,
@@ -56,7 +57,8 @@ CUTS = {frozenset(cut): cut for cut in (*TIMED, *PLAIN)}
 # The order in which tallies are kept; whoever changes it notes every day as stale in a migration.
 COUNTED = (
     "captured", "attempted", "attempted_twice", "attempted_thrice", "reached", "qualified", "booked", "attended",
-    "converted", "woken", "woken_converted", "overridden", "overridden_converted",
+    "converted", "woken", "woken_converted", "overridden", "overridden_converted", "no_phone", "no_email", "no_zip",
+    "no_service", "may_call", "may_text", "may_mail",
 )  # fmt: skip
 TRIES = "attempts"  # added up, not counted
 WAITS = {"attempt": "attempt_step", "contact": "contact_step", "booking": "booking_step"}
@@ -156,22 +158,23 @@ def _text(column: str) -> Expression:
     return Coalesce(Cast(F(column), TextField()), Value(""), output_field=TextField())
 
 
-def _array(parts: Sequence[Expression]) -> Expression:
-    return Func(*parts, template="ARRAY[%(expressions)s]", output_field=ArrayField(IntegerField()))
-
-
 def _counted(name: str) -> Expression:
     if name in WAITS:
         # The column says how many steps it lies within, so the longest wait says one.
-        steps = range(len(STEPS), 0, -1)
-        return _array([Count("pk", filter=Q(**{WAITS[name]: kept})) for kept in steps])
+        return _array(WAITS[name], [f"count(*) FILTER (WHERE %(expressions)s = {n})" for n in range(len(STEPS), 0, -1)])
     return Sum("attempts", default=0) if name == TRIES else Count("pk", filter=MEASURES[name][1] or None)
 
 
 def _summed(name: str) -> Expression:
     if name in WAITS:
-        return _array([Sum(f"tallies__{PLACES[name, step]}", default=0) for step in range(len(STEPS))])
+        places = [PLACES[name, step] + 1 for step in range(len(STEPS))]
+        return _array("tallies", [f"coalesce(sum(%(expressions)s[{place}]), 0)" for place in places])
     return Sum(f"tallies__{PLACES[name]}", default=0)
+
+
+def _array(column: str, parts: Sequence[str]) -> Aggregate:
+    """One expression for all steps: as many of Django's would take longer to write than to count."""
+    return Aggregate(column, template=f"ARRAY[{', '.join(parts)}]", output_field=ArrayField(IntegerField()))
 
 
 def _merged(names: Sequence[str], groups: Sequence[Counts]) -> list[Counts]:

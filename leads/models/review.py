@@ -98,6 +98,13 @@ class Milestone(models.Model):
     held_since = models.DateTimeField(null=True)
     is_overridden = models.BooleanField(default=False, help_text=_("Somebody decided against the checks."))
 
+    has_phone = models.BooleanField(default=False)
+    has_email = models.BooleanField(default=False)
+    has_zip = models.BooleanField(default=False)
+    may_call = models.BooleanField(default=False, help_text=_("Its number permits calls."))
+    may_text = models.BooleanField(default=False, help_text=_("Its number permits text messages."))
+    may_mail = models.BooleanField(default=False, help_text=_("Its mailbox permits messages."))
+
     attempt_step = step_of("first_attempt_at")
     contact_step = step_of("reached_at")
     booking_step = step_of("booked_at")

@@ -353,20 +353,24 @@ def _against(ask: Ask, dimension: str, title: str | Promise) -> Section:
     return Section(title, columns, rows, first=DIMENSIONS[dimension][0], empty=_("Nobody was captured."))
 
 
+def of_sources(ask: Ask, names: Sequence[str]) -> list[Row]:
+    """Of the leads of each source, how many are so."""
+    return [
+        Row(
+            ask.name_of("source", g["key"]),
+            [
+                number(g["n_captured"], ask.link("captured", source=g["key"])),
+                *(share(g[f"n_{name}"], g["n_captured"], ask.link(name, source=g["key"])) for name in names),
+            ],
+        )
+        for g in ask.count(("captured", *names), by="source")
+    ]
+
+
 def data_quality(ask: Ask) -> list[Section]:
     """What is missing from the inquiries of each source, and what no denominator counts."""
     gaps = ("no_phone", "no_email", "no_zip", "no_service")
-    groups = ask.leads().values("source_id").annotate(**counted(("captured", *gaps))).order_by("-n_captured")
-    rows = [
-        Row(
-            ask.name_of("source", g["source_id"]),
-            [
-                number(g["n_captured"], ask.link("captured", source=g["source_id"])),
-                *(share(g[f"n_{gap}"], g["n_captured"], ask.link(gap, source=g["source_id"])) for gap in gaps),
-            ],
-        )
-        for g in groups
-    ]
+    rows = of_sources(ask, gaps)
     columns = [_("Captured"), *(MEASURES[gap][0] for gap in gaps)]
     out = ask.leads(also_left_out=True).exclude(left_out="").values("left_out").annotate(n=Count("pk")).order_by("-n")
     left = [Row(ask.name_of("left_out", g["left_out"]), [number(g["n"])]) for g in out]

@@ -28,7 +28,7 @@ from leads.measures import MEASURES, Beside, register
 from leads.models import Inquiry, MissingItem
 from leads.summaries import within
 from medcrm.reports.ask import Ask
-from medcrm.reports.people import PARTS, STEPS_NOTE, counted, hour_name
+from medcrm.reports.people import PARTS, STEPS_NOTE, hour_name, of_sources
 from medcrm.reports.table import Cell, Row, Section, number, share, span
 from nurture.lifecycle import REACHED
 from nurture.models import Enrollment, Message, Skip
@@ -371,17 +371,7 @@ def permission(ask: Ask) -> list[Section]:
 
 def _coverage(ask: Ask) -> Section:
     permits = ("may_call", "may_text", "may_mail")
-    groups = ask.leads().values("source_id").annotate(**counted(("captured", *permits))).order_by("-n_captured")
-    rows = [
-        Row(
-            ask.name_of("source", g["source_id"]),
-            [
-                number(g["n_captured"], ask.link("captured", source=g["source_id"])),
-                *(share(g[f"n_{name}"], g["n_captured"], ask.link(name, source=g["source_id"])) for name in permits),
-            ],
-        )
-        for g in groups
-    ]
+    rows = of_sources(ask, permits)
     columns = [_("Captured"), *(MEASURES[name][0] for name in permits)]
     return Section(_("Permission by source"), columns, rows, "", _("Source"), _("Nobody was captured."))
 

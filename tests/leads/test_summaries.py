@@ -93,12 +93,13 @@ def test_who_is_forgotten_stays_a_number(organisation: None, submit: Callable[..
     milestones.refresh([lead.pk])
     summaries.refresh_all()
     period = Period(now.date(), now.date())
-    assert counted(by="service", period=period) == {"ortho": (1,)}
+    names = ("captured", "no_zip", "may_call")
+    assert counted(names, by="service", period=period) == {"ortho": (1, 0, 1)}
     request = erasure.request_erasure(erasure.person_of([lead.pk]), reason="Asked by mail", by=None, at=now)
     erasure.erase(request.pk, by=None, at=now)
-    assert counted(by="service", period=period) == {"ortho": (1,)}
-    summaries.refresh_all()
-    assert counted(by="service", period=period) == {"ortho": (1,)}
+    for _added_up in range(2):
+        assert counted(names, by="service", period=period) == {"ortho": (1, 1, 0)}
+        summaries.refresh_all()
 
 
 @pytest.mark.parametrize("zone", ["America/Chicago", "America/Denver", "Asia/Kolkata"])

@@ -63,7 +63,7 @@ def test_every_number_of_every_report_agrees_with_a_slow_count(
         transaction.set_rollback(True)
 
 
-TALLIED = ("funnel", "speed", "effort", "reasons", "outcome", "capacity")
+TALLIED = ("funnel", "speed", "effort", "reasons", "outcome", "capacity", "permission", "data")
 
 
 def everything_agrees(ask: Ask) -> None:
