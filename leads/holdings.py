@@ -102,8 +102,8 @@ declare(
     ),
     Harmless(
         """leads.importmapping leads.duplicatesearch leads.opening leads.publication leads.backtest
-        leads.proposal""".split(),
-        "Columns of files, runs, and what a rule did to how many.",
+        leads.proposal leads.rulereview leads.summary""".split(),
+        "Columns of files, runs, how many, and what a rule did to how many.",
     ),
     Harmless(
         """leads.document leads.timingwindow leads.serviceline leads.clinic leads.payer leads.source leads.sourcekey

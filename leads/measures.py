@@ -11,21 +11,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from consent.models import Permission
-from consent.models.ledger import PermissionState
 from leads.models import Milestone
-
-
-def permitted(channel: str, address: str) -> Q:
-    """The condition that a lead's address permits a channel."""
-    granted = Permission.objects.filter(state=PermissionState.GRANTED, channel=channel, address=OuterRef(address))
-    return Q(Exists(granted))
-
 
 MEASURES: Mapping[str, tuple[Promise, Q]] = {
     "captured": (_("Captured"), Q()),
@@ -43,13 +34,13 @@ MEASURES: Mapping[str, tuple[Promise, Q]] = {
     "woken_converted": (_("Opened again, then converted"), Q(cycles__gt=1, is_converted=True)),
     "overridden": (_("Decided against the checks"), Q(is_overridden=True)),
     "overridden_converted": (_("Decided against the checks, then converted"), Q(is_overridden=True, is_converted=True)),
-    "no_phone": (_("Without a phone number"), Q(lead__phone=None)),
-    "no_email": (_("Without an e-mail address"), Q(lead__email=None)),
-    "no_zip": (_("Without a ZIP"), Q(lead__zip="")),
+    "no_phone": (_("Without a phone number"), Q(has_phone=False)),
+    "no_email": (_("Without an e-mail address"), Q(has_email=False)),
+    "no_zip": (_("Without a ZIP"), Q(has_zip=False)),
     "no_service": (_("Without a service"), Q(service=None)),
-    "may_call": (_("May be called"), permitted("voice", "lead__phone")),
-    "may_text": (_("May be texted"), permitted("sms", "lead__phone")),
-    "may_mail": (_("May be mailed"), permitted("email", "lead__email")),
+    "may_call": (_("May be called"), Q(may_call=True)),
+    "may_text": (_("May be texted"), Q(may_text=True)),
+    "may_mail": (_("May be mailed"), Q(may_mail=True)),
 }
 FUNNEL = ("captured", "reached", "qualified", "booked", "attended", "converted")
 

@@ -1,4 +1,4 @@
-"""How far did each lead get? Folds timeline, cycles and appointments into one row per lead, set-based.
+"""How far did each lead get? Folds timeline, cycles, appointments and permissions into one row per lead, set-based.
 
 The road refreshes the rows of the leads it walks, and everything that happens to a lead puts it on the road, so an
 event that is told late is counted where it belongs. A nightly pass over all leads mends what a bulk change left.
@@ -65,7 +65,9 @@ WITH chosen AS (
            AS is_converted,
          chosen.cycle AS cycles, chosen.stop_reason_id, chosen.hold_reason_id,
          CASE WHEN chosen.hold_reason_id IS NOT NULL THEN holds.held_since END AS held_since,
-         COALESCE(cycles.is_overridden, FALSE) AS is_overridden
+         COALESCE(cycles.is_overridden, FALSE) AS is_overridden,
+         chosen.phone_id IS NOT NULL AS has_phone, chosen.email_id IS NOT NULL AS has_email,
+         chosen.zip <> '' AS has_zip, {may_call}, {may_text}, {may_mail}
     FROM chosen
     LEFT JOIN calls ON calls.lead_id = chosen.id LEFT JOIN tries ON tries.lead_id = chosen.id
     LEFT JOIN cycles ON cycles.lead_id = chosen.id LEFT JOIN visits ON visits.lead_id = chosen.id
@@ -79,12 +81,19 @@ ON CONFLICT (lead_id) DO UPDATE SET ({others}) = ROW({fresh})
 
 COLUMNS = """lead_id left_out captured_at lead_type source_id service_id clinic_id team owner_id first_band fit
     readiness fit_check capacity_check attempts first_attempt_at reached_at reached_on_try is_qualified booked_at
-    attended_at is_converted cycles stop_reason_id hold_reason_id held_since is_overridden""".split()
+    attended_at is_converted cycles stop_reason_id hold_reason_id held_since is_overridden has_phone
+    has_email has_zip may_call may_text may_mail""".split()
+PERMITTED = """
+    EXISTS (SELECT FROM consent_permission AS p WHERE p.address_id = chosen.{address}_id AND p.channel = '{channel}'
+               AND p.state = 'granted') AS {name}"""
 STATEMENT = (
     REFRESH.replace("{columns}", ", ".join(COLUMNS))
     .replace("{others}", ", ".join(COLUMNS[1:]))
     .replace("{fresh}", ", ".join(f"excluded.{name}" for name in COLUMNS[1:]))
     .replace("{stood}", ", ".join(f"old.{name}" for name in COLUMNS[1:]))
+    .replace("{may_call}", PERMITTED.format(address="phone", channel="voice", name="may_call"))
+    .replace("{may_text}", PERMITTED.format(address="phone", channel="sms", name="may_text"))
+    .replace("{may_mail}", PERMITTED.format(address="email", channel="email", name="may_mail"))
 )
 
 

@@ -263,6 +263,9 @@ CELERY_BEAT_SCHEDULE = {
     "roll-out": {"task": "leads.tasks.roll_out", "schedule": 5.0},
     "back-tests": {"task": "medcrm.reports.tasks.run_back_tests", "schedule": 30.0},
     "refresh-milestones": {"task": "medcrm.reports.tasks.refresh_milestones", "schedule": crontab(hour=9, minute=5)},
+    "refresh-summaries": {"task": "medcrm.reports.tasks.refresh_summaries", "schedule": 15.0},
+    "review-rules": {"task": "medcrm.reports.tasks.review_rules", "schedule": crontab(hour=9, minute=35)},
+    "make-reviews": {"task": "medcrm.reports.tasks.make_reviews", "schedule": 30.0},
     "mail-the-week": {
         "task": "medcrm.reports.tasks.mail_the_week",
         "schedule": crontab(hour=12, minute=0, day_of_week=1),

@@ -21,6 +21,7 @@ from django.db.models import Q
 
 from consent import erasure as consent_erasure
 from consent.models import Address, EventValue
+from leads import milestones
 from leads.models import Lead
 from leads.search import find_leads
 from leads.services import forgetting
@@ -135,6 +136,7 @@ def erase(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> Eras
     for name, holding in personal.HOLDINGS.items():
         done[name] = holding.empty(holding.rows(person.lead_ids, person.address_ids))
     done["admin.logentry"] = LogEntry.objects.filter(pk__in=titles).update(object_repr=FORGOTTEN)
+    milestones.refresh(person.lead_ids)  # its facts are empty now
     request.leads = list(Lead.objects.filter(pk__in=person.lead_ids).order_by("pk").values_list("public_id", flat=True))
     request.done = {name: count for name, count in sorted(done.items()) if count}
     request.state, request.settled_at, request.settled_by = Erasure.State.DONE, at, by

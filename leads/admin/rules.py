@@ -12,14 +12,14 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin import effects
 from leads.admin.criteria import RuleAdmin, RuleInline, facts_view, is_draft
 from leads.effects import effect_of
-from leads.models import BandRule, NextStepRule, NextStepSet, ScoringCategory, ScoringModel, ScoringRule
+from leads.models import BackTest, BandRule, NextStepRule, NextStepSet, ScoringCategory, ScoringModel, ScoringRule
 from leads.services import versions
 from medcrm.lib.admin import (
     ActionForm,
@@ -34,6 +34,9 @@ from medcrm.lib.admin import (
     verb_permission,
 )
 from medcrm.lib.models import VersionedSet, VersionStatus
+from medcrm.lib.moments import said
+
+TRIES = 20  # the latest; older ones are on the page that tries rules
 
 
 class NoteForm(ActionForm):
@@ -87,6 +90,45 @@ class VersionedAdmin(ModelAdmin):
     )
     def publish(self, request: HttpRequest, pk: int, *, at) -> None:
         versions.publish(self.model, pk, by=request.user, at=at)
+
+
+class Tried:
+    """Mixed into the admin of a set that can be tried on the past: its page lists the tries made of it."""
+
+    tried_as = ""  # the field of a BackTest that names the set
+
+    def get_readonly_fields(self, request: HttpRequest, obj: VersionedSet | None = None) -> tuple[str, ...]:
+        # Whoever may try rules is led to the result, others to the row.
+        if obj is not None:
+            obj.reader = request.user
+        return (*super().get_readonly_fields(request, obj), "tries")
+
+    @display(description=_("Tried on the past"))
+    def tries(self, obj: VersionedSet) -> SafeString | str:
+        if obj.pk is None:
+            return ""
+        tests = BackTest.objects.filter(**{self.tried_as: obj.pk}).select_related("asked_by")[:TRIES]
+        rows = ((_try_link(test, obj), _outcome(test)) for test in tests)
+        return format_html_join(mark_safe("<br>"), "{} · {}", rows)  # noqa: S308 - no words of anybody
+
+
+def _try_link(test: BackTest, version: VersionedSet) -> SafeString | None:
+    if not version.reader.has_perm("leads.try_backtest"):
+        return link(test)
+    return format_html('<a class="mc-link" href="{}">{}</a>', reverse("reports:what_if_result", args=[test.pk]), test)
+
+
+def _outcome(test: BackTest) -> str:
+    """How far it came, who asked and when."""
+    when = {"who": test.asked_by or "–", "at": said(test.asked_at)}
+    if test.finished_at is None:
+        return _("%(done)s of %(total)s decisions tried so far; asked by %(who)s, %(at)s") % {
+            "done": f"{test.done:,}", "total": f"{test.total:,}", **when
+        }  # fmt: skip
+    cases, same = test.result.get("cases", 0), test.result.get("same", 0)
+    return _("%(cases)s decisions tried, %(moved)s would be others; asked by %(who)s, %(at)s") % {
+        "cases": f"{cases:,}", "moved": f"{cases - same:,}", **when
+    }  # fmt: skip
 
 
 class CarriedAdmin(VersionedAdmin):
@@ -174,12 +216,14 @@ def _counted(queryset: QuerySet, model: type, field: str) -> Subquery:
 
 
 @admin.register(ScoringModel)
-class ScoringModelAdmin(PreviewedAdmin):
+class ScoringModelAdmin(Tried, PreviewedAdmin):
+    tried_as = "scoring_model"
     list_display = ("__str__", "lead_type", "status_badge", "thresholds", "rule_count", "published_at", "note")
     list_filter = (("lead_type", ChoicesDropdownFilter), ("status", ChoicesDropdownFilter))
     fieldsets = (
         (None, {"fields": (("lead_type", "version", "status"), ("high_from", "medium_from"), "note", "preview")}),
         (_("Publication"), {"fields": (("published_at", "published_by"), "reached", "created_at")}),
+        (_("Back-tests"), {"fields": ("tries",)}),
     )
     inlines = (ScoringRuleInline, BandRuleInline, CategoryInline)
 
@@ -256,11 +300,13 @@ class NextStepRuleInline(RuleInline):
 
 
 @admin.register(NextStepSet)
-class NextStepSetAdmin(PreviewedAdmin):
+class NextStepSetAdmin(Tried, PreviewedAdmin):
+    tried_as = "next_step_set"
     list_display = ("__str__", "status_badge", "rule_count", "published_at", "published_by", "note")
     fieldsets = (
         (None, {"fields": (("version", "status"), "note", "preview")}),
         (_("Publication"), {"fields": (("published_at", "published_by"), "reached", "created_at")}),
+        (_("Back-tests"), {"fields": ("tries",)}),
     )
     inlines = (NextStepRuleInline,)
 

@@ -30,7 +30,7 @@ from leads.models.qualification import (
     Question,
     Trigger,
 )
-from leads.models.review import BackTest, Milestone, Proposal, Snapshot
+from leads.models.review import BackTest, Milestone, Proposal, RuleReview, Snapshot, StaleDay, Summary
 from leads.models.rules import (
     Axis,
     BandRule,
@@ -81,6 +81,7 @@ __all__ = [
     "Qualification",
     "Question",
     "Rule",
+    "RuleReview",
     "ScoreChange",
     "ScoringCategory",
     "ScoringModel",
@@ -90,7 +91,9 @@ __all__ = [
     "Source",
     "SourceKey",
     "Stakeholder",
+    "StaleDay",
     "StopReason",
+    "Summary",
     "TimingWindow",
     "Trigger",
     "TriggerKind",

@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from leads.models.catalog import Clinic, HoldReason, ServiceLine, Source, StopReason
 from leads.models.lead import Lead, band_field, verdict_field
 from leads.vocabulary import Decision, LeadType
 from medcrm.lib.moments import said, said_day
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+# Waits are read as “within” one of these steps; from two minutes to two years each is at most half as long again as the
+# one before it. Seconds.
+STEPS: Sequence[int] = (
+    *(n * MINUTE for n in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50)),
+    *(n * HOUR // 2 for n in (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48)),
+    *(n * DAY // 2 for n in (3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 34, 42, 50, 60, 80, 100, 120, 150, 180, 240)),
+    *(n * DAY for n in (180, 270, 365, 540, 730, 36500)),
+)
+
+
+def step_of(end: str) -> models.GeneratedField:
+    """How many of the steps the wait until then lies within; NULL where it did not happen."""
+    steps = ",".join(str(-step) for step in reversed(STEPS))
+    wait = Func(
+        F("captured_at"), F(end), arg_joiner=" - ", output_field=models.SmallIntegerField(),
+        template=f"width_bucket(extract(epoch FROM (%(expressions)s))::float8, '{{{steps}}}'::float8[])",
+    )  # fmt: skip
+    return models.GeneratedField(expression=wait, output_field=models.SmallIntegerField(null=True), db_persist=True)
+
+
+def _noting_days(name: str, operation: pgtrigger.Operation, **rows: str) -> pgtrigger.Trigger:
+    """Note the days on which the written leads were captured, whatever code wrote them: their summaries are stale."""
+    written = " UNION ".join(
+        f"SELECT DISTINCT (captured_at AT TIME ZONE 'UTC')::date FROM {table}"  # noqa: S608 - constants of this module
+        for table in rows.values()
+    )
+    return pgtrigger.Trigger(
+        name=name,
+        level=pgtrigger.Statement,
+        operation=operation,
+        when=pgtrigger.After,
+        referencing=pgtrigger.Referencing(**rows),
+        func=f"INSERT INTO leads_staleday (day) {written}; RETURN NULL;",
+    )
 
 
 class Milestone(models.Model):
@@ -58,6 +98,17 @@ class Milestone(models.Model):
     held_since = models.DateTimeField(null=True)
     is_overridden = models.BooleanField(default=False, help_text=_("Somebody decided against the checks."))
 
+    has_phone = models.BooleanField(default=False)
+    has_email = models.BooleanField(default=False)
+    has_zip = models.BooleanField(default=False)
+    may_call = models.BooleanField(default=False, help_text=_("Its number permits calls."))
+    may_text = models.BooleanField(default=False, help_text=_("Its number permits text messages."))
+    may_mail = models.BooleanField(default=False, help_text=_("Its mailbox permits messages."))
+
+    attempt_step = step_of("first_attempt_at")
+    contact_step = step_of("reached_at")
+    booking_step = step_of("booked_at")
+
     class Meta:
         indexes = [
             # read by every report: the leads captured in a period
@@ -65,9 +116,46 @@ class Milestone(models.Model):
             # read by leads.milestones.refresh_all and the age of holds
             models.Index(name="milestone_held", fields=["held_since"], condition=Q(held_since__isnull=False)),
         ]
+        triggers = [
+            _noting_days("days_inserted", pgtrigger.Insert, new="fresh"),
+            _noting_days("days_updated", pgtrigger.Update, old="stood", new="fresh"),
+            _noting_days("days_deleted", pgtrigger.Delete, old="stood"),
+        ]
 
     def __str__(self) -> str:
         return str(self.lead_id)
+
+
+class Summary(models.Model):
+    """Leads of one day of UTC that have one or two dimensions in common: how many of them got how far.
+
+    Written by leads.summaries from the milestones, without those that are left out. `cut` names the dimensions, `one`
+    and `two` are their values, blank where not known; `tallies` are counts in the order of leads.summaries.TALLIES.
+    """
+
+    day = models.DateField()
+    cut = models.CharField(max_length=40)
+    one = models.CharField(max_length=40, blank=True)
+    two = models.CharField(max_length=40, blank=True)
+    tallies = ArrayField(models.IntegerField())
+
+    class Meta:
+        constraints = [
+            # read by leads.summaries.count: one cut over a period
+            models.UniqueConstraint(name="summary_cell", fields=["cut", "day", "one", "two"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.cut} {self.one} {self.two}"
+
+
+class StaleDay(models.Model):
+    """A note that milestones of this day changed since it was summed up; each writer adds its own, so none waits."""
+
+    day = models.DateField(db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.day)
 
 
 class Proposal(models.Model):
@@ -147,6 +235,23 @@ class Snapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.lead_id} · {said(self.at)}"
+
+
+class RuleReview(models.Model):
+    """One review of the rules by what became of the leads of a period: asked for, then made by a worker, then shown."""
+
+    first = models.DateField()
+    last = models.DateField()
+    asked_at = models.DateTimeField()
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField(null=True)
+    found = models.JSONField(default=dict, help_text=_("Codes, names and counts of medcrm.reports.rules.find."))
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{said_day(self.first)} – {said_day(self.last)}"
 
 
 class BackTest(models.Model):

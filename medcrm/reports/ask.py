@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import django_filters
@@ -14,8 +15,10 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from leads import summaries
 from leads.measures import DIMENSIONS, Beside, Figure, Period, is_value
 from leads.models import Clinic, Milestone, ServiceLine, Source
+from leads.summaries import Counts
 from leads.vocabulary import Band, LeadType, Verdict
 from medcrm.lib.access import team_names
 
@@ -54,6 +57,9 @@ class ReportFilter(django_filters.FilterSet):
     type = django_filters.ChoiceFilter(
         label=_("Kind of lead"), method="ignore", empty_label=ALL, choices=LeadType.choices
     )
+    compare = django_filters.BooleanFilter(
+        label=_("With the period before"), method="ignore", widget=forms.CheckboxInput
+    )
 
     def ignore(self, queryset: QuerySet, name: str, value: object) -> QuerySet:
         """The Ask reads the values; nothing is filtered twice."""
@@ -81,6 +87,7 @@ class Ask:
     at: datetime
     by: str = "source"
     is_linked: bool = False
+    is_compared: bool = False
 
     @classmethod
     def read(
@@ -97,7 +104,13 @@ class Ask:
         narrowed = {name: str(chosen[name]) for name in NARROWS if chosen.get(name)}
         by = data.get("by", "source") if data else "source"
         by = by if by in DIMENSIONS else "source"
-        return cls(Period(min(first, last), max(first, last)), narrowed, at, by, is_linked), filters
+        is_compared = bool(chosen.get("compare"))
+        return cls(Period(min(first, last), max(first, last)), narrowed, at, by, is_linked, is_compared), filters
+
+    @property
+    def before(self) -> Ask:
+        """The same question about the period before."""
+        return replace(self, period=self.period.before)
 
     def leads(self, period: Period | None = None, *, also_left_out: bool = False) -> QuerySet[Milestone]:
         """The leads of a period that the reader asks about; without tests, duplicates and invalid ones."""
@@ -107,6 +120,15 @@ class Ask:
         for name, value in self.narrowed.items():
             rows = rows.filter(is_value(name, value))
         return rows
+
+    def count(self, names: Sequence[str], *, by: str = "", period: Period | None = None) -> list[Counts]:
+        """The tallies of the leads that the reader asks about, the largest group first."""
+        groups = summaries.count(period or self.period, self.narrowed, names, by=by)
+        return sorted(groups, key=lambda group: -group[f"n_{names[0]}"])
+
+    def whole(self, names: Sequence[str], period: Period | None = None) -> Counts:
+        """The tallies of all of them together."""
+        return summaries.total(self.count(names, period=period), names)
 
     def beside(self, rows: Beside) -> QuerySet:
         """The rows of the period beside leads that the reader asks about."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from leads.models import RuleReview
 from medcrm.reports import people, rules, work
 from medcrm.reports.ask import USUAL_DAYS, Ask
 from medcrm.reports.table import Section
@@ -15,13 +16,17 @@ from medcrm.reports.table import Section
 
 @dataclass(frozen=True)
 class Page:
-    """One report; `has_by` says that its first table can be cut by any dimension, `usual` how many days it shows."""
+    """One report; `has_by` says that its first table can be cut by any dimension, `usual` how many days it shows.
+
+    `kept` finds the review that a page shows instead of counting; its period is that of the review.
+    """
 
     title: Promise
     question: Promise
     make: Callable[[Ask], list[Section]]
     has_by: bool = False
     usual: int = USUAL_DAYS
+    kept: Callable[[], RuleReview | None] | None = None
 
 
 PAGES: Mapping[str, Page] = {
@@ -41,8 +46,11 @@ PAGES: Mapping[str, Page] = {
         _("What is missing, and what is not counted?"),
         lambda a: people.data_quality(a) + [work.inquiries(a)],
     ),
-    # Leads must be old enough to be judged, so a month would show nothing.
     "rules": Page(
-        _("Rules"), _("Which rules, thresholds and sources do the figures speak against?"), rules.rules, usual=365
+        _("Rules"),
+        _("Which rules, thresholds and sources do the figures speak against?"),
+        rules.rules,
+        usual=rules.USUAL_DAYS,
+        kept=rules.latest,
     ),
 }

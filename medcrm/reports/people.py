@@ -6,26 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from django.contrib.postgres.fields import ArrayField
-from django.db import connection
-from django.db.models import (
-    Aggregate,
-    Avg,
-    BooleanField,
-    Count,
-    DurationField,
-    Expression,
-    ExpressionWrapper,
-    F,
-    FloatField,
-    Q,
-)
-from django.db.models.functions import Extract, ExtractHour, TruncDay, TruncWeek
+from django.db.models import Count, F, Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from leads import summaries
 from leads.measures import DIMENSIONS, FUNNEL, MEASURES, Beside, register
 from leads.models import Interaction
+from leads.summaries import Counts
 from leads.vocabulary import Direction, InteractionKind
 from medcrm.reports.ask import Ask
 from medcrm.reports.table import Cell, Row, Section, change, number, share, span
@@ -35,23 +23,13 @@ TRIES = 6  # “6 or more” is one row
 HOLD_AGES = ((7, _("up to a week")), (30, _("up to a month")), (90, _("up to three months")), (None, _("longer")))
 DAYS_IN_LINE = 92  # longer periods are drawn by week
 
-Counts = dict[str, int]
 
-
-class Percentiles(Aggregate):
-    """The values below which these parts of the rows lie, in their order, from one sort; None of no rows."""
-
-    function = "percentile_cont"
-    template = "%(function)s(ARRAY[%(parts)s]) WITHIN GROUP (ORDER BY %(expressions)s)"
-    output_field = ArrayField(FloatField())
-
-    def __init__(self, expression: Expression, *parts: float, **extra: object) -> None:
-        super().__init__(expression, parts=", ".join(map(str, parts)), **extra)
-
-
-def seconds_between(start: str, end: str) -> Expression:
-    gap = ExpressionWrapper(F(end) - F(start), output_field=DurationField())
-    return Extract(gap, "epoch")
+PARTS = (50, 90)  # of a hundred
+WAITED = tuple((wait, part) for wait in summaries.WAITS for part in PARTS)
+STEPS_NOTE = _(
+    "Waits are read in steps: 1, 2, 3, 4, 5, 6, 8, 10, 12, 15 … minutes, 1, 1.5, 2 … hours, 2, 2.5, 3 … days. “Half"
+    " within” is the first step within which it had happened to half of those it happened to at all."
+)
 
 
 def counted(measures: Sequence[str]) -> dict[str, Count]:
@@ -63,9 +41,8 @@ def counted(measures: Sequence[str]) -> dict[str, Count]:
 
 def funnel(ask: Ask) -> list[Section]:
     """Captured → reached → qualified → booked → attended → converted, by one dimension, and over time."""
-    column = DIMENSIONS[ask.by][1]
-    groups = list(ask.leads().values(key=F(column)).annotate(**counted(FUNNEL)).order_by("-n_captured"))
-    now, before = _sum(groups), ask.leads(ask.period.before).aggregate(**counted(FUNNEL))
+    groups = ask.count(FUNNEL, by=ask.by)
+    now, before = summaries.total(groups, FUNNEL), ask.whole(FUNNEL, ask.period.before)
     rows = [_funnel_row(ask, ask.name_of(ask.by, g["key"]), g, {ask.by: g["key"]}) for g in groups]
     if groups:
         rows.append(_funnel_row(ask, str(_("All")), now, {}, is_total=True))
@@ -79,10 +56,6 @@ def funnel(ask: Ask) -> list[Section]:
         empty=_("Nobody was captured in this period. Choose a longer one."),
     )
     return [table, *_trend(ask)]
-
-
-def _sum(groups: Sequence[Counts]) -> Counts:
-    return {f"n_{name}": sum(group[f"n_{name}"] for group in groups) for name in FUNNEL}
 
 
 def _funnel_row(ask: Ask, label: str, counts: Counts, more: dict[str, object], *, is_total: bool = False) -> Row:
@@ -100,55 +73,46 @@ def _before_row(now: Counts, before: Counts) -> Row:
 
 
 def _trend(ask: Ask) -> list[Section]:
-    step = TruncDay if ask.period.days <= DAYS_IN_LINE else TruncWeek
-    groups = ask.leads().annotate(day=step("captured_at")).values("day").order_by("day")
-    found = {g["day"].date(): g for g in groups.annotate(**counted(("captured", "booked")))}
+    is_by_day = ask.period.days <= DAYS_IN_LINE
+    groups = ask.count(("captured",), by="day" if is_by_day else "week")
+    found = {group["key"].date(): group["n_captured"] for group in groups}
     if not found:
         return []
-    width = timedelta(days=1 if step is TruncDay else 7)
-    first = ask.period.first - timedelta(days=0 if step is TruncDay else ask.period.first.weekday())
+    width = timedelta(days=1 if is_by_day else 7)
+    first = ask.period.first - timedelta(days=0 if is_by_day else ask.period.first.weekday())
     days = [first + place * width for place in range((ask.period.last - first) // width + 1)]
-    line = [(f"{day:%b %-d}", found[day]["n_captured"] if day in found else 0) for day in days]
-    title = _("Captured per day") if step is TruncDay else _("Captured per week")
+    line = [(f"{day:%b %-d}", found.get(day, 0)) for day in days]
+    title = _("Captured per day") if is_by_day else _("Captured per week")
     return [Section(title, [], [], line=line)]
 
 
 def speed(ask: Ask) -> list[Section]:
     """How long until the first human attempt, the first contact, the booking: half of the leads, nine of ten."""
-    column = DIMENSIONS[ask.by][1]
-    spans = {"attempt": "first_attempt_at", "contact": "reached_at", "booking": "booked_at"}
-    figures: dict[str, object] = {"n": Count("pk")}
-    for name, end in spans.items():
-        happened = Q(**{f"{end}__isnull": False})
-        figures[name] = Percentiles(seconds_between("captured_at", end), 0.5, 0.9, filter=happened)
-    groups = list(ask.leads().values(key=F(column)).annotate(**figures).order_by("-n"))
-    whole = ask.leads().aggregate(**figures) if groups else None
+    names = ("captured", *summaries.WAITS)
+    groups = ask.count(names, by=ask.by)
     columns = [
         _("First attempt: half within"), _("nine of ten"),
         _("First contact: half within"), _("nine of ten"),
         _("Booking: half within"), _("nine of ten"),
     ]  # fmt: skip
-    rows = [_speed_row(ask.name_of(ask.by, g["key"]), g, spans) for g in groups]
-    if whole:
-        rows.append(_speed_row(str(_("All")), whole, spans, is_total=True))
+    rows = [Row(ask.name_of(ask.by, g["key"]), _spans(g)) for g in groups]
+    if groups:
+        rows.append(Row(str(_("All")), _spans(summaries.total(groups, names)), True))
     first = DIMENSIONS[ask.by][0]
-    hours = ask.leads().annotate(hour=ExtractHour("captured_at")).values("hour").order_by("hour")
     by_hour = [
-        Row(
-            hour_name(h["hour"]),
-            [number(h["n"], ask.link("captured", hour=h["hour"])), *_speed_row("", h, spans).cells],
-        )
-        for h in hours.annotate(**figures)
+        Row(hour_name(h["key"]), [number(h["n_captured"], ask.link("captured", hour=h["key"])), *_spans(h)])
+        for h in sorted(ask.count(names, by="hour"), key=lambda h: h["key"])
     ]
     note = _("From the inquiry's arrival, by people only, as the clock on the wall; the goals count working time.")
     return [
-        Section(_("How fast"), columns, rows, note=note, first=first, empty=_("Nobody was captured in this period.")),
+        Section(_("How fast"), columns, rows, note=f"{note} {STEPS_NOTE}", first=first,
+                empty=_("Nobody was captured in this period.")),
         Section(_("By hour of arrival"), [_("Captured"), *columns], by_hour, first=_("Your time"), empty=_("–")),
-    ]
+    ]  # fmt: skip
 
 
-def _speed_row(label: str, figures: dict[str, object], spans: dict[str, str], *, is_total: bool = False) -> Row:
-    return Row(label, [span(seconds) for name in spans for seconds in figures[name] or (None, None)], is_total)
+def _spans(counts: Counts) -> list[Cell]:
+    return [span(summaries.within(counts[f"n_{wait}"], part)) for wait, part in WAITED]
 
 
 def effort(ask: Ask) -> list[Section]:
@@ -164,20 +128,12 @@ def hour_name(hour: int) -> str:
 
 
 def _attempts(ask: Ask) -> Section:
-    column = DIMENSIONS[ask.by][1]
-    levels = counted(ATTEMPTED)
-    groups = ask.leads().values(key=F(column)).annotate(n=Count("pk"), mean=Avg("attempts"), **levels).order_by("-n")
-    rows = [
-        Row(
-            ask.name_of(ask.by, g["key"]),
-            [
-                number(g["n"], ask.link("captured", **{ask.by: g["key"]})),
-                *(share(g[f"n_{name}"], g["n"], ask.link(name, **{ask.by: g["key"]})) for name in ATTEMPTED),
-                Cell(f"{g['mean']:.1f}", value=round(g["mean"], 4)),
-            ],
-        )
-        for g in groups
-    ]
+    rows = []
+    for g in ask.count(("captured", summaries.TRIES, *ATTEMPTED), by=ask.by):
+        n, which, mean = g["n_captured"], {ask.by: g["key"]}, g["n_attempts"] / g["n_captured"]
+        cells = [number(n, ask.link("captured", **which))]
+        cells += [share(g[f"n_{name}"], n, ask.link(name, **which)) for name in ATTEMPTED]
+        rows.append(Row(ask.name_of(ask.by, g["key"]), [*cells, Cell(f"{mean:.1f}", value=round(mean, 4))]))
     columns = [_("Captured"), _("Tried"), _("Tried twice or more"), _("three times or more"), _("Tries per lead")]
     return Section(_("Tries"), columns, rows, first=DIMENSIONS[ask.by][0], empty=_("Nobody was captured."))
 
@@ -323,18 +279,13 @@ def _held_by_source(ask: Ask) -> Section:
 
 
 def _woken(ask: Ask) -> Section:
-    groups = (
-        ask.leads()
-        .values("source_id")
-        .annotate(**counted(("captured", "woken", "woken_converted")))
-        .order_by("source_id")
-    )
+    groups = ask.count(("captured", "woken", "woken_converted"), by="source")
     rows = [
         Row(
-            ask.name_of("source", g["source_id"]),
+            ask.name_of("source", g["key"]),
             [
-                number(g["n_woken"], ask.link("woken", source=g["source_id"])),
-                share(g["n_woken_converted"], g["n_woken"], ask.link("woken_converted", source=g["source_id"])),
+                number(g["n_woken"], ask.link("woken", source=g["key"])),
+                share(g["n_woken_converted"], g["n_woken"], ask.link("woken_converted", source=g["key"])),
             ],
         )
         for g in groups
@@ -352,11 +303,8 @@ def _woken(ask: Ask) -> Section:
 
 def outcome(ask: Ask) -> list[Section]:
     """Were score, bands and verdicts right about what became of the leads? Were those who overruled them?"""
-    groups = grouped(ask, [DIMENSIONS[dimension][1] for dimension in JUDGED], REACHED_TO_CONVERTED)
-    sections = [
-        _against(ask, dimension, title, groups[DIMENSIONS[dimension][1]]) for dimension, title in JUDGED.items()
-    ]
-    made = ask.leads().aggregate(**counted(("captured", "converted", "overridden", "overridden_converted")))
+    sections = [_against(ask, dimension, title) for dimension, title in JUDGED.items()]
+    made = ask.whole(("captured", "converted", "overridden", "overridden_converted"))
     others = made["n_captured"] - made["n_overridden"], made["n_converted"] - made["n_overridden_converted"]
     rows = [
         Row(
@@ -386,30 +334,8 @@ JUDGED: Mapping[str, Promise] = {
 }
 
 
-def grouped(ask: Ask, columns: Sequence[str], measures: Sequence[str]) -> Mapping[str, list[dict[str, object]]]:
-    """Column → its groups with their counts: the leads are read once for all columns."""
-    flags = {
-        f"did_{name}": ExpressionWrapper(MEASURES[name][1], BooleanField()) for name in measures if MEASURES[name][1]
-    }
-    sql, params = ask.leads().values(*columns, **flags).query.sql_with_params()
-    counts = ", ".join(f"count(*) FILTER (WHERE did_{n})" if f"did_{n}" in flags else "count(*)" for n in measures)
-    names, sets = ", ".join(columns), ", ".join(f"({column})" for column in columns)
-    query = (
-        f"SELECT GROUPING({names}), {names}, {counts} FROM ({sql}) AS leads"  # noqa: S608 - columns and flags are ours
-        f" GROUP BY GROUPING SETS ({sets})"
-    )
-    found: dict[str, list[dict[str, object]]] = {column: [] for column in columns}
-    with connection.cursor() as cursor:
-        cursor.execute(query, params)
-        for left_out, *row in cursor.fetchall():
-            # One bit for each column, the first one highest; 0 is the one that these rows are grouped by.
-            place = next(place for place in range(len(columns)) if not left_out >> (len(columns) - 1 - place) & 1)
-            counted_ = {f"n_{name}": n for name, n in zip(measures, row[len(columns) :], strict=True)}
-            found[columns[place]].append({"key": row[place], **counted_})
-    return found
-
-
-def _against(ask: Ask, dimension: str, title: str | Promise, groups: Sequence[dict[str, object]]) -> Section:
+def _against(ask: Ask, dimension: str, title: str | Promise) -> Section:
+    groups = ask.count(REACHED_TO_CONVERTED, by=dimension)
     rows = [
         Row(
             ask.name_of(dimension, g["key"]),
@@ -427,20 +353,24 @@ def _against(ask: Ask, dimension: str, title: str | Promise, groups: Sequence[di
     return Section(title, columns, rows, first=DIMENSIONS[dimension][0], empty=_("Nobody was captured."))
 
 
+def of_sources(ask: Ask, names: Sequence[str]) -> list[Row]:
+    """Of the leads of each source, how many are so."""
+    return [
+        Row(
+            ask.name_of("source", g["key"]),
+            [
+                number(g["n_captured"], ask.link("captured", source=g["key"])),
+                *(share(g[f"n_{name}"], g["n_captured"], ask.link(name, source=g["key"])) for name in names),
+            ],
+        )
+        for g in ask.count(("captured", *names), by="source")
+    ]
+
+
 def data_quality(ask: Ask) -> list[Section]:
     """What is missing from the inquiries of each source, and what no denominator counts."""
     gaps = ("no_phone", "no_email", "no_zip", "no_service")
-    groups = ask.leads().values("source_id").annotate(**counted(("captured", *gaps))).order_by("-n_captured")
-    rows = [
-        Row(
-            ask.name_of("source", g["source_id"]),
-            [
-                number(g["n_captured"], ask.link("captured", source=g["source_id"])),
-                *(share(g[f"n_{gap}"], g["n_captured"], ask.link(gap, source=g["source_id"])) for gap in gaps),
-            ],
-        )
-        for g in groups
-    ]
+    rows = of_sources(ask, gaps)
     columns = [_("Captured"), *(MEASURES[gap][0] for gap in gaps)]
     out = ask.leads(also_left_out=True).exclude(left_out="").values("left_out").annotate(n=Count("pk")).order_by("-n")
     left = [Row(ask.name_of("left_out", g["left_out"]), [number(g["n"])]) for g in out]

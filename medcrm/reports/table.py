@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from django.utils.functional import Promise
@@ -16,13 +16,15 @@ Words = str | Promise
 
 @dataclass(frozen=True)
 class Cell:
-    """A number as it is read, with the list behind it; `share` draws a bar from 0 to 1."""
+    """A number as it is read, with the list behind it; `share` draws a bar from 0 to 1, `before` is the same figure of
+    the period before."""
 
     text: str
     link: str = ""
     share: float | None = None
     note: str = ""
     value: object = None
+    before: Cell | None = None
 
     @property
     def raw(self) -> object:
@@ -46,6 +48,46 @@ class Section:
     first: Words = ""
     empty: Words = ""
     line: Sequence[tuple[str, int]] = field(default_factory=tuple)
+
+
+def compared(sections: Sequence[Section], earlier: Sequence[Section]) -> list[Section]:
+    """Each figure with that of the period before, found by section, row and column; a dash where there was none."""
+    known = {str(section.title): _cells(section) for section in earlier}
+    return [
+        replace(section, rows=[_compared(section, row, known.get(str(section.title), {})) for row in section.rows])
+        for section in sections
+    ]
+
+
+Place = tuple[str, str, int]  # row, column, which of the columns of that name
+
+
+def _cells(section: Section) -> dict[Place, Cell]:
+    return {
+        (row.label, *column): cell
+        for row in section.rows
+        for column, cell in zip(_columns(section), row.cells, strict=True)
+    }
+
+
+def _columns(section: Section) -> list[tuple[str, int]]:
+    names = [str(column) for column in section.columns]
+    return [(name, names[:place].count(name)) for place, name in enumerate(names)]
+
+
+def _compared(section: Section, row: Row, known: Mapping[Place, Cell]) -> Row:
+    cells = [
+        replace(cell, before=_since(cell, known.get((row.label, *column), Cell("–"))))
+        for column, cell in zip(_columns(section), row.cells, strict=True)
+    ]
+    return replace(row, cells=cells)
+
+
+def _since(now: Cell, was: Cell) -> Cell:
+    """The earlier figure, of shares with the points by which they moved."""
+    if now.share is None or was.share is None:
+        return was
+    return replace(was, text=f"{was.text} ({100 * (now.share - was.share):+.0f} pt)")
 
 
 def number(count: int, link: str = "") -> Cell:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from leads import milestones
-from medcrm.reports import backtest, weekly
+from leads import milestones, summaries
+from medcrm.reports import backtest, rules, weekly
 
 
 @shared_task
@@ -19,6 +19,21 @@ def run_back_tests() -> None:
 @shared_task
 def refresh_milestones() -> None:
     milestones.refresh_all()
+
+
+@shared_task
+def review_rules() -> None:
+    rules.ask_as_usual(at=timezone.now())
+
+
+@shared_task
+def make_reviews() -> None:
+    rules.make_waiting(at=timezone.now())
+
+
+@shared_task
+def refresh_summaries() -> None:
+    summaries.refresh_all()
 
 
 @shared_task

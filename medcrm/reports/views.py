@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
@@ -18,13 +19,15 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from leads import exporting
-from leads.measures import DIMENSIONS
+from leads.measures import DIMENSIONS, Period
 from leads.services import proposals
+from medcrm.lib import bell
 from medcrm.lib.errors import RuleError
 from medcrm.lib.spreadsheet import harmless
+from medcrm.reports import rules
 from medcrm.reports.ask import Ask
 from medcrm.reports.pages import PAGES, Page
-from medcrm.reports.table import Section
+from medcrm.reports.table import Row, Section, compared
 
 MAY_READ = "leads.report_milestone"
 CUTS = ("source", "service", "clinic", "team", "owner", "type")
@@ -41,7 +44,12 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
     now = timezone.now()
     is_linked = request.user.has_perm("leads.view_lead")
     ask, filters = Ask.read(request.GET, at=now, is_linked=is_linked, usual=page.usual)
+    kept = page.kept() if page.kept else None
+    if kept is not None:
+        ask = replace(ask, period=Period(kept.first, kept.last), narrowed={}, is_compared=False)
     sections = page.make(ask)
+    if ask.is_compared:
+        sections = compared(sections, page.make(ask.before))
     if request.method == "POST":
         table, rows = _csv(ask, sections)
         try:
@@ -54,9 +62,20 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
         return FileResponse(kept.file.open("rb"), as_attachment=True, filename=name, content_type=CSV)
     query = request.GET.copy()
     query.pop("by", None)
-    return TemplateResponse(
-        request, "reports/report.html", _context(request, slug, page, ask, filters, sections, query)
-    )
+    context = _context(request, slug, page, ask, filters, sections, query) | {"kept": kept}
+    return TemplateResponse(request, "reports/report.html", context)
+
+
+@permission_required(MAY_READ, raise_exception=True)
+@require_POST
+def review(request: HttpRequest) -> HttpResponse:
+    """Ask for a review of the rules over the period chosen; a worker makes it."""
+    at = timezone.now()
+    ask, _filters = Ask.read(request.POST, at=at, is_linked=False, usual=rules.USUAL_DAYS)
+    rules.ask_for(ask.period, by=request.user, at=at)
+    bell.ring("medcrm.reports.tasks.make_reviews")
+    messages.success(request, _("The review is on its way; open the page again in a minute."))
+    return redirect("reports:report", slug="rules")
 
 
 @permission_required("leads.decide_proposal", raise_exception=True)
@@ -85,6 +104,7 @@ def _context(request, slug, page: Page, ask: Ask, filters, sections: list[Sectio
         "ask": ask,
         "filters": filters,
         "sections": sections,
+        "asked": [filters.form[name] for name in ("days", "first", "last")],
         "may_propose": slug == "rules" and request.user.has_perm("leads.decide_proposal"),
         "leads_url": reverse(LEADS) if ask.is_linked else "",
         "cuts": [(DIMENSIONS[name][0], f"?{_with(query, by=name)}", name == ask.by) for name in CUTS],
@@ -110,8 +130,16 @@ def _csv(ask: Ask, sections: list[Section]) -> tuple[bytes, int]:
             continue
         writer.writerow([])
         writer.writerow([str(section.title)])
-        writer.writerow([str(section.first), *(str(column) for column in section.columns)])
+        columns = [str(column) for column in section.columns]
+        if ask.is_compared:
+            columns = [name for column in columns for name in (column, _("%(figure)s, before") % {"figure": column})]
+        writer.writerow([str(section.first), *columns])
         for row in section.rows:
-            writer.writerow([harmless(row.label), *(harmless(cell.raw) for cell in row.cells)])
+            writer.writerow([harmless(row.label), *(harmless(value) for value in _values(row))])
             count += 1
     return out.getvalue().encode("utf-8-sig"), count
+
+
+def _values(row: Row) -> list[object]:
+    """Each figure, followed by that of the period before where they are compared."""
+    return [cell.raw for pair in row.cells for cell in (pair, pair.before) if cell is not None]

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Count, Exists, ExpressionWrapper, F, FloatField, OuterRef, Q
-from django.db.models.functions import Coalesce
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import (
+    Aggregate,
+    Count,
+    DurationField,
+    Exists,
+    Expression,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    OuterRef,
+    Q,
+    QuerySet,
+)
+from django.db.models.functions import Coalesce, Extract
 from django.utils.translation import gettext_lazy as _
 
 from consent.lifecycle import AttemptState
@@ -13,8 +26,9 @@ from consent.models import Attempt, ConsentEvent
 from consent.vocabulary import Channel, EventKind
 from leads.measures import MEASURES, Beside, register
 from leads.models import Inquiry, MissingItem
+from leads.summaries import within
 from medcrm.reports.ask import Ask
-from medcrm.reports.people import Percentiles, counted, hour_name, seconds_between
+from medcrm.reports.people import PARTS, STEPS_NOTE, hour_name, of_sources
 from medcrm.reports.table import Cell, Row, Section, number, share, span
 from nurture.lifecycle import REACHED
 from nurture.models import Enrollment, Message, Skip
@@ -24,6 +38,22 @@ from routing.vocabulary import Owed
 
 ON_ITS_WAY = (AttemptState.HANDED_OVER, AttemptState.SENT, AttemptState.UNKNOWN)
 WITHDRAWN = (EventKind.REVOKE, EventKind.INTERNAL_DNC, EventKind.EMAIL_UNSUB)
+
+
+class Percentiles(Aggregate):
+    """The values below which these parts of the rows lie, in their order, from one sort; None of no rows."""
+
+    function = "percentile_cont"
+    template = "%(function)s(ARRAY[%(parts)s]) WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = ArrayField(FloatField())
+
+    def __init__(self, expression: Expression, *parts: float, **extra: object) -> None:
+        super().__init__(expression, parts=", ".join(map(str, parts)), **extra)
+
+
+def seconds_between(start: str, end: str) -> Expression:
+    gap = ExpressionWrapper(F(end) - F(start), output_field=DurationField())
+    return Extract(gap, "epoch")
 
 
 CLOCKS = register(
@@ -194,16 +224,12 @@ def handoffs(ask: Ask) -> list[Section]:
 
 def capacity(ask: Ask) -> list[Section]:
     """How long until a booking, by service; how long leads wait for which document."""
-    days = ExpressionWrapper(seconds_between("captured_at", "booked_at"), output_field=FloatField())
-    booked = ask.leads().filter(booked_at__isnull=False).values("service_id")
-    groups = booked.annotate(n=Count("pk"), waits=Percentiles(days, 0.5, 0.9)).order_by("-waits")
-    rows = [
-        Row(
-            ask.name_of("service", g["service_id"]),
-            [number(g["n"], ask.link("booked", service=g["service_id"])), *(span(seconds) for seconds in g["waits"])],
-        )
-        for g in groups
-    ]
+    rows = []
+    groups = [g for g in ask.count(("booked", "booking"), by="service") if g["n_booked"]]
+    for g in sorted(groups, key=lambda g: -within(g["n_booking"], 50)):
+        cells = [number(g["n_booked"], ask.link("booked", service=g["key"]))]
+        cells += [span(within(g["n_booking"], part)) for part in PARTS]
+        rows.append(Row(ask.name_of("service", g["key"]), cells))
     gap = seconds_between("opened_at", "settled_at")
     items = (
         ask.beside(MISSING)
@@ -224,7 +250,7 @@ def capacity(ask: Ask) -> list[Section]:
             _("Days to book"),
             [_("Booked"), _("Half within"), _("Nine of ten within")],
             rows,
-            "",
+            STEPS_NOTE,
             _("Service"),
             _("Nothing was booked by leads of this period."),
         ),
@@ -294,15 +320,24 @@ def _skipped(ask: Ask) -> Section:
     )
 
 
-def permission(ask: Ask) -> list[Section]:
-    """Contacts without permission must be none; how fast a withdrawal took effect; how many leads may be contacted."""
-    made = Attempt.objects.filter(ask.period.during("at"))
-    total = made.aggregate(
+def _decided(ask: Ask) -> QuerySet[Attempt]:
+    return Attempt.objects.filter(ask.period.during("at"))
+
+
+def contacts(ask: Ask) -> dict[str, int]:
+    """All contacts that the gate decided in the period, and how."""
+    return _decided(ask).aggregate(
         n=Count("pk"),
         without=Count("pk", filter=Q(state__in=ON_ITS_WAY) & ~Q(kind="allow")),
         refused=Count("pk", filter=Q(state=AttemptState.REFUSED)),
         cancelled=Count("pk", filter=Q(state=AttemptState.CANCELLED)),
     )
+
+
+def permission(ask: Ask) -> list[Section]:
+    """Contacts without permission must be none; how fast a withdrawal took effect; how many leads may be contacted."""
+    made = _decided(ask)
+    total = contacts(ask)
     gap = seconds_between("occurred_at", "recorded_at")
     late = ConsentEvent.objects.filter(ask.period.during("recorded_at"), kind__in=[k.value for k in WITHDRAWN])
     wait = late.aggregate(n=Count("pk"), waits=Percentiles(gap, 0.5, 0.95))
@@ -336,17 +371,7 @@ def permission(ask: Ask) -> list[Section]:
 
 def _coverage(ask: Ask) -> Section:
     permits = ("may_call", "may_text", "may_mail")
-    groups = ask.leads().values("source_id").annotate(**counted(("captured", *permits))).order_by("-n_captured")
-    rows = [
-        Row(
-            ask.name_of("source", g["source_id"]),
-            [
-                number(g["n_captured"], ask.link("captured", source=g["source_id"])),
-                *(share(g[f"n_{name}"], g["n_captured"], ask.link(name, source=g["source_id"])) for name in permits),
-            ],
-        )
-        for g in groups
-    ]
+    rows = of_sources(ask, permits)
     columns = [_("Captured"), *(MEASURES[name][0] for name in permits)]
     return Section(_("Permission by source"), columns, rows, "", _("Source"), _("Nobody was captured."))
 

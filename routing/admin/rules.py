@@ -11,7 +11,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.criteria import RuleAdmin, RuleInline
-from leads.admin.rules import NoteForm, VersionedAdmin
+from leads.admin.rules import NoteForm, Tried, VersionedAdmin
 from medcrm.lib.admin import (
     ChoicesDropdownFilter,
     CodedAdmin,
@@ -34,11 +34,13 @@ class RoutingRuleInline(RuleInline):
 
 
 @admin.register(RouteSet)
-class RouteSetAdmin(VersionedAdmin):
+class RouteSetAdmin(Tried, VersionedAdmin):
+    tried_as = "route_set"
     list_display = ("__str__", "status_badge", "published_at", "published_by", "note")
     fieldsets = (
         (None, {"fields": (("version", "status"), "note")}),
         (_("Publication"), {"fields": (("created_at", "published_at", "published_by"),)}),
+        (_("Back-tests"), {"fields": ("tries",)}),
     )
     inlines = (RoutingRuleInline,)
 

@@ -18,6 +18,7 @@ from leads.models import ImportRun, Lead, NextStepSet, Proposal, ScoringModel, S
 from leads.models.importing import ImportPhase
 from leads.services import merging, versions
 from medcrm.reports import backtest
+from medcrm.reports import rules as reviewed
 from nurture import publishing
 from nurture.models import Sequence, Wording
 from privacy import erasure
@@ -116,8 +117,10 @@ def rules(*, at: datetime) -> None:
 
 
 def tries(*, at: datetime) -> None:
-    """The draft of the scale tried on the last month."""
+    """The draft of the scale tried on the last month, and the review of a night."""
     draft = ScoringModel.objects.get(lead_type="patient", status="draft")
     month = Period((at - timedelta(days=30)).date(), at.date())
     backtest.ask(month, by=someone("marketing"), at=at, scoring_model=draft.pk)
     backtest.run_waiting(at=at)
+    reviewed.ask_as_usual(at=at)
+    reviewed.make_waiting(at=at)

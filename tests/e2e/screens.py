@@ -242,6 +242,7 @@ RULES = [
 
 REPORTS = [
     *(Screen(f"report-{slug}", "supervisor", named("reports:report", slug, query="?days=30")) for slug in PAGES),
+    Screen("report-compared", "supervisor", named("reports:report", "speed", query="?days=7&compare=on")),
     Screen("try-rules", "marketing", named("reports:what_if")),
     Screen("tried-rules", "marketing", tried),
 ]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from consent.models import Address
 from leads import contact, milestones
 from leads.models import Interaction, Lead, Milestone, StopReason
 from leads.services import calls, events
@@ -62,7 +63,19 @@ def slowly(lead: Lead) -> dict[str, object]:
         "hold_reason_id": lead.hold_reason_id,
         "held_since": min(armed, default=None) if lead.hold_reason_id else None,
         "is_overridden": any(c.override_reason for c in cycles),
+        "has_phone": lead.phone is not None,
+        "has_email": lead.email is not None,
+        "has_zip": bool(lead.zip),
+        "may_call": permits(lead.phone, "voice"),
+        "may_text": permits(lead.phone, "sms"),
+        "may_mail": permits(lead.email, "email"),
     }
+
+
+def permits(address: Address | None, channel: str) -> bool:
+    return address is not None and any(
+        permission.channel == channel and permission.state == "granted" for permission in address.permissions.all()
+    )
 
 
 def test_lives_are_folded_as_they_are_read_slowly(

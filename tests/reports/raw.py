@@ -10,7 +10,7 @@ from django.db import connection, models
 
 from consent.models import Address, Attempt, Seller
 from leads import milestones
-from leads.models import Lead, Snapshot
+from leads.models import Appointment, Lead, Snapshot
 from nurture.models import Enrollment, Message, Step, Wording
 from routing.models import Assignment, Handoff, RoutingRule
 
@@ -23,6 +23,12 @@ def without_triggers() -> None:
         cursor.execute("SET LOCAL session_replication_role = replica")
 
 
+def with_triggers() -> None:
+    """From here on triggers fire again: what is worked out of the rows is written as ever."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = origin")
+
+
 def put(rows: Iterable[models.Model]) -> list[models.Model]:
     rows = list(rows)
     return type(rows[0]).objects.bulk_create(rows) if rows else []
@@ -33,6 +39,12 @@ def leads(number: int, *, at: datetime, **fields: object) -> list[Lead]:
     rows = put(Lead(created_at=at, **given) for _ in range(number))
     milestones.refresh([row.pk for row in rows])
     return rows
+
+
+def appointment(lead: Lead, *, at: datetime) -> Appointment:
+    return Appointment(
+        lead=lead, service_id="ortho", clinic_id="aus", status="booked", created_at=at, changed_at=at, date=at.date()
+    )  # fmt: skip
 
 
 def address(kind: str = "email") -> Address:

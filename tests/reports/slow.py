@@ -9,9 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Model
 
@@ -21,10 +19,16 @@ from nurture.models import Enrollment, Message, Skip
 from routing.models import Clock, Handoff, Team
 from tests.leads.test_milestones import slowly
 
-UTC = ZoneInfo(settings.TIME_ZONE)
 BANDS = {"high": "High", "medium": "Medium", "low": "Low"}
 VERDICTS = {"pass": "Pass", "fail": "Fail", "unknown": "Unknown"}
 WITHDRAWN = ("revoke", "internal_dnc", "email_unsub")
+MINUTE, HOUR, DAY = 60, 3600, 86400
+STEPS = [
+    *(MINUTE * n for n in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50)),
+    *(HOUR * n for n in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24)),
+    *(DAY * n for n in (1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 21, 25, 30, 40, 50, 60, 75, 90, 120)),
+    *(DAY * n for n in (180, 270, 365, 540, 730, 36500)),
+]
 HOURS = [f"{hour:02d}–{(hour + 1) % 24:02d}" for hour in range(24)]
 
 
@@ -115,7 +119,7 @@ class Slow:
 
     def drawn(self, moment: datetime) -> str:
         """The day, or in long periods the Monday, under which a lead is drawn."""
-        day = moment.astimezone(UTC).date()
+        day = moment.astimezone(self.first.tzinfo).date()
         if (self.until - self.first).days > 92:
             day -= timedelta(days=day.weekday())
         return f"{day:%b} {day.day}"
@@ -137,7 +141,7 @@ class Slow:
             rows["All"] = self.spans(self.counted)
         hours: dict[str, list[dict]] = defaultdict(list)
         for fact in self.counted:
-            hours[HOURS[fact["captured_at"].astimezone(UTC).hour]].append(fact)
+            hours[HOURS[fact["captured_at"].astimezone(self.first.tzinfo).hour]].append(fact)
         by_hour = {name: [number(facts), *self.spans(facts)] for name, facts in hours.items()}
         return [rows, by_hour, *self.goals()]
 
@@ -146,7 +150,7 @@ class Slow:
         cells = []
         for end in ("first_attempt_at", "reached_at", "booked_at"):
             waits = [(f[end] - f["captured_at"]).total_seconds() for f in facts if f[end]]
-            cells += [span(waits, 0.5), span(waits, 0.9)]
+            cells += [step(waits, 50), step(waits, 90)]
         return cells
 
     def goals(self) -> list[Table]:
@@ -161,7 +165,7 @@ class Slow:
             lambda c: owed[c.owed],
             lambda c: self.name("team", c.team_id),
             lambda c: self.name("source", self.by_key[c.lead_id]["source_id"]),
-            lambda c: HOURS[c.started_at.astimezone(UTC).hour],
+            lambda c: HOURS[c.started_at.astimezone(self.first.tzinfo).hour],
         ):
             groups: dict[str, list[Clock]] = defaultdict(list)
             for clock in clocks:
@@ -198,7 +202,7 @@ class Slow:
         calls: dict[str, list[Interaction]] = defaultdict(list)
         for call in Interaction.objects.select_related("disposition").filter(direction="outbound"):
             if call.kind in ("call", "voicemail") and self.during(call.at) and self.of_counted_lead(call.lead_id):
-                calls[HOURS[call.at.astimezone(UTC).hour]].append(call)
+                calls[HOURS[call.at.astimezone(self.first.tzinfo).hour]].append(call)
         by_hour = {
             name: [rows(made), share_of([c for c in made if c.disposition and c.disposition.makes_contact], made)]
             for name, made in calls.items()
@@ -290,7 +294,7 @@ class Slow:
         days = {}
         for name, facts in self.grouped(booked, "service").items():
             waits = [(f["booked_at"] - f["captured_at"]).total_seconds() for f in facts]
-            days[name] = [number(facts), span(waits, 0.5), span(waits, 0.9)]
+            days[name] = [number(facts), step(waits, 50), step(waits, 90)]
         items: dict[str, list[MissingItem]] = defaultdict(list)
         for item in MissingItem.objects.select_related("kind", "lead"):
             if self.during(item.opened_at) and self.of_counted_lead(item.lead_id):
@@ -474,6 +478,12 @@ def share_of(some: Sequence[Model], mine: Sequence[Model]) -> Cell:
 
 def rate(hits: int, of: int) -> Cell:
     return Cell(round(hits / of, 4) if of else None)
+
+
+def step(waits: Sequence[float], percent: int) -> Cell:
+    """The first of the steps named on the page within which so many of a hundred lie."""
+    enough = [s for s in STEPS if 100 * sum(wait <= s for wait in waits) >= percent * len(waits)]
+    return Cell(enough[0] if waits else None)
 
 
 def span(waits: Sequence[float], where: float) -> Cell:

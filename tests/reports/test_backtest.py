@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core import mail
 from django.test import Client
+from django.urls import reverse
 
 from leads import contact
 from leads.measures import Period
@@ -60,6 +61,29 @@ def test_the_rules_in_force_reproduce_every_decision(decided: list[Lead], now: d
     assert [(v.score, v.band, v.hold_reason, v.stop_reason) for v in verdicts] == [
         (row.score, row.score_band, row.hold_reason, row.stop_reason) for row in rows
     ]
+
+
+@pytest.mark.parametrize("role", ["administrator", "supervisor"])
+def test_a_version_lists_the_tries_made_of_it(decided: list[Lead], now: datetime, client: Client, role: str) -> None:
+    """Whoever may try rules is led to the result; others see what came of it."""
+    user = User.objects.create_user(role, is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    client.force_login(user)
+    model = ScoringModel.objects.get(lead_type="patient", status=VersionStatus.PUBLISHED)
+    drafts = {
+        "scoring_model": versions.start_draft(ScoringModel, model.pk),
+        "next_step_set": versions.start_draft(NextStepSet, NextStepSet.objects.get(status="published").pk),
+        "route_set": route_versions.start_draft(RouteSet.objects.get(status="published").pk),
+    }
+    for field, draft in drafts.items():
+        run(now, **{field: draft.pk})
+        url = reverse(f"admin:{draft._meta.label_lower.replace('.', '_')}_change", args=[draft.pk])
+        test = BackTest.objects.order_by("pk").last()
+        page = client.get(url).content.decode()
+        assert f"{len(decided)} decisions tried, 0 would be others" in page
+        assert (reverse("reports:what_if_result", args=[test.pk]) in page) == user.has_perm("leads.try_backtest")
+        others = BackTest.objects.exclude(pk=test.pk).values_list("pk", flat=True)
+        assert not any(f"what-if/{pk}/" in page for pk in others), "only its own"
 
 
 def test_what_was_learned_later_changes_no_back_test(decided: list[Lead], now: datetime) -> None:

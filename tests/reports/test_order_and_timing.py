@@ -18,7 +18,6 @@ from nurture.review import judge_timing
 from routing.models import RouteSet, RoutingRule
 from routing.review import judge_order
 from tests.reports import raw
-from tests.reports.test_pages import ask_for
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -92,7 +91,7 @@ def test_few_handoffs_say_how_many_are_missing(routes: dict[str, RoutingRule], p
     [found] = judge_order(since=since(now), at=now)
     assert found.says == "too_few" and found.missing > 30
     assert [row for row in proposals.propose(since=since(now), at=now) if row.kind == "order"] == []
-    section = page.rules(ask_for(now, first=str(past.date() - DAY)))[-2]
+    section = page.sections(page.find(since=since(now), at=now))[-2]
     assert f"{found.missing:,} more needed" in section.rows[0].cells[-1].text
 
 

@@ -19,13 +19,15 @@ from hypothesis import strategies as st
 
 from leads import contact, measures, milestones
 from leads.measures import FUNNEL, Figure, Period
-from leads.models import Export, Interaction, Lead, Milestone
+from leads.models import Export, Interaction, Lead, Milestone, RuleReview, ScoreChange, ScoringModel
 from leads.services import calls, events
 from leads.services.calls import CallReport
 from medcrm import journey, roles
-from medcrm.reports import people
+from medcrm.reports import people, rules, tasks
 from medcrm.reports.ask import Ask
 from medcrm.reports.pages import PAGES
+from medcrm.reports.table import Row, Section, compared, number, share, span
+from tests.reports import raw
 
 pytestmark = pytest.mark.django_db
 READERS = {role.code for role in roles.ROLES if roles.allows(role, "leads.milestone", "report")}
@@ -156,11 +158,105 @@ def test_an_export_of_figures_is_logged_with_its_reason(slug: str, organisation:
     assert client.post(f"/admin/reports/{slug}/", {"reason": "For me"}).status_code == 403
 
 
+@pytest.mark.parametrize("slug", [slug for slug in PAGES if slug != "rules"])
+def test_each_figure_can_be_read_beside_that_of_the_period_before(
+    slug: str, lived: list[Lead], now: datetime, client: Client
+) -> None:
+    """The page says what the page of the earlier period says; the file has a column for each."""
+    client.force_login(person("supervisor"))
+    raw.leads(3, at=now - timedelta(days=1), source_id="guide")
+    raw.leads(2, at=now - timedelta(days=1))
+    today, yesterday = now.date(), now.date() - timedelta(days=1)
+    query = f"first={today}&last={today}"
+    shown = client.get(f"/admin/reports/{slug}/?{query}&compare=on").context
+    assert shown["ask"].before.period == Period(yesterday, yesterday)
+    stood = client.get(f"/admin/reports/{slug}/?first={yesterday}&last={yesterday}").context["sections"]
+    known = {(str(s.title), row.label): (s.columns, row.cells) for s in stood for row in s.rows}
+    for section in shown["sections"]:
+        for row in section.rows:
+            columns, was = known.get((str(section.title), row.label), ((), ()))
+            if list(columns) == list(section.columns):
+                assert [cell.before.value for cell in row.cells] == [cell.value for cell in was]
+            else:
+                assert all(cell.before.text for cell in row.cells)
+    answer = client.post(f"/admin/reports/{slug}/?{query}&compare=on", {"reason": "For the board"})
+    table = list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
+    for section in (s for s in shown["sections"] if s.rows):
+        head = table[table.index([str(section.title)]) + 1]
+        assert len(head) == 1 + 2 * len(section.columns)
+
+
+def test_a_figure_is_found_by_its_row_and_its_column() -> None:
+    """Sources come and go between two periods, rows too, and one word may head two columns."""
+    now = Section("Stops", ["All", "Fair", "Web"], [Row("Price", [number(5), number(2), number(3)])])
+    was = Section("Stops", ["All", "Web"], [Row("Price", [number(4), number(4)]), Row("Far", [number(1), number(1)])])
+    [table] = compared([now], [was])
+    assert [cell.before.text for cell in table.rows[0].cells] == ["4", "–", "4"]
+    twice = Section("Speed", ["nine of ten", "nine of ten"], [Row("All", [span(60), span(120)])])
+    [table] = compared([twice], [Section("Speed", twice.columns, [Row("All", [span(180), span(240)])])])
+    assert [cell.before.value for cell in table.rows[0].cells] == [180, 240]
+    shares = [Section("Funnel", ["Booked"], [Row("All", [share(n, 10)])]) for n in (5, 3)]
+    assert compared(shares[:1], shares[1:])[0].rows[0].cells[0].before.text == "30 % (+20 pt)"
+    assert compared(shares[:1], [])[0].rows[0].cells[0].before.text == "–"
+
+
 def test_a_wrong_date_is_said_beside_its_field(client: Client, lived: list[Lead]) -> None:
     client.force_login(person("supervisor"))
     answer = client.get("/admin/reports/funnel/?first=yesterday&source=nowhere")
     assert answer.status_code == 200
     assert set(answer.context["filters"].form.errors) == {"first", "source"}
+
+
+def test_the_review_of_rules_is_made_by_a_worker_and_shown_with_its_date(
+    lived: list[Lead], now: datetime, client: Client, django_assert_max_num_queries: Callable[..., object]
+) -> None:
+    client.force_login(person("supervisor"))
+    assert "No review was made yet" in client.get("/admin/reports/rules/").content.decode()
+    assert client.get("/admin/reports/rules/review/").status_code == 405
+    asked = {"first": "2026-10-01", "last": "2026-12-31"}
+    for _pressed_twice in range(2):
+        assert client.post("/admin/reports/rules/review/", asked).status_code == 302
+    row = RuleReview.objects.get()
+    assert (str(row.first), str(row.last), row.made_at, row.asked_by.username) == (*asked.values(), None, "supervisor")
+    tasks.make_reviews()
+    row.refresh_from_db()
+    assert row.made_at and {model["cases"] for model in row.found["models"]} == {0}
+    Lead.objects.all().update(is_test=True)  # whatever happens later does not change what was found
+    with django_assert_max_num_queries(1):
+        assert PAGES["rules"].make(ask_for(now))
+    page = client.get("/admin/reports/rules/?first=2026-11-01&source=landing")
+    assert page.context["kept"] == row and page.context["ask"].period == Period(row.first, row.last)
+    client.force_login(person("caller"))
+    assert client.post("/admin/reports/rules/review/", asked).status_code == 403
+
+
+def test_every_night_asks_for_one_review_of_a_year(organisation: None) -> None:
+    for _night in range(2):
+        tasks.review_rules()
+    row = RuleReview.objects.get()
+    assert (row.last - row.first).days == 364 and row.asked_by is None
+    tasks.make_reviews()
+    tasks.review_rules()
+    assert RuleReview.objects.filter(made_at=None).count() == 1, "the next night"
+
+
+def test_a_review_that_is_kept_says_what_it_found_in_words(organisation: None, now: datetime) -> None:
+    """Of leads that are old enough: shares, the gap, and how many cases are missing."""
+    model = ScoringModel.objects.get(lead_type="patient", status="published")
+    rule = model.rules.filter(is_active=True).order_by("pk").first()
+    past = now - timedelta(days=60)
+    for n, lead in enumerate(raw.leads(130, at=past)):
+        raw.put([ScoreChange(lead=lead, model=model, at=past, new_score=50, new_band="medium",
+                             hits=[rule.pk] if n < 60 else [])])  # fmt: skip
+    row = rules.ask_for(Period(past.date(), now.date()), by=None, at=now)
+    rules.make_waiting(at=now)
+    row.refresh_from_db()
+    [kept] = [found for found in row.found["models"] if found["title"] == str(model)]
+    [said] = [found for found in kept["rules"] if found["label"].startswith(f"{rule.name} (")]
+    assert (said["fired"], said["other"]) == ([0, 60], [0, 70])
+    table = next(s for s in rules.sections(row.found) if str(s.title) == str(model))
+    cells = next(r.cells for r in table.rows if r.label == said["label"])
+    assert cells[0].value == round(60 / 130, 4) and cells[-1].value == said["says"]
 
 
 def test_rules_are_judged_by_a_year_and_its_field_says_so(organisation: None, client: Client) -> None:

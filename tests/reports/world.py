@@ -50,7 +50,7 @@ class World:
         self.dice, self.now = dice, now
         self.users = list(User.objects.filter(agent__isnull=False).order_by("pk")[:2])
         self.seller = Seller.objects.first()
-        self.keys = iter(range(10**6, 10**7))
+        self.keys, self.days = iter(range(10**6, 10**7)), iter(range(10**4))
 
     def some(self, most: int) -> range:
         return range(self.dice.randint(0, most))
@@ -68,7 +68,22 @@ class World:
             self.story(rows[-1])
         for _ in self.some(6):
             self.inquiry(None)
-        milestones.refresh([row.pk for row in rows])
+        self.rows, self.passing = rows, [self.lead([]) for _ in self.some(2)]
+        raw.with_triggers()
+        milestones.refresh([row.pk for row in (*self.rows, *self.passing)])
+
+    def go_on(self) -> None:
+        """Things are told late of some leads, some turn out to be somebody else's or a test, and some are deleted."""
+        some = [row for row in self.rows if self.dice.random() < 0.4]
+        raw.without_triggers()
+        for row in some:
+            self.talks(row)
+            row.is_test, row.source_id = self.dice.random() < 0.3, self.dice.choice(SOURCES)
+            row.save()
+        raw.with_triggers()
+        milestones.refresh([row.pk for row in some])
+        for row in self.passing:
+            row.delete()
 
     def address(self, kind: str) -> Address:
         row = raw.address(kind)
@@ -160,7 +175,7 @@ class World:
                     )
                 ]
             )
-        for place in self.some(2):
+        for _ in self.some(2):
             booked = self.moment(lead.created_at, 20)
             status = dice.choice(["booked", "attended", "no_show", "cancelled"])
             raw.put(
@@ -171,7 +186,7 @@ class World:
                         clinic_id=dice.choice(CLINICS[:2]),
                         status=status,
                         created_at=booked,
-                        date=self.now.date() + timedelta(days=place),
+                        date=self.now.date() + timedelta(days=next(self.days)),
                         changed_at=self.moment(booked, 9),
                     )
                 ]
