@@ -53,9 +53,34 @@ PLAIN_REQUESTS = tuple(
         r"\bnumero equivocado\b",
     )
 )
-MAYBE = re.compile(
-    r"\b(?:stop(?:s|ped|ping)?|quit(?:s|ting)?|end(?:s|ed|ing)?|revok(?:e|es|ed|ing)|cancel(?:s|l?ed|l?ing)?"
-    r"|unsubscrib(?:e|es|ed|ing)|opt(?:ing|ed)? ?out|not interested|remove|withdraw)\b"
+NOT = r"(?:not|dont|don t|doesnt|didnt|never|no longer|wont|cant|stopped|no)"
+ACT = "(?:call|text|write|e ?mail|message|contact|reach|ask|say|tell|reply|respond|answer|need|want|decide|get|let)"
+MAYBE = tuple(
+    re.compile(pattern)
+    for pattern in (
+        # words of ending, wherever they stand
+        r"\b(?:stop(?:s|ped|ping)?|quit(?:s|ting)?|end(?:s|ed|ing)?|revok(?:e|es|ed|ing)|cancel(?:s|l?ed|l?ing)?"
+        r"|unsubscrib(?:e|es|ed|ing)|opt(?:ing|ed)? ?out|cease|remove|withdraw|delete|block(?:ed|ing)?|silence|mute)\b",
+        # that it was enough: no more of this, that's enough, don't … anymore, too many of these
+        rf"\bno more\b|\b(?:thats|that is|had|quite|more than) enough\b|\benough (?:of|already|now|is|with)\b"
+        rf"|^enough\b|\b{NOT}\b.*\b(?:any ?more|again)\b|\btoo (?:many|much|often)\b",
+        # that the next word is theirs: until I call you, unless I ask, I'll be the one to reach out
+        rf"\b(?:until|till|unless) (?:i|we)(?: (?:\w+ )?{ACT}| m\b| am\b| re\b| are\b)"
+        rf"|\bi(?:ll| will| d rather| would rather| prefer to) (?:be the one|do the (?:call|contact|reach)ing)\b",
+        # that it is not wanted, or was never allowed
+        rf"\b{NOT} (?:\w+ )?(?:interested|interest|want(?:ed)?|wish|like|appreciate|consent|agree|authorize|subscribe"
+        r"|sign(?:ed)? up|request(?:ed)?|ask(?:ed)? (?:for|to|you))\b"
+        rf"|\b{NOT} (?:\w+ )?need (?:this|these|those|it|you|your|to|any ?more)\b|\brather (?:you|not)\b"
+        r"|\bunwanted\b|\bno thanks?\b|\b(?:who gave|where did|how did) you (?:get )?(?:my|this|our)\b|\blose this\b",
+        # that they want peace
+        r"\b(?:leave|let) (?:me|us|my family) (?:be|alone|in peace)\b|\b(?:back|lay|hold|buzz|knock (?:it|this)) off\b"
+        r"|\bcut (?:it|this) out\b|\b(?:take|give (?:it|me|this|us)) a (?:break|rest)\b|\bpause\b",
+        # that it troubles them, or what they will do about it
+        r"\b(?:spam\w*|harass\w*|annoy\w*|pester\w*|bother(?:s|ing|ed)?|unsolicited|scam\w*|fcc|attorney general"
+        r"|lawyer|sue|complaint)\b|\breport(?:ing)? (?:you|this)\b",
+        # Spanish: no quiero, ya no, dejen de, hasta que yo llame
+        r"\b(?:no quiero|ya no|no mas|deje[ns]? de|dejar de|hasta que (?:yo|les|le)|no me interesa|interesad[oa])\b",
+    )
 )
 
 
@@ -72,8 +97,8 @@ ACCENTS = str.maketrans("áéíóúüñ", "aeiouun")
 def classify(text: str) -> str:
     """Return revoke, start, help, review or none.
 
-    A stop word alone revokes; so does a plain request. A sentence that only contains such a word is for a person
-    to read, and permission waits until then (policy ambiguous_optout).
+    A stop word alone revokes; so does a plain request. Whatever a reasonable person might read as a wish to be left
+    in peace is for a person to read, and permission waits until then [V02] (policy ambiguous_optout).
     """
     words = fold_text(text)
     if words in STOP_WORDS or words.replace(" ", "") in STOP_WORDS:
@@ -84,4 +109,5 @@ def classify(text: str) -> str:
         return Verdict.HELP.value
     if any(pattern.search(words) for pattern in PLAIN_REQUESTS):
         return Verdict.REVOKE.value
-    return Verdict.REVIEW.value if MAYBE.search(words) else Verdict.NONE.value
+    is_unclear = any(pattern.search(words) for pattern in MAYBE)
+    return Verdict.REVIEW.value if is_unclear else Verdict.NONE.value

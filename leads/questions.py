@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
+from rest_framework import serializers
 
 from leads.serializers import InquirySerializer
 
@@ -22,6 +23,22 @@ def problems(asked: object) -> list[str]:
             found.append(_("“%(name)s” is no field of an inquiry. There are: %(all)s.") % about)
         elif names.count(name) > 1:
             found.append(_("“%(name)s” is asked twice.") % {"name": name})
+        elif isinstance(row, dict) and row.get("value") is not None:
+            found += _about_value(name, row["value"])
         if isinstance(row, dict) and (odd := sorted(row.keys() - KEYS)):
             found.append(_("A question has “field”, “required” or “value”, not “%(odd)s”.") % {"odd": ", ".join(odd)})
     return list(dict.fromkeys(found))
+
+
+def _about_value(name: str, value: object) -> list[str]:
+    """What an inquiry would say to this value."""
+    try:
+        InquirySerializer().fields[name].run_validation(value)
+    except serializers.ValidationError as error:
+        return [f"{name.replace('_', ' ').capitalize()}: {problem}" for problem in error.detail]
+    return []
+
+
+def values_of(name: str) -> list[str]:
+    """The values that a field may have, where they are few and known."""
+    return [str(code) for code in getattr(InquirySerializer().fields.get(name), "choices", ()) if code]

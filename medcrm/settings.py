@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
+    "django.forms",
 ]
 
 MIDDLEWARE = [
@@ -87,6 +88,7 @@ MIDDLEWARE = [
     "audit.middleware.access_log",
 ]
 
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # widgets of our own have their templates with the rest
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

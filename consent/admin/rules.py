@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django import forms
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, QuerySet
-from django.forms import ModelForm
+from django.db.models import Exists, JSONField, OuterRef, QuerySet, Value
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from consent import calling_rules, words
+from consent.book import Policy
 from consent.models import CallingRule, ConsentEvent, Disclosure, Emergency, PolicySetting, Seller
-from medcrm.lib.admin import BooleanRadioFilter, ChoicesDropdownFilter, CodedAdmin, DropdownFilter, ModelAdmin, display
+from medcrm.lib.admin import (
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    CodedAdmin,
+    DropdownFilter,
+    ModelAdmin,
+    display,
+    widgets,
+)
 
 DAYS = ("weekday", "saturday", "sunday")
 
@@ -72,7 +81,7 @@ class CallingRuleAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: CallingRule, form: ModelForm, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: CallingRule, form: forms.ModelForm, change: bool) -> None:
         """A change is a new version, made by the service."""
         if change:
             changes = {name: form.cleaned_data[name] for name in form.changed_data}
@@ -107,10 +116,44 @@ def _window(obj: CallingRule, day: str) -> str:
 CAPITALS = {"baa", "dnc", "ebr", "pewc", "rnd", "sms"}
 
 
+class PolicyForm(forms.ModelForm):
+    """The value is typed as what it is, so that no value can be saved that the gate cannot read."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        if "value" in self.fields and hasattr(Policy, self.instance.pk or ""):
+            self.fields["value"] = _value_field(self.instance.pk)
+
+
+def _value_field(code: str) -> forms.Field:
+    """A time of day, a share or a whole number; empty only where that means no limit."""
+    match getattr(Policy, code):
+        case str():
+            clock = widgets.UnfoldAdminTextInputWidget()
+            wrong = _("Write a time of day such as 08:00.")
+            return forms.RegexField(
+                r"^([01]\d|2[0-3]):[0-5]\d$", label=_("Value"), widget=clock, error_messages={"invalid": wrong}
+            )
+        case float():
+            share = widgets.UnfoldAdminDecimalFieldWidget(attrs={"step": "any"})
+            return forms.FloatField(
+                label=_("Value"), min_value=0, max_value=1, widget=share, help_text=_("A share, e.g. 0.03 for 3 %.")
+            )
+    may_be_empty = "None" in Policy.__annotations__[code]
+    return forms.IntegerField(
+        label=_("Value"),
+        min_value=0,
+        required=not may_be_empty,
+        widget=widgets.UnfoldAdminIntegerFieldWidget(),
+        help_text=_("Empty: no limit. 0: none at all.") if may_be_empty else "",
+    )
+
+
 @admin.register(PolicySetting)
 class PolicySettingAdmin(ModelAdmin):
     """Our own choices, each with who answers for it and why; every change is kept."""
 
+    form = PolicyForm
     list_display = ("name", "says", "owner", "reason", "is_fixed", "changed_at")
     list_filter = (("is_fixed", BooleanRadioFilter),)
     search_fields = ("code",)
@@ -127,6 +170,11 @@ class PolicySettingAdmin(ModelAdmin):
         if isinstance(obj.value, bool):
             return _("yes") if obj.value else _("no")
         return _("none") if obj.value is None else str(obj.value)
+
+    def save_model(self, request: HttpRequest, obj: PolicySetting, form: forms.ModelForm, change: bool) -> None:
+        if obj.value is None:
+            obj.value = Value(None, JSONField())  # “no limit” is a value; a bare None would be no value at all
+        super().save_model(request, obj, form, change)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from leads import questions
+from leads.admin import asked
 from leads.models import Availability, Clinic, Offering, OfferingPayer, Opening, Payer, ServiceLine, Source, SourceKey
 from leads.services import catalogue, events, source_keys
 from medcrm.lib.admin import (
@@ -242,11 +242,14 @@ class KeyForm(ActionForm):
 class SourceForm(forms.ModelForm):
     """A source whose form asks only what an inquiry can hold."""
 
-    def clean_questions(self) -> object:
-        asked = self.cleaned_data["questions"]
-        if found := questions.problems(asked):
-            raise forms.ValidationError(found)
-        return asked
+    questions = asked.QuestionsField(
+        label=_("Questions"),
+        required=False,
+        help_text=_(
+            "The form asks in the order of the places; write 15 to put one between 10 and 20. "
+            "Nothing asked: the usual questions of a first contact."
+        ),
+    )
 
 
 @admin.register(Source)
@@ -258,6 +261,18 @@ class SourceAdmin(CodedAdmin):
     inlines = (KeyInline,)
     actions_detail = ("issue_key",)
     intent_badge = badge_column("intent", _("Intent"))
+
+    def get_fields(self, request: HttpRequest, obj: Source | None = None) -> list[str]:
+        is_changed = obj is None or self.has_change_permission(request, obj)
+        left_out = "asked_in_words" if is_changed else "questions"
+        return [name for name in super().get_fields(request, obj) if name != left_out]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Source | None = None) -> tuple[str, ...]:
+        return (*super().get_readonly_fields(request, obj), "asked_in_words")
+
+    @display(description=_("Questions"))
+    def asked_in_words(self, obj: Source) -> SafeString | str:
+        return asked.in_words(obj.questions)
 
     @service_action(
         _("New key"),

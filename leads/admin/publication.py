@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -22,16 +24,20 @@ class PublicationAdmin(ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("version", ("at", "by"), "is_return")}),
         (_("Its way to the leads"), {"fields": ("reached", ("changed", "woken"), "finished_at")}),
-        (_("What it was to change, as previewed when it came into force"), {"fields": ("previewed",)}),
     )
-    readonly_fields = ("version", "reached", "previewed")
+    readonly_fields = ("version", "reached")
+    change_form_after_template = "leads/publication.html"
     empty_text = _("Publish a draft of the scoring, next steps or checklists, and its way to the leads shows here.")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Publication | None = None) -> tuple[str, ...]:
-        # The preview names leads, and only those the reader may see.
-        if obj is not None:
-            obj.reader = request.user
-        return (*super().get_readonly_fields(request, obj),)
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With what it was to change; the preview names only leads that the reader may see."""
+        publication = self.get_object(request, object_id)
+        if publication is not None and publication.effect.get("tables"):
+            shown = effects.shown(Effect.from_json(publication.effect), request.user)
+            extra_context = {**(extra_context or {}), "shown": shown}
+        return super().change_view(request, object_id, form_url, extra_context)
 
     @display(description=_("Version"))
     def what(self, obj: Publication) -> str:
@@ -44,7 +50,3 @@ class PublicationAdmin(ReadOnlyAdmin):
     @display(description=_("Reached"))
     def reached(self, obj: Publication) -> str:
         return effects.progress(obj)
-
-    @display(description=_("Preview"))
-    def previewed(self, obj: Publication) -> SafeString | str:
-        return effects.render(Effect.from_json(obj.effect), obj.reader) if obj.effect.get("tables") else ""

@@ -8,7 +8,7 @@ from typing import ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Field, IntegerField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -29,8 +29,37 @@ from medcrm.lib.admin import (
     widgets,
 )
 from routing import absence
+from routing.admin import hours
 from routing.admin.board import board_view
+from routing.board import BOUND
 from routing.models import Agent, Cadence, Clock, Team
+
+
+class WithHours(ModelAdmin):
+    """Working hours are typed a day a line, and read in words by who may not change them."""
+
+    hours_help: ClassVar[object] = ""
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: object) -> forms.Field | None:
+        if db_field.name == "hours":
+            return hours.HoursField(label=_("Hours"), required=not db_field.blank, help_text=self.hours_help)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Team | Agent | None = None) -> list:
+        may_change = obj is None or self.has_change_permission(request, obj)
+        shown = {} if may_change else {"hours": "hours_in_words"}
+        fieldsets = super().get_fieldsets(request, obj)
+        return [
+            (title, {**options, "fields": [shown.get(name, name) for name in options["fields"]]})
+            for title, options in fieldsets
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Team | Agent | None = None) -> tuple[str, ...]:
+        return (*super().get_readonly_fields(request, obj), "hours_in_words")
+
+    @display(description=_("Hours"))
+    def hours_in_words(self, obj: Team | Agent) -> SafeString | str:
+        return hours.in_words(obj.hours) if obj.hours else _("as the team")
 
 
 class AgentInline(ReadOnlyInline):
@@ -44,7 +73,8 @@ class AgentInline(ReadOnlyInline):
 
 
 @admin.register(Team)
-class TeamAdmin(CodedAdmin):
+class TeamAdmin(WithHours, CodedAdmin):
+    hours_help = _("e.g. “08:00–12:00, 13:00–17:00” or “8 AM–5 PM”; an empty day is a day off.")
     list_display = ("name", "code", "timezone", "members", "owed", "late", "is_fallback", "is_active")
     fieldsets = (
         (None, {"fields": (("name", "code"), "goal", ("email", "required_training"), ("is_fallback", "is_active"))}),
@@ -60,14 +90,14 @@ class TeamAdmin(CodedAdmin):
         return [path("board/", view, name="routing_team_board"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        clocks = Clock.objects.open().filter(team=OuterRef("pk")).order_by().values("team")
+        clocks = Clock.objects.open().filter(team=OuterRef("pk"))
         return (
             super()
             .get_queryset(request)
             .annotate(
                 member_total=_count(Agent.objects.filter(team=OuterRef("pk")).order_by().values("team")),
-                owed_total=_count(clocks),
-                late_total=_count(clocks.filter(breached_at__isnull=False)),
+                owed_total=UpTo(clocks),
+                late_total=UpTo(clocks.filter(breached_at__isnull=False)),
             )
         )
 
@@ -76,12 +106,12 @@ class TeamAdmin(CodedAdmin):
         return obj.member_total or 0
 
     @display(description=_("Owed"))
-    def owed(self, obj: Team) -> int:
-        return obj.owed_total or 0
+    def owed(self, obj: Team) -> str:
+        return _said(obj.owed_total)
 
     @display(description=_("Late"))
     def late(self, obj: Team) -> SafeString | int:
-        return badge("overdue", obj.late_total) if obj.late_total else 0
+        return badge("overdue", _said(obj.late_total)) if obj.late_total else 0
 
 
 class Colleagues(forms.MultipleChoiceField):
@@ -118,7 +148,8 @@ class HandOverForm(ActionForm):
 
 
 @admin.register(Agent)
-class AgentAdmin(ModelAdmin):
+class AgentAdmin(WithHours):
+    hours_help = _("Own hours, e.g. “08:00–12:00, 13:00–17:00” or “8 AM–5 PM”. All seven empty: the team's hours.")
     list_display = ("__str__", "team", "languages", "trainings", "load", "presence", "stand_in")
     list_select_related = ("user", "team", "stand_in__user")
     list_filter = (("team", RelatedDropdownFilter), ("user__is_active", BooleanRadioFilter))
@@ -187,6 +218,20 @@ class CadenceAdmin(ModelAdmin):
     list_display = ("__str__", "max_attempts", "min_spacing_minutes", "varies_time_of_day")
     list_select_related = ("team",)
     sortable_by = ()
+
+
+class UpTo(Subquery):
+    """How many rows there are, counted as far as the team board counts."""
+
+    template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()
+
+    def __init__(self, rows: QuerySet) -> None:
+        super().__init__(rows.order_by().values("pk")[:BOUND])
+
+
+def _said(count: int) -> str:
+    return f"{count}" if count < BOUND else f"{BOUND}+"
 
 
 def _count(rows: QuerySet) -> Subquery:

@@ -17,8 +17,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 
-from consent import calling_rules, checkpoints, gate, inbound, ledger, people, verify
+from consent import book, calling_rules, checkpoints, gate, inbound, ledger, people, verify
 from consent.admin.addresses import as_of
 from consent.models import Address, Attempt, CallingRule, ConsentEvent, Disclosure, ExportLog, ListSnapshot, Seller
 from medcrm import roles
@@ -225,6 +226,36 @@ def test_a_used_disclosure_and_a_fixed_policy_cannot_be_changed(
     from consent.models import PolicySetting
 
     assert compliance.post(url(PolicySetting, "change", "unknown_tz"), {"value": "1"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("code", "typed", "kept"),
+    [
+        ("informational_from", "09:30", "09:30"),
+        ("informational_from", "9 o'clock", "08:00"),
+        ("informational_until", "24:00", "21:00"),
+        ("marketing_cap", "2", 2),
+        ("marketing_cap", "", None),
+        ("marketing_cap", "-1", 3),
+        ("marketing_cap_hours", "", 24),
+        ("marketing_cap_hours", "[]", 24),
+        ("abandon_rate_max", "0.02", 0.02),
+        ("abandon_rate_max", "3", 0.03),
+    ],
+)
+def test_a_policy_takes_only_a_value_that_the_gate_can_read(
+    compliance: Client, code: str, typed: str, kept: object, now: datetime
+) -> None:
+    from consent.models import PolicySetting
+
+    page = url(PolicySetting, "change", code)
+    before = PolicySetting.objects.get(pk=code)
+    answer = compliance.post(page, {"value": typed, "owner": "Counsel", "reason": "Asked on 1 December."})
+    is_taken = PolicySetting.objects.get(pk=code).owner == "Counsel"
+    assert is_taken == (kept != before.value) == (answer.status_code == 302)
+    assert getattr(book.load([], at=now).policy, code) == kept
+    if not is_taken:
+        assert f'value="{escape(typed)}"' in answer.content.decode() or not typed
 
 
 def test_a_broken_chain_is_said_on_the_page(compliance: Client, lived: Address) -> None:

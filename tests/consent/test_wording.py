@@ -14,14 +14,20 @@ unsubscribe please|stop it|STOP PLEASE|Alto|I do not want to be contacted|STOPAL
 Revoke|Stop sending me messages|End|cancel|Unsubscribe|you have the wrong number
 never text this number again|stop these messages|Remove me|remove my number|Delete my number
 Don't send me any more texts|I revoke my consent|no me llamen|No más|número equivocado
-unsubscribe me|no more calls|get me off this list|Stop the texts|lose my number"""
+unsubscribe me|no more calls|get me off this list|Stop the texts|lose my number|don't reach out unless I ask"""
 READ = """can you stop by the front desk tomorrow|I want to cancel my appointment on Friday
 when does the program end?|I can't stop thinking about my knee|I quit smoking|please don't stop
 not interested|how do I unsubscribe from the portal|Do I need to stop my medication before surgery?
-end of the week works"""
+end of the week works|pls no more of this until I call you|that's enough|I've had enough of these
+not until I say so|I'll be the one to reach out|no thank you|Not again please
+too many messages from you|give it a rest|hold off until I get back to you|this is harassment
+I didn't ask for these|I never signed up for this|who gave you my number|I do not consent
+I no longer need this|I'd rather you didn't|I don't want this anymore|I will report you|ya no, gracias"""
 NOTHING = """what is the price?|take me to the front desk|get me in tomorrow|YES|who is this
 Thanks, don't worry about it|can you call me tomorrow|I never got a text|you never called me|ok
-my weekend is free|Please call me||👍"""
+my weekend is free|Please call me||👍|I'll call you tomorrow|call me again please|No, Tuesday is better
+I don't need a referral, right?|I would like to know more|I don't have a car|do I fast before I come in?
+I can't make it at 3|no problem|I am not sure yet|is it much too early?|can you hold the slot until Friday?"""
 
 
 def lines(text: str) -> list[str]:

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from leads import effects, scoring
+from leads.admin.effects import shown
 from leads.effects import Effect
 from leads.models import Lead, NextStepSet, Publication, ScoreChange, ScoringModel
 from leads.services import rollout, versions
@@ -253,6 +254,30 @@ def test_the_preview_page_names_leads_only_to_who_may_see_them(role, names, clie
     page = client.get(f"/admin/leads/scoringmodel/{draft.pk}/preview/").content.decode()
     assert ("Person 1" in page) == names
     assert "Medium → Low" in page
+
+
+def test_many_values_are_read_one_a_line_with_what_comes_and_leaves(root) -> None:
+    steps = ["forward:appointment", "forward:callback", "hold:none", "hold:nurture", "stop:none"]
+    table = {step: {step: 10} for step in steps}
+    table["hold:none"] = {"hold:none": 4, "forward:callback": 6}
+    before = {"intake": {"hold:none": 10, "stop:none": 1}}
+    after = {"intake": {"hold:none": 4, "forward:callback": 6, "stop:none": 1}, "": {step: 0 for step in steps}}
+    said = shown(Effect(50, 6, {"next_step": table}, [], before, after), root)
+    (totals,) = said.totals
+    moved = {(row.now, row.then, row.come, row.leave) for row in totals.rows[:2]}
+    assert (said.grids, totals.changed, moved) == ([], 6, {(10, 16, 6, 0), (10, 4, 0, 6)})
+    assert [(shift.now, shift.then) for shift in said.shifts] == [(0, 6), (10, 4)]
+    few = {"high": {"high": 3}, "low": {"high": 2}}
+    assert shown(Effect(5, 2, {"score_band": few}), root).grids[0].changed == 2
+
+
+def test_the_page_of_a_publication_tells_what_it_was_to_change(draft, root, client, now) -> None:
+    versions.publish(ScoringModel, draft.pk, by=root, at=now)
+    client.force_login(root)
+    publication = Publication.objects.get()
+    page = client.get(f"/admin/leads/publication/{publication.pk}/change/")
+    assert page.context["shown"].effect == Effect.from_json(publication.effect)
+    assert "as previewed when it came into force" in page.content.decode()
 
 
 def test_the_preview_page_is_refused_to_a_caller(client, sign_in, draft) -> None:
