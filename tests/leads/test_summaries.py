@@ -180,9 +180,9 @@ def test_any_number_of_leads_is_added_up_by_as_many_statements(
     catalogue: None, django_assert_num_queries: Callable[..., object]
 ) -> None:
     raw.leads(1, at=NOON)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         summaries.refresh()
     raw.leads(9, at=NOON)
     raw.leads(9, at=NOON + timedelta(days=1))
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         assert summaries.refresh() == 2
