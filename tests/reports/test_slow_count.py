@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -29,24 +30,37 @@ pytestmark = pytest.mark.django_db
 COUNTED = [slug for slug in PAGES if slug != "rules"]
 
 
-@settings(
-    max_examples=8,
-    deadline=None,
-    phases=[phase for phase in Phase if phase is not Phase.shrink],  # dice have no simpler form
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(
-    dice=st.randoms(use_true_random=True),
-    number=st.integers(0, 14),
-    by=st.sampled_from(["source", "service", "clinic", "team", "owner", "type"]),
-    narrowed=st.sampled_from([{}, {}, {}, {"service": "pt"}, {"source": "landing"}, {"team": "intake"}]),
-    days=st.sampled_from([2, 2, 100]),
-    zone=st.sampled_from(["UTC", "America/Chicago", "Asia/Kolkata"]),
-)
-def test_every_number_of_every_report_agrees_with_a_slow_count(
-    organisation: None, now: datetime, dice: Random, number: int, by: str, narrowed: dict[str, str], days: int,
-    zone: str,
-) -> None:  # fmt: skip
+PASTS = {
+    "dice": st.randoms(use_true_random=True),
+    "number": st.integers(0, 14),
+    "by": st.sampled_from(["source", "service", "clinic", "team", "owner", "type"]),
+    "narrowed": st.sampled_from([{}, {}, {}, {"service": "pt"}, {"source": "landing"}, {"team": "intake"}]),
+    "days": st.sampled_from([2, 2, 100]),
+    "zone": st.sampled_from(["UTC", "America/Chicago", "Asia/Kolkata"]),
+}
+SEARCH = {
+    "deadline": None,
+    "phases": [phase for phase in Phase if phase is not Phase.shrink],  # dice have no simpler form
+    "suppress_health_check": [HealthCheck.function_scoped_fixture],
+}
+
+
+@settings(max_examples=8, **SEARCH)
+@given(**PASTS)
+def test_every_number_of_every_report_agrees_with_a_slow_count(organisation: None, now: datetime, **past: Any) -> None:
+    agrees_always(now, **past)
+
+
+@pytest.mark.long
+@settings(max_examples=200, **SEARCH)
+@given(**PASTS)
+def test_every_number_agrees_in_a_long_search(organisation: None, now: datetime, **past: Any) -> None:
+    agrees_always(now, **past)
+
+
+def agrees_always(
+    now: datetime, dice: Random, number: int, by: str, narrowed: dict[str, str], days: int, zone: str
+) -> None:
     """Also on the days that were added up ahead, and once more after things are told late of them."""
     with transaction.atomic(), timezone.override(zone):
         raw.without_triggers()
