@@ -10,7 +10,7 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-ur
 PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org DATABASE_URL=postgres://check@db.example.org/check \
 	CELERY_BROKER_URL=redis://broker.example.org/0 CACHE_URL=redis://cache.example.org/1
 
-.PHONY: setup demo test search smoke reset lint lock screens bench bench-consent bench-nurture bench-scoring bench-routing bench-import bench-reports
+.PHONY: setup demo test search smoke reset lint lock screens bench bench-consent bench-nurture bench-scoring bench-routing bench-import bench-reports bench-screens
 
 setup: $(STAMP)
 
@@ -24,8 +24,8 @@ test: lint
 search: setup
 	$(BIN)/python -m pytest -m long
 
-# Every budget beside its raw baseline, one after the other: about an hour on a quiet machine.
-bench: bench-consent bench-scoring bench-routing bench-nurture bench-reports bench-import
+# Every budget beside its raw baseline, one after the other: about two hours on a quiet machine.
+bench: bench-consent bench-scoring bench-routing bench-nurture bench-reports bench-screens bench-import
 
 # Ledger, gate and lists on a scratch database.
 bench-consent: setup
@@ -63,6 +63,10 @@ lint: setup
 # The wait for a report at a million leads, and whether the review of rules finds what was planted in a year.
 bench-reports: setup
 	$(BIN)/python -m benchmarks.bench_reports
+
+# The wait for every screen at a thousand and at a million leads, and its queries; needs twenty gigabytes of disk.
+bench-screens: setup
+	$(BIN)/python -m benchmarks.bench_screens
 
 # A million rows in, with planted faults, whole and killed three times; heavy, so one machine at a time.
 bench-import: setup

@@ -67,7 +67,7 @@ def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
                 for code, name, n in kept.value.waiting
             ],
         }
-    context["repairs"] = repairs(request)
+    context["repairs"] = repairs(request, at=timezone.now())
     return context
 
 
@@ -131,11 +131,12 @@ def owed(request: HttpRequest, leads: QuerySet[Lead], all_of_them: Counts, *, at
     return figures
 
 
-def repairs(request: HttpRequest) -> list[Figure]:
+def repairs(request: HttpRequest, *, at: datetime) -> list[Figure]:
     """What needs a supervisor's hand; shown to those who can lend it."""
-    found = []
+    found, scope = [], counts.scope_key(request.user)
     if _sees(request, Inquiry, "leads.repair_inquiry"):
-        count = admin.site._registry[Inquiry].get_queryset(request).filter(status=Inquiry.Status.REFUSED).count()
+        refused = admin.site._registry[Inquiry].get_queryset(request).filter(status=Inquiry.Status.REFUSED)
+        count = counts.counted(f"refused:{scope}", refused.count, at=at).value
         link = reverse("admin:leads_inquiry_changelist") + "?status__exact=refused"
         found.append(
             Figure(_("Inquiries to repair"), count, link, "bad" if count else "good", _("came in unreadable or wrong"))
@@ -143,7 +144,7 @@ def repairs(request: HttpRequest) -> list[Figure]:
     if _sees(request, Qualification, "leads.review_qualification"):
         page = admin.site._registry[Qualification]
         overrides = page.get_queryset(request).exclude(override_reason="").filter(override_reviewed_at=None)
-        count = overrides.count()
+        count = counts.counted(f"overrides:{scope}", overrides.count, at=at).value
         link = reverse("admin:leads_qualification_changelist") + "?override=open"
         found.append(
             Figure(_("Decisions to review"), count, link, "warn" if count else "good", _("made against the checks"))

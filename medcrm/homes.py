@@ -41,6 +41,7 @@ class Home:
     bars: Sequence[Bar] = ()
     empty: object = ""
     more: str = ""
+    counted_at: datetime | None = None  # where figures are kept for a minute
 
     @property
     def most(self) -> int:
@@ -108,8 +109,13 @@ def proof(*, at: datetime) -> Home:
     run = Verification.objects.first()
     seal = Checkpoint.objects.order_by("-pk").first()
     today = start_of_day(at)
-    kinds = Attempt.objects.filter(at__gte=today).aggregate(
-        allowed=Count("pk", filter=Q(kind="allow")), refused=Count("pk", filter=~Q(kind="allow"))
+    attempts_today = Attempt.objects.filter(at__gte=today)
+    kinds = counts.counted(
+        f"attempts:{today.isoformat()}",
+        lambda: attempts_today.aggregate(
+            allowed=Count("pk", filter=Q(kind="allow")), refused=Count("pk", filter=~Q(kind="allow"))
+        ),
+        at=at,
     )
     to_read = ConsentEvent.objects.filter(
         kind="inbound", verdict=Verdict.REVIEW, recorded_at__gte=at - timedelta(days=7)
@@ -134,8 +140,8 @@ def proof(*, at: datetime) -> Home:
                 "good" if seal else "warn",
                 _("sealed %(when)s") % {"when": _when(seal.taken_at)} if seal else _("not sealed yet"),
             ),
-            Figure(_("Contacts allowed today"), kinds["allowed"], f"{attempts}?kind__exact=allow", "info"),
-            Figure(_("Contacts refused today"), kinds["refused"], f"{attempts}?kind__exact=deny", "info"),
+            Figure(_("Contacts allowed today"), kinds.value["allowed"], f"{attempts}?kind__exact=allow", "info"),
+            Figure(_("Contacts refused today"), kinds.value["refused"], f"{attempts}?kind__exact=deny", "info"),
             Figure(
                 _("Replies to read"),
                 to_read,
@@ -144,17 +150,16 @@ def proof(*, at: datetime) -> Home:
                 _("unclear words of the last 7 days"),
             ),
         ],
+        counted_at=kinds.at,
     )
 
 
 def reach(*, at: datetime) -> Home:
     """What came in this week and from where, and what the sequences sent. Counts only: no single lead is shown."""
     week = start_of_day(at) - timedelta(days=6)
-    sources = Lead.objects.filter(created_at__gte=week, is_test=False, merged_into=None).order_by()
-    sent = Attempt.objects.filter(at__gte=week, channel__in=[Channel.SMS, Channel.EMAIL], state="sent").count()
     drafts = ScoringModel.objects.filter(status="draft").count()
-    rows = sources.values_list("source", "source__name").annotate(n=Count("pk"))
-    captured = counts.counted("captured", lambda: sorted(rows, key=lambda row: -row[2]), at=at).value
+    kept = counts.counted(f"reach:{week.isoformat()}", lambda: _reached(week), at=at)
+    captured = kept.value.captured
     page = reverse("admin:leads_source_changelist")
     return Home(
         _("This week"),
@@ -162,18 +167,35 @@ def reach(*, at: datetime) -> Home:
             Figure(_("Leads captured"), sum(row[2] for row in captured), page, "info", _("in 7 days")),
             Figure(
                 _("In sequences"),
-                Enrollment.objects.active().count(),
+                kept.value.enrolled,
                 reverse("admin:nurture_sequence_changelist"),
                 "info",
             ),
-            Figure(_("Messages sent"), sent, reverse("admin:nurture_sequence_changelist"), "info"),
+            Figure(_("Messages sent"), kept.value.sent, reverse("admin:nurture_sequence_changelist"), "info"),
             Figure(
                 _("Scoring drafts"), drafts, reverse("admin:leads_scoringmodel_changelist") + "?status__exact=draft"
             ),
         ],
         bars=[Bar(name, n, f"{reverse('admin:leads_source_change', args=[code])}") for code, name, n in captured],
         empty=_("Nothing came in this week. Sources with their forms are under Catalogue."),
+        counted_at=kept.at,
     )
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What came in by source, with the source's name; who is in a sequence; what went out."""
+
+    captured: Sequence[tuple[str, str, int]]
+    enrolled: int
+    sent: int
+
+
+def _reached(week: datetime) -> Reached:
+    leads = Lead.objects.filter(created_at__gte=week, is_test=False, merged_into=None).order_by()
+    rows = leads.values_list("source", "source__name").annotate(n=Count("pk"))
+    sent = Attempt.objects.filter(at__gte=week, channel__in=[Channel.SMS, Channel.EMAIL], state="sent")
+    return Reached(sorted(rows, key=lambda row: -row[2]), Enrollment.objects.active().count(), sent.count())
 
 
 def _when(moment: datetime) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from medcrm.embedded import BASE_DIR
 from tests import servers
+from tests.inquiry import CONSULT
 
 servers.join()  # before anything of Django is imported
 
@@ -97,24 +98,6 @@ def submit(catalogue: None, now: datetime) -> Callable[..., object]:
         return intake.receive(row, body, Delivery(idempotency_key=key), at=at).lead
 
     return send
-
-
-CONSULT = {
-    "lead_type": "patient",
-    "first_name": "Test",
-    "last_name": "Alpha",
-    "phone": "+15125550101",
-    "email": "alpha@example.org",
-    "zip": "78704",
-    "service": "ortho",
-    "preferred_clinic": "aus",
-    "timing": "two_weeks",
-    "request": "appointment",
-    "payer": "ppo",
-    "age": 45,
-    "for_whom": "self",
-    "consent": ["voice", "sms", "email"],
-}
 
 
 @pytest.fixture

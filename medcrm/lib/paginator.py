@@ -1,11 +1,11 @@
-"""How many pages does a list have? Counted up to a bound, so that a million rows cost no more than ten thousand."""
+"""How many pages does a list have? Counted up to a bound, so that a million rows cost no more than a thousand."""
 
 from __future__ import annotations
 
 from django.core.paginator import Paginator
 from django.utils.functional import cached_property
 
-BOUND = 10_000  # nobody turns 200 pages; whoever wants further rows filters or searches
+BOUND = 1_000  # nobody turns twenty pages; whoever wants further rows filters or searches
 
 
 class BoundedPaginator(Paginator):

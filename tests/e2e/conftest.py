@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
-from datetime import datetime
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.test import override_settings
 
 from tests.rows import NOW
@@ -31,6 +27,7 @@ def transactional_db() -> None:
 
 @pytest.fixture(scope="package")
 def stage(django_db_setup: None, transactional_db: None, django_db_blocker, tmp_path_factory) -> Iterator[object]:
+    from tests.e2e.scenes import kept_in
     from tests.e2e.stage import running
 
     with django_db_blocker.unblock(), override_settings(STORAGES=kept_in(tmp_path_factory.mktemp("private"))):
@@ -38,40 +35,12 @@ def stage(django_db_setup: None, transactional_db: None, django_db_blocker, tmp_
             yield stage
 
 
-def kept_in(folder: Path) -> dict[str, object]:
-    """The storages with the private files in a folder of the tests."""
-    storages = json.loads(json.dumps(settings.STORAGES))
-    storages["private"]["OPTIONS"]["location"] = str(folder)
-    return storages
-
-
 @pytest.fixture(scope="package")
 def send_in(stage) -> Callable[..., object]:
-    """A patient's inquiry through the real intake, walked along the road; keywords replace fields."""
-    from leads.models import Source
-    from leads.services import intake
-    from leads.services.intake import Delivery
-    from medcrm import journey
-    from tests.conftest import CONSULT
+    """Send a patient's inquiry and walk it along the road."""
+    from tests.e2e import scenes
 
-    count = iter(range(1, 100))
-
-    def send(source: str = "web_consult", *, at: datetime = NOW, **fields: object) -> object:
-        number = next(count)
-        who = {
-            "first_name": "Ana",
-            "last_name": f"Reed{number:02d}",
-            "phone": f"+151255501{number:02d}",
-            "email": f"ana{number}@example.org",
-            "documents": ["referral_letter", "medical_history"],
-        }
-        row = Source.objects.select_related("disclosure").get(pk=source)
-        body = json.dumps({**CONSULT, **who, **fields}).encode()
-        lead = intake.receive(row, body, Delivery(), at=at).lead
-        journey.advance([lead.pk], at=at)
-        return lead
-
-    return send
+    return scenes.sender(at=NOW)
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,13 @@ rules, a reply that nobody has read, a wish to be forgotten. Made by the service
 from __future__ import annotations
 
 import io
+import itertools
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
+from django.conf import settings
 from django.contrib.auth.models import User
 
 from consent import checkpoints, inbound, verify
@@ -16,7 +20,9 @@ from leads.importing import runs
 from leads.measures import Period
 from leads.models import ImportRun, Lead, NextStepSet, Proposal, ScoringModel, ScoringRule, Source
 from leads.models.importing import ImportPhase
-from leads.services import merging, versions
+from leads.services import intake, merging, versions
+from leads.services.intake import Delivery
+from medcrm import journey
 from medcrm.reports import backtest
 from medcrm.reports import rules as reviewed
 from nurture import publishing
@@ -25,6 +31,7 @@ from privacy import erasure
 from routing import notices
 from routing import versions as route_versions
 from routing.models import Notice, RouteSet
+from tests.inquiry import CONSULT
 from tests.leads import import_rows
 
 ROWS = 60
@@ -47,6 +54,36 @@ def make(*, at: datetime, send: Callable[..., Lead]) -> None:
     while exporting.work_due(at=at):
         pass
     notices.tell({someone("scheduling1").pk: 3}, Notice.Kind.GIVEN, at=at)
+
+
+def sender(*, at: datetime) -> Callable[..., Lead]:
+    """A function that sends a patient's inquiry through the real intake and walks it along the road; keywords replace
+    fields."""
+    count, usual = itertools.count(1), at
+
+    def send(source: str = "web_consult", *, at: datetime = usual, **fields: object) -> Lead:
+        number = next(count)
+        who = {
+            "first_name": "Ana",
+            "last_name": f"Reed{number:02d}",
+            "phone": f"+151255501{number:02d}",
+            "email": f"ana{number}@example.org",
+            "documents": ["referral_letter", "medical_history"],
+        }
+        row = Source.objects.select_related("disclosure").get(pk=source)
+        body = json.dumps({**CONSULT, **who, **fields}).encode()
+        lead = intake.receive(row, body, Delivery(), at=at).lead
+        journey.advance([lead.pk], at=at)
+        return lead
+
+    return send
+
+
+def kept_in(folder: Path) -> dict[str, object]:
+    """The storages with the private files in a folder that ends with the run."""
+    storages = json.loads(json.dumps(settings.STORAGES))
+    storages["private"]["OPTIONS"]["location"] = str(folder)
+    return storages
 
 
 def someone(username: str) -> User:
