@@ -66,7 +66,7 @@ def normalise(fields: Mapping[str, object]) -> Submission:
         fields=data,
         phone=phone,
         email=email,
-        documents=data.pop("documents", []),
+        documents=[code for code in data.pop("documents", []) if code],  # a blank says nothing, as in any field
         channels=data.pop("consent", []),
         page_url=data.pop("page_url", ""),
     )

@@ -107,6 +107,11 @@ def test_all_problems_are_named_at_once(catalogue, now) -> None:
     assert set(refused.value.errors) == {"phone", "email", "service", "age"}
 
 
+def test_a_blank_among_the_documents_says_nothing(submit) -> None:
+    lead = submit(documents=["", "referral_letter", ""])
+    assert list(lead.documents.values_list("document", flat=True)) == ["referral_letter"]
+
+
 @pytest.mark.parametrize("body", [b'{"lead_type": "pat', b"", b"[]", b"7", b"\xff\xfe", b'{"a":' * 10_000, b"null"])
 def test_what_is_not_one_json_object_is_kept_too(catalogue, now, body) -> None:
     with pytest.raises(InvalidFields):
