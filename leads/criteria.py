@@ -199,11 +199,9 @@ def _gathered_sql(facts: Sequence[Fact], at: datetime) -> Sql:
 
 def _each_sql(facts: Sequence[Fact], span: Span, at: datetime) -> Sql:
     """A join with one row per lead of the span that has such entries on its timeline, and the facts made of them."""
-    entries = (
-        apps.get_model("leads.Interaction")._default_manager.filter(lead__pk__range=span).order_by().values("lead")
-    )
-    entries = entries.filter(reduce(or_, (fact.among for fact in facts)))
-    rows = entries.annotate(**{f"value_{number}": fact.each for number, fact in enumerate(facts)})
+    entries = apps.get_model("leads.Interaction")._default_manager.order_by()
+    entries = entries.filter(reduce(or_, (fact.among for fact in facts)), lead__pk__range=span)
+    rows = entries.values("lead").annotate(**{f"value_{number}": fact.each for number, fact in enumerate(facts)})
     joined, params = _sql(rows)
     finished = {}
     for number, fact in enumerate(facts):

@@ -22,16 +22,15 @@ SESSIONS = 2  # each keeps a core of the database busy for a second or two
 FEW = 50_000  # rows that one session has read before others are connected
 
 
-def spans_of(rows: QuerySet, *, parts: int | None = None) -> list[Span]:
-    """The keys of all rows, cut into parts of the same width; one part where only this session may read them.
+def spans_of(rows: QuerySet) -> list[Span]:
+    """The keys of all rows, cut into parts of the same width.
 
-    That is inside a transaction, whose rows others do not see, and where there are few rows.
+    It is one part inside a transaction, whose rows other sessions do not see, and where there are few rows.
     """
     first, last = rows.order_by().aggregate(first=Min("pk"), last=Max("pk")).values()
     if first is None:
         return [(0, 0)]
-    if parts is None:
-        parts = 1 if connection.in_atomic_block or last - first < FEW else SESSIONS
+    parts = 1 if connection.in_atomic_block or last - first < FEW else SESSIONS
     width = -(-(last + 1 - first) // parts)
     return [(start, min(start + width - 1, last)) for start in range(first, last + 1, width)]
 

@@ -7,18 +7,16 @@ from collections.abc import Mapping, Sequence
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.functional import Promise
+from django.utils import dates
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from medcrm.lib.admin import widgets
+from routing.calendar import DAYS
 
-WEEKDAYS: dict[str, Promise] = {
-    "mon": _("Monday"), "tue": _("Tuesday"), "wed": _("Wednesday"), "thu": _("Thursday"), "fri": _("Friday"),
-    "sat": _("Saturday"), "sun": _("Sunday"),
-}  # fmt: skip
+WEEKDAYS = dict(zip(DAYS, dates.WEEKDAYS.values(), strict=True))
 BETWEEN = re.compile(r"\s*(?:-|–|—|\bto\b|\buntil\b)\s*", re.IGNORECASE)
 NEXT = re.compile(r"\s*(?:[,;]|\band\b)\s*", re.IGNORECASE)
 TIME = re.compile(r"(\d{1,2})(?:[:.](\d\d))?\s*(?:([ap])\.?m\.?)?", re.IGNORECASE)
