@@ -28,6 +28,11 @@ class Page:
     usual: int = USUAL_DAYS
     kept: Callable[[], RuleReview | None] | None = None
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it shows what was found earlier, if anything was; a template would call `kept` itself."""
+        return self.kept is not None
+
 
 PAGES: Mapping[str, Page] = {
     "funnel": Page(_("Funnel"), _("How far do leads get, and where are they lost?"), people.funnel, True),

@@ -211,7 +211,8 @@ def test_the_review_of_rules_is_made_by_a_worker_and_shown_with_its_date(
     lived: list[Lead], now: datetime, client: Client, django_assert_max_num_queries: Callable[..., object]
 ) -> None:
     client.force_login(person("supervisor"))
-    assert "No review was made yet" in client.get("/admin/reports/rules/").content.decode()
+    page = client.get("/admin/reports/rules/").content.decode()
+    assert "No review was made yet" in page and 'action="/admin/reports/rules/review/"' in page  # and is asked for here
     assert client.get("/admin/reports/rules/review/").status_code == 405
     asked = {"first": "2026-10-01", "last": "2026-12-31"}
     for _pressed_twice in range(2):
