@@ -42,12 +42,13 @@ class Option:
 
 @dataclass
 class Row:
-    """A row under way: its cells by field, and what is wrong with it."""
+    """A row under way: its cells by field, what is wrong with it, and what it means where its kind has a reader."""
 
     number: int
     raw: Sequence[str]
     cells: Mapping[str, str]
     problems: list[Problem] = field(default_factory=list)
+    read: object = None
 
     def refuse(self, code: str, field_name: str, sentence: str) -> None:
         self.problems.append(Problem(code, field_name, sentence))
@@ -63,6 +64,8 @@ class Outcome:
 
 Taker = Callable[[ImportRun, list[Row], datetime, bool], Outcome]
 """(run, rows without problems, at, is_dry). Refuse a row by `row.refuse`; write nothing when dry."""
+Read = Callable[[Row], object]
+"""What a row's cells mean; what they cannot mean is refused. Asks the database nothing, so it may run aside."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Kind:
     makes_leads: bool = False
     take_whole: Callable[[ImportRun, Path, datetime], Outcome] | None = None
     chunk: int = 1000
+    reader: Callable[[ImportRun, datetime], Read] | None = None
 
     @property
     def names(self) -> set[str]:
@@ -129,9 +133,11 @@ def check_mapping(kind: Kind, header: Sequence[str], mapping: Mapping[str, str])
     return dict(zip(header, used, strict=True))
 
 
-def open_rows(kind: Kind, run: ImportRun, raw: Sequence[tuple[int, list[str]]]) -> list[Row]:
+def open_rows(
+    kind: Kind, mapping: Mapping[str, str], header: Sequence[str], raw: Sequence[tuple[int, list[str]]]
+) -> list[Row]:
     """Name each row's cells by field; what spreadsheets add is taken off, what is no value is a problem."""
-    fields = [run.mapping.get(column, NOT_IMPORTED) for column in run.reading["header"]]
+    fields = [mapping.get(column, NOT_IMPORTED) for column in header]
     wanted = [(place, name) for place, name in enumerate(fields) if name]
     width = len(fields)
     required = [f.name for f in kind.fields if f.is_required]

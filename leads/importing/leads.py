@@ -27,7 +27,7 @@ from consent.vocabulary import GrantChannel
 from leads import targets
 from leads.importing import kinds
 from leads.importing.kinds import Kind, Option, Outcome, Row
-from leads.importing.reading_leads import FIELDS, Reader, Wanted
+from leads.importing.reading_leads import FIELDS, Reader, Wanted, labels, source_of
 from leads.lifecycle import OPEN
 from leads.models import Clinic, DocumentStatus, ImportRun, Inquiry, Interaction, Lead, Source
 from leads.services import answers, merging
@@ -62,16 +62,16 @@ class Taken:
 
 def take(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome:
     """Take a chunk of rows in; refuse those that say what cannot be. Locks addresses, then leads."""
-    reader = Reader(run, at)
-    read = [reader.read(row) for row in rows]
-    wanted = [w for w in read if not w.row.problems]
+    source = source_of(run)
+    wanted: list[Wanted] = [row.read for row in rows]  # type: ignore[misc]
     pairs = {pair for w in wanted for pair in w.pairs}
     held = _look_up(pairs) if is_dry else addresses.lock_many(pairs)
     wanted = [w for w in wanted if not _is_erased(w, held)]
-    taken = _match(wanted, held, reader.source, at)
+    taken = _match(wanted, held, source, at)
     outcome = _count(taken)
     if is_dry:
-        outcome.told = [_tell(t, reader.names) for t in taken[:20]]
+        names = labels()
+        outcome.told = [_tell(t, names) for t in taken[:20]]
         return outcome
     fresh = [t for t in taken if not t.is_repeat]
     ids = copying.next_ids(Lead, len(fresh))
@@ -80,8 +80,8 @@ def take(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome
     waiting = _waiting(taken)
     inquiry_ids = copying.next_ids(Inquiry, len(taken))
     with ThreadPoolExecutor(max_workers=1) as aside:  # linking the ledger keeps the server busy for half of the time
-        rows = aside.submit(_prepare, run, reader.source, taken, inquiry_ids, at)
-        _record_consent(run, reader.source, taken, at)
+        rows = aside.submit(_prepare, run, source, taken, inquiry_ids, at)
+        _record_consent(run, source, taken, at)
     Lead.objects.filter(Among("id", waiting)).update(advance_due_at=None)
     for table in rows.result():
         table.write()
@@ -335,6 +335,7 @@ KIND = kinds.register(
         label=_("Leads with their inquiries"),
         fields=FIELDS,
         take=take,
+        reader=Reader,
         makes_leads=True,
         chunk=CHUNK,
         options=(

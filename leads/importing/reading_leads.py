@@ -113,13 +113,10 @@ class Wanted:
 
 
 class Reader:
-    """Reads rows against the catalogue as it is now. Seven queries when made, none per row."""
+    """Reads rows against the catalogue as it is when the reader is made, in six queries; none per row."""
 
     def __init__(self, run: ImportRun, at: datetime) -> None:
         self.at = at
-        self.source = Source.objects.select_related("disclosure").filter(pk=run.options.get("source")).first()
-        if self.source is None:
-            raise RuleError("NO_SOURCE", "Say where these leads come from: choose a source.", field="source")
         self.zone = str(run.options.get("timezone") or settings.TIME_ZONE)
         self.lead_type = str(run.options.get("lead_type") or LeadType.PATIENT)
         self.default_text = str(run.options.get("consent_text") or "")
@@ -140,11 +137,9 @@ class Reader:
         }
         self.parsers |= {name: partial(cells.text_of, limit=limit) for name, limit in LIMITS.items()}
         self.parsers |= {name: partial(cells.choice, known=words(c.choices)) for name, c in CHOICES.items()}
-        self.names = {(name, str(code)): str(label) for name, c in CHOICES.items() for code, label in c.choices}
         for name, model in CATALOGUE.items():
-            rows = list(model.objects.filter(is_active=True).values_list("pk", "name"))
-            self.names |= {(name, str(code)): label for code, label in rows}
-            self.parsers[name] = partial(cells.code, known=words(rows), what=str(model._meta.verbose_name_plural))
+            known = words(model.objects.filter(is_active=True).values_list("pk", "name"))
+            self.parsers[name] = partial(cells.code, known=known, what=str(model._meta.verbose_name_plural))
         papers = words(Document.objects.filter(is_active=True).values_list("pk", "name"))
         self.parsers["documents"] = lambda text: [
             cells.code(part, papers, what="documents") for part in cells.several(text)
@@ -156,7 +151,7 @@ class Reader:
         self.parsers["consent_text"] = self._text_shown
         self.parsers |= {name: lru_cache(maxsize=1024)(self.parsers[name]) for name in REPEATING}
 
-    def read(self, row: Row) -> Wanted:
+    def __call__(self, row: Row) -> Wanted:
         """Read a row; what is wrong with it is added to its problems, all of it at once."""
         found: dict[str, object] = {}
         for name, text in row.cells.items():
@@ -230,6 +225,22 @@ class Reader:
                 "UNKNOWN_TEXT", f"“{text[:40]}” is no disclosure on file; write its code, e.g. “consult v1”."
             )
         return found
+
+
+def source_of(run: ImportRun) -> Source:
+    """Where the run's leads come from. Raise RuleError if nobody chose it."""
+    source = Source.objects.select_related("disclosure").filter(pk=run.options.get("source")).first()
+    if source is None:
+        raise RuleError("NO_SOURCE", "Say where these leads come from: choose a source.", field="source")
+    return source
+
+
+def labels() -> dict[tuple[str, str], str]:
+    """Field and code → what people call it. Three queries."""
+    found = {(name, str(code)): str(label) for name, c in CHOICES.items() for code, label in c.choices}
+    for name, model in CATALOGUE.items():
+        found |= {(name, str(code)): label for code, label in model.objects.values_list("pk", "name")}
+    return found
 
 
 def words(pairs: object) -> Mapping[str, str]:

@@ -20,7 +20,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.files import File
 from django.db import DataError, IntegrityError, transaction
 
-from leads.importing import files, kinds, releasing
+from leads.importing import ahead, files, kinds, releasing
 from leads.importing.files import OURS, UnreadableFile
 from leads.importing.kinds import Kind, Outcome, Row
 from leads.models import ImportMapping, ImportRow, ImportRun
@@ -254,10 +254,9 @@ def _read_on(run: ImportRun, at: datetime) -> bool:
         outcome = kind.take_whole(run, staged, at)
         run.counts, run.row = {**outcome.counts, "written": run.rows_total}, run.rows_total
         return False
-    raw, position = files.read(staged, run.position, kind.chunk)
-    if not raw:
+    rows, position = ahead.chunk(kind, run, staged, at=at)
+    if not rows:
         return False
-    rows = kinds.open_rows(kind, run, raw)
     is_dry = run.phase == Phase.CHECKING
     outcome = _take(kind, run, [row for row in rows if not row.problems], at, is_dry)
     refused = [row for row in rows if row.problems]
@@ -278,10 +277,10 @@ def _read_on(run: ImportRun, at: datetime) -> bool:
     run.counts = dict(
         Counter({k: v for k, v in run.counts.items() if k != "reasons"})
         + outcome.counts
-        + Counter(rejected=len(refused), **({} if is_dry else {"written": len(raw)}))
+        + Counter(rejected=len(refused), **({} if is_dry else {"written": len(rows)}))
     ) | {"reasons": dict(Counter(run.counts.get("reasons", {})) + reasons)}
     run.preview = (run.preview + outcome.told)[:PREVIEWED]
-    run.position, run.row = position, raw[-1][0]
+    run.position, run.row = position, rows[-1].number
     return True
 
 
