@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -25,6 +25,7 @@ from consent.models import Address, ConsentEvent, Disclosure, Permission
 from consent.models.ledger import PEWC_ELEMENTS
 from consent.signals import permission_changed
 from consent.vocabulary import EventKind, Scope
+from medcrm.lib.aside import ahead
 from medcrm.lib.errors import RuleError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 SKEW = timedelta(minutes=2)  # clocks of providers may run ahead of ours [contact_rules 14(g)]
 KINDS, SCOPES = frozenset(EventKind.values), frozenset(Scope.values)  # the enum makes its list anew at every look
+PART = 500  # entries per statement; the next ones are made while the database links these
 SILENT = frozenset({EventKind.PURCHASED.value})  # changes nobody's permission
 
 
@@ -93,24 +95,64 @@ def record(address_id: int, kind: str, *, now: datetime, **fields: object) -> Co
 def record_many(entries: Sequence[Entry], *, now: datetime) -> list[ConsentEvent]:
     """Write events in their order, fold the projection again, tell the rooms above; return them in that order.
 
-    Raise InvalidEvent for an entry that cannot be true; then nothing is written. Three queries, however many.
+    Raise InvalidEvent for an entry that cannot be true; then nothing is written. Three queries per five hundred.
     """
     return [_instance(row, link) for row, link in append(entries, now=now)]
 
 
 def append(entries: Sequence[Entry], *, now: datetime) -> list[tuple[Written, Link]]:
     """Do as `record_many` does for the thousands of events of a file: rows and their links, no instances."""
-    if not entries:
-        return []
+    return write(made_ahead(entries, now=now))
+
+
+@dataclass(frozen=True)
+class Made:
+    """Entries on their way to rows, in parts that the database takes one after the other."""
+
+    entries: Sequence[Entry]
+    parts: Iterator[tuple[list[int], list[Written], str]]
+    now: datetime
+
+
+def made_ahead(entries: Sequence[Entry], *, now: datetime) -> Made:
+    """Check the entries and begin to make their rows, aside where they are many. Raise InvalidEvent."""
     _check_aware(now)
-    rows = [_row(entry, now) for entry in entries]
+    for entry in entries:
+        _check(entry, now)
+    return Made(entries, ahead(lambda places: _made(entries, places, now), _parts(entries)), now)
+
+
+def write(made: Made) -> list[tuple[Written, Link]]:
+    """Write what was made ahead; see `append`."""
+    entries, now = made.entries, made.now
+    found: dict[int, tuple[Written, Link]] = {}
     with transaction.atomic(savepoint=False):
-        links = _insert(rows)
-        _project_after(entries, rows, links, now)
+        for places, rows, document in made.parts:
+            links = _insert(rows, document)
+            _project_after([entries[place] for place in places], rows, links, now)
+            found.update(zip(places, zip(rows, links, strict=True), strict=True))
         changed = sorted({entry.address_id for entry in entries if entry.kind not in SILENT})
         if changed:
             permission_changed.send(sender=ConsentEvent, address_ids=changed, at=now)
-    return list(zip(rows, links, strict=True))
+    return [found[place] for place in range(len(entries))]
+
+
+def _parts(entries: Sequence[Entry]) -> list[list[int]]:
+    """The places of the entries by address, so that writers lock in one order; an address is in one part only."""
+    places = sorted(range(len(entries)), key=lambda place: entries[place].address_id)
+    parts: list[list[int]] = []
+    for place in places:
+        if not parts or len(parts[-1]) >= PART and entries[parts[-1][-1]].address_id != entries[place].address_id:
+            parts.append([])
+        parts[-1].append(place)
+    return parts
+
+
+def _made(entries: Sequence[Entry], places: list[int], now: datetime) -> tuple[list[int], list[Written], str]:
+    """The rows of a part and the document that carries them to the database. Asks the database nothing."""
+    salts = secrets.token_bytes(16 * len(places)).hex()
+    rows = [_row(entries[place], now, salts[32 * n : 32 * n + 32]) for n, place in enumerate(places)]
+    return places, rows, json.dumps(rows)
 
 
 def permission(address: Address, *, at: datetime, known_at: datetime | None = None) -> tuple[fold.ChannelView, ...]:
@@ -238,13 +280,11 @@ def _projected(address_id: int, view: fold.ChannelView, length: int) -> Permissi
 # Entry to row
 
 
-def _row(entry: Entry, now: datetime) -> Written:
-    _check(entry, now)
+def _row(entry: Entry, now: datetime, salt: str) -> Written:
     disclosure = entry.disclosure
     sellers = [entry.seller] if isinstance(entry.seller, str) else list(entry.seller)
     if disclosure and not sellers:
         sellers = [disclosure.seller_id]
-    salt = secrets.token_hex(16)
     body = as_body({"text": entry.text, "evidence": dict(entry.evidence)})
     return {
         "id": str(entry.id),
@@ -355,9 +395,9 @@ RETURNING id::text, seq, prev_hash, hash, (SELECT a.kind FROM consent_address a 
 """  # noqa: S608
 
 
-def _insert(rows: Sequence[Written]) -> list[Link]:
+def _insert(rows: Sequence[Written], document: str) -> list[Link]:
     with connection.cursor() as cursor:
-        cursor.execute(INSERT, [json.dumps(rows)])
+        cursor.execute(INSERT, [document])
         links = {row[0]: Link(*row[1:]) for row in cursor.fetchall()}
     return [links[row["id"]] for row in rows]
 

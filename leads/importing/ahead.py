@@ -6,30 +6,34 @@ What was read ahead is only a saving: it is used for the very rows it was read f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
 
 from leads.importing import files, kinds
 from leads.importing.kinds import Kind, Read, Row
 from leads.models import ImportRun
+from medcrm.lib.aside import aside
 
 Chunk = tuple[list[Row], int]
 """Rows in their order, and the position behind them."""
 
-_aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="import")
 _waiting: dict[tuple[object, ...], Future[Chunk]] = {}  # one at most
 
 
 def chunk(kind: Kind, run: ImportRun, staged: Path, *, at: datetime) -> Chunk:
-    """The next rows of the run, read; those behind them are begun with. Empty at the file's end."""
-    read = kind.reader(run, at) if kind.reader else None
+    """The next rows of the run, read. Empty at the file's end."""
     waiting = _waiting.pop(_key(run, staged, run.position), None)
     _waiting.clear()
-    rows, position = waiting.result() if waiting else _read(kind, run, staged, run.position, read)
-    if rows and read:
-        _waiting[_key(run, staged, position)] = _aside.submit(_read, kind, run, staged, position, read)
-    return rows, position
+    if waiting:
+        return waiting.result()
+    return _read(kind, run, staged, run.position, kind.reader(run, at) if kind.reader else None)
+
+
+def read_on(kind: Kind, run: ImportRun, staged: Path, position: int, *, at: datetime) -> None:
+    """Begin with the rows behind those at hand, against the catalogue as it is now."""
+    if kind.reader:
+        _waiting[_key(run, staged, position)] = aside(_read, kind, run, staged, position, kind.reader(run, at))
 
 
 def _key(run: ImportRun, staged: Path, position: int) -> tuple[object, ...]:

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
@@ -36,6 +35,7 @@ from leads.submission import EMAIL, PHONE
 from leads.vocabulary import Direction, DocumentState, InteractionKind, LeadType, SourceKind
 from medcrm.lib import copying, phones
 from medcrm.lib.among import Among
+from medcrm.lib.aside import aside
 
 CHUNK = 2000  # a second or two of work between two commits; more costs memory and gains nothing
 LEAD = copying.defaults(Lead)
@@ -79,9 +79,9 @@ def take(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome
         t.lead.id = t.lead.pk = pk
     waiting = _waiting(taken)
     inquiry_ids = copying.next_ids(Inquiry, len(taken))
-    with ThreadPoolExecutor(max_workers=1) as aside:  # linking the ledger keeps the server busy for half of the time
-        rows = aside.submit(_prepare, run, source, taken, inquiry_ids, at)
-        _record_consent(run, source, taken, at)
+    events = ledger.made_ahead(_consent(run, source, taken, at), now=at)
+    rows = aside(_prepare, run, source, taken, inquiry_ids, at)  # linking the ledger keeps the server busy meanwhile
+    ledger.write(events)
     Lead.objects.filter(Among("id", waiting)).update(advance_due_at=None)
     for table in rows.result():
         table.write()
@@ -214,8 +214,8 @@ def source_tag(run: ImportRun) -> str:
     return f"import:{run.pk}"
 
 
-def _record_consent(run: ImportRun, source: Source, taken: Sequence[Taken], at: datetime) -> None:
-    """Write what the file claims and proves. Old proof is never a fresh act, so it lifts no withdrawal [V10]."""
+def _consent(run: ImportRun, source: Source, taken: Sequence[Taken], at: datetime) -> list[ledger.Entry]:
+    """What the file claims and proves. Old proof is never a fresh act, so it lifts no withdrawal [V10]."""
     purchased = source.kind == SourceKind.PURCHASED_LIST
     tag = source_tag(run)
     entries: list[ledger.Entry] = []
@@ -237,7 +237,7 @@ def _record_consent(run: ImportRun, source: Source, taken: Sequence[Taken], at: 
                 )
             if w.opted_out:
                 entries += _opt_out(address, w.opted_out, at, common)
-    ledger.append(entries, now=at)
+    return entries
 
 
 def _opt_out(address: Held, channels: Sequence[str], at: datetime, common: Mapping[str, object]) -> list[ledger.Entry]:

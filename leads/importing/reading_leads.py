@@ -106,10 +106,10 @@ class Wanted:
     disclosure: Disclosure | None = None
     proof: str = ""
     opted_out: list[str] = field(default_factory=list)
+    pairs: list[tuple[str, str]] = field(init=False)
 
-    @property
-    def pairs(self) -> list[tuple[str, str]]:
-        return [(kind, value) for kind, value in ((PHONE, self.phone), (EMAIL, self.email)) if value]
+    def __post_init__(self) -> None:
+        self.pairs = [(kind, value) for kind, value in ((PHONE, self.phone), (EMAIL, self.email)) if value]
 
 
 class Reader:

@@ -259,6 +259,7 @@ def _read_on(run: ImportRun, at: datetime) -> bool:
         return False
     is_dry = run.phase == Phase.CHECKING
     outcome = _take(kind, run, [row for row in rows if not row.problems], at, is_dry)
+    ahead.read_on(kind, run, staged, position, at=at)
     refused = [row for row in rows if row.problems]
     ImportRow.objects.bulk_create(
         [
