@@ -1,7 +1,7 @@
 """How is work prepared while the database is busy with what came before? On one thread that asks the database nothing.
 
-One thread for the whole process: what is asked for first is ready first, and what is needed now never competes with what
-is only read ahead.
+One thread for the whole process: what is asked for first is ready first, and what is needed now never competes
+with what is only read ahead.
 """
 
 from __future__ import annotations
