@@ -55,7 +55,7 @@ declare(
     ),
     Holding("leads.stakeholder", {"name": "—", "phone": None, "email": None}, lead="lead"),
     Holding("leads.authorization", {"reference": ""}, lead="lead"),
-    Holding("leads.inquiry", RAW, lead="lead", guards=RAW_GUARDS, kept="body_sha256"),
+    Holding("leads.inquiry", RAW, lead="lead", mentions="raw_body", guards=RAW_GUARDS, kept="body_sha256"),
     Holding("leads.interaction", {"text": "", "facts": {}}, lead="lead", guards=TIMELINE_GUARDS),
     Holding("leads.appointment", {"note": "", "starts_at": None}, lead="lead"),
     Holding(
@@ -78,13 +78,13 @@ declare(
     Holding("leads.leadlink", {"reason": ""}, lead="one"),
     Holding("leads.mergedfacts", {"filled": {}}, lead="lead"),
     Holding("leads.duplicatecandidate", {}, lead="one", kept="reasons", why="Codes of what looks alike."),
-    Holding("leads.importrow", {"cells": [], "problems": []}, lead="lead"),
+    Holding("leads.importrow", {"cells": [], "problems": []}, lead="lead", mentions="cells"),
     Holding(
         "leads.importrun",
         {"preview": []},
         lead="inquiries__lead",
         kept="kind file file_name sha256 reading mapping options counts undo_counts problem",
-        why="A file holds many people; it lies apart and goes by its own retention.",
+        why="A file holds many people: it goes when one of them is forgotten, and a month after its import.",
     ),
     Holding(
         "leads.export",
@@ -117,7 +117,7 @@ declare(
         _("Rows of imports that were not taken"),
         "leads.importrow",
         "run__created_at",
-        source="The files of imports and exports expire by themselves.",
+        source="The files of imports and exports expire by themselves (docs/operations.md).",
     ),
     Retained(
         "raw_inquiries",

@@ -275,6 +275,7 @@ CELERY_BEAT_SCHEDULE = {
     "import": {"task": "medcrm.tasks.import_due", "schedule": 5.0},
     "export": {"task": "medcrm.tasks.export_due", "schedule": 5.0},
     "expire-exports": {"task": "medcrm.tasks.expire_exports", "schedule": 600.0},
+    "expire-import-files": {"task": "medcrm.tasks.expire_import_files", "schedule": crontab(hour=8, minute=30)},
     "search-duplicates": {"task": "medcrm.tasks.search_duplicates", "schedule": 60.0},
     "search-duplicates-anew": {"task": "medcrm.tasks.search_duplicates_anew", "schedule": crontab(hour=6, minute=45)},
     "settle-stranded-inquiries": {"task": "medcrm.tasks.settle_stranded_inquiries", "schedule": 60.0},

@@ -56,3 +56,8 @@ def export_due() -> None:
 @shared_task
 def expire_exports() -> None:
     exporting.expire(at=timezone.now())
+
+
+@shared_task
+def expire_import_files() -> None:
+    runs.expire_files(at=timezone.now())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,17 +18,21 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from consent import addresses
 from consent import erasure as consent_erasure
+from consent.addresses import InvalidAddress
 from consent.models import Address, EventValue
 from leads import milestones
+from leads.importing import runs
 from leads.models import Lead
 from leads.search import find_leads
 from leads.services import forgetting
 from medcrm import journey
 from medcrm.lib import personal
 from medcrm.lib.errors import RuleError
+from medcrm.lib.personal import Holding
 from privacy.models import Erasure, Hold
 
 FORGOTTEN = "—"
@@ -36,6 +41,7 @@ KEPT = {
     "consent_consentevent": "the chain of events: codes, times and the salted commitment of what was erased",
     "consent_listentry": "do-not-call lists of others, as they were published",
     "consent_checkpointhead": "keyed hashes under signed checkpoints",
+    "files of imports": "a file that is under way or not imported yet goes a month after it ended, exports after a day",
     "leads_lead": "what was asked for, when, where it came from and how it ended, under a pseudonym",
     "auth_user": "members of staff who worked on it",
 }
@@ -43,11 +49,18 @@ KEPT = {
 
 @dataclass(frozen=True)
 class Person:
-    """One person's leads, merged ones too, and addresses; shared ones belong to somebody else as well."""
+    """One person's leads, merged ones too, and addresses; shared ones belong to somebody else as well.
+
+    `written` is kind and value of the addresses, by which rows are found that were refused and belong to no lead.
+    """
 
     lead_ids: Sequence[int]
     address_ids: Sequence[int]
     shared_ids: Sequence[int] = ()
+    written: Sequence[tuple[str, str]] = ()
+
+    def rows(self, holding: Holding) -> QuerySet:
+        return holding.rows(self.lead_ids, self.address_ids, self.written)
 
 
 class OnHold(RuleError):
@@ -58,18 +71,30 @@ class OnHold(RuleError):
 
 
 def find_person(term: str) -> Person:
-    """The person with this lead id, phone or e-mail. Raise RuleError when nobody is found."""
+    """The person with this lead id, phone or e-mail, lead or not. Raise RuleError when nobody is found."""
     leads = find_leads(Lead.objects.all(), term) if _is_exact(term) else Lead.objects.none()
     person = person_of(list(leads.values_list("pk", flat=True)))
     if not person.lead_ids:
+        person = _without_lead(term)
+    if not find(person):
         raise RuleError(
             "NOT_FOUND", "Nobody is known by this. Enter a lead id, a phone number or an e-mail.", field="whom"
         )
     return person
 
 
-def person_of(lead_ids: Sequence[int]) -> Person:
-    """These leads, those merged into them or that they were merged into, and their addresses."""
+def _without_lead(term: str) -> Person:
+    """Whoever has this address: known from the ledger, or only from rows that were refused."""
+    for kind, normalise in addresses.KINDS.items():
+        with suppress(InvalidAddress):
+            value = normalise(term)
+            known = addresses.find(kind, value)
+            return person_of([], [known.pk]) if known else Person([], [], written=[(kind, value)])
+    return Person([], [])
+
+
+def person_of(lead_ids: Sequence[int], address_ids: Sequence[int] = ()) -> Person:
+    """These leads, those merged into them or that they were merged into, their addresses and these."""
     known: set[int] = set()
     new = set(lead_ids)
     while new:
@@ -77,20 +102,20 @@ def person_of(lead_ids: Sequence[int]) -> Person:
         rows = Lead.objects.filter(Q(pk__in=new) | Q(merged_into__in=new)).values_list("pk", "merged_into")
         new = {pk for row in rows for pk in row if pk} - known
     pairs = Lead.objects.filter(pk__in=known).values_list("phone", "email")
-    used = {address for pair in pairs for address in pair if address}
+    used = {address for pair in pairs for address in pair if address} | set(address_ids)
     others = (
         Lead.objects.exclude(pk__in=known).filter(Q(phone__in=used) | Q(email__in=used)).values_list("phone", "email")
     )
     shared = {address for pair in others for address in pair if address} & used
-    return Person(sorted(known), sorted(used - shared), sorted(shared))
+    own = sorted(used - shared)
+    written = Address.objects.filter(pk__in=own, value__isnull=False).values_list("kind", "value")
+    return Person(sorted(known), own, sorted(shared), list(written))
 
 
 def find(person: Person) -> Mapping[str, int]:
     """Table → how many rows are about the person; tables without any are left out."""
     found = {
-        name: count
-        for name, holding in sorted(personal.HOLDINGS.items())
-        if (count := holding.rows(person.lead_ids, person.address_ids).count())
+        name: count for name, holding in sorted(personal.HOLDINGS.items()) if (count := person.rows(holding).count())
     }
     found["consent.address"] = len(person.address_ids)
     found["consent.eventvalue"] = EventValue.objects.filter(event__address__in=person.address_ids).count()
@@ -103,6 +128,8 @@ def request_erasure(person: Person, *, reason: str, by: AbstractBaseUser | None,
     """Keep what was found, as numbers, for a person to look at before anything is erased."""
     if not reason.strip():
         raise RuleError("REASON_NEEDED", "Say why, e.g. “Request 2026-04 by e-mail”.", field="reason")
+    if not person.address_ids and not person.lead_ids:  # known only from what was refused; the address keeps the wish
+        person = person_of([], [held.pk for held in addresses.lock_many(person.written).values()])
     return Erasure.objects.create(
         reason=reason[:200],
         leads=list(Lead.objects.filter(pk__in=person.lead_ids).order_by("pk").values_list("public_id", flat=True)),
@@ -123,7 +150,8 @@ def erase(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> Eras
         raise RuleError("SETTLED", "This request was settled already. Make a new one if there is more to forget.")
     # What arrived since the request belongs to the person too.
     asked = list(Lead.objects.filter(public_id__in=request.leads).values_list("pk", flat=True))
-    person = person_of(asked)
+    named = Address.objects.filter(keyed_hash__in=request.addresses)
+    person = person_of(asked, list(named.values_list("pk", flat=True)))
     _refuse_held(person)
     done: dict[str, int] = {}
     for address_id in person.address_ids:
@@ -132,9 +160,10 @@ def erase(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> Eras
     forgetting.close_leads(person.lead_ids, at=at)
     journey.advance(person.lead_ids, at=at)
     forgetting.drop_addresses(person.lead_ids, person.shared_ids)
+    done["files of imports"] = runs.drop_files(person.rows(personal.HOLDINGS["leads.importrow"]), person.lead_ids)
     titles = list(_titles(person).values_list("pk", flat=True))
     for name, holding in personal.HOLDINGS.items():
-        done[name] = holding.empty(holding.rows(person.lead_ids, person.address_ids))
+        done[name] = holding.empty(person.rows(holding))
     done["admin.logentry"] = LogEntry.objects.filter(pk__in=titles).update(object_repr=FORGOTTEN)
     milestones.refresh(person.lead_ids)  # its facts are empty now
     request.leads = list(Lead.objects.filter(pk__in=person.lead_ids).order_by("pk").values_list("public_id", flat=True))
@@ -198,7 +227,7 @@ def _titles(person: Person) -> object:
     """The admin's log entries about the person's rows; their titles may hold a name."""
     found = Q(pk__in=[])
     for name, holding in personal.HOLDINGS.items():
-        ids = [str(pk) for pk in holding.rows(person.lead_ids, person.address_ids).values_list("pk", flat=True)]
+        ids = [str(pk) for pk in person.rows(holding).values_list("pk", flat=True)]
         if ids:
             kind = ContentType.objects.get_for_model(apps.get_model(name))
             found |= Q(content_type=kind, object_id__in=ids)

@@ -117,6 +117,12 @@ def staged_path(path: Path) -> Path:
     return path.with_name(path.name + ".rows")
 
 
+def delete(path: Path) -> None:
+    """Delete a file and what was staged of it; also if somebody did that before."""
+    for each in (path, staged_path(path)):
+        each.unlink(missing_ok=True)
+
+
 def read(staged: Path, position: int, limit: int) -> tuple[list[tuple[int, list[str]]], int]:
     """Up to `limit` rows from a byte offset as (row number, cells), and the offset behind them."""
     rows: list[tuple[int, list[str]]] = []

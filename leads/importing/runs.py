@@ -11,7 +11,7 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,11 +19,12 @@ import structlog
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.files import File
 from django.db import DataError, IntegrityError, transaction
+from django.db.models import Q, QuerySet
 
 from leads.importing import ahead, files, kinds, releasing
 from leads.importing.files import OURS, UnreadableFile
 from leads.importing.kinds import Kind, Outcome, Row
-from leads.models import ImportMapping, ImportRow, ImportRun
+from leads.models import ImportMapping, ImportRow, ImportRun, Inquiry
 from leads.models.importing import ImportPhase as Phase
 from medcrm.lib import bell
 from medcrm.lib.errors import InvalidTransition, RuleError
@@ -34,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 WORK = "medcrm.tasks.import_due"
 PREVIEWED = 20
+FILES_LIVE = timedelta(days=30)  # after the last thing that was done with the import
 READING = (Phase.CHECKING, Phase.IMPORTING)
 # From where each verb may be said.
 MAY = {
@@ -119,6 +121,8 @@ def start(
     kind = kinds.kind_of(run.kind)
     phase = Phase.CHECKING if is_dry else Phase.IMPORTING
     _check(run, phase)
+    if not run.file:
+        raise RuleError("FILE_GONE", "The file of this import was deleted meanwhile. Upload it again.")
     goes_on = not is_dry and bool(run.counts.get("written"))
     if not goes_on:
         mapping = run.mapping if mapping is None else mapping
@@ -182,6 +186,32 @@ def undo(run_id: int, *, at: datetime) -> ImportRun:
     run.rows.filter(phase=Phase.UNDOING).delete()
     _move(run, Phase.UNDOING, at)
     return run
+
+
+# Files
+
+
+def expire_files(*, at: datetime) -> int:
+    """Delete the files of imports that nothing has been done with for a month; what they did stays in its rows."""
+    old = ImportRun.objects.filter(due_at=None).exclude(file="")
+    before = at - FILES_LIVE
+    return _drop(old.filter(Q(finished_at__lt=before) | Q(finished_at=None, created_at__lt=before)))
+
+
+def drop_files(rows: QuerySet[ImportRow], lead_ids: Sequence[int]) -> int:
+    """Delete the files that these refused rows or leads came from, unless the import is under way."""
+    wanted = Q(pk__in=rows.values("run")) | Q(pk__in=Inquiry.objects.filter(lead__in=lead_ids).values("import_run"))
+    return _drop(ImportRun.objects.filter(wanted, due_at=None).exclude(file=""))
+
+
+def _drop(found: QuerySet[ImportRun]) -> int:
+    """Forget the files now, and delete them once that is committed. Locks the runs."""
+    with transaction.atomic():
+        mine = list(found.select_for_update())
+        paths = [Path(run.file.path) for run in mine]
+        ImportRun.objects.filter(pk__in=[run.pk for run in mine]).update(file="")
+        transaction.on_commit(lambda: [files.delete(path) for path in paths])
+    return len(mine)
 
 
 def _check(run: ImportRun, phase: str) -> None:

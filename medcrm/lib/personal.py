@@ -13,16 +13,19 @@ from dataclasses import dataclass, field, replace
 import pgtrigger
 from django.apps import apps
 from django.db import models
-from django.db.models import Q, QuerySet
+from django.db.models import Func, Lookup, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast
+from django.db.models.lookups import Contains, IContains
 
 
 @dataclass(frozen=True)
 class Holding:
     """One model's personal fields and what is put in their place, and how its rows are reached from a person.
 
-    `lead` and `address` are paths from the row, `about` finds rows in any other way. `guards` are the triggers that
-    keep these fields as they are, set aside for the one statement that empties them. `kept` names the other texts, and
-    `why` says why they name nobody.
+    `lead` and `address` are paths from the row, `about` finds rows in any other way. `mentions` is the field in which a
+    row that belongs to no lead (it was refused) may hold an address as somebody wrote it. `guards` are the triggers
+    that keep these fields as they are, set aside for the one statement that empties them. `kept` names the other texts,
+    and `why` says why they name nobody.
     """
 
     model: str
@@ -30,14 +33,20 @@ class Holding:
     lead: str = ""
     address: str = ""
     about: Callable[[list[int], list[int]], Q] | None = None
+    mentions: str = ""
     guards: Sequence[str] = ()
     kept: str = ""
     why: str = ""
     deletes: bool = False
 
-    def rows(self, lead_ids: Iterable[int], address_ids: Iterable[int]) -> QuerySet:
-        """The rows about these leads and addresses."""
+    def rows(
+        self, lead_ids: Iterable[int], address_ids: Iterable[int], written: Iterable[tuple[str, str]] = ()
+    ) -> QuerySet:
+        """The rows about these leads and addresses, or that mention one of the addresses as it is written."""
         found = Q(pk__in=[])
+        if self.mentions:
+            for kind, value in written:
+                found |= Q(mentioned(self.mentions, kind, value), **{f"{self.lead}__isnull": True})
         if self.lead:
             found |= Q(**{f"{self.lead}__in": list(lead_ids)})
         if self.about:
@@ -80,6 +89,15 @@ class Retained:
 
     def holding(self) -> Holding:
         return Holding(self.model, self.emptied, lead=self.lead, guards=self.guards, deletes=not self.emptied)
+
+
+def mentioned(name: str, kind: str, value: str) -> Lookup:
+    """Whether a text or JSON field holds this address: an e-mail in any case, a phone number with any signs in it."""
+    text = Cast(name, TextField())
+    if kind != "phone":
+        return IContains(text, value)
+    digits = Func(text, Value("[^0-9]"), Value(""), Value("g"), function="regexp_replace", output_field=TextField())
+    return Contains(digits, value.removeprefix("+1").removeprefix("+"))
 
 
 HOLDINGS: dict[str, Holding] = {}

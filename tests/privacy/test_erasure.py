@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -12,6 +13,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.postgres.fields import ArrayField
+from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection, models
@@ -20,7 +22,8 @@ from django.utils import timezone
 from consent import addresses, gate, verify
 from consent.models import Address, Attempt
 from leads import contact
-from leads.models import Appointment, DocumentStatus, Inquiry, Interaction, Lead, Stakeholder
+from leads.importing import files, runs
+from leads.models import Appointment, DocumentStatus, ImportRow, ImportRun, Inquiry, Interaction, Lead, Stakeholder
 from leads.services import calls, corrections, events
 from leads.services.calls import CallReport
 from leads.vocabulary import InteractionKind
@@ -32,6 +35,7 @@ from privacy import erasure, retention
 from privacy.erasure import OnHold
 from privacy.models import Erasure, Hold, RetentionRule
 from routing.models import Clock, Handoff
+from tests.rows import make
 
 pytestmark = pytest.mark.django_db
 
@@ -112,8 +116,6 @@ def told(organisation, submit, now) -> Lead:
 @pytest.fixture
 def written(told, now) -> Message:
     """A message that went out to the person, with the words in it."""
-    from tests.rows import make
-
     enrollment = make(Enrollment, lead=told)
     attempt = make(Attempt, address=told.email, channel="email", basis={"request": {"place": {"zip": "78745"}}})
     return make(
@@ -172,6 +174,55 @@ def test_the_road_walked_again_brings_nothing_back(told, now):
     assert set(traces()) <= STATED
     assert not Enrollment.objects.filter(lead=told, state="active").exists()
     assert not Clock.objects.filter(lead=told, met_at=None, ended_at=None).exists()
+
+
+@pytest.fixture
+def refused(organisation, now) -> ImportRun:
+    """An import with a row that is taken in and one of the same person that is refused, and an inquiry that was too."""
+    rows = "Name,Phone,E-mail,ZIP,Question\n"
+    rows += "Zebulonia Quixwater,(512) 555.0187,Zebulonia.Quixwater@Example.org,not a zip,Thornbury\n"
+    rows += "Somebody Else,512 555 0144,else@example.org,78701,Nothing\n"
+    run = runs.upload("leads", ContentFile(rows.encode()), "flamingo.csv", at=now, options={"source": "web_consult"})
+    runs.start(run.pk, is_dry=False, at=now)
+    while runs.work_due(at=now):
+        pass
+    make(Inquiry, source_id="web_consult", status="refused", raw_body=json.dumps({"Tel": "+1 512 555-0187"}))
+    run.refresh_from_db()
+    return run
+
+
+def test_what_was_refused_is_found_and_forgotten_with_the_file_it_came_in(
+    told, refused, now, django_capture_on_commit_callbacks
+):
+    path = Path(refused.file.path)
+    assert path.exists() and files.staged_path(path).exists()
+    person = erasure.find_person("512-555-0187")
+    assert (erasure.find(person)["leads.importrow"], erasure.find(person)["leads.inquiry"]) == (1, 3)
+    with django_capture_on_commit_callbacks(execute=True):
+        done = forget(told, now + timedelta(days=1))
+    assert done.done["files of imports"] == 1
+    assert {table for table in traces() if table not in STATED} == {"leads_importrun"}, "the name of the file"
+    assert not path.exists() and not files.staged_path(path).exists()
+
+
+def test_somebody_known_only_from_a_refused_row_is_forgotten_and_does_not_come_back(refused, now):
+    person = erasure.find_person("zebulonia.quixwater@example.org")
+    request = erasure.request_erasure(person, reason="Request 2026-05", by=None, at=now)
+    erasure.erase(request.pk, by=None, at=now)
+    assert not ImportRow.objects.exclude(cells=[]).exists()
+    assert addresses.find(addresses.EMAIL, "zebulonia.quixwater@example.org").value is None
+    assert Lead.objects.get().first_name == "Somebody", "the others of the file are not touched"
+
+
+def test_the_file_of_an_import_goes_a_month_after_it_ended(refused, now, django_capture_on_commit_callbacks):
+    unused = runs.upload("leads", ContentFile(b"Name,Phone\nA B,5125550144\n"), "unused.csv", at=now)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert runs.expire_files(at=now + timedelta(days=29)) == 0
+        assert runs.expire_files(at=now + timedelta(days=31)) == 2
+    with pytest.raises(RuleError, match="Upload it again"):
+        runs.start(unused.pk, is_dry=True, at=now + timedelta(days=31))
+    refused.refresh_from_db()
+    assert (refused.file.name, refused.phase, refused.counts["created"]) == ("", "imported", 1)
 
 
 def test_a_withdrawal_outlives_the_person_and_the_chain_stays_whole(told, now):
