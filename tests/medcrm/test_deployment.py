@@ -62,7 +62,7 @@ def image(tmp_path_factory) -> Path:
     last_stage = found[[word for word, _rest in found].index("FROM", 1) :]
     for word, rest in last_stage:
         if word == "RUN" and "useradd" not in rest:
-            subprocess.run(["sh", "-c", rest], cwd=folder, env={"PATH": os.environ["PATH"]}, check=True)
+            subprocess.run(["/bin/sh", "-c", rest], cwd=folder, env={"PATH": os.environ["PATH"]}, check=True)
     return folder
 
 
