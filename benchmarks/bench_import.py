@@ -28,6 +28,7 @@ from django.db import connection
 from django.utils import timezone
 
 from consent.models import Disclosure
+from leads import duplicates
 from medcrm import embedded, reference
 from tests.leads import import_rows
 
@@ -86,6 +87,7 @@ def run(file: Path, count: int, *, kills: int) -> dict[str, str]:
             row("peak memory of the importing process", f"{peak:,.0f} MB")
             check_rejects(rejects, count)
             baseline(took)
+            compare()
         else:
             row(f"killed {kills} times with SIGKILL, memory", f"{peak:,.0f} MB")
         return {what: fold(sql) for what, sql in FOLDS.items()}
@@ -145,6 +147,18 @@ def baseline(took: float) -> None:
     row(
         "raw baseline: the same rows by INSERT … SELECT, indexes included",
         f"{raw:,.0f} s; the import {took / raw:.1f} ×",
+    )
+
+
+def compare() -> None:
+    """The background search for look-alikes over all that came in, a slice at a time as the worker does it."""
+    began, compared, found, held = time.perf_counter(), 0, 0, psutil.Process().memory_info().rss
+    while (counted := duplicates.search(at=timezone.now()))[0]:
+        compared, found = compared + counted[0], found + counted[1]
+    took, more = time.perf_counter() - began, (psutil.Process().memory_info().rss - held) / 1e6
+    row(
+        "then searched for look-alikes",
+        f"{compared:,} leads, {found:,} pairs: {compared / took:,.0f} leads/s, {more:+,.0f} MB",
     )
 
 
