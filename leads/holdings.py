@@ -117,7 +117,7 @@ declare(
         _("Rows of imports that were not taken"),
         "leads.importrow",
         "run__created_at",
-        source="The files of imports and exports expire by themselves (docs/operations.md).",
+        source="The files themselves go a month after the import, those of exports after a day.",
     ),
     Retained(
         "raw_inquiries",
