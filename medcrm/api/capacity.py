@@ -17,15 +17,15 @@ from gateway.vocabulary import ScopeCode
 from leads.models import Appointment, Availability, Offering
 from leads.services import appointments, events
 from medcrm.api.base import ClientView, plain
-from medcrm.api.serializers import (
+from medcrm.api.serializers.capacity import (
     AppointmentSerializer,
     AvailabilitySerializer,
     BookingSerializer,
-    CountSerializer,
     ManyDaysSerializer,
     SettlementSerializer,
     SlotsSerializer,
 )
+from medcrm.api.serializers.shown import CountSerializer
 from medcrm.lib.errors import InvalidFields
 
 

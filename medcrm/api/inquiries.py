@@ -23,7 +23,8 @@ from leads.services.intake import BodyTooLarge, Delivery
 from medcrm.api.authentication import ClientKeyAuthentication, HasScope, PerKey
 from medcrm.api.base import ClientView
 from medcrm.api.fields import Since
-from medcrm.api.serializers import PUBLIC_ID, InquiryRowSerializer, LeadStatusSerializer
+from medcrm.api.serializers.leads import InquiryRowSerializer, LeadStatusSerializer
+from medcrm.api.serializers.shown import PUBLIC_ID
 from medcrm.lib.errors import InvalidFields
 
 CONSULT = {

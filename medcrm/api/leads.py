@@ -23,7 +23,7 @@ from leads.submission import check_facts
 from leads.vocabulary import InteractionKind
 from medcrm.api.base import ClientView, plain
 from medcrm.api.fields import Since
-from medcrm.api.serializers import (
+from medcrm.api.serializers.leads import (
     ActivitySerializer,
     AuthorizationChangeSerializer,
     AuthorizationSerializer,

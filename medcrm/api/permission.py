@@ -18,7 +18,7 @@ from gateway.idempotency import Reply
 from gateway.vocabulary import ScopeCode
 from medcrm.api.base import ClientView, plain
 from medcrm.api.fields import Instant
-from medcrm.api.serializers import (
+from medcrm.api.serializers.permission import (
     LookupSerializer,
     PermissionsSerializer,
     RevocationReceiptSerializer,

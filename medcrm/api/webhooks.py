@@ -15,8 +15,8 @@ from gateway.idempotency import Reply
 from gateway.models import Delivery, Subscription, Try
 from gateway.vocabulary import ScopeCode
 from medcrm.api.base import ClientView
-from medcrm.api.serializers import (
-    CountSerializer,
+from medcrm.api.serializers.shown import CountSerializer
+from medcrm.api.serializers.webhooks import (
     DeliverySerializer,
     ReplaySerializer,
     ResubscribeSerializer,
