@@ -1,6 +1,6 @@
 """How long does a person wait for a screen, and is it longer with a million leads than with a thousand?
 
-    python -m benchmarks.bench_screens [--few 1000] [--many 1000000] [--visits 9] [--only 'lead*' team-board] [--filters]
+    python -m benchmarks.bench_screens [--few 1000] [--many 1000000] [--visits 9] [--only 'report-*'] [--filters]
 
 Every screen that `tests/e2e/screens.py` lists, the lists of the admin that it leaves out, and what only scripts ask for
 (search, choice boxes), through its real URL, signed in as who uses it; with --filters the lists under each value of

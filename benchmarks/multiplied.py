@@ -2,8 +2,8 @@
 
 Two weeks of the demo are lived through the real code; then all its leads, their timelines, handoffs, clocks, messages,
 addresses, ledgers and histories are copied inside the database, each copy an hour older than the one before: a million
-leads are ten months of work. So every list grows, while what each person has to do stays as it is: the copies beyond the
-first few lie in the queues of the teams. Their days are added up for the reports, as the worker does it.
+leads are ten months of work. So every list grows, while what each person has to do stays as it is: the copies beyond
+the first few lie in the queues of the teams. Their days are added up for the reports, as the worker does it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ BATCH = 500  # copies in one statement
 
 STALE = """
 INSERT INTO leads_staleday (day) SELECT DISTINCT (captured_at AT TIME ZONE 'UTC')::date FROM leads_milestone
-ON CONFLICT DO NOTHING
 """
 
 # What is unique beside the key gets another value in each copy.
