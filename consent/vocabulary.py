@@ -93,6 +93,10 @@ class EventKind(TextChoices):
     CORRECTION = "correction", _("Earlier entry corrected")
 
 
+WITHDRAWN = (EventKind.REVOKE.value, EventKind.INTERNAL_DNC.value, EventKind.EMAIL_UNSUB.value)
+"""What a person says to end a permission."""
+
+
 class Scope(TextChoices):
     """How far a withdrawal reaches [contact_rules 19]."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -110,9 +110,8 @@ class Beside:
     def rows(self, period: Period, narrowed: Mapping[str, str], *, at: datetime) -> QuerySet:
         """The rows of a period beside leads that are counted."""
         path = f"{self.lead}__milestone__"
-        rows = self.model._default_manager.filter(
-            period.during(self.instant), self.whole(at), **{f"{path}left_out": ""}
-        )
+        left_out = Milestone.objects.filter(~Q(left_out=""), lead=OuterRef(self.lead))
+        rows = self.model._default_manager.filter(period.during(self.instant), self.whole(at), ~Exists(left_out))
         for name, value in narrowed.items():
             column = self.keys.get(name) or path + DIMENSIONS[name][1]
             rows = rows.filter(**({column: value} if value else {f"{column}__isnull": True}))

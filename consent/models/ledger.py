@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from consent.models.addresses import Address, Seller
-from consent.vocabulary import EventKind, GrantChannel, Level, Purpose, Scope, Verdict
+from consent.vocabulary import WITHDRAWN, EventKind, GrantChannel, Level, Purpose, Scope, Verdict
 from medcrm.lib.models import given
 from medcrm.lib.moments import said
 
@@ -143,6 +143,8 @@ class ConsentEvent(models.Model):
             ),
             # read by consent.inbound.queue
             models.Index(fields=["about"], condition=Q(about__isnull=False), name="consent_event_about"),
+            # read by the report on permission: how fast withdrawals took effect
+            models.Index(fields=["recorded_at"], condition=Q(kind__in=WITHDRAWN), name="consent_event_withdrawn"),
             *(given("consent_event", key) for key in ("disclosure", "by")),
         ]
 

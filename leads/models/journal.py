@@ -17,7 +17,7 @@ from leads.models.lead import Lead
 from leads.models.rules import ScoringModel
 from leads.querysets import LIVE_VISIT, AppointmentQuerySet
 from leads.vocabulary import AppointmentState, Band, Direction, InteractionKind
-from medcrm.lib.models import given
+from medcrm.lib.models import given, over_time
 from medcrm.lib.moments import said, said_day
 
 
@@ -72,6 +72,7 @@ class Inquiry(models.Model):
             models.Index(name="inquiry_refused", fields=["-received_at"], condition=Q(status="refused")),
             # read by leads.services.intake.settle_stranded
             models.Index(name="inquiry_received", fields=["received_at"], condition=Q(status="received")),
+            over_time("inquiry", "received_at"),
         ]
         triggers = [
             pgtrigger.Trigger(
@@ -130,6 +131,7 @@ class Interaction(models.Model):
             # read by the timeline; with what the facts of scoring count, so that they need not read the entries
             models.Index(name="interaction_timeline", fields=["lead", "-at"], include=["kind", "count"]),
             *(given("interaction", key) for key in ("by", "inquiry", "disposition", "addendum_to")),
+            over_time("interaction", "at"),
         ]
         constraints = [
             models.CheckConstraint(

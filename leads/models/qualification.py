@@ -16,7 +16,7 @@ from leads.models.lead import Lead, band_field, verdict_field
 from leads.models.rules import NextStepRule, ScoringModel
 from leads.querysets import AnswerQuerySet
 from leads.vocabulary import Check, Decision, LeadType, NextStep, Outcome, Verdict
-from medcrm.lib.models import VersionedSet
+from medcrm.lib.models import VersionedSet, over_time
 
 
 @pghistory.track()
@@ -230,6 +230,7 @@ class MissingItem(models.Model):
                 name="missing_on_call_has_date", condition=~Q(origin="call") | Q(follow_up_on__isnull=False)
             ),
         ]
+        indexes = [over_time("missing", "opened_at")]
 
     def __str__(self) -> str:
         return str(self.kind)

@@ -113,6 +113,8 @@ class Milestone(models.Model):
         indexes = [
             # read by every report: the leads captured in a period
             models.Index(name="milestone_captured", fields=["captured_at"]),
+            # read by reports of rows beside leads: the few whose rows are not counted
+            models.Index(name="milestone_left_out", fields=["lead"], condition=~Q(left_out="")),
             # read by leads.milestones.refresh_all and the age of holds
             models.Index(name="milestone_held", fields=["held_since"], condition=Q(held_since__isnull=False)),
         ]

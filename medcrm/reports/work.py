@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.contrib.postgres.fields import ArrayField
@@ -14,6 +16,7 @@ from django.db.models import (
     ExpressionWrapper,
     F,
     FloatField,
+    Max,
     OuterRef,
     Q,
     QuerySet,
@@ -23,7 +26,7 @@ from django.utils.translation import gettext_lazy as _
 
 from consent.lifecycle import AttemptState
 from consent.models import Attempt, ConsentEvent
-from consent.vocabulary import Channel, EventKind
+from consent.vocabulary import WITHDRAWN, Channel
 from leads.measures import MEASURES, Beside, register
 from leads.models import Inquiry, MissingItem
 from leads.summaries import within
@@ -32,12 +35,12 @@ from medcrm.reports.people import PARTS, STEPS_NOTE, hour_name, of_sources
 from medcrm.reports.table import Cell, Row, Section, number, share, span
 from nurture.lifecycle import REACHED
 from nurture.models import Enrollment, Message, Skip
+from nurture.models import Sequence as NurtureSequence
 from nurture.vocabulary import ExitCode
 from routing.models import Clock, Handoff
 from routing.vocabulary import Owed
 
 ON_ITS_WAY = (AttemptState.HANDED_OVER, AttemptState.SENT, AttemptState.UNKNOWN)
-WITHDRAWN = (EventKind.REVOKE, EventKind.INTERNAL_DNC, EventKind.EMAIL_UNSUB)
 
 
 class Percentiles(Aggregate):
@@ -98,7 +101,7 @@ def opted_out(at: datetime) -> Q:
     """The condition that the person withdrew a permission, or did not want to hear about it, while in the sequence."""
     withdrawn = ConsentEvent.objects.filter(
         Q(address=OuterRef("lead__phone")) | Q(address=OuterRef("lead__email")),
-        kind__in=[kind.value for kind in WITHDRAWN], occurred_at__gte=OuterRef("started_at"),
+        kind__in=WITHDRAWN, occurred_at__gte=OuterRef("started_at"),
         occurred_at__lte=Coalesce(OuterRef("ended_at"), at),
     )  # fmt: skip
     return Q(exit_code=ExitCode.UNWANTED) | Q(Exists(withdrawn))
@@ -160,6 +163,11 @@ def goals(ask: Ask) -> list[Section]:
     """What was owed in the period, and was it done in time? By what was owed, by team, source and hour."""
     names = dict(Owed.choices)
     columns = [_("Owed"), _("Done in time"), _("Done late"), _("Not done")]
+    cut = {name: F(CLOCKS.keys.get(name, "lead__milestone__source_id")) for name in ("owed", "by", "source", "start")}
+    # Once over the rows for all four tables: each of them is a sum of these small groups.
+    found = list(
+        ask.beside(CLOCKS).values(**{f"by_{n}": column for n, column in cut.items()}).annotate(**counts(ask, CLOCKS))
+    )
     sections = []
     for title, first, name, name_of in (
         (_("Goals, by what was owed"), _("Owed"), "owed", lambda key: str(names.get(key, key))),
@@ -167,8 +175,7 @@ def goals(ask: Ask) -> list[Section]:
         (_("Goals, by source"), _("Source"), "source", lambda key: ask.name_of("source", key)),
         (_("Goals, by the hour they began"), _("Your time"), "start", hour_name),
     ):
-        column = CLOCKS.keys.get(name, "lead__source_id")
-        groups = ask.beside(CLOCKS).values(key=F(column)).annotate(**counts(ask, CLOCKS))
+        groups = _summed(found, f"by_{name}", CLOCKS.parts)
         rows = [
             Row(
                 name_of(g["key"]),
@@ -179,10 +186,18 @@ def goals(ask: Ask) -> list[Section]:
                     number(g["undone"], ask.link("clocks.undone", **{name: g["key"]})),
                 ],
             )
-            for g in groups.order_by("key" if name == "start" else "-all")
+            for g in sorted(groups, key=lambda g: g["key"] if name == "start" else -g["all"])
         ]
         sections.append(Section(title, columns, rows, "", first, _("Nothing fell due in this period.")))
     return sections
+
+
+def _summed(groups: Sequence[Mapping[str, object]], name: str, parts: Iterable[str]) -> list[dict[str, object]]:
+    """These groups by one of their keys."""
+    found: dict[object, Counter[str]] = defaultdict(Counter)
+    for group in groups:
+        found[group[name]].update({part: group[part] for part in parts})
+    return [{"key": key, **{part: sums[part] for part in parts}} for key, sums in found.items()]
 
 
 def handoffs(ask: Ask) -> list[Section]:
@@ -271,7 +286,7 @@ LEFT_BY = ("replied", "booked", "opted_out", "blocked", "moved", "finished")
 def nurture(ask: Ask) -> list[Section]:
     """What sequences did: who entered, replied, booked, left; what was sent, and what was skipped and why."""
     groups = ask.beside(ENTRIES).values("sequence__code").annotate(**counts(ask, ENTRIES)).order_by("-entered")
-    names = dict(Enrollment.objects.values_list("sequence__code", "sequence__name").distinct())
+    names = dict(NurtureSequence.objects.order_by("version").values_list("code", "name"))
     rows = []
     for g in groups:
         code = g["sequence__code"]
@@ -305,12 +320,10 @@ def _sent(ask: Ask) -> Section:
 
 
 def _skipped(ask: Ask) -> Section:
-    skips = ask.beside(SKIPS)
-    groups = skips.values("code").annotate(**counts(ask, SKIPS))
-    said = dict(skips.order_by("code", "pk").values_list("code", "sentence"))
+    groups = ask.beside(SKIPS).values("code").annotate(**counts(ask, SKIPS), said=Max("sentence"))
     rows = [
         Row(
-            said.get(g["code"], g["code"]),
+            g["said"] or g["code"],
             [number(g[part], ask.link(f"skips.{part}", code=g["code"])) for part in ("skipped", "held")],
         )
         for g in sorted(groups, key=lambda g: -(g["skipped"] + g["held"]))
@@ -324,22 +337,26 @@ def _decided(ask: Ask) -> QuerySet[Attempt]:
     return Attempt.objects.filter(ask.period.during("at"))
 
 
+CONTACTS = {
+    "n": Count("pk"),
+    "without": Count("pk", filter=Q(state__in=ON_ITS_WAY) & ~Q(kind="allow")),
+    "refused": Count("pk", filter=Q(state=AttemptState.REFUSED)),
+    "cancelled": Count("pk", filter=Q(state=AttemptState.CANCELLED)),
+}
+
+
 def contacts(ask: Ask) -> dict[str, int]:
     """All contacts that the gate decided in the period, and how."""
-    return _decided(ask).aggregate(
-        n=Count("pk"),
-        without=Count("pk", filter=Q(state__in=ON_ITS_WAY) & ~Q(kind="allow")),
-        refused=Count("pk", filter=Q(state=AttemptState.REFUSED)),
-        cancelled=Count("pk", filter=Q(state=AttemptState.CANCELLED)),
-    )
+    return _decided(ask).aggregate(**CONTACTS)
 
 
 def permission(ask: Ask) -> list[Section]:
     """Contacts without permission must be none; how fast a withdrawal took effect; how many leads may be contacted."""
-    made = _decided(ask)
-    total = contacts(ask)
+    said = Max("sentence", filter=Q(state=AttemptState.REFUSED))
+    codes = list(_decided(ask).values("code").annotate(**CONTACTS, said=said))
+    total = {part: sum(g[part] for g in codes) for part in CONTACTS}
     gap = seconds_between("occurred_at", "recorded_at")
-    late = ConsentEvent.objects.filter(ask.period.during("recorded_at"), kind__in=[k.value for k in WITHDRAWN])
+    late = ConsentEvent.objects.filter(ask.period.during("recorded_at"), kind__in=WITHDRAWN)
     wait = late.aggregate(n=Count("pk"), waits=Percentiles(gap, 0.5, 0.95))
     half, most = wait["waits"] or (None, None)
     figures = [
@@ -351,16 +368,13 @@ def permission(ask: Ask) -> list[Section]:
         Row(str(_("Withdrawal to effect: half within")), [span(half)]),
         Row(str(_("Withdrawal to effect: 95 of 100 within")), [span(most)]),
     ]
-    refusals = made.filter(state=AttemptState.REFUSED).values("code").annotate(n=Count("pk")).order_by("-n")
-    said = dict(
-        made.filter(state=AttemptState.REFUSED).values_list("code", "sentence").distinct("code").order_by("code")
-    )
+    refusals = sorted((g for g in codes if g["refused"]), key=lambda g: -g["refused"])
     return [
         Section(_("Permission"), [_("Figure")], figures, _("All contacts of the period, whatever is chosen above.")),
         Section(
             _("Refused, and why"),
             [_("Attempts")],
-            [Row(said.get(g["code"], g["code"]), [number(g["n"])]) for g in refusals],
+            [Row(g["said"] or g["code"], [number(g["refused"])]) for g in refusals],
             "",
             _("Why"),
             _("Nothing was refused."),

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from leads.models import Lead
-from medcrm.lib.models import given
+from medcrm.lib.models import given, over_time
 from nurture.lifecycle import ENROLLMENT_MOVES, EnrollmentState, pairs
 from nurture.models.sequences import Sequence, Step
 from nurture.querysets import EnrollmentQuerySet
@@ -72,6 +72,7 @@ class Enrollment(models.Model):
             # read by nurture.enrollment (what was done in this cycle) and the lead's page
             models.Index(name="enrollment_lead", fields=["lead", "-id"]),
             given("enrollment", "by"),
+            over_time("enrollment", "started_at"),
         ]
         triggers = [pgtrigger.FSM(name="enrollment_moves", field="state", transitions=pairs(ENROLLMENT_MOVES))]
 
@@ -96,7 +97,11 @@ class Skip(models.Model):
 
     class Meta:
         ordering = ["-at", "-pk"]
-        indexes = [models.Index(name="skip_code", fields=["code", "-at"])]  # read by the report on skipped steps
+        indexes = [
+            # read by the report on skipped steps
+            models.Index(name="skip_code", fields=["code", "-at"]),
+            over_time("skip", "at"),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="only_a_held_step_has_an_until",

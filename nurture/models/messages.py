@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from consent.models import Attempt
+from medcrm.lib.models import over_time
 from nurture.lifecycle import MESSAGE_MOVES, MessageState, pairs
 from nurture.models.enrollments import Enrollment
 from nurture.models.sequences import Step
@@ -60,6 +61,7 @@ class Message(models.Model):
                 fields=["-reserved_at"],
                 condition=Q(state__in=["unknown", "failed", "bounced"]),
             ),
+            over_time("message", "reserved_at"),
         ]
         triggers = [
             pgtrigger.FSM(name="message_moves", field="state", transitions=pairs(MESSAGE_MOVES)),

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from leads.models import Interaction, Lead
+from medcrm.lib.models import over_time
 from medcrm.lib.moments import said
 from routing.models.rules import OnBreach, RoutingRule, Script
 from routing.models.teams import Team
@@ -121,6 +122,7 @@ class Handoff(models.Model):
             models.Index(name="handoff_offered", fields=["to_team", "offered_at"], condition=Q(state="offered")),
             # read by the report of returned handoffs
             models.Index(name="handoff_returned", fields=["returned_at"], condition=Q(returned_at__isnull=False)),
+            over_time("handoff", "offered_at"),
         ]
         constraints = [
             models.UniqueConstraint(name="one_open_handoff", fields=["lead"], condition=HANDOFF_OPEN),
@@ -245,6 +247,7 @@ class Clock(models.Model):
             models.Index(
                 name="clock_to_follow_up", fields=["lead", "due_at"], condition=CLOCK_OPEN & Q(owed="follow_up")
             ),
+            over_time("clock", "started_at"),
             # read by the team board: breaches that still stand
             models.Index(
                 name="clock_breached",
