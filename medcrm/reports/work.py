@@ -26,9 +26,9 @@ from django.utils.translation import gettext_lazy as _
 
 from consent.lifecycle import AttemptState
 from consent.models import Attempt, ConsentEvent
-from consent.vocabulary import WITHDRAWN, Channel
+from consent.vocabulary import WITHDRAWN
 from leads.measures import MEASURES, Beside, register
-from leads.models import Inquiry, MissingItem
+from leads.models import Inquiry, Lead, MissingItem
 from leads.summaries import within
 from medcrm.reports.ask import Ask
 from medcrm.reports.people import PARTS, STEPS_NOTE, hour_name, of_sources
@@ -36,7 +36,7 @@ from medcrm.reports.table import Cell, Row, Section, number, share, span
 from nurture.lifecycle import REACHED
 from nurture.models import Enrollment, Message, Skip
 from nurture.models import Sequence as NurtureSequence
-from nurture.vocabulary import ExitCode
+from nurture.vocabulary import ExitCode, Medium
 from routing.models import Clock, Handoff
 from routing.vocabulary import Owed
 
@@ -92,19 +92,25 @@ MISSING = register(
     Beside(
         _("What was missing"), MissingItem, "opened_at",
         {"asked": lambda at: Q(), "arrived": lambda at: Q(settled_at__isnull=False)},
-        {"kind": "kind_id", "for": "lead__service_id"},
+        {"kind": "kind_id", "for": "lead__milestone__service_id"},
     ),
 )  # fmt: skip
 
 
 def opted_out(at: datetime) -> Q:
-    """The condition that the person withdrew a permission, or did not want to hear about it, while in the sequence."""
-    withdrawn = ConsentEvent.objects.filter(
-        Q(address=OuterRef("lead__phone")) | Q(address=OuterRef("lead__email")),
-        kind__in=WITHDRAWN, occurred_at__gte=OuterRef("started_at"),
-        occurred_at__lte=Coalesce(OuterRef("ended_at"), at),
-    )  # fmt: skip
-    return Q(exit_code=ExitCode.UNWANTED) | Q(Exists(withdrawn))
+    """The condition that the person withdrew a permission, or did not want to hear about it, while in the sequence.
+
+    Those who ever did are few and looked up first; only their enrollments are compared with when.
+    """
+    ever = ConsentEvent.objects.filter(kind__in=WITHDRAWN)
+    leads = [Lead.objects.filter(**{f"{name}__in": ever.values("address")}).values("pk") for name in ("phone", "email")]
+    then = ever.filter(
+        Q(address=OuterRef("phone")) | Q(address=OuterRef("email")),
+        occurred_at__gte=OuterRef(OuterRef("started_at")),
+        occurred_at__lte=Coalesce(OuterRef(OuterRef("ended_at")), at),
+    )
+    mine = Lead.objects.filter(Exists(then), pk=OuterRef("lead_id"))
+    return Q(exit_code=ExitCode.UNWANTED) | (Q(lead__in=leads[0]) | Q(lead__in=leads[1])) & Q(Exists(mine))
 
 
 ENTRIES = register(
@@ -136,7 +142,7 @@ MESSAGES = register(
             "unknown": lambda at: Q(state="unknown"),
             "cancelled": lambda at: Q(state="cancelled"),
         },
-        {"channel": "attempt__channel"}, lead="enrollment__lead",
+        {"channel": "step__template__medium"}, lead="enrollment__lead",
     ),
 )  # fmt: skip
 SKIPS = register(
@@ -248,18 +254,18 @@ def capacity(ask: Ask) -> list[Section]:
     gap = seconds_between("opened_at", "settled_at")
     items = (
         ask.beside(MISSING)
-        .values("kind_id", "kind__name", "lead__service_id")
+        .values("kind_id", "kind__name", service=F("lead__milestone__service_id"))
         .annotate(**counts(ask, MISSING), half=Percentiles(gap, 0.5, filter=Q(settled_at__isnull=False)))
     )
     waits = []
     for g in items.order_by("-asked"):
-        which = {"kind": g["kind_id"], "for": g["lead__service_id"]}
+        which = {"kind": g["kind_id"], "for": g["service"]}
         cells = [
             number(g["asked"], ask.link("missing.asked", **which)),
             share(g["arrived"], g["asked"], ask.link("missing.arrived", **which)),
             _span(g["half"]),
         ]
-        waits.append(Row(f"{g['kind__name']} · {ask.name_of('service', g['lead__service_id'])}", cells))
+        waits.append(Row(f"{g['kind__name']} · {ask.name_of('service', g['service'])}", cells))
     return [
         Section(
             _("Days to book"),
@@ -304,14 +310,14 @@ def nurture(ask: Ask) -> list[Section]:
 
 
 def _sent(ask: Ask) -> Section:
-    groups = ask.beside(MESSAGES).values("attempt__channel").annotate(**counts(ask, MESSAGES))
-    names = dict(Channel.choices)
+    groups = ask.beside(MESSAGES).values(medium=F("step__template__medium")).annotate(**counts(ask, MESSAGES))
+    names = dict(Medium.choices)
     rows = [
         Row(
-            str(names.get(g["attempt__channel"], g["attempt__channel"])),
-            [number(g[part], ask.link(f"messages.{part}", channel=g["attempt__channel"])) for part in MESSAGES.parts],
+            str(names.get(g["medium"], g["medium"])),
+            [number(g[part], ask.link(f"messages.{part}", channel=g["medium"])) for part in MESSAGES.parts],
         )
-        for g in groups.order_by("attempt__channel")
+        for g in groups.order_by("medium")
     ]
     columns = [
         _("Reserved"), _("Left us"), _("Bounced"), _("Replied to"), _("Did not leave"), _("Uncertain"), _("Cancelled"),

@@ -7,7 +7,8 @@ from datetime import datetime
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -28,7 +29,8 @@ from medcrm.lib.admin import (
     service_action,
 )
 from nurture import plan, publishing
-from nurture.models import FrequencyCap, Sequence, Step
+from nurture.models import Enrollment, FrequencyCap, Sequence, Step
+from nurture.models.enrollments import ACTIVE
 from nurture.vocabulary import Medium
 
 CRITERIA_HELP = _("Every line of a group must hold; one group is enough. No group: always.")
@@ -95,8 +97,9 @@ class SequenceAdmin(VersionedAdmin):
         ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        running = Count("enrollments", filter=Q(enrollments__state="active"))
-        return super().get_queryset(request).annotate(running_total=running)
+        running = Enrollment.objects.filter(ACTIVE, sequence=OuterRef("pk")).order_by().values("sequence")
+        total = Coalesce(Subquery(running.annotate(n=Count("pk")).values("n")), 0)
+        return super().get_queryset(request).annotate(running_total=total)
 
     def get_urls(self) -> list:
         view = self.admin_site.admin_view(self.simulate)

@@ -71,6 +71,8 @@ class Enrollment(models.Model):
             models.Index(name="enrollment_due", fields=["next_due_at"], condition=ACTIVE),
             # read by nurture.enrollment (what was done in this cycle) and the lead's page
             models.Index(name="enrollment_lead", fields=["lead", "-id"]),
+            # read by the list of sequences: how many are in it
+            models.Index(name="enrollment_running", fields=["sequence"], condition=ACTIVE),
             given("enrollment", "by"),
             over_time("enrollment", "started_at"),
         ]

@@ -27,6 +27,7 @@ from leads.models import (
 )
 from medcrm.lib.models import VersionStatus
 from nurture.models import Enrollment, Message, Sequence, Skip, Wording
+from nurture.vocabulary import Medium
 from routing.models import Clock, Handoff
 from tests.reports import raw
 
@@ -327,7 +328,9 @@ class World:
                         ]
                     )
                     continue
-                [attempt] = raw.attempts(raw.address(), 1, at=at, channel=dice.choice(["email", "sms"]))
+                if step.template.medium == Medium.CALL:
+                    continue
+                [attempt] = raw.attempts(raw.address(), 1, at=at, channel=step.template.medium)
                 state = dice.choice(["reserved", "sent", "delivered", "bounced", "replied", "failed", "unknown"])
                 raw.put(
                     [
