@@ -72,6 +72,8 @@ def search(live: Live, key: str, *options: str) -> None:
         "--no-color",
         "--workers",
         "1",
+        "--request-timeout",
+        "60",  # a busy machine is late, which is not what is asked here
         *options,
     ]
     done = subprocess.run(command, cwd=live.folder, capture_output=True, text=True)
