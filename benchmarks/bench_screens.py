@@ -40,7 +40,7 @@ from benchmarks.multiplied import Multiplied
 from leads.models import Lead
 from medcrm import demo_data, reference
 from medcrm.lib.admin import RangeDateFilter
-from tests.e2e import scenes
+from tests.e2e import scenes, screens
 from tests.e2e.screens import SCREENS, Screen, a_lead
 from tests.e2e.stage import give_roles, session_of
 
@@ -162,6 +162,7 @@ def searches() -> list[Screen]:
     asked = {"app_label": "privacy", "model_name": "hold", "field_name": "lead", "term": lead.last_name}
     return [
         *found,
+        Screen("scoring-preview-whole", "marketing", lambda: f"{screens.preview()}?whole=1"),
         Screen("choice-of-lead", "compliance", lambda: f"{reverse('admin:autocomplete')}?{urlencode(asked)}"),
     ]
 

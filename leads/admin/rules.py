@@ -163,7 +163,7 @@ class PreviewedAdmin(CarriedAdmin):
         return [path("<int:pk>/preview/", view, name=f"leads_{self.opts.model_name}_preview"), *super().get_urls()]
 
     def show_preview(self, request: HttpRequest, pk: int) -> TemplateResponse:
-        """What this version would change for every lead, were it in force now."""
+        """What this version would change for every lead, were it in force now: the page at once, then what it reads."""
         version = self.get_object(request, str(pk))
         if version is None:
             raise Http404
@@ -174,10 +174,13 @@ class PreviewedAdmin(CarriedAdmin):
             "title": _("What “%(name)s” would change") % {"name": version},
             "opts": self.opts,
             "lead_in": _("Nothing is changed by looking. Publishing carries the same rules to the same leads."),
-            "shown": effects.shown(effect_of(version, at=timezone.now()), request.user),
             "back": reverse(f"admin:leads_{self.opts.model_name}_change", args=[pk]),
         }
-        return TemplateResponse(request, "leads/preview.html", context)
+        if "whole" not in request.GET:
+            return TemplateResponse(request, "leads/preview.html", context)
+        context["shown"] = effects.shown(effect_of(version, at=timezone.now()), request.user)
+        is_part = "HX-Request" in request.headers
+        return TemplateResponse(request, "leads/effect.html" if is_part else "leads/preview.html", context)
 
     @display(description=_("Preview"))
     def preview(self, obj: VersionedSet) -> SafeString | str:

@@ -100,7 +100,7 @@ def test_marketing_changes_a_rule_looks_at_what_that_does_publishes_it_and_goes_
     page.get_by_role("link", name="What it would change, over every lead").click()
     page.wait_for_url("**/preview/")
     looked_at = Lead.objects.filter(lead_type="patient", merged_into=None).count()
-    assert f"Looked at {looked_at} leads" in page.inner_text("#content")
+    page.get_by_text(f"Looked at {looked_at} leads").wait_for()
     assert page.get_by_role("columnheader", name="→").count() > 0
     assert (status(first, draft), dict(Lead.objects.values_list("pk", "score"))) == (["published", "draft"], scores)
     page.get_by_role("link", name="Back to the rules").click()

@@ -251,7 +251,9 @@ def sign_in(client) -> Callable[[str], None]:
 def test_the_preview_page_names_leads_only_to_who_may_see_them(role, names, client, sign_in, draft) -> None:
     other_thresholds(draft)
     sign_in(role)
-    page = client.get(f"/admin/leads/scoringmodel/{draft.pk}/preview/").content.decode()
+    shell = client.get(f"/admin/leads/scoringmodel/{draft.pk}/preview/").content.decode()
+    assert 'hx-get="?whole=1"' in shell and "Looked at" not in shell, "nobody waits before a page is there"
+    page = client.get(f"/admin/leads/scoringmodel/{draft.pk}/preview/?whole=1").content.decode()
     assert ("Person 1" in page) == names
     assert "Medium → Low" in page
 
