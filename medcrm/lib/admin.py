@@ -35,13 +35,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold import admin as unfold
 from unfold import widgets
-from unfold.contrib.filters.admin import (
-    BooleanRadioFilter,
-    ChoicesDropdownFilter,
-    DropdownFilter,
-    RangeDateFilter,
-    RelatedDropdownFilter,
-)
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -49,6 +42,13 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from medcrm.lib import history, reading
 from medcrm.lib.badges import badge, field_badge, icon, yes_no_badge
 from medcrm.lib.errors import InvalidFields, RuleError
+from medcrm.lib.filters import (
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    RangeDateFilter,
+    RelatedDropdownFilter,
+)
 from medcrm.lib.paginator import BoundedPaginator
 
 __all__ = [
