@@ -29,19 +29,11 @@ from consent.models import (
 )
 from consent.vocabulary import EventKind, Verdict
 from medcrm.lib import phones
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    DropdownFilter,
-    RangeDateFilter,
-    ReadOnlyAdmin,
-    badge,
-    badge_column,
-    display,
-    field_badge,
-    link,
-    service_action,
-)
+from medcrm.lib.actions import ActionForm, service_action
+from medcrm.lib.admin import ReadOnlyAdmin
+from medcrm.lib.badges import badge, field_badge
+from medcrm.lib.columns import badge_column, display, link
+from medcrm.lib.filters import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
 
 
 class ToReview(DropdownFilter):

@@ -22,18 +22,11 @@ from leads.admin.base import OfLead
 from leads.models import Lead
 from leads.search import find_leads
 from leads.visibility import visible
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    ReadOnlyAdmin,
-    ReadOnlyInline,
-    badge,
-    badge_column,
-    display,
-    link,
-    service_action,
-    verb_permission,
-)
+from medcrm.lib.actions import ActionForm, service_action, verb_permission
+from medcrm.lib.admin import ReadOnlyAdmin, ReadOnlyInline
+from medcrm.lib.badges import badge
+from medcrm.lib.columns import badge_column, display, link
+from medcrm.lib.filters import ChoicesDropdownFilter
 from nurture import calls, enrollment, plan
 from nurture.models import CallTask, Enrollment, Message, Skip
 
