@@ -13,6 +13,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.options import BaseModelAdmin, ShowFacets
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import PAGE_VAR
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -136,6 +137,12 @@ class ModelAdmin(_FewQueries, unfold.ModelAdmin):
         prefix = f"{self.opts.app_label}_{self.opts.model_name}_"
         unfit = {f"{prefix}{name}" for name, is_fit in self.fits.items() if not is_fit(row)}
         return [action for action in actions if action.action_name not in unfit]
+
+    def get_paginator(self, request: HttpRequest, *args: object, **kwargs: object) -> BoundedPaginator:
+        paginator = super().get_paginator(request, *args, **kwargs)
+        page = request.GET.get(PAGE_VAR, "")
+        paginator.reading = int(page) if page.isdecimal() and page != "0" else 1
+        return paginator
 
     def note(self, request: HttpRequest, action: str, rows: Iterable[models.Model], *, query: str = "") -> None:
         """Note in the access log whom these rows are about."""
