@@ -13,16 +13,9 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import people
 from audit.models import Access
-from medcrm.lib.admin import (
-    ChoicesDropdownFilter,
-    DropdownFilter,
-    RangeDateFilter,
-    ReadOnlyAdmin,
-    RelatedDropdownFilter,
-    badge_column,
-    display,
-    link_to,
-)
+from medcrm.lib.admin import ReadOnlyAdmin
+from medcrm.lib.columns import badge_column, display, link_to
+from medcrm.lib.filters import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter, RelatedDropdownFilter
 
 ACTIONS = (
     ("view", _("Opened")),

@@ -39,7 +39,7 @@ from benchmarks.bench_routing import Counted
 from benchmarks.multiplied import Multiplied
 from leads.models import Lead
 from medcrm import demo_data, reference
-from medcrm.lib.admin import RangeDateFilter
+from medcrm.lib.filters import RangeDateFilter
 from tests.e2e import scenes, screens
 from tests.e2e.screens import SCREENS, Screen, a_lead
 from tests.e2e.stage import give_roles, session_of

@@ -119,9 +119,13 @@ def _answer(verdict: str, seller: Seller) -> Answer | None:
 
 def queue() -> QuerySet[ConsentEvent]:
     """Return the messages a person must read, the oldest first; policy gives one business day [11]."""
+    return unread(ConsentEvent.objects.all()).select_related("address", "values").order_by("recorded_at")
+
+
+def unread(events: QuerySet[ConsentEvent]) -> QuerySet[ConsentEvent]:
+    """Return those of the events that are messages which a person must still read."""
     reviews = ConsentEvent.objects.filter(kind=EventKind.REVIEW, about=OuterRef("pk"))
-    waiting = ConsentEvent.objects.filter(kind=EventKind.INBOUND, verdict=Verdict.REVIEW).exclude(Exists(reviews))
-    return waiting.select_related("address", "values").order_by("recorded_at")
+    return events.filter(kind=EventKind.INBOUND, verdict=Verdict.REVIEW).exclude(Exists(reviews))
 
 
 def review(event_id: UUID, verdict: str, *, by: AbstractBaseUser | None, now: datetime, note: str = "") -> ConsentEvent:

@@ -17,22 +17,11 @@ from gateway.vocabulary import EventKind, ScopeCode
 from leads.models import ServiceLine
 from leads.visibility import visible
 from medcrm.lib import access
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    CodedAdmin,
-    RangeDateFilter,
-    ReadOnlyAdmin,
-    ReadOnlyInline,
-    RelatedDropdownFilter,
-    badge,
-    badge_column,
-    display,
-    link,
-    service_action,
-    verb_permission,
-    widgets,
-)
+from medcrm.lib.actions import ActionForm, service_action, verb_permission, widgets
+from medcrm.lib.admin import CodedAdmin, ReadOnlyAdmin, ReadOnlyInline
+from medcrm.lib.badges import badge
+from medcrm.lib.columns import badge_column, display, link
+from medcrm.lib.filters import ChoicesDropdownFilter, RangeDateFilter, RelatedDropdownFilter
 
 
 class ManyField(forms.MultipleChoiceField):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from leads.lifecycle import OPEN
 from leads.measures import Figure
 from medcrm.lib.access import scope_of, team_names
-from medcrm.lib.admin import DropdownFilter
+from medcrm.lib.filters import DropdownFilter
 
 Choices = Iterable[tuple[str, object]]
 

@@ -10,16 +10,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from medcrm import roles
-from medcrm.lib.admin import (
-    AdminPasswordChangeForm,
-    BooleanRadioFilter,
-    ModelAdmin,
-    ReadOnlyAdmin,
-    RelatedDropdownFilter,
-    UserChangeForm,
-    UserCreationForm,
-    display,
-)
+from medcrm.lib.admin import AdminPasswordChangeForm, ModelAdmin, ReadOnlyAdmin, UserChangeForm, UserCreationForm
+from medcrm.lib.columns import display
+from medcrm.lib.filters import BooleanRadioFilter, RelatedDropdownFilter
 
 admin.site.unregister(User)
 admin.site.unregister(Group)

@@ -18,18 +18,11 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from medcrm.lib.admin import (
-    ChoicesDropdownFilter,
-    ModelAdmin,
-    ReadOnlyAdmin,
-    badge_column,
-    display,
-    link,
-    service_action,
-    verb_permission,
-    widgets,
-)
+from medcrm.lib.actions import service_action, verb_permission, widgets
+from medcrm.lib.admin import ModelAdmin, ReadOnlyAdmin
+from medcrm.lib.columns import badge_column, display, link
 from medcrm.lib.errors import RuleError
+from medcrm.lib.filters import ChoicesDropdownFilter
 from privacy import erasure, pdf
 from privacy.models import Erasure, Hold, RetentionRule, RetentionRun
 

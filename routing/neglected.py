@@ -14,7 +14,7 @@ from leads.vocabulary import Decision, NextStep
 from routing.models import Clock, Handoff
 from routing.vocabulary import Owed
 
-BOUND = 1000  # nobody acts on the difference between a thousand and more
+BOUND = 200  # nobody acts on the difference between two hundred and more; lists count as far
 WALKED_WITHIN = timedelta(minutes=10)  # the beat ticks every five seconds; after this the workers are not working
 
 
@@ -48,4 +48,14 @@ def condition(kind: str, *, at: datetime) -> Q:
 
 def count(leads: QuerySet[Lead], kind: str, *, at: datetime) -> int:
     """How many of these leads are neglected in this way, up to the bound."""
-    return leads.filter(condition(kind, at=at)).order_by()[:BOUND].count()
+    return up_to_bound(leads.filter(condition(kind, at=at)).order_by())
+
+
+def up_to_bound(rows: QuerySet) -> int:
+    """How many rows there are, counted up to the bound."""
+    return rows[:BOUND].count()
+
+
+def said(count: int) -> str:
+    """“17”, or “200+” where more were not counted."""
+    return f"{count}" if count < BOUND else f"{BOUND}+"

@@ -24,15 +24,11 @@ from consent.addresses import InvalidAddress
 from consent.models import Address, Permission
 from consent.withdrawals import record_withdrawal
 from medcrm.lib import phones
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    ReadOnlyAdmin,
-    badge,
-    display,
-    service_action,
-    verb_permission,
-)
+from medcrm.lib.actions import ActionForm, service_action, verb_permission
+from medcrm.lib.admin import ReadOnlyAdmin
+from medcrm.lib.badges import badge
+from medcrm.lib.columns import display
+from medcrm.lib.filters import ChoicesDropdownFilter
 
 LOOKS = {
     "granted": ("good", "check_circle"),

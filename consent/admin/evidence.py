@@ -29,19 +29,13 @@ from consent.models import (
 )
 from consent.vocabulary import EventKind, Verdict
 from medcrm.lib import phones
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    DropdownFilter,
-    RangeDateFilter,
-    ReadOnlyAdmin,
-    badge,
-    badge_column,
-    display,
-    field_badge,
-    link,
-    service_action,
-)
+from medcrm.lib.actions import ActionForm, service_action
+from medcrm.lib.admin import ReadOnlyAdmin
+from medcrm.lib.badges import badge, field_badge
+from medcrm.lib.columns import badge_column, display, link
+from medcrm.lib.filters import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
+
+WAITING = "waiting"
 
 
 class ToReview(DropdownFilter):
@@ -51,12 +45,10 @@ class ToReview(DropdownFilter):
     parameter_name = "review"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, object]]:
-        return [("waiting", _("Waiting for a person"))]
+        return [(WAITING, _("Waiting for a person"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        if self.value() != "waiting":
-            return queryset
-        return queryset.filter(pk__in=inbound.queue().values("pk"))
+        return inbound.unread(queryset) if self.value() == WAITING else queryset
 
 
 class ReviewForm(ActionForm):
@@ -77,7 +69,7 @@ def _to_read(event: ConsentEvent | QuerySet | None) -> SafeString | Promise:
 
 @admin.register(ConsentEvent)
 class ConsentEventAdmin(ByAddress, ReadOnlyAdmin):
-    """Every link of every chain, newest first."""
+    """Every link of every chain, newest first; what waits to be read, oldest first."""
 
     empty_text = _("Nothing has happened yet. Forms, messages and calls write here.")
     list_display = ("occurred_at", "of_address", "told", "words_said", "came_by", "recorded_at")
@@ -89,6 +81,9 @@ class ConsentEventAdmin(ByAddress, ReadOnlyAdmin):
     actions = ("review",)
     actions_detail = ("review",)
     fits: ClassVar = {"review": lambda event: event.kind == EventKind.INBOUND and event.verdict == Verdict.REVIEW}
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        return ("recorded_at",) if request.GET.get(ToReview.parameter_name) == WAITING else self.ordering
 
     def get_fields(self, request: HttpRequest, obj: object = None) -> list[str]:
         return ["told", "words_said", "evidence", *(f.name for f in ConsentEvent._meta.concrete_fields)]

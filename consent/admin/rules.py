@@ -14,15 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from consent import calling_rules, words
 from consent.book import Policy
 from consent.models import CallingRule, ConsentEvent, Disclosure, Emergency, PolicySetting, Seller
-from medcrm.lib.admin import (
-    BooleanRadioFilter,
-    ChoicesDropdownFilter,
-    CodedAdmin,
-    DropdownFilter,
-    ModelAdmin,
-    display,
-    widgets,
-)
+from medcrm.lib.actions import widgets
+from medcrm.lib.admin import CodedAdmin, ModelAdmin
+from medcrm.lib.columns import display
+from medcrm.lib.filters import BooleanRadioFilter, ChoicesDropdownFilter, DropdownFilter
 
 DAYS = ("weekday", "saturday", "sunday")
 

@@ -25,18 +25,10 @@ from leads.querysets import LIVE_VISIT
 from leads.services import appointments
 from leads.services.appointments import Booking
 from leads.vocabulary import AppointmentState
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    DropdownFilter,
-    RangeDateFilter,
-    ReadOnlyAdmin,
-    RelatedDropdownFilter,
-    badge_column,
-    display,
-    service_action,
-    verb_permission,
-)
+from medcrm.lib.actions import ActionForm, service_action, verb_permission
+from medcrm.lib.admin import ReadOnlyAdmin
+from medcrm.lib.columns import badge_column, display
+from medcrm.lib.filters import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter, RelatedDropdownFilter
 
 DAYS_OFFERED = 60  # open days in the list to choose from; the form stays readable
 SETTLED = [

@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from leads.models import Lead
 from leads.search import find_leads
 from leads.visibility import visible
-from medcrm.lib.admin import ModelAdmin, display, link
+from medcrm.lib.admin import ModelAdmin
+from medcrm.lib.columns import display, link
 
 
 class OfLead(ModelAdmin):

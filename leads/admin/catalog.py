@@ -15,23 +15,11 @@ from django.utils.translation import gettext_lazy as _
 from leads.admin import asked
 from leads.models import Availability, Clinic, Offering, OfferingPayer, Opening, Payer, ServiceLine, Source, SourceKey
 from leads.services import catalogue, events, source_keys
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    CodedAdmin,
-    ModelAdmin,
-    RangeDateFilter,
-    ReadOnlyAdmin,
-    ReadOnlyInline,
-    RelatedDropdownFilter,
-    TabularInline,
-    badge,
-    badge_column,
-    display,
-    service_action,
-    verb_permission,
-    yes_no_badge,
-)
+from medcrm.lib.actions import ActionForm, service_action, verb_permission
+from medcrm.lib.admin import CodedAdmin, ModelAdmin, ReadOnlyAdmin, ReadOnlyInline, TabularInline
+from medcrm.lib.badges import badge, yes_no_badge
+from medcrm.lib.columns import badge_column, display
+from medcrm.lib.filters import ChoicesDropdownFilter, RangeDateFilter, RelatedDropdownFilter
 
 
 class OfferingInline(TabularInline):

@@ -14,7 +14,10 @@ from leads.admin.rules import CarriedAdmin
 from leads.models import Checklist, Document, Question
 from leads.targets import AnswerType
 from leads.vocabulary import ContactRole
-from medcrm.lib.admin import ChoicesDropdownFilter, ModelAdmin, RelatedDropdownFilter, StackedInline, display, widgets
+from medcrm.lib.actions import widgets
+from medcrm.lib.admin import ModelAdmin, StackedInline
+from medcrm.lib.columns import display
+from medcrm.lib.filters import ChoicesDropdownFilter, RelatedDropdownFilter
 
 
 class AnswersField(forms.CharField):

@@ -17,7 +17,9 @@ from django.utils.translation import gettext_lazy as _
 
 from leads import criteria
 from leads.fields import CriteriaField
-from medcrm.lib.admin import ModelAdmin, TabularInline, display, widgets
+from medcrm.lib.actions import widgets
+from medcrm.lib.admin import ModelAdmin, TabularInline
+from medcrm.lib.columns import display
 from medcrm.lib.models import VersionStatus
 
 FACTS_URL = "admin:leads_scoringmodel_facts"

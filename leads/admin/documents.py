@@ -11,18 +11,11 @@ from leads.admin.base import OfLead
 from leads.models import Authorization, DocumentStatus, MissingItem
 from leads.services import events
 from leads.vocabulary import AuthorizationState, DocumentState
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    RangeDateFilter,
-    ReadOnlyAdmin,
-    RelatedDropdownFilter,
-    badge,
-    badge_column,
-    display,
-    service_action,
-    verb_permission,
-)
+from medcrm.lib.actions import ActionForm, service_action, verb_permission
+from medcrm.lib.admin import ReadOnlyAdmin
+from medcrm.lib.badges import badge
+from medcrm.lib.columns import badge_column, display
+from medcrm.lib.filters import ChoicesDropdownFilter, RangeDateFilter, RelatedDropdownFilter
 
 
 class DocumentForm(ActionForm):

@@ -17,16 +17,11 @@ from leads.models import DuplicateCandidate, LeadLink
 from leads.services import merging
 from leads.visibility import visible
 from medcrm.lib import phones
-from medcrm.lib.admin import (
-    ChoicesDropdownFilter,
-    ReadOnlyAdmin,
-    badge,
-    badge_column,
-    display,
-    link,
-    service_action,
-    verb_permission,
-)
+from medcrm.lib.actions import service_action, verb_permission
+from medcrm.lib.admin import ReadOnlyAdmin
+from medcrm.lib.badges import badge
+from medcrm.lib.columns import badge_column, display, link
+from medcrm.lib.filters import ChoicesDropdownFilter
 from medcrm.lib.moments import said
 
 WORDS = {

@@ -14,8 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 from leads import exporting
 from leads.models import Export
-from medcrm.lib.admin import ActionForm, ChoicesDropdownFilter, ReadOnlyAdmin, badge, display
+from medcrm.lib.actions import ActionForm
+from medcrm.lib.admin import ReadOnlyAdmin
+from medcrm.lib.badges import badge
+from medcrm.lib.columns import display
 from medcrm.lib.errors import RuleError
+from medcrm.lib.filters import ChoicesDropdownFilter
 
 LOOKS = {"waiting": ("info", "timer"), "ready": ("good", "download"), "expired": ("quiet", "history"),
          "failed": ("bad", "error")}  # fmt: skip

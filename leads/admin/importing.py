@@ -21,17 +21,12 @@ from leads.importing import kinds, runs
 from leads.importing.kinds import Kind
 from leads.models import ImportMapping, ImportRow, ImportRun
 from leads.models.importing import ImportPhase as Phase
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    ModelAdmin,
-    ReadOnlyAdmin,
-    badge,
-    display,
-    service_action,
-    widgets,
-)
+from medcrm.lib.actions import ActionForm, service_action, widgets
+from medcrm.lib.admin import ModelAdmin, ReadOnlyAdmin
+from medcrm.lib.badges import badge
+from medcrm.lib.columns import display
 from medcrm.lib.errors import RuleError
+from medcrm.lib.filters import ChoicesDropdownFilter
 
 REFUSED_SHOWN = 20
 SAMPLES = 3

@@ -20,19 +20,11 @@ from leads.search import find_leads
 from leads.services import intake
 from leads.visibility import visible
 from medcrm.lib.access import scope_of
-from medcrm.lib.admin import (
-    ActionForm,
-    BooleanRadioFilter,
-    ChoicesDropdownFilter,
-    RangeDateFilter,
-    ReadOnlyAdmin,
-    RelatedDropdownFilter,
-    badge,
-    badge_column,
-    display,
-    service_action,
-    verb_permission,
-)
+from medcrm.lib.actions import ActionForm, service_action, verb_permission
+from medcrm.lib.admin import ReadOnlyAdmin
+from medcrm.lib.badges import badge
+from medcrm.lib.columns import badge_column, display
+from medcrm.lib.filters import BooleanRadioFilter, ChoicesDropdownFilter, RangeDateFilter, RelatedDropdownFilter
 
 
 class RepairForm(ActionForm):

@@ -13,18 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from leads.admin.base import OfLead
 from leads.models import Interaction, ScoreChange
 from leads.services import notes
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    RangeDateFilter,
-    ReadOnlyAdmin,
-    RelatedDropdownFilter,
-    badge_column,
-    display,
-    field_badge,
-    service_action,
-    verb_permission,
-)
+from medcrm.lib.actions import ActionForm, service_action, verb_permission
+from medcrm.lib.admin import ReadOnlyAdmin
+from medcrm.lib.badges import field_badge
+from medcrm.lib.columns import badge_column, display
+from medcrm.lib.filters import ChoicesDropdownFilter, RangeDateFilter, RelatedDropdownFilter
 
 
 class AddendumForm(ActionForm):

@@ -34,17 +34,12 @@ from leads.services import corrections
 from leads.visibility import visible
 from leads.vocabulary import Agreement, Budget, ContactRole, ForWhom, Request, Urgency
 from medcrm.lib.access import scope_of, team_names
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    ReadOnlyAdmin,
-    RelatedDropdownFilter,
-    badge,
-    badge_column,
-    display,
-    service_action,
-)
+from medcrm.lib.actions import ActionForm, service_action
+from medcrm.lib.admin import ReadOnlyAdmin
+from medcrm.lib.badges import badge
+from medcrm.lib.columns import badge_column, display
 from medcrm.lib.errors import RuleError
+from medcrm.lib.filters import ChoicesDropdownFilter, RelatedDropdownFilter
 
 UNCHANGED = [("", _("leave as it is"))]
 

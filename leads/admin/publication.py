@@ -12,7 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from leads.admin import effects
 from leads.effects import Effect
 from leads.models import Publication
-from medcrm.lib.admin import RangeDateFilter, ReadOnlyAdmin, display, link
+from medcrm.lib.admin import ReadOnlyAdmin
+from medcrm.lib.columns import display, link
+from medcrm.lib.filters import RangeDateFilter
 
 
 @admin.register(Publication)

@@ -18,19 +18,16 @@ from leads.admin.base import OfLead
 from leads.models import Answer, Qualification, Stakeholder, Trigger
 from leads.services import reviews
 from leads.vocabulary import Check
-from medcrm.lib.admin import (
+from medcrm.lib.actions import service_action, verb_permission
+from medcrm.lib.admin import ModelAdmin, ReadOnlyAdmin
+from medcrm.lib.badges import badge
+from medcrm.lib.columns import badge_column, display
+from medcrm.lib.filters import (
     BooleanRadioFilter,
     ChoicesDropdownFilter,
     DropdownFilter,
-    ModelAdmin,
     RangeDateFilter,
-    ReadOnlyAdmin,
     RelatedDropdownFilter,
-    badge,
-    badge_column,
-    display,
-    service_action,
-    verb_permission,
 )
 
 ANSWERS_SHOWN = 100  # far more than a cycle of calls has

@@ -15,17 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from leads.admin.base import OfLead
 from leads.models import BackTest, Milestone, Proposal, Snapshot
 from leads.services import proposals
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    RangeDateFilter,
-    ReadOnlyAdmin,
-    RelatedDropdownFilter,
-    badge_column,
-    display,
-    service_action,
-    verb_permission,
-)
+from medcrm.lib.actions import ActionForm, service_action, verb_permission
+from medcrm.lib.admin import ReadOnlyAdmin
+from medcrm.lib.columns import badge_column, display
+from medcrm.lib.filters import ChoicesDropdownFilter, RangeDateFilter, RelatedDropdownFilter
 
 
 @admin.register(Milestone)

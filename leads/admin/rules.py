@@ -21,18 +21,11 @@ from leads.admin.criteria import RuleAdmin, RuleInline, facts_view, is_draft
 from leads.effects import effect_of
 from leads.models import BackTest, BandRule, NextStepRule, NextStepSet, ScoringCategory, ScoringModel, ScoringRule
 from leads.services import versions
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    ModelAdmin,
-    TabularInline,
-    badge_column,
-    display,
-    field_badge,
-    link,
-    service_action,
-    verb_permission,
-)
+from medcrm.lib.actions import ActionForm, service_action, verb_permission
+from medcrm.lib.admin import ModelAdmin, TabularInline
+from medcrm.lib.badges import field_badge
+from medcrm.lib.columns import badge_column, display, link
+from medcrm.lib.filters import ChoicesDropdownFilter
 from medcrm.lib.models import VersionedSet, VersionStatus
 from medcrm.lib.moments import said
 

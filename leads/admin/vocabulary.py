@@ -10,7 +10,10 @@ from django.utils.translation import gettext_lazy as _
 
 from leads.models import Disposition, Document, HoldReason, MissingKind, StopReason, TimingWindow, TriggerKind
 from leads.vocabulary import Outcome
-from medcrm.lib.admin import ChoicesDropdownFilter, CodedAdmin, badge, display
+from medcrm.lib.admin import CodedAdmin
+from medcrm.lib.badges import badge
+from medcrm.lib.columns import display
+from medcrm.lib.filters import ChoicesDropdownFilter
 
 FLAGS = {
     "makes_contact": _("contact"),

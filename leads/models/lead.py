@@ -219,6 +219,12 @@ class Lead(models.Model):
             models.Index(
                 name="lead_waiting", fields=["service", "hold_reason", "-score"], condition=Q(hold_reason__isnull=False)
             ),
+            # read by the team board: sent on, but no team took it (routing.neglected)
+            models.Index(
+                name="lead_without_team",
+                fields=["id"],
+                condition=Q(decision="forward", team="") & ~Q(next_step__in=["", "nurture"]),
+            ),
             # read by the admin's lists and filters
             models.Index(name="lead_source", fields=["source"]),
             models.Index(name="lead_service", fields=["service"]),
@@ -297,8 +303,8 @@ class Stakeholder(models.Model):
 class DocumentStatus(models.Model):
     """Where one document of a lead stands."""
 
-    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="documents")
-    document = models.ForeignKey("leads.Document", on_delete=models.PROTECT, related_name="statuses")
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="documents", db_index=False)
+    document = models.ForeignKey("leads.Document", on_delete=models.PROTECT, related_name="statuses", db_index=False)
     status = models.CharField(max_length=10, choices=DocumentState.choices, default=DocumentState.MISSING)
     changed_at = models.DateTimeField()
     expires_on = models.DateField(null=True, blank=True)
@@ -306,6 +312,11 @@ class DocumentStatus(models.Model):
     class Meta:
         verbose_name_plural = _("document statuses")
         constraints = [models.UniqueConstraint(name="one_status_per_lead_and_document", fields=["lead", "document"])]
+        indexes = [
+            # read by the list of documents
+            models.Index(name="document_of_kind", fields=["document", "id"]),
+            models.Index(name="document_in_state", fields=["status", "id"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.document}: {self.get_status_display()}"

@@ -74,8 +74,9 @@ class DuplicateCandidate(models.Model):
             models.CheckConstraint(name="candidate_in_order", condition=Q(one__lt=F("other"))),
         ]
         indexes = [
-            # read by the queue of look-alikes
-            models.Index(name="candidate_open", fields=["-score", "id"], condition=Q(verdict="open")),
+            # read by the list of look-alikes: those of one verdict, and all
+            models.Index(name="candidate_of_verdict", fields=["verdict", "-score", "id"]),
+            models.Index(name="candidate_score", fields=["-score", "id"]),
         ]
 
     def __str__(self) -> str:

@@ -22,20 +22,15 @@ from leads.admin.base import OfLead
 from leads.models import Lead
 from leads.search import find_leads
 from leads.visibility import visible
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    ReadOnlyAdmin,
-    ReadOnlyInline,
-    badge,
-    badge_column,
-    display,
-    link,
-    service_action,
-    verb_permission,
-)
+from medcrm.lib.actions import ActionForm, service_action, verb_permission
+from medcrm.lib.admin import ReadOnlyAdmin, ReadOnlyInline
+from medcrm.lib.among import Among
+from medcrm.lib.badges import badge
+from medcrm.lib.columns import badge_column, display, link
+from medcrm.lib.filters import ChoicesDropdownFilter, DropdownFilter
 from nurture import calls, enrollment, plan
-from nurture.models import CallTask, Enrollment, Message, Skip
+from nurture.models import CallTask, Enrollment, Message, Skip, Step
+from nurture.vocabulary import Medium
 
 
 class LeaveForm(ActionForm):
@@ -128,12 +123,28 @@ class EnrollmentAdmin(OfLead, ReadOnlyAdmin):
         enrollment.leave(pk, at=at, by=request.user, note=note)
 
 
+class MediumFilter(DropdownFilter):
+    """Messages of the steps that write by this medium: few keys, looked up first, so that their index is read."""
+
+    title = _("medium")
+    parameter_name = "medium"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, object]]:
+        return list(Medium.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() not in Medium.values:
+            return queryset
+        steps = Step.objects.filter(template__medium=self.value()).order_by().values_list("pk", flat=True)
+        return queryset.filter(Among("step", steps))
+
+
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin):
     about = ("leads.lead", "enrollment.lead_id")
     list_display = ("reserved_at", "of_lead", "step", "subject", "state_badge", "provider", "error")
     list_select_related = ("enrollment__lead", "step__sequence", "step__template")
-    list_filter = (("state", ChoicesDropdownFilter), ("step__template__medium", ChoicesDropdownFilter))
+    list_filter = (("state", ChoicesDropdownFilter), MediumFilter)
     search_fields = ("provider_id",)
     search_help_text = _("Last name, organisation, phone in any format, e-mail or lead id")
     ordering = ("-pk",)

@@ -20,14 +20,10 @@ from django.utils.translation import gettext_lazy as _
 from leads.admin.criteria import CriteriaWidget, is_draft, sentence
 from leads.admin.rules import NoteForm, VersionedAdmin
 from leads.fields import CriteriaField
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    ModelAdmin,
-    TabularInline,
-    display,
-    service_action,
-)
+from medcrm.lib.actions import ActionForm, service_action
+from medcrm.lib.admin import ModelAdmin, TabularInline
+from medcrm.lib.columns import display
+from medcrm.lib.filters import ChoicesDropdownFilter
 from nurture import plan, publishing
 from nurture.models import Enrollment, FrequencyCap, Sequence, Step
 from nurture.models.enrollments import ACTIVE

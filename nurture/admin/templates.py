@@ -20,16 +20,11 @@ from leads.admin.rules import NoteForm, VersionedAdmin
 from leads.models import Lead
 from leads.search import find_leads
 from leads.visibility import visible
-from medcrm.lib.admin import (
-    ChoicesDropdownFilter,
-    CodedAdmin,
-    ReadOnlyInline,
-    badge_column,
-    display,
-    service_action,
-    verb_permission,
-)
+from medcrm.lib.actions import service_action, verb_permission
+from medcrm.lib.admin import CodedAdmin, ReadOnlyInline
+from medcrm.lib.columns import badge_column, display
 from medcrm.lib.errors import RuleError
+from medcrm.lib.filters import ChoicesDropdownFilter
 from nurture import publishing, rendering, trial
 from nurture.models import Template, Wording
 from nurture.rendering import Rendered

@@ -73,6 +73,8 @@ class Enrollment(models.Model):
             models.Index(name="enrollment_lead", fields=["lead", "-id"]),
             # read by the list of sequences: how many are in it
             models.Index(name="enrollment_running", fields=["sequence"], condition=ACTIVE),
+            # read by the list of enrollments: why they ended
+            models.Index(name="enrollment_exit", fields=["exit_code", "id"], condition=~Q(exit_code="")),
             given("enrollment", "by"),
             over_time("enrollment", "started_at"),
         ]

@@ -23,7 +23,7 @@ class Message(models.Model):
 
     attempt = models.OneToOneField(Attempt, on_delete=models.PROTECT, related_name="message")
     enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="messages")
-    step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="+")
+    step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="+", db_index=False)
     wording = models.ForeignKey(Wording, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=9, choices=MessageState.choices, default=MessageState.RESERVED)
     subject = models.CharField(max_length=200, blank=True)
@@ -55,13 +55,12 @@ class Message(models.Model):
         indexes = [
             # read by nurture.dispatch.sweep_forgotten
             models.Index(name="message_forgotten", fields=["reserved_at"], condition=Q(state=MessageState.RESERVED)),
-            # read by the list of uncertain and failed messages
+            # read by the list of messages: in a state (most are delivered), and by medium, which its step says
             models.Index(
-                name="message_troubled",
-                fields=["-reserved_at"],
-                condition=Q(state__in=["unknown", "failed", "bounced"]),
+                name="message_in_state", fields=["state", "id"], condition=~Q(state__in=["reserved", "delivered"])
             ),
             over_time("message", "reserved_at"),
+            models.Index(name="message_step", fields=["step", "id"]),
         ]
         triggers = [
             pgtrigger.FSM(name="message_moves", field="state", transitions=pairs(MESSAGE_MOVES)),

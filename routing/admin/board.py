@@ -30,7 +30,7 @@ class Tile:
     """A figure with the list behind it, as the dashboard shows it."""
 
     label: object
-    count: int
+    count: str
     link: str
     tone: str = ""
     note: object = ""
@@ -63,13 +63,14 @@ def tiles(request: HttpRequest, *, at: datetime) -> Sequence[Tile]:
     for kind in Neglect:
         count = neglected.count(leads, kind, at=at)
         tone = tones.get(kind, "bad") if count else "good"
-        found.append(Tile(kind.label, count, f"{reverse(LEADS)}?neglect={kind}", tone))
-    review = leads.filter(decision="review", stage__in=OPEN, merged_into=None).order_by()[: neglected.BOUND].count()
+        found.append(Tile(kind.label, neglected.said(count), f"{reverse(LEADS)}?neglect={kind}", tone))
+    review = neglected.up_to_bound(leads.filter(decision="review", stage__in=OPEN, merged_into=None).order_by())
     link = f"{reverse(LEADS)}?decision__exact=review&state=open"
-    found.append(Tile(_("To be decided by a person"), review, link, "warn" if review else "good"))
+    found.append(Tile(_("To be decided by a person"), neglected.said(review), link, "warn" if review else "good"))
     if request.user.has_perm("leads.review_qualification"):
         rows = Qualification.objects.filter(visible(request.user, "lead__"), override_reviewed_at=None)
-        count = rows.exclude(override_reason="").order_by()[: neglected.BOUND].count()
+        # In the order of the index of these, where the database else goes through all decisions.
+        count = neglected.up_to_bound(rows.exclude(override_reason="").order_by("decided_at"))
         link = f"{reverse('admin:leads_qualification_changelist')}?override=open"
-        found.append(Tile(_("Decisions to review"), count, link, "warn" if count else "good"))
+        found.append(Tile(_("Decisions to review"), neglected.said(count), link, "warn" if count else "good"))
     return found

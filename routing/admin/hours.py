@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from medcrm.lib.admin import widgets
+from medcrm.lib.actions import widgets
 from routing.calendar import DAYS
 
 WEEKDAYS = dict(zip(DAYS, dates.WEEKDAYS.values(), strict=True))

@@ -17,8 +17,9 @@ from leads.admin import panels
 from leads.admin.lead import LeadAdmin
 from leads.models import Lead
 from medcrm.lib import history
-from medcrm.lib.admin import ActionForm, DropdownFilter, service_action
+from medcrm.lib.actions import ActionForm, service_action
 from medcrm.lib.errors import RuleError
+from medcrm.lib.filters import DropdownFilter
 from routing import assignment, exhausted, explain, neglected, words
 from routing.admin.people import Colleagues
 from routing.models import Agent, Assignment, Handoff, HandoffState, ScriptText, Team

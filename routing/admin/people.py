@@ -16,18 +16,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from leads.models import Lead
-from medcrm.lib.admin import (
-    ActionForm,
-    BooleanRadioFilter,
-    CodedAdmin,
-    ModelAdmin,
-    ReadOnlyInline,
-    RelatedDropdownFilter,
-    badge,
-    display,
-    service_action,
-    widgets,
-)
+from medcrm.lib.actions import ActionForm, service_action, widgets
+from medcrm.lib.admin import CodedAdmin, ModelAdmin, ReadOnlyInline
+from medcrm.lib.badges import badge
+from medcrm.lib.columns import display
+from medcrm.lib.filters import BooleanRadioFilter, RelatedDropdownFilter
 from routing import absence
 from routing.admin import hours
 from routing.admin.board import board_view

@@ -12,14 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from leads.admin.criteria import RuleAdmin, RuleInline
 from leads.admin.rules import NoteForm, Tried, VersionedAdmin
-from medcrm.lib.admin import (
-    ChoicesDropdownFilter,
-    CodedAdmin,
-    ModelAdmin,
-    RelatedDropdownFilter,
-    StackedInline,
-    service_action,
-)
+from medcrm.lib.actions import service_action
+from medcrm.lib.admin import CodedAdmin, ModelAdmin, StackedInline
+from medcrm.lib.filters import ChoicesDropdownFilter, RelatedDropdownFilter
 from routing import versions
 from routing.admin import simulator
 from routing.models import Goal, RouteSet, RoutingRule, Script, ScriptText

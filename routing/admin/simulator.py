@@ -17,7 +17,7 @@ from leads.models import Clinic, Lead, Payer, ServiceLine, Source, TimingWindow
 from leads.search import find_leads
 from leads.visibility import visible
 from leads.vocabulary import LeadType, Request, Urgency
-from medcrm.lib.admin import ActionForm
+from medcrm.lib.actions import ActionForm
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
 from routing import explain

@@ -21,17 +21,11 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.base import OfLead
-from medcrm.lib.admin import (
-    ActionForm,
-    ChoicesDropdownFilter,
-    ReadOnlyAdmin,
-    RelatedDropdownFilter,
-    badge,
-    badge_column,
-    display,
-    service_action,
-    verb_permission,
-)
+from medcrm.lib.actions import ActionForm, service_action, verb_permission
+from medcrm.lib.admin import ReadOnlyAdmin
+from medcrm.lib.badges import badge
+from medcrm.lib.columns import badge_column, display
+from medcrm.lib.filters import ChoicesDropdownFilter, RelatedDropdownFilter
 from medcrm.lib.moments import said
 from routing import assignment, explain, handoff, notices, returns, words
 from routing.models import Assignment, Clock, Handoff, HandoffState, Notice, ReturnReason, Team

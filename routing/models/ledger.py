@@ -24,8 +24,8 @@ def user_key(related_name: str = "+", *, null: bool = True) -> models.ForeignKey
     )
 
 
-def team_key(*, null: bool = True) -> models.ForeignKey:
-    return models.ForeignKey(Team, null=null, blank=null, on_delete=models.PROTECT, related_name="+")
+def team_key(*, null: bool = True, db_index: bool = True) -> models.ForeignKey:
+    return models.ForeignKey(Team, null=null, blank=null, on_delete=models.PROTECT, related_name="+", db_index=db_index)
 
 
 class Assignment(models.Model):
@@ -35,7 +35,7 @@ class Assignment(models.Model):
     lead = models.ForeignKey(Lead, on_delete=models.PROTECT, related_name="assignments", db_index=False)
     from_team = team_key()
     from_owner = user_key()
-    to_team = team_key(null=False)
+    to_team = team_key(null=False, db_index=False)
     to_owner = user_key("assignments")
     because = models.CharField(max_length=12, choices=AssignedBecause.choices)
     rule = models.ForeignKey(RoutingRule, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
@@ -53,6 +53,8 @@ class Assignment(models.Model):
             models.Index(name="assignment_lead", fields=["lead", "id"]),
             # read by routing.roster: how many were given to an agent today
             models.Index(name="assignment_given", fields=["to_owner", "at"], condition=Q(to_owner__isnull=False)),
+            # read by the list of assignments
+            models.Index(name="assignment_to_team", fields=["to_team", "id"]),
         ]
         constraints = [
             models.CheckConstraint(name="assignment_reason_known", condition=Q(because__in=AssignedBecause.values)),
@@ -95,7 +97,7 @@ class Handoff(models.Model):
     lead = models.ForeignKey(Lead, on_delete=models.PROTECT, related_name="handoffs")
     from_team = team_key()
     from_owner = user_key()
-    to_team = team_key(null=False)
+    to_team = team_key(null=False, db_index=False)
     to_owner = user_key("handoffs")
     rule = models.ForeignKey(RoutingRule, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     script = models.ForeignKey(Script, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
@@ -123,6 +125,10 @@ class Handoff(models.Model):
             # read by the report of returned handoffs
             models.Index(name="handoff_returned", fields=["returned_at"], condition=Q(returned_at__isnull=False)),
             over_time("handoff", "offered_at"),
+            # read by the list of handoffs: of a team, in a state (most are closed), returned for a reason
+            models.Index(name="handoff_to_team", fields=["to_team", "id"]),
+            models.Index(name="handoff_in_state", fields=["state", "id"], condition=~Q(state="closed")),
+            models.Index(name="handoff_reason", fields=["return_reason", "id"], condition=~Q(return_reason="")),
         ]
         constraints = [
             models.UniqueConstraint(name="one_open_handoff", fields=["lead"], condition=HANDOFF_OPEN),
@@ -191,7 +197,7 @@ class Clock(models.Model):
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="clocks")
     owed = models.CharField(max_length=15, choices=Owed.choices)
     cycle = models.PositiveSmallIntegerField()
-    team = team_key(null=False)
+    team = team_key(null=False, db_index=False)
     owner = user_key("clocks")
     why = models.CharField(max_length=120, blank=True, help_text=_("What started it, e.g. “promised a call back”."))
     cause = models.ForeignKey(
@@ -248,6 +254,10 @@ class Clock(models.Model):
                 name="clock_to_follow_up", fields=["lead", "due_at"], condition=CLOCK_OPEN & Q(owed="follow_up")
             ),
             over_time("clock", "started_at"),
+            # read by the list of clocks: of a team, of what is owed, ended for a reason
+            models.Index(name="clock_of_team", fields=["team", "id"]),
+            models.Index(name="clock_owed", fields=["owed", "id"]),
+            models.Index(name="clock_ended", fields=["ended_because", "id"], condition=~Q(ended_because="")),
             # read by the team board: breaches that still stand
             models.Index(
                 name="clock_breached",

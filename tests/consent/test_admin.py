@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from consent import book, calling_rules, checkpoints, gate, inbound, ledger, people, verify
+from consent import book, calling_rules, checkpoints, gate, inbound, ledger, people, verify, words
 from consent.admin.addresses import as_of
 from consent.models import Address, Attempt, CallingRule, ConsentEvent, Disclosure, ExportLog, ListSnapshot, Seller
 from medcrm import roles
@@ -181,6 +181,12 @@ def test_the_review_queue_shows_what_waits_and_empties(compliance: Client, lived
     dialog = f"{url(ConsentEvent, 'change', waiting.pk).removesuffix('change/')}review/"
     assert compliance.post(dialog, {"verdict": "none", "note": "directions"}, follow=True).status_code == 200
     assert not inbound.queue().exists()
+
+
+def test_the_review_queue_reads_oldest_first(compliance: Client, lived: Address, now: datetime) -> None:
+    say(lived, "can you stop by at noon?", now=now + timedelta(minutes=30))
+    queue = compliance.get(url(ConsentEvent), {"review": "waiting"}).context_data["cl"].result_list
+    assert [words.said(event) for event in queue] == ["can you stop by tomorrow?", "can you stop by at noon?"]
 
 
 def test_exports_need_a_post_and_are_logged(compliance: Client, lived: Address, now: datetime) -> None:

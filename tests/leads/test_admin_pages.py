@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -14,9 +14,11 @@ from django.utils import timezone
 
 from leads.models import BandRule, Inquiry, Interaction, Lead, Qualification, ScoringCategory, ScoringModel, ScoringRule
 from medcrm import counts
+from routing.models import Agent, Team
 from tests.rows import NOW, make, make_rows
 
 pytestmark = pytest.mark.django_db
+MIDNIGHTS = [(1, 7, 59), (1, 8, 0), (2, 7, 59), (2, 8, 0)]  # about both ends of 1 December in Los Angeles
 
 
 @pytest.fixture
@@ -102,6 +104,20 @@ def test_correcting_facts_notes_who_did_it_and_lets_the_lead_walk_again(client, 
     assert (lead.last_name, lead.age) == ("Reed", 44)
     assert lead.advance_due_at is not None
     assert lead.interactions.get().by == supervisor
+
+
+def test_the_days_of_a_filter_are_those_of_the_readers_clock(client, supervisor):
+    make(Agent, user=supervisor, team=make(Team, timezone="America/Los_Angeles"))
+    moments = [datetime(2026, 12, day, hour, minute, tzinfo=UTC) for day, hour, minute in MIDNIGHTS]
+    before, first, last, after = (make(Interaction, lead=make(Lead), at=at) for at in moments)
+    days = {
+        "at_from=2026-12-01": {first, last, after},
+        "at_to=2026-12-01": {before, first, last},
+        "at_from=2026-12-01&at_to=2026-12-01": {first, last},
+        "at_from=soon": {before, first, last, after},
+    }
+    for query, found in days.items():
+        assert set(client.get(f"/admin/leads/interaction/?{query}").context_data["cl"].result_list) == found, query
 
 
 @pytest.fixture

@@ -69,6 +69,18 @@ def test_lists_take_the_same_number_of_queries_for_three_and_for_nine(
     assert counts[0] == counts[1]
 
 
+def test_messages_are_narrowed_to_one_medium(enrolled: Enrollment, superuser: Client, now: datetime) -> None:
+    dispatch.dispatch_due(at=now)
+    message = enrolled.messages.get()
+    path = reverse("admin:nurture_message_changelist")
+    found = {
+        medium: list(superuser.get(path, {"medium": medium}).context_data["cl"].result_list)
+        for medium in ("email", "sms", "letter")
+    }
+    assert message.step.template.medium == "email"
+    assert found == {"email": [message], "sms": [], "letter": [message]}, "a medium that is not known narrows nothing"
+
+
 def test_leaving_asks_first_and_refuses_get(enrolled: Enrollment, superuser: Client) -> None:
     url = reverse("admin:nurture_enrollment_leave", args=[enrolled.pk])
     superuser.get(url)
