@@ -147,6 +147,12 @@ def names(rules: Iterable[Criteria]) -> list[str]:
     return sorted({str(term["fact"]) for rule in rules for group in rule for term in group})
 
 
+def values(rules: Iterable[Criteria], fact: str) -> list[str]:
+    """The values with which these criteria compare a fact, each once."""
+    said = [term.get("value") for rule in rules for group in rule for term in group if term["fact"] == fact]
+    return sorted({str(one) for value in said for one in (value if isinstance(value, list) else [value])})
+
+
 def facts_query(
     leads: QuerySet, facts: Sequence[str], *, at: datetime, extra: Sequence[str] = (), span: Span | None = None
 ) -> Sql:

@@ -32,7 +32,7 @@ from django.db.models import (
     TextField,
     Value,
 )
-from django.db.models.functions import Cast, Coalesce, ExtractHour, TruncDate, TruncDay, TruncWeek
+from django.db.models.functions import Cast, Coalesce, ExtractHour, Greatest, TruncDate, TruncDay, TruncWeek
 
 from leads.measures import DIMENSIONS, MEASURES, Period, is_value
 from leads.models import Milestone, StaleDay, Summary
@@ -60,9 +60,26 @@ COUNTED = (
     "converted", "woken", "woken_converted", "overridden", "overridden_converted", "no_phone", "no_email", "no_zip",
     "no_service", "may_call", "may_text", "may_mail",
 )  # fmt: skip
-TRIES = "attempts"  # added up, not counted
+TRIES = "attempts"
+LAST_TRY = 6  # it, and any later one
+ON_TRY: Mapping[str, Q] = {  # who got a try, and who was reached on it
+    **{
+        f"try_{n}": Q(reached_on_try__gte=n) | Q(reached_on_try__isnull=True, attempts__gte=n)
+        for n in range(1, LAST_TRY)
+    },
+    **{f"reached_on_{n}": Q(reached_on_try=n) for n in range(1, LAST_TRY)},
+    f"reached_on_{LAST_TRY}": Q(reached_on_try__gte=LAST_TRY),
+}
+ADDED: Mapping[str, Expression] = {  # added up, not counted
+    TRIES: F("attempts"),
+    f"try_{LAST_TRY}": Greatest(Coalesce("reached_on_try", "attempts") - (LAST_TRY - 1), 0),
+}
 WAITS = {"attempt": "attempt_step", "contact": "contact_step", "booking": "booking_step"}
-TALLIES = (*COUNTED, TRIES, *((wait, step) for wait in WAITS for step in range(len(STEPS))))
+CONDITIONS: Mapping[str, Q] = {**{name: MEASURES[name][1] for name in COUNTED}, **ON_TRY}
+EVERYWHERE = (*COUNTED, TRIES)  # what cuts without waits have
+TALLIES = (
+    *EVERYWHERE, *((wait, step) for wait in WAITS for step in range(len(STEPS))), *ON_TRY, f"try_{LAST_TRY}",
+)  # fmt: skip
 PLACES = {tally: place for place, tally in enumerate(TALLIES)}
 LOCK = 0x5A33  # advisory: one at a time adds up
 DAYS = 8  # added up in one transaction
@@ -74,19 +91,32 @@ MEMORY = "64MB"  # some thousand cells with all their tallies at once, without a
 
 def count(period: Period, narrowed: Mapping[str, str], names: Sequence[str], *, by: str = "") -> list[Counts]:
     """The tallies of the leads captured in a period, one group for each value of a dimension, hour, day or week."""
+    return count_each(period, narrowed, names, [by])[by]
+
+
+def count_each(
+    period: Period, narrowed: Mapping[str, str], names: Sequence[str], bys: Sequence[str]
+) -> dict[str, list[Counts]]:
+    """The same by each of several; whatever has to be counted from the leads is counted in one pass over them."""
     start, end = period.bounds()
     first, last = _whole_days(start, end)
-    cut = _kept(narrowed, by, start, end)
-    if cut is None or first >= last:
-        return _merged(names, _live(Milestone.objects.filter(_during([(start, end)])), narrowed, names, by))
+    cuts = {by: _kept(narrowed, by, names, start, end) for by in bys} if first < last else dict.fromkeys(bys)
+    found: dict[str, list[Counts]] = {}
+    if apart := [by for by, cut in cuts.items() if cut is None]:
+        found |= _live([(start, end)], narrowed, names, apart)
+    kept = {by: cut for by, cut in cuts.items() if cut is not None}
+    if not kept:
+        return found
     stale = StaleDay.objects.filter(day__gte=first, day__lt=last)
     days = sorted(stale.values_list("day", flat=True).distinct())
-    rows = Summary.objects.filter(cut=_code(cut), day__gte=first, day__lt=last).exclude(day__in=days)
+    rows = Summary.objects.filter(day__gte=first, day__lt=last).exclude(day__in=days)
     left = [(start, _midnight(first)), (_midnight(last), end)]
     left += [(_midnight(day), _midnight(day + timedelta(days=1))) for day in days]
     late = [(since, until) for since, until in left if since < until]
-    live = _live(Milestone.objects.filter(_during(late)), narrowed, names, by) if late else []
-    return _merged(names, [*_added_up(rows, cut, narrowed, names, by), *live])
+    live = _live(late, narrowed, names, list(kept)) if late else {}
+    for by, cut in kept.items():
+        found[by] = _merged(names, [*_added_up(rows, cut, narrowed, names, by), *live.get(by, ())])
+    return found
 
 
 def total(groups: Sequence[Counts], names: Sequence[str]) -> Counts:
@@ -105,11 +135,12 @@ def within(waits: Sequence[int], percent: int) -> int | None:
     return None
 
 
-def _kept(narrowed: Mapping[str, str], by: str, start: datetime, end: datetime) -> Cut | None:
-    """The cut that answers, if it is kept; hours of UTC are not those of every zone."""
+def _kept(narrowed: Mapping[str, str], by: str, names: Sequence[str], start: datetime, end: datetime) -> Cut | None:
+    """The cut that answers, if it is kept with these tallies; hours of UTC are not those of every zone."""
     asked = {*narrowed, *([HOUR] if by in MOMENTS else [by] if by else [])}
     is_apart = by in MOMENTS and any(moment.utcoffset() % timedelta(hours=1) for moment in (start, end))
-    return None if is_apart else CUTS.get(frozenset(asked))
+    cut = None if is_apart else CUTS.get(frozenset(asked))
+    return None if cut in PLAIN and not set(names) <= set(EVERYWHERE) else cut
 
 
 def _whole_days(start: datetime, end: datetime) -> tuple[date, date]:
@@ -133,17 +164,46 @@ def _during(ranges: Sequence[tuple[datetime, datetime]]) -> Q:
     return reduce(or_, (Q(captured_at__gte=since, captured_at__lt=until) for since, until in joined))
 
 
-def _live(rows: QuerySet, narrowed: Mapping[str, str], names: Sequence[str], by: str) -> list[Counts]:
+def _live(
+    ranges: Sequence[tuple[datetime, datetime]], narrowed: Mapping[str, str], names: Sequence[str], bys: Sequence[str]
+) -> dict[str, list[Counts]]:
     """The tallies from the milestones themselves."""
-    rows = rows.filter(*(is_value(name, value) for name, value in narrowed.items()), left_out="").order_by()
-    key = MOMENTS[by]("captured_at") if by in MOMENTS else _text(DIMENSIONS[by][1]) if by else Value("")
-    return list(rows.annotate(key=key).values("key").annotate(**{f"n_{name}": _counted(name) for name in names}))
+    rows = Milestone.objects.filter(_during(ranges), *(is_value(*pair) for pair in narrowed.items()), left_out="")
+    keys = {f"key_{place}": _key(by) for place, by in enumerate(bys)}
+    groups = rows.order_by().annotate(**keys).values(*keys)
+    found: dict[tuple[object, ...], dict[str, object]] = {}
+    plain = {f"n_{name}": _counted(name) for name in names if name not in WAITS}
+    for group in groups.annotate(leads=Count("pk"), **plain):
+        found[tuple(map(group.pop, keys))] = group
+    if waits := [name for name in names if name in WAITS]:
+        for group in found.values():
+            group |= {f"n_{wait}": [0] * len(STEPS) for wait in waits}
+        for *values, place, n in groups.annotate(place=_place(waits), n=Count("pk")).values_list(*keys, "place", "n"):
+            if place is not None and (group := found.get(tuple(values))):  # none where its first lead just came
+                wait, step = waits[place // len(STEPS)], place % len(STEPS)
+                group[f"n_{wait}"][step] = n
+    return {
+        by: _merged(names, [{"key": values[place], **group} for values, group in found.items()])
+        for place, by in enumerate(bys)
+    }
+
+
+def _key(by: str) -> Expression:
+    return MOMENTS[by]("captured_at") if by in MOMENTS else _text(DIMENSIONS[by][1]) if by else Value("")
+
+
+def _place(waits: Sequence[str]) -> Expression:
+    """One row for each wait of a lead: its place among the steps of all of them. Counting the groups of such rows takes
+    far less than asking each lead about each step."""
+    # The column says how many steps it lies within, so the longest wait says one.
+    places = [Value((n + 1) * len(STEPS)) - F(WAITS[wait]) for n, wait in enumerate(waits)]
+    return Func(*places, template="unnest(ARRAY[%(expressions)s])", output_field=IntegerField())
 
 
 def _added_up(rows: QuerySet, cut: Cut, narrowed: Mapping[str, str], names: Sequence[str], by: str) -> list[Counts]:
     """The tallies from the days added up."""
     column = dict(zip(cut, ("one", "two"), strict=False))
-    rows = rows.filter(**{column[name]: value for name, value in narrowed.items()}).order_by()
+    rows = rows.filter(cut=_code(cut), **{column[name]: value for name, value in narrowed.items()}).order_by()
     key = MOMENTS[by](INSTANT) if by in MOMENTS else F(column[by]) if by else Value("")
     return list(rows.annotate(key=key).values("key").annotate(**{f"n_{name}": _summed(name) for name in names}))
 
@@ -160,22 +220,15 @@ def _text(column: str) -> Expression:
 
 
 def _counted(name: str) -> Expression:
-    if name in WAITS:
-        # The column says how many steps it lies within, so the longest wait says one.
-        return _array(WAITS[name], [f"count(*) FILTER (WHERE %(expressions)s = {n})" for n in range(len(STEPS), 0, -1)])
-    return Sum("attempts", default=0) if name == TRIES else Count("pk", filter=MEASURES[name][1] or None)
+    return Sum(ADDED[name], default=0) if name in ADDED else Count("pk", filter=CONDITIONS[name] or None)
 
 
 def _summed(name: str) -> Expression:
-    if name in WAITS:
-        places = [PLACES[name, step] + 1 for step in range(len(STEPS))]
-        return _array("tallies", [f"coalesce(sum(%(expressions)s[{place}]), 0)" for place in places])
-    return Sum(f"tallies__{PLACES[name]}", default=0)
-
-
-def _array(column: str, parts: Sequence[str]) -> Aggregate:
-    """One expression for all steps: as many of Django's would take longer to write than to count."""
-    return Aggregate(column, template=f"ARRAY[{', '.join(parts)}]", output_field=ArrayField(IntegerField()))
+    if name not in WAITS:
+        return Sum(f"tallies__{PLACES[name]}", default=0)
+    # One expression for all steps: as many of Django's would take longer to write than to count.
+    sums = [f"coalesce(sum(%(expressions)s[{PLACES[name, step] + 1}]), 0)" for step in range(len(STEPS))]
+    return Aggregate("tallies", template=f"ARRAY[{', '.join(sums)}]", output_field=ArrayField(IntegerField()))
 
 
 def _merged(names: Sequence[str], groups: Sequence[Counts]) -> list[Counts]:
@@ -230,7 +283,7 @@ def refresh(*, days: int = DAYS) -> int:
             cursor.execute("SELECT set_config('work_mem', %s, TRUE)", [MEMORY])
             StaleDay.objects.filter(day__in=stale).delete()
             _fold(cursor, stale, TIMED, TALLIES)
-            _fold(cursor, stale, PLAIN, (*COUNTED, TRIES))
+            _fold(cursor, stale, PLAIN, EVERYWHERE)
     return len(stale)
 
 
@@ -254,13 +307,18 @@ def _leads(days: Sequence[date]) -> QuerySet:
     ranges = [(_midnight(day), _midnight(day + timedelta(days=1))) for day in days]
     dimensions = {name: _text(DIMENSIONS[name][1]) for name in (*COMMON, "owner", *JUDGED)}
     dimensions[HOUR] = Cast(ExtractHour("captured_at", tzinfo=UTC), TextField())
-    did = {f"did_{name}": ExpressionWrapper(MEASURES[name][1], BooleanField()) for name in COUNTED[1:]}
+    did = {
+        f"did_{name}": ExpressionWrapper(condition, BooleanField())
+        for name, condition in CONDITIONS.items()
+        if condition
+    }
+    added = {f"added_{name}": value for name, value in ADDED.items()}
     return (
         Milestone.objects.filter(_during(ranges), left_out="")
         .order_by()
-        .annotate(day=TruncDate("captured_at", tzinfo=UTC), **did)
+        .annotate(day=TruncDate("captured_at", tzinfo=UTC), **did, **added)
         .annotate(**{f"by_{name}": value for name, value in dimensions.items()})
-        .values("day", TRIES, *WAITS.values(), *did, *(f"by_{name}" for name in dimensions))
+        .values("day", *WAITS.values(), *did, *added, *(f"by_{name}" for name in dimensions))
     )
 
 
@@ -268,8 +326,8 @@ def _tally_sql(tally: object) -> str:
     if isinstance(tally, tuple):
         wait, step = tally
         return f"count(*) FILTER (WHERE {WAITS[wait]} = {len(STEPS) - step})"
-    if tally == TRIES:
-        return f"sum({TRIES})"
+    if tally in ADDED:
+        return f"sum(added_{tally})"
     return "count(*)" if tally == "captured" else f"count(*) FILTER (WHERE did_{tally})"
 
 

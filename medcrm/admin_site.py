@@ -164,12 +164,14 @@ def navigation(request: HttpRequest) -> list[dict[str, object]]:
         groups[0]["items"].append(
             {"title": _("My work"), "icon": "format_list_numbered", "link": reverse("workspace:my_work")}
         )
+    reports, tries = reverse("reports:home"), reverse("reports:what_if")
+    is_trying = request.path.startswith(tries)
     if request.user.has_perm("leads.report_milestone"):
-        groups[0]["items"].append(
-            {"title": _("Reports"), "icon": "monitoring", "link": reverse("reports:report", args=["funnel"])}
-        )
+        is_here = request.path.startswith(reports) and not is_trying
+        funnel = reverse("reports:report", args=["funnel"])
+        groups[0]["items"].append({"title": _("Reports"), "icon": "monitoring", "link": funnel, "active": is_here})
     if request.user.has_perm("leads.try_backtest"):
-        groups[0]["items"].append({"title": _("Try rules"), "icon": "science", "link": reverse("reports:what_if")})
+        groups[0]["items"].append({"title": _("Try rules"), "icon": "science", "link": tries, "active": is_trying})
     for section in SECTIONS:
         items = [_item(request, entry) for entry in section.entries if may_open(request, entry)]
         if items:

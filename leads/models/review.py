@@ -240,17 +240,30 @@ class Snapshot(models.Model):
 
 
 class RuleReview(models.Model):
-    """One review of the rules by what became of the leads of a period: asked for, then made by a worker, then shown."""
+    """One review of the rules by what became of the leads of a period: asked for, then made by a worker, then shown.
+
+    It waits until it is made or has a problem; a worker that dies leaves it waiting.
+    """
 
     first = models.DateField()
     last = models.DateField()
     asked_at = models.DateTimeField()
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    is_proposing = models.BooleanField(default=False, help_text=_("What calls for a change becomes a proposal."))
     made_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=300, blank=True, help_text=_("Why it could not be made."))
+    proposed = models.PositiveIntegerField(null=True, help_text=_("New proposals that came of it."))
     found = models.JSONField(default=dict, help_text=_("Codes, names and counts of medcrm.reports.rules.find."))
 
     class Meta:
         ordering = ["-pk"]
+        constraints = [
+            # read by medcrm.reports.rules.make_waiting
+            models.UniqueConstraint(
+                name="one_waiting_review_of_a_period", fields=["first", "last", "is_proposing"],
+                condition=Q(made_at__isnull=True, problem=""),
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{said_day(self.first)} – {said_day(self.last)}"

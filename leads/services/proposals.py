@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 
 from leads import review
 from leads.models import Lead, Proposal, ScoringModel, ScoringRule, Source
@@ -19,6 +19,7 @@ from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
 
 PERCENT = "{:.1f} %"
+LOCK = 0x9409  # advisory: one at a time compares what is wanted with what is proposed
 
 Find = Callable[[datetime, datetime], list[Proposal]]
 Change = Callable[[Proposal, str, AbstractBaseUser, datetime], None]
@@ -49,6 +50,8 @@ def propose(*, since: datetime, at: datetime) -> list[Proposal]:
     """
     wanted = [row for find in dict.fromkeys(p.find for p in _proposers.values()) for row in find(since, at)]
     subjects = {(row.kind, row.about) for row in wanted}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
     for row in Proposal.objects.select_for_update().filter(state=Proposal.State.OPEN):
         if (row.kind, row.about) not in subjects:
             row.state, row.decided_at = Proposal.State.OUTDATED, at

@@ -40,13 +40,13 @@ class ReportFilter(django_filters.FilterSet):
     )
     last = django_filters.DateFilter(label=_("to"), method="ignore", widget=forms.DateInput(attrs={"type": "date"}))
     source = django_filters.ChoiceFilter(
-        label=_("Source"), method="ignore", empty_label=ALL, choices=lambda: _rows(Source)
+        label=_("Source"), method="ignore", empty_label=ALL, choices=lambda: rows_of(Source)
     )
     service = django_filters.ChoiceFilter(
-        label=_("Service"), method="ignore", empty_label=ALL, choices=lambda: _rows(ServiceLine)
+        label=_("Service"), method="ignore", empty_label=ALL, choices=lambda: rows_of(ServiceLine)
     )
     clinic = django_filters.ChoiceFilter(
-        label=_("Clinic"), method="ignore", empty_label=ALL, choices=lambda: _rows(Clinic)
+        label=_("Clinic"), method="ignore", empty_label=ALL, choices=lambda: rows_of(Clinic)
     )
     team = django_filters.ChoiceFilter(
         label=_("Team"), method="ignore", empty_label=ALL, choices=lambda: list(team_names().items())
@@ -66,7 +66,7 @@ class ReportFilter(django_filters.FilterSet):
         return queryset
 
 
-def _rows(model: type) -> list[tuple[str, str]]:
+def rows_of(model: type) -> list[tuple[str, str]]:
     return list(model.objects.order_by("name").values_list("pk", "name"))
 
 
@@ -123,8 +123,14 @@ class Ask:
 
     def count(self, names: Sequence[str], *, by: str = "", period: Period | None = None) -> list[Counts]:
         """The tallies of the leads that the reader asks about, the largest group first."""
-        groups = summaries.count(period or self.period, self.narrowed, names, by=by)
-        return sorted(groups, key=lambda group: -group[f"n_{names[0]}"])
+        return self.count_each(names, [by], period=period)[by]
+
+    def count_each(
+        self, names: Sequence[str], bys: Sequence[str], *, period: Period | None = None
+    ) -> dict[str, list[Counts]]:
+        """The same by each of several dimensions."""
+        found = summaries.count_each(period or self.period, self.narrowed, names, bys)
+        return {by: sorted(groups, key=lambda group: -group[f"n_{names[0]}"]) for by, groups in found.items()}
 
     def whole(self, names: Sequence[str], period: Period | None = None) -> Counts:
         """The tallies of all of them together."""
@@ -151,9 +157,9 @@ class Ask:
     def _names(self) -> dict[str, dict[str, object]]:
         bands, verdicts = dict(Band.choices), dict(Verdict.choices)
         return {
-            "source": dict(_rows(Source)),
-            "service": dict(_rows(ServiceLine)),
-            "clinic": dict(_rows(Clinic)),
+            "source": dict(rows_of(Source)),
+            "service": dict(rows_of(ServiceLine)),
+            "clinic": dict(rows_of(Clinic)),
             "team": dict(team_names()),
             "owner": dict(agents()),
             "type": dict(LeadType.choices),

@@ -19,11 +19,11 @@ from medcrm.reports.ask import Ask
 from medcrm.reports.table import Cell, Row, Section, change, number, share, span
 
 SPOKEN = (InteractionKind.CALL, InteractionKind.VOICEMAIL)
-TRIES = 6  # “6 or more” is one row
 HOLD_AGES = ((7, _("up to a week")), (30, _("up to a month")), (90, _("up to three months")), (None, _("longer")))
 DAYS_IN_LINE = 92  # longer periods are drawn by week
 
 
+NOBODY = _("Nobody was captured in this period. Choose a longer one, or clear what narrows it.")
 PARTS = (50, 90)  # of a hundred
 WAITED = tuple((wait, part) for wait in summaries.WAITS for part in PARTS)
 STEPS_NOTE = _(
@@ -53,7 +53,7 @@ def funnel(ask: Ask) -> list[Section]:
         rows,
         note=_("Each share is of the captured leads. Tests, duplicates and invalid leads are left out; see Data."),
         first=DIMENSIONS[ask.by][0],
-        empty=_("Nobody was captured in this period. Choose a longer one."),
+        empty=NOBODY,
     )
     return [table, *_trend(ask)]
 
@@ -106,8 +106,8 @@ def speed(ask: Ask) -> list[Section]:
     note = _("From the inquiry's arrival, by people only, as the clock on the wall; the goals count working time.")
     return [
         Section(_("How fast"), columns, rows, note=f"{note} {STEPS_NOTE}", first=first,
-                empty=_("Nobody was captured in this period.")),
-        Section(_("By hour of arrival"), [_("Captured"), *columns], by_hour, first=_("Your time"), empty=_("–")),
+                empty=NOBODY),
+        Section(_("By hour of arrival"), [_("Captured"), *columns], by_hour, first=_("Your time"), empty=NOBODY),
     ]  # fmt: skip
 
 
@@ -135,26 +135,27 @@ def _attempts(ask: Ask) -> Section:
         cells += [share(g[f"n_{name}"], n, ask.link(name, **which)) for name in ATTEMPTED]
         rows.append(Row(ask.name_of(ask.by, g["key"]), [*cells, Cell(f"{mean:.1f}", value=round(mean, 4))]))
     columns = [_("Captured"), _("Tried"), _("Tried twice or more"), _("three times or more"), _("Tries per lead")]
-    return Section(_("Tries"), columns, rows, first=DIMENSIONS[ask.by][0], empty=_("Nobody was captured."))
+    return Section(_("Tries"), columns, rows, first=DIMENSIONS[ask.by][0], empty=NOBODY)
 
 
 def _by_try(ask: Ask) -> Section:
     """Of the leads that got a k-th try, how many were reached on it."""
-    got = ask.leads().filter(attempts__gt=0).values_list("attempts", "reached_on_try").annotate(n=Count("pk"))
-    tried, reached = defaultdict(int), defaultdict(int)
-    for attempts, on_try, n in got:
-        for k in range(1, min(on_try or attempts, 50) + 1):
-            tried[min(k, TRIES)] += n
-        if on_try:
-            reached[min(on_try, TRIES)] += n
-    rows = [
-        Row(
-            str(k) if k < TRIES else str(_("%(n)d or later") % {"n": TRIES}),
-            [number(tried[k]), share(reached[k], tried[k], ask.link("reached", **{"try": k}) if k < TRIES else "")],
-        )
-        for k in sorted(tried)
-    ]
-    return Section(_("Reached on which try"), [_("Tries"), _("Reached")], rows, first=_("Try"), empty=_("No calls."))
+    tries, last = range(1, summaries.LAST_TRY + 1), summaries.LAST_TRY
+    whole = ask.whole([*(f"try_{k}" for k in tries), *(f"reached_on_{k}" for k in tries)])
+    rows = []
+    for k in tries:
+        tried, reached = whole[f"n_try_{k}"], whole[f"n_reached_on_{k}"]
+        if tried:
+            link = ask.link("reached", **{"try": k}) if k < last else ""
+            label = str(k) if k < last else str(_("%(n)d or later") % {"n": last})
+            rows.append(Row(label, [number(tried), share(reached, tried, link)]))
+    return Section(
+        _("Reached on which try"),
+        [_("Tries"), _("Reached")],
+        rows,
+        first=_("Try"),
+        empty=_("No lead of this period was called yet."),
+    )
 
 
 CALLS = register(
@@ -297,14 +298,16 @@ def _woken(ask: Ask) -> Section:
         rows,
         "",
         _("Source"),
-        _("No lead was opened again."),
+        _("No lead of this period was opened again."),
     )
 
 
 def outcome(ask: Ask) -> list[Section]:
     """Were score, bands and verdicts right about what became of the leads? Were those who overruled them?"""
-    sections = [_against(ask, dimension, title) for dimension, title in JUDGED.items()]
-    made = ask.whole(("captured", "converted", "overridden", "overridden_converted"))
+    names = (*REACHED_TO_CONVERTED, "overridden", "overridden_converted")
+    groups = ask.count_each(names, [*JUDGED, ""])
+    sections = [_against(ask, dimension, title, groups[dimension]) for dimension, title in JUDGED.items()]
+    made = summaries.total(groups[""], names)
     others = made["n_captured"] - made["n_overridden"], made["n_converted"] - made["n_overridden_converted"]
     rows = [
         Row(
@@ -334,8 +337,7 @@ JUDGED: Mapping[str, Promise] = {
 }
 
 
-def _against(ask: Ask, dimension: str, title: str | Promise) -> Section:
-    groups = ask.count(REACHED_TO_CONVERTED, by=dimension)
+def _against(ask: Ask, dimension: str, title: str | Promise, groups: Sequence[Counts]) -> Section:
     rows = [
         Row(
             ask.name_of(dimension, g["key"]),
@@ -350,7 +352,7 @@ def _against(ask: Ask, dimension: str, title: str | Promise) -> Section:
         for g in sorted(groups, key=lambda g: ORDER.get(g["key"], 9))
     ]
     columns = [MEASURES[name][0] for name in REACHED_TO_CONVERTED]
-    return Section(title, columns, rows, first=DIMENSIONS[dimension][0], empty=_("Nobody was captured."))
+    return Section(title, columns, rows, first=DIMENSIONS[dimension][0], empty=NOBODY)
 
 
 def of_sources(ask: Ask, names: Sequence[str]) -> list[Row]:
@@ -375,7 +377,7 @@ def data_quality(ask: Ask) -> list[Section]:
     out = ask.leads(also_left_out=True).exclude(left_out="").values("left_out").annotate(n=Count("pk")).order_by("-n")
     left = [Row(ask.name_of("left_out", g["left_out"]), [number(g["n"])]) for g in out]
     return [
-        Section(_("What is missing"), columns, rows, first=_("Source"), empty=_("Nobody was captured.")),
+        Section(_("What is missing"), columns, rows, first=_("Source"), empty=NOBODY),
         Section(
             _("Left out of every share"), [_("Leads")], left, "", _("Why"), _("Every lead of this period is counted.")
         ),

@@ -9,23 +9,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+import django_filters
+import structlog
+from django import forms
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from leads import review
+from leads import criteria, review
 from leads.measures import Period
-from leads.models import RuleReview, ScoringModel
+from leads.models import RuleReview, ScoringModel, ServiceLine, Source
 from leads.review import GroupFinding, Says
+from leads.services import proposals
+from medcrm.lib import bell
 from medcrm.lib.models import VersionStatus
 from medcrm.lib.stats import Interval, Share
-from medcrm.reports.ask import Ask
+from medcrm.reports.ask import ALL, Ask, rows_of
 from medcrm.reports.table import Cell, Row, Section, number, share
 from nurture import review as timing
 from routing import review as order
 
+log = structlog.get_logger(__name__)
+
+WORK = "medcrm.reports.tasks.make_reviews"
 USUAL_DAYS = 365  # leads must be old enough to be judged, so a month would show nothing
 
 WORDS = {
@@ -45,23 +53,71 @@ WORDS = {
     Says.BETTER_ELSEWHERE: gettext_lazy("answered more then"),
 }
 
+UNREMARKABLE = (Says.WORKS, Says.AS_EXPECTED, Says.TOO_FEW, Says.UNCLEAR)  # nobody has to do anything about it
+ABOUT = ("source", "service")
+KINDS = [
+    ("rules", gettext_lazy("Scoring rules")),
+    ("pairs", gettext_lazy("Rules that say the same")),
+    ("cuts", gettext_lazy("Thresholds")),
+    ("sources", gettext_lazy("Sources")),
+    ("services", gettext_lazy("Services")),
+    ("order", gettext_lazy("Order of routing rules")),
+    ("timing", gettext_lazy("Timing of sequences")),
+]
+
+
+class FindingFilter(django_filters.FilterSet):
+    """Which findings of the last review are shown; it narrows what was kept, so that nothing is filtered by itself."""
+
+    kind = django_filters.ChoiceFilter(label=gettext_lazy("Kind of rule"), choices=KINDS, empty_label=ALL)
+    source = django_filters.ChoiceFilter(
+        label=gettext_lazy("About the source"), empty_label=ALL, choices=lambda: rows_of(Source)
+    )
+    service = django_filters.ChoiceFilter(
+        label=gettext_lazy("About the service"), empty_label=ALL, choices=lambda: rows_of(ServiceLine)
+    )
+    finding = django_filters.BooleanFilter(
+        label=gettext_lazy("Only what the figures speak against"), widget=forms.CheckboxInput
+    )
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What is chosen, without what is wrong in it."""
+        self.form.is_valid()
+        return {name: str(value) for name, value in getattr(self.form, "cleaned_data", {}).items() if value}
+
+
 # Making
 
 
-def ask_for(period: Period, *, by: AbstractBaseUser | None, at: datetime) -> RuleReview:
-    """Keep that a review of this period is wanted; one that waits for the same period is not asked for twice."""
-    waiting = RuleReview.objects.filter(made_at=None, first=period.first, last=period.last).first()
-    return waiting or RuleReview.objects.create(first=period.first, last=period.last, asked_by=by, asked_at=at)
+WAITING = {"made_at": None, "problem": ""}
 
 
-def ask_as_usual(*, at: datetime) -> RuleReview:
+def ask_for(period: Period, *, by: AbstractBaseUser | None, at: datetime, is_proposing: bool = False) -> RuleReview:
+    """Keep that a review of a period, or proposals from it, are wanted; what waits already is not asked for twice."""
+    row, _is_new = RuleReview.objects.get_or_create(
+        first=period.first, last=period.last, is_proposing=is_proposing, **WAITING,
+        defaults={"asked_by": by, "asked_at": at},
+    )  # fmt: skip
+    bell.ring(WORK)
+    return row
+
+
+def ask_as_usual(*, at: datetime, is_proposing: bool = False) -> RuleReview:
     """Ask for the review of every night."""
     today = timezone.localtime(at).date()
-    return ask_for(Period(today - timedelta(days=USUAL_DAYS - 1), today), by=None, at=at)
+    period = Period(today - timedelta(days=USUAL_DAYS - 1), today)
+    return ask_for(period, by=None, at=at, is_proposing=is_proposing)
+
+
+def ask_first(*, at: datetime) -> None:
+    """Ask for a review and its proposals where none was ever asked for."""
+    if not RuleReview.objects.exists():
+        ask_as_usual(at=at, is_proposing=True)
 
 
 def make_waiting(*, at: datetime) -> int:
-    """Make every review that was asked for and that nobody is at; return how many."""
+    """Make every review that waits and that nobody is at; return how many were made or failed."""
     made = 0
     while _make_one(at=at):
         made += 1
@@ -70,16 +126,37 @@ def make_waiting(*, at: datetime) -> int:
 
 @transaction.atomic
 def _make_one(*, at: datetime) -> bool:
-    row = RuleReview.objects.filter(made_at=None).order_by("pk").select_for_update(skip_locked=True).first()
+    row = RuleReview.objects.filter(**WAITING).order_by("pk").select_for_update(skip_locked=True).first()
     if row is None:
         return False
-    row.found, row.made_at = find(since=Period(row.first, row.last).bounds()[0], at=at), at
-    row.save(update_fields=["found", "made_at"])
+    try:
+        with transaction.atomic():
+            _make(row, at)
+    except Exception as error:  # noqa: BLE001 - who asked must read why, and reviews behind it must not wait
+        log.exception("review_failed", review=row.pk)
+        row.problem = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        row.save(update_fields=["problem"])
     return True
 
 
+def _make(row: RuleReview, at: datetime) -> None:
+    since = Period(row.first, row.last).bounds()[0]
+    row.found = find(since=since, at=at)
+    if row.is_proposing:
+        row.proposed = len(proposals.propose(since=since, at=at))
+    row.made_at = at
+    row.save(update_fields=["found", "proposed", "made_at"])
+
+
 def latest() -> RuleReview | None:
+    """The last one that was made."""
     return RuleReview.objects.exclude(made_at=None).order_by("-made_at", "-pk").first()
+
+
+def asked_since(kept: RuleReview | None) -> RuleReview | None:
+    """The last one asked for after this one: under way, or failed and why."""
+    rows = RuleReview.objects.filter(made_at=None, pk__gt=kept.pk if kept else 0)
+    return rows.select_related("asked_by").first()
 
 
 # Finding: codes, names and counts, as they are kept
@@ -90,20 +167,20 @@ def find(*, since: datetime, at: datetime) -> dict[str, object]:
     models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED).order_by("lead_type")
     return {
         "models": [_model(model, since, at) for model in models],
-        "sources": [_group(f) for f in review.judge_sources(since=since, at=at)],
-        "services": [_group(f) for f in review.judge_services(since=since, at=at)],
+        "sources": [_group(f) | {"source": [f.key]} for f in review.judge_sources(since=since, at=at)],
+        "services": [_group(f) | {"service": [f.key]} for f in review.judge_services(since=since, at=at)],
         "order": [
             {
                 "label": f"{f.first.name} → {f.second.name}", "both": _pair(f.both), "other": _pair(f.other),
                 "went": f.went,
-            } | _said(f)
+            } | _said(f) | _about(f.first.criteria, f.second.criteria)
             for f in order.judge_order(since=since, at=at)
         ],
         "timing": [
             {
                 "label": f"{f.step.sequence.name} {f.step.position}: {f.step.template.name}", "what": f.what,
                 "planned": f.planned, "usual": _pair(f.usual), "other": f.other, "best": _pair(f.best),
-            } | _said(f)
+            } | _said(f) | _about(f.step.sequence.criteria)
             for f in timing.judge_timing(since=since, at=at)
             if f.usual.of or f.best.of
         ],
@@ -118,14 +195,24 @@ def _model(model: ScoringModel, since: datetime, at: datetime) -> dict[str, obje
         "rules": [
             {"label": f"{f.rule.name} ({f.rule.points:+d})", "fired": _pair(f.fired), "other": _pair(f.other)}
             | _said(f)
+            | _about(f.rule.criteria)
             for f in found.rules
         ],
-        "pairs": [[f"{p.one.name} · {p.other.name}", p.together, p.agreement] for p in found.pairs],
+        "pairs": [
+            {"label": f"{p.one.name} · {p.other.name}", "together": p.together, "agreement": p.agreement}
+            | _about(p.one.criteria, p.other.criteria)
+            for p in found.pairs
+        ],
         "cuts": [
             {"name": t.name, "at": t.at, "above": _pair(t.above), "below": _pair(t.below)} | _said(t)
             for t in found.thresholds
         ],
     }
+
+
+def _about(*rules: criteria.Criteria) -> dict[str, list[str]]:
+    """The sources and services that the criteria name."""
+    return {name: criteria.values(rules, name) for name in ABOUT}
 
 
 def _group(found: GroupFinding) -> dict[str, object]:
@@ -149,20 +236,37 @@ def rules(ask: Ask) -> list[Section]:
     if row is None:
         empty = _("No review was made yet. One is made every night; ask for one above to have it now.")
         return [Section(_("The review of rules"), [], [], empty=empty)]
-    return sections(row.found)
+    return sections(row.found, ask.narrowed)
 
 
-def sections(found: Mapping[str, Sequence[Mapping[str, object]]]) -> list[Section]:
-    """What a review found, in the reader's words."""
-    made = [section for model in found["models"] for section in _of_model(model)]
+def sections(
+    found: Mapping[str, Sequence[Mapping[str, object]]], narrowed: Mapping[str, str] | None = None
+) -> list[Section]:
+    """What a review found, in the reader's words: all of it, or of one kind, source or service, or what stands out."""
+    asked = narrowed or {}
     sources = _("Sources against what their intent promises"), _("Source"), _("Converted")
     services = _("Services: booked within two weeks"), _("Service"), _("Within two weeks")
+    made = [(kind, section) for model in found["models"] for kind, section in _of_model(model, asked)]
+    made += [
+        ("sources", _groups(_asked(found["sources"], asked), *sources)),
+        ("services", _groups(_asked(found["services"], asked), *services)),
+        ("order", _order(_asked(found["order"], asked))),
+        ("timing", _timing(_asked(found["timing"], asked))),
+    ]
+    if not asked:
+        return [section for _kind, section in made]
+    kept = [section for kind, section in made if section.rows and asked.get("kind", kind) == kind]
+    empty = _("The last review says nothing about what is chosen above. Clear it to see everything.")
+    return kept or [Section(_("The review of rules"), [], [], empty=empty)]
+
+
+def _asked(found: Sequence[Mapping[str, object]], asked: Mapping[str, str]) -> Sequence[Mapping[str, object]]:
+    """The findings that the reader asks for."""
     return [
-        *made,
-        _groups(found["sources"], *sources),
-        _groups(found["services"], *services),
-        _order(found["order"]),
-        _timing(found["timing"]),
+        f
+        for f in found
+        if all(asked[name] in f.get(name, ()) for name in ABOUT if name in asked)
+        and not ("finding" in asked and f.get("says") in UNREMARKABLE)
     ]
 
 
@@ -202,7 +306,7 @@ def _timing(found: Sequence[Mapping[str, object]]) -> Section:
         "A reply or a booking within %(days)d days and before the next message. Days count from entry; some messages"
         " came on another day or at another hour because hours, limits or weekends held them back."
     ) % {"days": timing.ANSWERED_WITHIN.days}
-    empty = _("No message of a sequence is old enough to be judged. Choose a longer period.")
+    empty = _("No message that was reviewed is %(days)d days old yet.") % {"days": timing.ANSWERED_WITHIN.days}
     return Section(_("Timing of sequences"), columns, rows, note, _("Step"), empty)
 
 
@@ -212,13 +316,13 @@ def _when(what: str, value: str) -> Cell:
     return Cell(_("day %(day)s") % {"day": value} if what == "delay" else value.replace("-", "–"), value=value)
 
 
-def _of_model(found: Mapping[str, object]) -> list[Section]:
+def _of_model(found: Mapping[str, object], asked: Mapping[str, str]) -> list[tuple[str, Section]]:
     if not found["cases"]:
         empty = _(
             "No lead that this version was the first to score is %(days)d days old yet. Each rule is judged once"
             " %(least)d leads with it and %(least)d without it are."
         ) % {"days": review.MATURE_AFTER.days, "least": review.LEAST_CASES}
-        return [Section(found["title"], [], [], "", "", empty)]
+        return [("rules", Section(found["title"], [], [], "", "", empty))]
     rows = [
         Row(
             f["label"],
@@ -227,7 +331,7 @@ def _of_model(found: Mapping[str, object]) -> list[Section]:
                 _lift(Share(*f["fired"]), Share(*f["other"])), *_verdict(f),
             ],
         )
-        for f in found["rules"]
+        for f in _asked(found["rules"], asked)
     ]  # fmt: skip
     columns = [
         _("Fires"), _("Converted with it"), _("without it"), _("Times as often"), _("Difference in points"), _("So it"),
@@ -242,21 +346,22 @@ def _of_model(found: Mapping[str, object]) -> list[Section]:
         "least": review.LEAST_CASES,
     }
     pairs = [
-        Row(label, [Cell(f"{together:,}", value=together), Cell(f"{agreement:.2f}")])
-        for label, together, agreement in found["pairs"]
+        Row(f["label"], [number(f["together"]), Cell(f"{f['agreement']:.2f}")]) for f in _asked(found["pairs"], asked)
     ]
     cuts = [
         Row(
             f"{_('High from') if f['name'] == 'high_from' else _('Medium from')} {f['at']}",
             [share(*f["above"]), share(*f["below"]), *_verdict(f)],
         )
-        for f in found["cuts"]
+        for f in _asked(found["cuts"], asked)
     ]
-    made = [Section(found["title"], columns, rows, note, _("Rule"), _("This model has no rules."))]
+    made = [("rules", Section(found["title"], columns, rows, note, _("Rule"), _("This model has no rules.")))]
     if pairs:
-        made.append(Section(_("Rules that say the same"), [_("Together"), _("Agreement")], pairs, "", _("Rules")))
+        same = Section(_("Rules that say the same"), [_("Together"), _("Agreement")], pairs, "", _("Rules"))
+        made.append(("pairs", same))
     above = [_("Converted just above"), _("just below"), _("Difference in points"), _("So it")]
-    return [*made, Section(_("Thresholds of this model"), above, cuts, "", _("Threshold"))]
+    title = _("Thresholds: %(model)s") % {"model": found["title"]}
+    return [*made, ("cuts", Section(title, above, cuts, "", _("Threshold")))]
 
 
 def _lift(fired: Share, other: Share) -> Cell:
@@ -269,7 +374,9 @@ def _lift(fired: Share, other: Share) -> Cell:
 def _groups(found: Sequence[Mapping[str, object]], title: str, first: str, what: str) -> Section:
     rows = [Row(f["label"], [share(*f["share"]), share(*f["expected"]), *_verdict(f)]) for f in found]
     columns = [what, _("its peers"), _("Difference in points"), _("So it is")]
-    empty = _("No lead of this period is old enough to be judged. Choose a longer one.")
+    empty = _("Leads are judged when they are %(days)d days old, and none that was reviewed is yet.") % {
+        "days": review.MATURE_AFTER.days
+    }
     return Section(title, columns, rows, "", first, empty)
 
 

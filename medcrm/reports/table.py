@@ -59,6 +59,19 @@ def compared(sections: Sequence[Section], earlier: Sequence[Section]) -> list[Se
     ]
 
 
+def gathered(sections: Sequence[Section]) -> list[Section]:
+    """Sections that follow each other and have nothing but the same sentence to say, as one."""
+    made: list[Section] = []
+    for section in sections:
+        last = made[-1] if made else None
+        is_same = last is not None and str(last.empty) == str(section.empty)
+        if last is not None and is_same and not (last.rows or last.line or section.rows or section.line):
+            made[-1] = replace(last, title=f"{last.title} · {section.title}")
+        else:
+            made.append(section)
+    return made
+
+
 Place = tuple[str, str, int]  # row, column, which of the columns of that name
 
 

@@ -15,19 +15,17 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from leads import exporting
 from leads.measures import DIMENSIONS, Period
-from leads.services import proposals
-from medcrm.lib import bell
+from leads.models import Proposal, RuleReview
 from medcrm.lib.errors import RuleError
 from medcrm.lib.spreadsheet import harmless
 from medcrm.reports import rules
 from medcrm.reports.ask import Ask
 from medcrm.reports.pages import PAGES, Page
-from medcrm.reports.table import Row, Section, compared
+from medcrm.reports.table import Row, Section, compared, gathered
 
 MAY_READ = "leads.report_milestone"
 CUTS = ("source", "service", "clinic", "team", "owner", "type")
@@ -46,7 +44,8 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
     ask, filters = Ask.read(request.GET, at=now, is_linked=is_linked, usual=page.usual)
     kept = page.kept() if page.kept else None
     if kept is not None:
-        ask = replace(ask, period=Period(kept.first, kept.last), narrowed={}, is_compared=False)
+        period = Period(kept.first, kept.last)
+        ask = replace(ask, period=period, narrowed=_findings(request).chosen, is_compared=False)
     sections = page.make(ask)
     if ask.is_compared:
         sections = compared(sections, page.make(ask.before))
@@ -62,7 +61,9 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
         return FileResponse(kept.file.open("rb"), as_attachment=True, filename=name, content_type=CSV)
     query = request.GET.copy()
     query.pop("by", None)
-    context = _context(request, slug, page, ask, filters, sections, query) | {"kept": kept}
+    context = _context(request, slug, page, ask, filters, sections, query)
+    if page.kept:
+        context |= _kept(request, kept)
     return TemplateResponse(request, "reports/report.html", context)
 
 
@@ -73,22 +74,17 @@ def review(request: HttpRequest) -> HttpResponse:
     at = timezone.now()
     ask, _filters = Ask.read(request.POST, at=at, is_linked=False, usual=rules.USUAL_DAYS)
     rules.ask_for(ask.period, by=request.user, at=at)
-    bell.ring("medcrm.reports.tasks.make_reviews")
-    messages.success(request, _("The review is on its way; open the page again in a minute."))
     return redirect("reports:report", slug="rules")
 
 
 @permission_required("leads.decide_proposal", raise_exception=True)
 @require_POST
 def propose(request: HttpRequest) -> HttpResponse:
-    """Review the rules over the period asked about and keep what calls for a change, for a person to decide."""
+    """Ask for a review that also keeps what calls for a change, for a person to decide; a worker makes it."""
     at = timezone.now()
-    ask, _filters = Ask.read(request.POST, at=at, is_linked=False)
-    made = proposals.propose(since=ask.period.bounds()[0], at=at)
-    messages.success(
-        request, ngettext("%(n)d proposal to decide.", "%(n)d proposals to decide.", len(made)) % {"n": len(made)}
-    )
-    return redirect(f"{reverse('admin:leads_proposal_changelist')}?state__exact=open")
+    ask, _filters = Ask.read(request.POST, at=at, is_linked=False, usual=rules.USUAL_DAYS)
+    rules.ask_for(ask.period, by=request.user, at=at, is_proposing=True)
+    return redirect("reports:report", slug="rules")
 
 
 def _context(request, slug, page: Page, ask: Ask, filters, sections: list[Section], query) -> dict[str, object]:  # noqa: ANN001
@@ -103,12 +99,28 @@ def _context(request, slug, page: Page, ask: Ask, filters, sections: list[Sectio
         ],
         "ask": ask,
         "filters": filters,
-        "sections": sections,
+        "sections": gathered(sections),
         "asked": [filters.form[name] for name in ("days", "first", "last")],
-        "may_propose": slug == "rules" and request.user.has_perm("leads.decide_proposal"),
         "leads_url": reverse(LEADS) if ask.is_linked else "",
         "cuts": [(DIMENSIONS[name][0], f"?{_with(query, by=name)}", name == ask.by) for name in CUTS],
         "export_url": f"?{_with(query, by=ask.by)}",
+    }
+
+
+def _findings(request: HttpRequest) -> rules.FindingFilter:
+    return rules.FindingFilter(request.GET or None, queryset=RuleReview.objects.none())
+
+
+def _kept(request: HttpRequest, kept: RuleReview | None) -> dict[str, object]:
+    """What is shown, what was asked for since, and what waits to be decided."""
+    is_shown = request.user.has_perm("leads.view_proposal")
+    return {
+        "kept": kept,
+        "findings": _findings(request),
+        "asked_since": rules.asked_since(kept),
+        "may_propose": request.user.has_perm("leads.decide_proposal"),
+        "to_decide": Proposal.objects.filter(state=Proposal.State.OPEN).count() if is_shown else None,
+        "proposals_url": f"{reverse('admin:leads_proposal_changelist')}?state__exact=open",
     }
 
 

@@ -31,7 +31,7 @@ from leads.measures import MEASURES, Beside, register
 from leads.models import Inquiry, Lead, MissingItem
 from leads.summaries import within
 from medcrm.reports.ask import Ask
-from medcrm.reports.people import PARTS, STEPS_NOTE, hour_name, of_sources
+from medcrm.reports.people import NOBODY, PARTS, STEPS_NOTE, hour_name, of_sources
 from medcrm.reports.table import Cell, Row, Section, number, share, span
 from nurture.lifecycle import REACHED
 from nurture.models import Enrollment, Message, Skip
@@ -160,6 +160,9 @@ def counts(ask: Ask, beside: Beside) -> dict[str, Count]:
     return {part: Count("pk", filter=condition(ask.at) or None) for part, condition in beside.parts.items()}
 
 
+GOALS_NOTE = _("Goals that began in this period and were met or missed, whenever the lead came in.")
+
+
 def _span(percentiles: list[float] | None) -> Cell:
     """The one that was asked for, of rows or of none."""
     return span(percentiles[0] if percentiles else None)
@@ -194,7 +197,8 @@ def goals(ask: Ask) -> list[Section]:
             )
             for g in sorted(groups, key=lambda g: g["key"] if name == "start" else -g["all"])
         ]
-        sections.append(Section(title, columns, rows, "", first, _("Nothing fell due in this period.")))
+        empty = _("No goal that began in this period was met or missed yet.")
+        sections.append(Section(title, columns, rows, GOALS_NOTE, first, empty))
     return sections
 
 
@@ -236,9 +240,13 @@ def handoffs(ask: Ask) -> list[Section]:
     ]
     columns = [_("Offered"), _("Accepted"), _("Half of them within"), _("Returned")]
     return [
-        Section(_("Handoffs"), columns, rows, "", _("To"), _("Nothing was handed over in this period.")),
         Section(
-            _("Returned, and why"), [_("Handoffs")], returned, "", _("Reason"), _("No handoff was returned."),
+            _("Handoffs"), columns, rows, _("Offered in this period, whenever the lead came in."), _("To"),
+            _("Nothing was handed over in this period."),
+        ),
+        Section(
+            _("Returned, and why"), [_("Handoffs")], returned, "", _("Reason"),
+            _("No handoff of this period was returned."),
         ),
     ]  # fmt: skip
 
@@ -279,9 +287,9 @@ def capacity(ask: Ask) -> list[Section]:
             _("Waiting for what is missing"),
             [_("Asked for"), _("Arrived"), _("Half of them within")],
             waits,
-            "",
+            _("Asked for in this period, whenever the lead came in."),
             _("What"),
-            _("Nothing was missing."),
+            _("Nothing was asked for in this period."),
         ),
     ]
 
@@ -303,7 +311,14 @@ def nurture(ask: Ask) -> list[Section]:
         _("Entered"), _("Replied"), _("Booked"), _("Opted out"), _("No channel left"), _("Moved on"), _("To the end"),
     ]  # fmt: skip
     return [
-        Section(_("Sequences"), columns, rows, "", _("Sequence"), _("Nobody entered a sequence in this period.")),
+        Section(
+            _("Sequences"),
+            columns,
+            rows,
+            _("Who entered in this period, whenever the lead came in."),
+            _("Sequence"),
+            _("Nobody entered a sequence in this period."),
+        ),
         _sent(ask),
         _skipped(ask),
     ]
@@ -322,7 +337,8 @@ def _sent(ask: Ask) -> Section:
     columns = [
         _("Reserved"), _("Left us"), _("Bounced"), _("Replied to"), _("Did not leave"), _("Uncertain"), _("Cancelled"),
     ]  # fmt: skip
-    return Section(_("Messages"), columns, rows, "", _("Channel"), _("Nothing was sent in this period."))
+    note = _("Of sequences, reserved in this period, whenever the lead came in.")
+    return Section(_("Messages"), columns, rows, note, _("Channel"), _("Nothing was sent in this period."))
 
 
 def _skipped(ask: Ask) -> Section:
@@ -335,7 +351,12 @@ def _skipped(ask: Ask) -> Section:
         for g in sorted(groups, key=lambda g: -(g["skipped"] + g["held"]))
     ]
     return Section(
-        _("Skipped and held steps"), [_("Skipped"), _("Held")], rows, "", _("Why"), _("No step was skipped or held.")
+        _("Skipped and held steps"),
+        [_("Skipped"), _("Held")],
+        rows,
+        "",
+        _("Why"),
+        _("No step was skipped or held in this period."),
     )
 
 
@@ -383,7 +404,7 @@ def permission(ask: Ask) -> list[Section]:
             [Row(g["said"] or g["code"], [number(g["refused"])]) for g in refusals],
             "",
             _("Why"),
-            _("Nothing was refused."),
+            _("Nothing was refused in this period."),
         ),
         _coverage(ask),
     ]
@@ -393,7 +414,7 @@ def _coverage(ask: Ask) -> Section:
     permits = ("may_call", "may_text", "may_mail")
     rows = of_sources(ask, permits)
     columns = [_("Captured"), *(MEASURES[name][0] for name in permits)]
-    return Section(_("Permission by source"), columns, rows, "", _("Source"), _("Nobody was captured."))
+    return Section(_("Permission by source"), columns, rows, "", _("Source"), NOBODY)
 
 
 def inquiries(ask: Ask) -> Section:
@@ -415,5 +436,10 @@ def inquiries(ask: Ask) -> Section:
         for g in rows.order_by("-n")
     ]
     return Section(
-        _("Inquiries"), [_("Received"), _("To repair"), _("Repeats")], table, "", _("Source"), _("None in this period.")
+        _("Inquiries"),
+        [_("Received"), _("To repair"), _("Repeats")],
+        table,
+        "",
+        _("Source"),
+        _("Nothing was received in this period."),
     )

@@ -186,3 +186,39 @@ def test_any_number_of_leads_is_added_up_by_as_many_statements(
     raw.leads(9, at=NOON + timedelta(days=1))
     with django_assert_num_queries(8):
         assert summaries.refresh() == 2
+
+
+def test_tries_are_added_up_and_those_after_the_fifth_are_one(catalogue: None) -> None:
+    """Who got a try and who was reached on it; a lead that is reached gets no more, whatever was called later."""
+    for attempts, reached in ((0, None), (1, None), (3, 2), (6, 6), (9, None)):
+        [lead] = raw.leads(1, at=NOON)
+        Milestone.objects.filter(pk=lead.pk).update(attempts=attempts, reached_on_try=reached)
+    tries = tuple(f"try_{k}" for k in range(1, 7)) + ("reached_on_2", "reached_on_5", "reached_on_6")
+    for _added_up in range(2):
+        assert counted(tries) == {"": (4, 3, 2, 2, 2, 1 + 4, 1, 0, 1)}
+        summaries.refresh_all()
+    queries = asked_of(lambda: counted(tries, source="web_consult"))
+    assert not any("leads_milestone" in sql for sql in queries)
+
+
+def test_what_is_not_kept_is_counted_in_one_pass_whatever_it_is_cut_by(catalogue: None) -> None:
+    for source in ("web_consult", "landing"):
+        leads = raw.leads(3, at=NOON, team="intake", source_id=source)
+        Milestone.objects.filter(pk=leads[0].pk).update(fit="high")
+    summaries.refresh_all()
+    bys, narrowed = ("fit", "band", ""), {"source": "landing", "team": "intake"}
+    queries = asked_of(lambda: summaries.count_each(MONTH, narrowed, ("captured",), bys))
+    assert sum("leads_milestone" in sql for sql in queries) == 1
+    found = summaries.count_each(MONTH, narrowed, ("captured",), bys)
+    said = {by: {group["key"]: group["n_captured"] for group in groups} for by, groups in found.items()}
+    assert said == {"fit": {"high": 1, "": 2}, "band": {"": 3}, "": {"": 3}}
+
+
+def test_waits_are_not_read_from_what_is_kept_without_them(catalogue: None) -> None:
+    [lead] = raw.leads(1, at=NOON)
+    raw.put([raw.appointment(lead, at=NOON + timedelta(minutes=5))])
+    milestones.refresh([lead.pk])
+    summaries.refresh_all()
+    for by in ("band", "source"):
+        [group] = summaries.count(MONTH, {}, ("captured", "booking"), by=by)
+        assert summaries.within(group["n_booking"], 50) == 5 * MINUTE

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Group, User
-from django.db import connection
+from django.db import DataError, connection
 from django.http import QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -19,14 +20,25 @@ from hypothesis import strategies as st
 
 from leads import contact, measures, milestones
 from leads.measures import FUNNEL, Figure, Period
-from leads.models import Export, Interaction, Lead, Milestone, RuleReview, ScoreChange, ScoringModel
+from leads.models import (
+    Export,
+    Interaction,
+    Lead,
+    Milestone,
+    Proposal,
+    RuleReview,
+    ScoreChange,
+    ScoringModel,
+    ScoringRule,
+)
 from leads.services import calls, events
 from leads.services.calls import CallReport
 from medcrm import journey, roles
+from medcrm.lib import bell
 from medcrm.reports import people, rules, tasks
 from medcrm.reports.ask import Ask
 from medcrm.reports.pages import PAGES
-from medcrm.reports.table import Row, Section, compared, number, share, span
+from medcrm.reports.table import Row, Section, compared, gathered, number, share, span
 from tests.reports import raw
 
 pytestmark = pytest.mark.django_db
@@ -200,6 +212,13 @@ def test_a_figure_is_found_by_its_row_and_its_column() -> None:
     assert compared(shares[:1], [])[0].rows[0].cells[0].before.text == "–"
 
 
+def test_neighbours_without_rows_that_say_the_same_are_one() -> None:
+    row = [Row("Price", [number(5)])]
+    sections = [Section("A", [], [], empty="None."), Section("B", [], [], empty="None."), Section("C", [], row),
+                Section("D", [], [], empty="None."), Section("E", [], [], empty="Other.")]  # fmt: skip
+    assert [section.title for section in gathered(sections)] == ["A · B", "C", "D", "E"]
+
+
 def test_a_wrong_date_is_said_beside_its_field(client: Client, lived: list[Lead]) -> None:
     client.force_login(person("supervisor"))
     answer = client.get("/admin/reports/funnel/?first=yesterday&source=nowhere")
@@ -239,6 +258,120 @@ def test_every_night_asks_for_one_review_of_a_year(organisation: None) -> None:
     tasks.make_reviews()
     tasks.review_rules()
     assert RuleReview.objects.filter(made_at=None).count() == 1, "the next night"
+
+
+PROPOSE = "/admin/reports/rules/propose/"
+
+
+def misleading(now: datetime, *, cases: int = 400) -> ScoringRule:
+    """A rule that gives points, and whose leads convert less than the others."""
+    model = ScoringModel.objects.get(lead_type="patient", status="published")
+    rule = model.rules.filter(is_active=True, points__gt=0).order_by("pk").first()
+    past = now - timedelta(days=60)
+    leads = raw.leads(cases, at=past)
+    for n, lead in enumerate(leads):
+        raw.put([ScoreChange(lead=lead, model=model, at=past, new_score=50, new_band="medium",
+                             hits=[rule.pk] if n % 2 else [])])  # fmt: skip
+    booked = [lead.pk for lead in leads[::2]]
+    Milestone.objects.filter(lead__in=booked).update(is_converted=True)
+    return rule
+
+
+@pytest.mark.django_db(transaction=True)
+def test_proposals_are_asked_for_and_made_by_a_worker(
+    transactional_organisation: None, now: datetime, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pressing twice asks once and rings the bell; the page says that it is under way, then what came of it."""
+    rung: list[str] = []
+    monkeypatch.setattr(bell, "_send", rung.append)
+    with time_machine.travel(now, tick=False):
+        client.force_login(person("marketing"))
+        rule = misleading(now)
+        asked = {"first": str(now.date() - timedelta(days=90)), "last": str(now.date())}
+        for _pressed_twice in range(2):
+            assert client.post(PROPOSE, asked).headers["Location"] == "/admin/reports/rules/"
+        row = RuleReview.objects.get()
+        assert (row.is_proposing, row.made_at, row.asked_by.username) == (True, None, "marketing")
+        assert rung == ["medcrm.reports.tasks.make_reviews"] * 2 and not Proposal.objects.exists()
+        page = client.get("/admin/reports/rules/")
+        assert page.context["asked_since"] == row and b'http-equiv="refresh"' in page.content
+        for _rung_twice in range(2):
+            tasks.make_reviews()
+        row.refresh_from_db()
+        proposal = Proposal.objects.get(kind="points")
+        assert (proposal.about, proposal.state) == (str(rule.pk), "open")
+        assert row.made_at == now and row.proposed == Proposal.objects.count() and not row.problem
+        page = client.get("/admin/reports/rules/")
+        assert page.context["asked_since"] is None and b'http-equiv="refresh"' not in page.content
+        assert (page.context["kept"], page.context["to_decide"]) == (row, row.proposed)
+        client.post(PROPOSE, asked)
+        tasks.make_reviews()
+    assert RuleReview.objects.first().proposed == 0, "what is proposed already is not proposed again"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_review_that_fails_says_why_and_one_that_is_killed_is_made_later(
+    transactional_organisation: None, now: datetime, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends_with(error: BaseException) -> None:
+        def fail(**_asked: object) -> None:
+            misleading(now, cases=2)
+            raise error
+
+        monkeypatch.setattr(rules.proposals, "propose", fail)
+
+    client.force_login(person("marketing"))
+    client.post(PROPOSE)
+    ends_with(SystemExit())
+    with pytest.raises(SystemExit):
+        tasks.make_reviews()
+    row = RuleReview.objects.get()
+    assert (row.made_at, row.problem, Lead.objects.count()) == (None, "", 0)
+    ends_with(DataError("the figures burst\nDETAIL: of nobody's business"))
+    night = rules.ask_as_usual(at=now - timedelta(days=1))
+    tasks.make_reviews()
+    row.refresh_from_db()
+    night.refresh_from_db()
+    assert (row.made_at, row.problem, Lead.objects.count()) == (None, "DataError: the figures burst", 0)
+    assert night.made_at, "who asked for another one does not wait for it"
+    RuleReview.objects.exclude(pk=row.pk).delete()
+    assert "the figures burst" in client.get("/admin/reports/rules/").content.decode()
+    monkeypatch.undo()
+    client.post(PROPOSE)
+    tasks.make_reviews()
+    page = client.get("/admin/reports/rules/")
+    assert page.context["asked_since"] is None and page.context["kept"].proposed == 0
+
+
+def test_the_first_review_is_asked_for_once(organisation: None, now: datetime) -> None:
+    for _started in range(2):
+        rules.ask_first(at=now)
+    row = RuleReview.objects.get()
+    rules.make_waiting(at=now)
+    rules.ask_first(at=now + timedelta(days=1))
+    assert RuleReview.objects.get() == row and row.is_proposing
+
+
+def test_the_findings_are_narrowed_to_what_is_asked_for(organisation: None, now: datetime, client: Client) -> None:
+    rule = misleading(now)
+    ScoringRule.objects.filter(pk=rule.pk).update(criteria=[[{"fact": "source", "op": "in", "value": ["landing"]}]])
+    rules.ask_for(Period(now.date() - timedelta(days=90), now.date()), by=None, at=now)
+    rules.make_waiting(at=now)
+    client.force_login(person("supervisor"))
+
+    def shown(query: str) -> dict[str, list[str]]:
+        made = client.get(f"/admin/reports/rules/?{query}").context["sections"]
+        return {str(section.title): [row.label for row in section.rows] for section in made}
+
+    model, label = str(rule.model), f"{rule.name} ({rule.points:+d})"
+    assert len(shown("")[model]) > 1 and len(shown("")) > 4
+    assert set(shown("kind=cuts")) == {f"Thresholds: {model}"}
+    assert shown("kind=rules&finding=on") == {model: [label]}
+    assert shown("source=landing") == {model: [label]}
+    assert shown("source=web_consult") == {"Sources against what their intent promises": ["Consult request form"]}
+    assert shown("service=pt") == {"The review of rules": []}
+    page = client.get("/admin/reports/rules/?kind=nonsense")
+    assert set(page.context["findings"].form.errors) == {"kind"} and len(page.context["sections"]) > 4
 
 
 def test_a_review_that_is_kept_says_what_it_found_in_words(organisation: None, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from random import Random
 from typing import Any
@@ -132,7 +133,7 @@ def agree(slug: str, sections: Sequence[Section], tables: Sequence[Table], *, at
 def agree_on_rules(ask: Ask, count: Slow) -> None:
     rules.ask_for(ask.period, by=None, at=ask.at)
     assert rules.make_waiting(at=ask.at) == 1
-    made = PAGES["rules"].make(ask)
+    made = PAGES["rules"].make(replace(ask, narrowed={}))
     sections = {str(section.title): section for section in made}
     models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED)
     for model in models:
@@ -141,7 +142,7 @@ def agree_on_rules(ask: Ask, count: Slow) -> None:
         assert values_of(made[place], 3) == {label: [c.value for c in cells] for label, cells in fired.items()}
         if not fired:
             continue
-        below = next(s for s in made[place:] if str(s.title) == "Thresholds of this model")
+        below = next(s for s in made[place:] if str(s.title) == f"Thresholds: {model}")
         assert values_of(below, 2) == {label: [c.value for c in cells] for label, cells in thresholds.items()}
     for title, table in (
         ("Sources against what their intent promises", count.sources()),
