@@ -41,7 +41,7 @@ KEPT = {
     "consent_consentevent": "the chain of events: codes, times and the salted commitment of what was erased",
     "consent_listentry": "do-not-call lists of others, as they were published",
     "consent_checkpointhead": "keyed hashes under signed checkpoints",
-    "files of imports": "a file that is under way or not imported yet goes a month after it ended, exports after a day",
+    "files of imports": "one that is under way goes a month after its import ended, that of an export after a day",
     "leads_lead": "what was asked for, when, where it came from and how it ended, under a pseudonym",
     "auth_user": "members of staff who worked on it",
 }

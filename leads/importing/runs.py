@@ -205,12 +205,12 @@ def drop_files(rows: QuerySet[ImportRow], lead_ids: Sequence[int]) -> int:
 
 
 def _drop(found: QuerySet[ImportRun]) -> int:
-    """Forget the files now, and delete them once that is committed. Locks the runs."""
+    """Delete the files, then forget where they were: a crash in between leaves no file. Locks the runs."""
     with transaction.atomic():
         mine = list(found.select_for_update())
-        paths = [Path(run.file.path) for run in mine]
+        for run in mine:
+            files.delete(Path(run.file.path))
         ImportRun.objects.filter(pk__in=[run.pk for run in mine]).update(file="")
-        transaction.on_commit(lambda: [files.delete(path) for path in paths])
     return len(mine)
 
 

@@ -191,15 +191,12 @@ def refused(organisation, now) -> ImportRun:
     return run
 
 
-def test_what_was_refused_is_found_and_forgotten_with_the_file_it_came_in(
-    told, refused, now, django_capture_on_commit_callbacks
-):
+def test_what_was_refused_is_found_and_forgotten_with_the_file_it_came_in(told, refused, now):
     path = Path(refused.file.path)
     assert path.exists() and files.staged_path(path).exists()
     person = erasure.find_person("512-555-0187")
     assert (erasure.find(person)["leads.importrow"], erasure.find(person)["leads.inquiry"]) == (1, 3)
-    with django_capture_on_commit_callbacks(execute=True):
-        done = forget(told, now + timedelta(days=1))
+    done = forget(told, now + timedelta(days=1))
     assert done.done["files of imports"] == 1
     assert {table for table in traces() if table not in STATED} == {"leads_importrun"}, "the name of the file"
     assert not path.exists() and not files.staged_path(path).exists()
@@ -214,11 +211,10 @@ def test_somebody_known_only_from_a_refused_row_is_forgotten_and_does_not_come_b
     assert Lead.objects.get().first_name == "Somebody", "the others of the file are not touched"
 
 
-def test_the_file_of_an_import_goes_a_month_after_it_ended(refused, now, django_capture_on_commit_callbacks):
+def test_the_file_of_an_import_goes_a_month_after_it_ended(refused, now):
     unused = runs.upload("leads", ContentFile(b"Name,Phone\nA B,5125550144\n"), "unused.csv", at=now)
-    with django_capture_on_commit_callbacks(execute=True):
-        assert runs.expire_files(at=now + timedelta(days=29)) == 0
-        assert runs.expire_files(at=now + timedelta(days=31)) == 2
+    assert runs.expire_files(at=now + timedelta(days=29)) == 0
+    assert runs.expire_files(at=now + timedelta(days=31)) == 2
     with pytest.raises(RuleError, match="Upload it again"):
         runs.start(unused.pk, is_dry=True, at=now + timedelta(days=31))
     refused.refresh_from_db()
