@@ -14,6 +14,7 @@ from tests import servers
 from tests.inquiry import CONSULT
 
 servers.join()  # before anything of Django is imported
+from tests import kept  # noqa: E402
 
 ORGANISATION = tomllib.loads((BASE_DIR / "medcrm" / "data" / "organisation.toml").read_text())
 
@@ -74,8 +75,15 @@ def broker_away(settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def catalogue(db: None, now: datetime) -> None:
-    """Vocabulary, catalogue, sources and rules of the reference organisation; no people."""
+def catalogue(request: pytest.FixtureRequest, db: None, now: datetime) -> None:
+    """Vocabulary, catalogue, sources and rules of the reference organisation; no people unless they are asked for."""
+    if "organisation" in request.fixturenames:
+        request.getfixturevalue("organisation")
+    else:
+        kept.rows_of(("catalogue", now), lambda: load_catalogue(now))
+
+
+def load_catalogue(now: datetime) -> None:
     import consent.reference
     import leads.reference
 
@@ -105,7 +113,7 @@ def organisation(db: None, now: datetime) -> None:
     """The whole reference organisation: catalogue, rules, teams, people and sequences."""
     from medcrm import reference
 
-    reference.load(at=now)
+    kept.rows_of(("organisation", now), lambda: reference.load(at=now))
 
 
 @pytest.fixture

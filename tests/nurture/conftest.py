@@ -10,7 +10,8 @@ import pytest
 import nurture.reference
 from leads.models import Lead
 from nurture.models import Enrollment
-from tests.conftest import ORGANISATION
+from tests import kept
+from tests.conftest import ORGANISATION, load_catalogue
 from tests.consent import flush
 from tests.nurture.factories import walk
 
@@ -18,8 +19,19 @@ flush.install()
 
 
 @pytest.fixture
+def catalogue(db: None, now: datetime) -> None:
+    """As everywhere, and the sequences."""
+
+    def load() -> None:
+        load_catalogue(now)
+        nurture.reference.load(ORGANISATION)
+
+    kept.rows_of(("nurture", now), load)
+
+
+@pytest.fixture
 def sequences(catalogue: None) -> None:
-    nurture.reference.load(ORGANISATION)
+    """A part of the catalogue here."""
 
 
 @pytest.fixture

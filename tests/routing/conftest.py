@@ -10,7 +10,8 @@ from django.contrib.auth import get_user_model
 import routing.reference
 from leads.models import Lead
 from routing import router
-from tests.conftest import ORGANISATION
+from tests import kept
+from tests.conftest import ORGANISATION, load_catalogue
 from tests.consent import flush
 from tests.routing.factories import make_lead
 
@@ -18,8 +19,14 @@ flush.install()  # test_concurrency empties the database, ledger and all
 
 
 @pytest.fixture
-def organisation(catalogue: None, now: datetime) -> None:
-    routing.reference.load(ORGANISATION, at=now)
+def organisation(db: None, now: datetime) -> None:
+    """Catalogue, teams and people, and no sequences."""
+
+    def load() -> None:
+        load_catalogue(now)
+        routing.reference.load(ORGANISATION, at=now)
+
+    kept.rows_of(("routing", now), load)
 
 
 @pytest.fixture
