@@ -204,7 +204,7 @@ class Migration(migrations.Migration):
                         ('asked_at', models.DateTimeField()),
                         ('asked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                         ('made_at', models.DateTimeField(null=True)),
-                        ('found', models.JSONField(default=dict, help_text='Codes, names and counts of medcrm.reports.rules.find.')),
+                        ('found', models.JSONField(default=dict, help_text='Codes, names and counts of medcrm.reports.reviewing.find.')),
                     ],
                     options={
                         'ordering': ['-pk'],

@@ -253,12 +253,12 @@ class RuleReview(models.Model):
     made_at = models.DateTimeField(null=True)
     problem = models.CharField(max_length=300, blank=True, help_text=_("Why it could not be made."))
     proposed = models.PositiveIntegerField(null=True, help_text=_("New proposals that came of it."))
-    found = models.JSONField(default=dict, help_text=_("Codes, names and counts of medcrm.reports.rules.find."))
+    found = models.JSONField(default=dict, help_text=_("Codes, names and counts of medcrm.reports.reviewing.find."))
 
     class Meta:
         ordering = ["-pk"]
         constraints = [
-            # read by medcrm.reports.rules.make_waiting
+            # read by medcrm.reports.reviewing.make_waiting
             models.UniqueConstraint(
                 name="one_waiting_review_of_a_period", fields=["first", "last", "is_proposing"],
                 condition=Q(made_at__isnull=True, problem=""),

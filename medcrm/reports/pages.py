@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from leads.models import RuleReview
-from medcrm.reports import people, rules, work
+from medcrm.reports import outreach, people, reviewing, rules, work
 from medcrm.reports.ask import USUAL_DAYS, Ask
 from medcrm.reports.table import Section
 
@@ -44,18 +44,18 @@ PAGES: Mapping[str, Page] = {
     "outcome": Page(_("Right or wrong"), _("Did score, checks and overrides say what came of it?"), people.outcome),
     "handoffs": Page(_("Handoffs"), _("Who takes over how fast, and what comes back?"), work.handoffs),
     "capacity": Page(_("Capacity"), _("Which services are slow to book, and what is waited for?"), work.capacity),
-    "nurture": Page(_("Sequences"), _("Whom did sequences bring back, and what was not sent?"), work.nurture),
-    "permission": Page(_("Permission"), _("Was anybody contacted without permission?"), work.permission),
+    "nurture": Page(_("Sequences"), _("Whom did sequences bring back, and what was not sent?"), outreach.nurture),
+    "permission": Page(_("Permission"), _("Was anybody contacted without permission?"), outreach.permission),
     "data": Page(
         _("Data"),
         _("What is missing, and what is not counted?"),
-        lambda a: people.data_quality(a) + [work.inquiries(a)],
+        lambda a: people.data_quality(a) + [outreach.inquiries(a)],
     ),
     "rules": Page(
         _("Rules"),
         _("Which rules, thresholds and sources do the figures speak against?"),
         rules.rules,
-        usual=rules.USUAL_DAYS,
-        kept=rules.latest,
+        usual=reviewing.USUAL_DAYS,
+        kept=reviewing.latest,
     ),
 }

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from leads import milestones, summaries
-from medcrm.reports import backtest, rules, weekly
+from medcrm.reports import backtest, reviewing, weekly
 
 
 @shared_task
@@ -23,12 +23,12 @@ def refresh_milestones() -> None:
 
 @shared_task
 def review_rules() -> None:
-    rules.ask_as_usual(at=timezone.now())
+    reviewing.ask_as_usual(at=timezone.now())
 
 
 @shared_task
 def make_reviews() -> None:
-    rules.make_waiting(at=timezone.now())
+    reviewing.make_waiting(at=timezone.now())
 
 
 @shared_task

@@ -22,7 +22,7 @@ from leads.measures import DIMENSIONS, Period
 from leads.models import Proposal, RuleReview
 from medcrm.lib.errors import RuleError
 from medcrm.lib.spreadsheet import harmless
-from medcrm.reports import rules
+from medcrm.reports import reviewing, rules
 from medcrm.reports.ask import Ask
 from medcrm.reports.pages import PAGES, Page
 from medcrm.reports.table import Row, Section, compared, gathered
@@ -72,8 +72,8 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
 def review(request: HttpRequest) -> HttpResponse:
     """Ask for a review of the rules over the period chosen; a worker makes it."""
     at = timezone.now()
-    ask, _filters = Ask.read(request.POST, at=at, is_linked=False, usual=rules.USUAL_DAYS)
-    rules.ask_for(ask.period, by=request.user, at=at)
+    ask, _filters = Ask.read(request.POST, at=at, is_linked=False, usual=reviewing.USUAL_DAYS)
+    reviewing.ask_for(ask.period, by=request.user, at=at)
     return redirect("reports:report", slug="rules")
 
 
@@ -82,8 +82,8 @@ def review(request: HttpRequest) -> HttpResponse:
 def propose(request: HttpRequest) -> HttpResponse:
     """Ask for a review that also keeps what calls for a change, for a person to decide; a worker makes it."""
     at = timezone.now()
-    ask, _filters = Ask.read(request.POST, at=at, is_linked=False, usual=rules.USUAL_DAYS)
-    rules.ask_for(ask.period, by=request.user, at=at, is_proposing=True)
+    ask, _filters = Ask.read(request.POST, at=at, is_linked=False, usual=reviewing.USUAL_DAYS)
+    reviewing.ask_for(ask.period, by=request.user, at=at, is_proposing=True)
     return redirect("reports:report", slug="rules")
 
 
@@ -117,7 +117,7 @@ def _kept(request: HttpRequest, kept: RuleReview | None) -> dict[str, object]:
     return {
         "kept": kept,
         "findings": _findings(request),
-        "asked_since": rules.asked_since(kept),
+        "asked_since": reviewing.asked_since(kept),
         "may_propose": request.user.has_perm("leads.decide_proposal"),
         "to_decide": Proposal.objects.filter(state=Proposal.State.OPEN).count() if is_shown else None,
         "proposals_url": f"{reverse('admin:leads_proposal_changelist')}?state__exact=open",

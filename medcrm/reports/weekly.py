@@ -18,11 +18,13 @@ from django.utils.translation import gettext as _
 from leads import summaries
 from leads.measures import FUNNEL, MEASURES, Period
 from leads.models import Inquiry, Proposal
-from medcrm.reports import rules
+from medcrm.reports import reviewing
 from medcrm.reports.ask import Ask
+from medcrm.reports.counting import counts
+from medcrm.reports.outreach import ENTRIES, contacts
 from medcrm.reports.people import counted
 from medcrm.reports.table import span
-from medcrm.reports.work import CLOCKS, ENTRIES, HANDOFFS, contacts, counts
+from medcrm.reports.work import CLOCKS, HANDOFFS
 
 log = structlog.get_logger(__name__)
 
@@ -118,7 +120,7 @@ def _part(hits: int, of: int) -> str:
 
 def _to_decide() -> list[str]:
     """What the review of rules left for a person."""
-    waiting, kept = Proposal.objects.filter(state=Proposal.State.OPEN).count(), rules.latest()
+    waiting, kept = Proposal.objects.filter(state=Proposal.State.OPEN).count(), reviewing.latest()
     lines = [_("Proposals to decide: %(n)d") % {"n": waiting}]
     if kept is not None:
         day = date_format(timezone.localtime(kept.made_at).date())

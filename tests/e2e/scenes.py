@@ -23,8 +23,7 @@ from leads.models.importing import ImportPhase
 from leads.services import intake, merging, versions
 from leads.services.intake import Delivery
 from medcrm import journey
-from medcrm.reports import backtest
-from medcrm.reports import rules as reviewed
+from medcrm.reports import backtest, reviewing
 from nurture import publishing
 from nurture.models import Sequence, Wording
 from privacy import erasure
@@ -159,5 +158,5 @@ def tries(*, at: datetime) -> None:
     month = Period((at - timedelta(days=30)).date(), at.date())
     backtest.ask(month, by=someone("marketing"), at=at, scoring_model=draft.pk)
     backtest.run_waiting(at=at)
-    reviewed.ask_as_usual(at=at)
-    reviewed.make_waiting(at=at)
+    reviewing.ask_as_usual(at=at)
+    reviewing.make_waiting(at=at)

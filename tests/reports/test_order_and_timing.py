@@ -12,6 +12,7 @@ from leads.models import Proposal, ScoringModel
 from leads.services import proposals
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
+from medcrm.reports import reviewing
 from medcrm.reports import rules as page
 from nurture.models import Sequence, Step
 from nurture.review import judge_timing
@@ -91,7 +92,7 @@ def test_few_handoffs_say_how_many_are_missing(routes: dict[str, RoutingRule], p
     [found] = judge_order(since=since(now), at=now)
     assert found.says == "too_few" and found.missing > 30
     assert [row for row in proposals.propose(since=since(now), at=now) if row.kind == "order"] == []
-    section = page.sections(page.find(since=since(now), at=now))[-2]
+    section = page.sections(reviewing.find(since=since(now), at=now))[-2]
     assert f"{found.missing:,} more needed" in section.rows[0].cells[-1].text
 
 

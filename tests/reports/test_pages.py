@@ -35,7 +35,7 @@ from leads.services import calls, events
 from leads.services.calls import CallReport
 from medcrm import journey, roles
 from medcrm.lib import bell
-from medcrm.reports import people, rules, tasks
+from medcrm.reports import people, reviewing, rules, tasks
 from medcrm.reports.ask import Ask
 from medcrm.reports.pages import PAGES
 from medcrm.reports.table import Row, Section, compared, gathered, number, share, span
@@ -318,7 +318,7 @@ def test_a_review_that_fails_says_why_and_one_that_is_killed_is_made_later(
             misleading(now, cases=2)
             raise error
 
-        monkeypatch.setattr(rules.proposals, "propose", fail)
+        monkeypatch.setattr(reviewing.proposals, "propose", fail)
 
     client.force_login(person("marketing"))
     client.post(PROPOSE)
@@ -328,7 +328,7 @@ def test_a_review_that_fails_says_why_and_one_that_is_killed_is_made_later(
     row = RuleReview.objects.get()
     assert (row.made_at, row.problem, Lead.objects.count()) == (None, "", 0)
     ends_with(DataError("the figures burst\nDETAIL: of nobody's business"))
-    night = rules.ask_as_usual(at=now - timedelta(days=1))
+    night = reviewing.ask_as_usual(at=now - timedelta(days=1))
     tasks.make_reviews()
     row.refresh_from_db()
     night.refresh_from_db()
@@ -345,18 +345,18 @@ def test_a_review_that_fails_says_why_and_one_that_is_killed_is_made_later(
 
 def test_the_first_review_is_asked_for_once(organisation: None, now: datetime) -> None:
     for _started in range(2):
-        rules.ask_first(at=now)
+        reviewing.ask_first(at=now)
     row = RuleReview.objects.get()
-    rules.make_waiting(at=now)
-    rules.ask_first(at=now + timedelta(days=1))
+    reviewing.make_waiting(at=now)
+    reviewing.ask_first(at=now + timedelta(days=1))
     assert RuleReview.objects.get() == row and row.is_proposing
 
 
 def test_the_findings_are_narrowed_to_what_is_asked_for(organisation: None, now: datetime, client: Client) -> None:
     rule = misleading(now)
     ScoringRule.objects.filter(pk=rule.pk).update(criteria=[[{"fact": "source", "op": "in", "value": ["landing"]}]])
-    rules.ask_for(Period(now.date() - timedelta(days=90), now.date()), by=None, at=now)
-    rules.make_waiting(at=now)
+    reviewing.ask_for(Period(now.date() - timedelta(days=90), now.date()), by=None, at=now)
+    reviewing.make_waiting(at=now)
     client.force_login(person("supervisor"))
 
     def shown(query: str) -> dict[str, list[str]]:
@@ -382,8 +382,8 @@ def test_a_review_that_is_kept_says_what_it_found_in_words(organisation: None, n
     for n, lead in enumerate(raw.leads(130, at=past)):
         raw.put([ScoreChange(lead=lead, model=model, at=past, new_score=50, new_band="medium",
                              hits=[rule.pk] if n < 60 else [])])  # fmt: skip
-    row = rules.ask_for(Period(past.date(), now.date()), by=None, at=now)
-    rules.make_waiting(at=now)
+    row = reviewing.ask_for(Period(past.date(), now.date()), by=None, at=now)
+    reviewing.make_waiting(at=now)
     row.refresh_from_db()
     [kept] = [found for found in row.found["models"] if found["title"] == str(model)]
     [said] = [found for found in kept["rules"] if found["label"].startswith(f"{rule.name} (")]

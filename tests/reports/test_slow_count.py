@@ -18,7 +18,7 @@ from leads import summaries
 from leads.measures import Figure
 from leads.models import ScoringModel
 from medcrm.lib.models import VersionStatus
-from medcrm.reports import rules, weekly
+from medcrm.reports import reviewing, weekly
 from medcrm.reports.ask import Ask
 from medcrm.reports.pages import PAGES
 from medcrm.reports.table import Section, span
@@ -131,8 +131,8 @@ def agree(slug: str, sections: Sequence[Section], tables: Sequence[Table], *, at
 
 
 def agree_on_rules(ask: Ask, count: Slow) -> None:
-    rules.ask_for(ask.period, by=None, at=ask.at)
-    assert rules.make_waiting(at=ask.at) == 1
+    reviewing.ask_for(ask.period, by=None, at=ask.at)
+    assert reviewing.make_waiting(at=ask.at) == 1
     made = PAGES["rules"].make(replace(ask, narrowed={}))
     sections = {str(section.title): section for section in made}
     models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED)

@@ -2,7 +2,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from medcrm import demo_data
-from medcrm.reports import rules
+from medcrm.reports import reviewing
 
 
 class Command(BaseCommand):
@@ -10,5 +10,5 @@ class Command(BaseCommand):
 
     def handle(self, **options: object) -> None:
         made = demo_data.make(at=timezone.now())
-        rules.ask_first(at=timezone.now())
+        reviewing.ask_first(at=timezone.now())
         self.stdout.write(f"{made} synthetic leads made." if made else "The leads are there already.")
