@@ -25,7 +25,7 @@ from consent.models import Address, ConsentEvent, Disclosure, Permission
 from consent.models.ledger import PEWC_ELEMENTS
 from consent.signals import permission_changed
 from consent.vocabulary import EventKind, Scope
-from medcrm.lib.aside import ahead
+from medcrm.lib.aside import ahead, aside, at_once
 from medcrm.lib.errors import RuleError
 
 if TYPE_CHECKING:
@@ -83,6 +83,9 @@ class Link(NamedTuple):
 Written = dict[str, Any]
 """A row as it goes to the database, by column."""
 
+Projected = dict[str, object]
+"""A row of the projection, by column."""
+
 as_body = json.JSONEncoder(sort_keys=True, default=str).encode
 
 
@@ -111,6 +114,7 @@ class Made:
 
     entries: Sequence[Entry]
     parts: Iterator[tuple[list[int], list[Written], str]]
+    is_many: bool
     now: datetime
 
 
@@ -119,18 +123,24 @@ def made_ahead(entries: Sequence[Entry], *, now: datetime) -> Made:
     _check_aware(now)
     for entry in entries:
         _check(entry, now)
-    return Made(entries, ahead(lambda places: _made(entries, places, now), _parts(entries)), now)
+    parts = _parts(entries)
+    return Made(entries, ahead(lambda places: _made(entries, places, now), parts), len(parts) > 1, now)
 
 
 def write(made: Made) -> list[tuple[Written, Link]]:
     """Write what was made ahead; see `append`."""
     entries, now = made.entries, made.now
     found: dict[int, tuple[Written, Link]] = {}
+    begin = aside if made.is_many else at_once  # the database links the next part while this one is folded
     with transaction.atomic(savepoint=False):
+        folding = []
         for places, rows, document in made.parts:
             links = _insert(rows, document)
-            _project_after([entries[place] for place in places], rows, links, now)
+            part = [entries[place] for place in places]
+            folding.append(begin(_folded_after, part, rows, links, _older(part, links), now))
             found.update(zip(places, zip(rows, links, strict=True), strict=True))
+        for folded in folding:
+            _keep(folded.result())
         changed = sorted({entry.address_id for entry in entries if entry.kind not in SILENT})
         if changed:
             permission_changed.send(sender=ConsentEvent, address_ids=changed, at=now)
@@ -166,24 +176,34 @@ def permission(address: Address, *, at: datetime, known_at: datetime | None = No
 def project(address_ids: Iterable[int]) -> int:
     """Fold the chains of these addresses into Permission rows and return how many. Two queries."""
     chains = history.chains(address_ids).items()
-    return _keep([(pk, chain.kind, chain.events) for pk, chain in chains if chain.events])
+    return _keep(_folded([(pk, chain.kind, chain.events) for pk, chain in chains if chain.events]))
 
 
-def _project_after(entries: Sequence[Entry], rows: Sequence[Written], links: Sequence[Link], now: datetime) -> None:
-    """Project the addresses just written to; a chain that began just now is known whole and is not read again."""
-    mine: dict[int, list[tuple[int, fold.Event]]] = {}
+def _older(entries: Sequence[Entry], links: Sequence[Link]) -> Mapping[int, history.Chain]:
+    """The chains just written to that did not begin just now; those that did are known whole and are not read again."""
+    begun = {entry.address_id for entry, link in zip(entries, links, strict=True) if link.seq == 1}
+    older = {entry.address_id for entry in entries} - begun
+    return history.chains(older) if older else {}
+
+
+def _folded_after(
+    entries: Sequence[Entry],
+    rows: Sequence[Written],
+    links: Sequence[Link],
+    older: Mapping[int, history.Chain],
+    now: datetime,
+) -> list[Projected]:
+    """What the projection must say of the addresses just written to. Asks the database nothing."""
+    begun: dict[int, list[tuple[int, fold.Event]]] = {}
     kinds = {}
     for entry, row, link in zip(entries, rows, links, strict=True):
-        mine.setdefault(entry.address_id, []).append((link.seq, _as_read(entry, row, link, now)))
-        kinds[entry.address_id] = link.address_kind
-    begun = [
-        (pk, kinds[pk], [event for _seq, event in sorted(found, key=itemgetter(0))])
-        for pk, found in mine.items()
-        if min(seq for seq, _event in found) == 1
+        if entry.address_id not in older:
+            begun.setdefault(entry.address_id, []).append((link.seq, _as_read(entry, row, link, now)))
+            kinds[entry.address_id] = link.address_kind
+    chains = [
+        (pk, kinds[pk], [event for _seq, event in sorted(found, key=itemgetter(0))]) for pk, found in begun.items()
     ]
-    older = mine.keys() - {pk for pk, _kind, _events in begun}
-    chains = history.chains(older).items() if older else ()
-    _keep([*begun, *((pk, chain.kind, chain.events) for pk, chain in chains)])
+    return _folded([*chains, *((pk, chain.kind, chain.events) for pk, chain in older.items())])
 
 
 def _as_read(entry: Entry, row: Written, link: Link, now: datetime) -> fold.Event:
@@ -211,13 +231,17 @@ def _as_read(entry: Entry, row: Written, link: Link, now: datetime) -> fold.Even
     )
 
 
-def _keep(chains: Iterable[tuple[int, str, Sequence[fold.Event]]]) -> int:
-    rows = [
+def _folded(chains: Iterable[tuple[int, str, Sequence[fold.Event]]]) -> list[Projected]:
+    """What the projection must say of these addresses, each with its kind and its chain."""
+    return [
         {"address_id": address_id, "channel": view.channel, "seq": len(events)}
         | {name: getattr(view, name) for name in PROJECTED if name != "seq"}
         for address_id, kind, events in chains
         for view in fold.views(events, kind=kind)
     ]
+
+
+def _keep(rows: Sequence[Projected]) -> int:
     if rows:
         with connection.cursor() as cursor:
             cursor.execute(UPSERT, [json.dumps(rows, default=str)])

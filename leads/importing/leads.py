@@ -26,7 +26,7 @@ from consent.vocabulary import GrantChannel
 from leads import targets
 from leads.importing import kinds
 from leads.importing.kinds import Kind, Option, Outcome, Row
-from leads.importing.reading_leads import FIELDS, Reader, Wanted, labels, source_of
+from leads.importing.reading_leads import FIELDS, LEAD, Reader, Wanted, labels, source_of
 from leads.lifecycle import OPEN
 from leads.models import Clinic, DocumentStatus, ImportRun, Inquiry, Interaction, Lead, Source
 from leads.services import answers, merging
@@ -38,7 +38,6 @@ from medcrm.lib.among import Among
 from medcrm.lib.aside import aside
 
 CHUNK = 2000  # a second or two of work between two commits; more costs memory and gains nothing
-LEAD = copying.defaults(Lead)
 INQUIRY = copying.defaults(Inquiry)
 INTERACTION = copying.defaults(Interaction)
 # What an import may fill on a lead that is known already, where it is blank.
@@ -134,10 +133,9 @@ def _match(wanted: Sequence[Wanted], held: Mapping[tuple[str, str], Held], sourc
         )
         is_repeat = lead is not None
         if lead is None:
-            lead = SimpleNamespace(**LEAD, id=None, pk=None, place=len(taken))
-            lead.lead_type = w.fields["lead_type"]
-        phone, email = (held.get((kind, value)) for kind, value in ((PHONE, w.phone), (EMAIL, w.email)))
-        filled = _fill(lead, w, phone, email, is_repeat=is_repeat, at=at)
+            lead = SimpleNamespace(**vars(w.lead), place=len(taken))  # a copy: a refused chunk is taken again in parts
+            _give_addresses(lead, w, held)
+        filled = _fill(lead, w, held, at) if is_repeat else {}
         for pair in w.pairs:
             news[pair].append(lead)
         taken.append(Taken(w, lead, is_repeat, mine, filled=filled))
@@ -145,28 +143,24 @@ def _match(wanted: Sequence[Wanted], held: Mapping[tuple[str, str], Held], sourc
 
 
 def _fill(
-    lead: Lead | SimpleNamespace,
-    wanted: Wanted,
-    phone: Held | None,
-    email: Held | None,
-    *,
-    is_repeat: bool,
-    at: datetime,
+    lead: Lead | SimpleNamespace, wanted: Wanted, held: Mapping[tuple[str, str], Held], at: datetime
 ) -> dict[str, object]:
-    """Write what the row says; on a known lead only where nothing is said yet. Return what was blank and is filled."""
-    before = {name: getattr(lead, name) for name in FILLED} if is_repeat else {}
-    fields = wanted.fields
-    if is_repeat:
-        fields = {n: v for n, v in fields.items() if getattr(lead, _attribute(n), "-") in ("", None)}
+    """Write what the row says on a known lead where nothing is said yet; return what was blank and is filled."""
+    before = {name: getattr(lead, name) for name in FILLED}
+    fields = {n: v for n, v in wanted.fields.items() if getattr(lead, _attribute(n), "-") in ("", None)}
     answers.write_fields(lead, fields, at=wanted.inquired_at or at)
     if isinstance(lead, SimpleNamespace) and "timing" in fields:
         lead.timing_id = fields["timing"].pk
-    lead.phone_id = lead.phone_id or (phone.pk if phone else None)
-    lead.email_id = lead.email_id or (email.pk if email else None)
-    if not is_repeat:
-        lead.created_at = wanted.inquired_at or at
-        lead.public_id = uuid7()
+    _give_addresses(lead, wanted, held)
     return {name: getattr(lead, name) for name, old in before.items() if getattr(lead, name) != old}
+
+
+def _give_addresses(lead: Lead | SimpleNamespace, wanted: Wanted, held: Mapping[tuple[str, str], Held]) -> None:
+    """The row's own, where the lead has none of its kind."""
+    for kind, value in wanted.pairs:
+        address = held.get((kind, value))
+        if address and not getattr(lead, f"{kind}_id"):
+            setattr(lead, f"{kind}_id", address.pk)
 
 
 def _attribute(name: str) -> str:

@@ -6,20 +6,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache, partial
+from types import SimpleNamespace
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+from uuid_utils.compat import uuid7
 
 from consent.models import Disclosure
 from leads.importing import cells
 from leads.importing.cells import CellError
 from leads.importing.kinds import Field, Row
-from leads.models import Clinic, Document, ImportRun, Payer, ServiceLine, Source, TimingWindow
+from leads.models import Clinic, Document, ImportRun, Lead, Payer, ServiceLine, Source, TimingWindow
 from leads.serializers import CHANNELS
+from leads.services import answers
 from leads.submission import EMAIL, PHONE
 from leads.vocabulary import Agreement, Budget, ContactRole, ForWhom, LeadType, Request, Urgency
+from medcrm.lib import copying
 from medcrm.lib.errors import RuleError
 
+LEAD = copying.defaults(Lead)
 LIMITS = {
     "first_name": 80,
     "last_name": 80,
@@ -107,6 +112,8 @@ class Wanted:
     proof: str = ""
     opted_out: list[str] = field(default_factory=list)
     pairs: list[tuple[str, str]] = field(init=False)
+    lead: SimpleNamespace = field(init=False)
+    """The row's lead if nobody knows it yet; without its addresses."""
 
     def __post_init__(self) -> None:
         self.pairs = [(kind, value) for kind, value in ((PHONE, self.phone), (EMAIL, self.email)) if value]
@@ -183,7 +190,19 @@ class Reader:
             row.refuse("NO_ADDRESS", PHONE, "Give a phone number or an e-mail address, so that somebody can answer.")
         if wanted.channels:
             self._check_proof(wanted)
+        if not row.problems:
+            wanted.lead = self._new_lead(wanted)
         return wanted
+
+    def _new_lead(self, wanted: Wanted) -> SimpleNamespace:
+        asked_at = wanted.inquired_at or self.at
+        lead = SimpleNamespace(**LEAD, id=None, pk=None)
+        lead.lead_type = wanted.fields["lead_type"]
+        answers.write_fields(lead, wanted.fields, at=asked_at)
+        if "timing" in wanted.fields:
+            lead.timing_id = wanted.fields["timing"].pk
+        lead.created_at, lead.public_id = asked_at, uuid7()
+        return lead
 
     def _check_proof(self, wanted: Wanted) -> None:
         """Consent that cannot be shown is none: what was shown, when, and where the proof lies must be there [X23]."""

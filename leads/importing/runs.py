@@ -290,6 +290,8 @@ def _read_on(run: ImportRun, at: datetime) -> bool:
     is_dry = run.phase == Phase.CHECKING
     outcome = _take(kind, run, [row for row in rows if not row.problems], at, is_dry)
     ahead.read_on(kind, run, staged, position, at=at)
+    for row in rows:
+        row.read = None  # it names its row, and such pairs would wait for the collector
     refused = [row for row in rows if row.problems]
     ImportRow.objects.bulk_create(
         [
