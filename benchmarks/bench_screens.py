@@ -163,6 +163,7 @@ def searches() -> list[Screen]:
     return [
         *found,
         Screen("scoring-preview-whole", "marketing", lambda: f"{screens.preview()}?whole=1"),
+        Screen("sequence-calendar-whole", "marketing", lambda: f"{screens.calendar()}?whole=1"),
         Screen("choice-of-lead", "compliance", lambda: f"{reverse('admin:autocomplete')}?{urlencode(asked)}"),
     ]
 

@@ -117,6 +117,19 @@ class Milestone(models.Model):
             models.Index(name="milestone_left_out", fields=["lead"], condition=~Q(left_out="")),
             # read by leads.milestones.refresh_all and the age of holds
             models.Index(name="milestone_held", fields=["held_since"], condition=Q(held_since__isnull=False)),
+            # read by the report of stops and holds, without the leads themselves
+            models.Index(
+                name="milestone_stopped",
+                fields=["captured_at"],
+                include=["stop_reason", "source"],
+                condition=Q(stop_reason__isnull=False),
+            ),
+            models.Index(
+                name="milestone_waiting",
+                fields=["captured_at"],
+                include=["hold_reason", "source", "held_since", "left_out"],
+                condition=Q(held_since__isnull=False),
+            ),
         ]
         triggers = [
             _noting_days("days_inserted", pgtrigger.Insert, new="fresh"),

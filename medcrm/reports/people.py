@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -202,7 +202,7 @@ def reasons(ask: Ask) -> list[Section]:
         .values("stop_reason_id", "stop_reason__name", "stop_reason__reporting_class", "source_id")
         .annotate(n=Count("pk"))
     )
-    return [_stops(ask, list(stops)), _holds(ask), _held_by_source(ask), _woken(ask)]
+    return [_stops(ask, list(stops)), *_holds(ask), _woken(ask)]
 
 
 def _stops(ask: Ask, found: Sequence[dict[str, object]]) -> Section:
@@ -235,48 +235,50 @@ def _is_out(kind: str) -> bool:
     return kind in ("duplicate", "invalid")
 
 
-def _holds(ask: Ask) -> Section:
-    """Leads on hold now, whenever they came, by age of the hold."""
-    rows = ask.leads().filter(held_since__isnull=False)
+def _holds(ask: Ask) -> list[Section]:
+    """Leads of the period that are on hold now, by reason: by age of the hold, and from which source they came."""
     ages, floor = {}, None
     for place, (days, _label) in enumerate(HOLD_AGES):
         younger = Q() if days is None else Q(held_since__gt=ask.at - timedelta(days=days))
         older = Q() if floor is None else Q(held_since__lte=ask.at - timedelta(days=floor))
         ages[f"age_{place}"] = Count("pk", filter=younger & older) if younger | older else Count("pk")
         floor = days
-    groups = rows.values("hold_reason_id", "hold_reason__name").annotate(n=Count("pk"), **ages).order_by("-n")
-    table = [
+    held = ask.leads().filter(held_since__isnull=False)
+    groups = held.values("hold_reason_id", "hold_reason__name", "source_id").annotate(n=Count("pk"), **ages)
+    by_age: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    by_source: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for group in groups:
+        reason = (group["hold_reason__name"], group["hold_reason_id"])
+        by_age[reason].update({name: group[name] for name in ("n", *ages)})
+        by_source[reason][group["source_id"]] += group["n"]
+    reasons = sorted(by_age, key=lambda reason: -by_age[reason]["n"])
+    sources = sorted({s for counts in by_source.values() for s in counts}, key=lambda code: ask.name_of("source", code))
+    waiting = [
         Row(
-            group["hold_reason__name"],
+            reason[0],
             [
-                number(group["n"], ask.link("held", hold=group["hold_reason_id"])),
-                *(number(group[f"age_{place}"]) for place in range(len(HOLD_AGES))),
+                number(by_age[reason]["n"], ask.link("held", hold=reason[1])),
+                *(number(by_age[reason][name]) for name in ages),
             ],
         )
-        for group in groups
+        for reason in reasons
     ]
-    columns = [_("On hold"), *(label for _days, label in HOLD_AGES)]
-    return Section(
-        _("Waiting, and since when"), columns, table, "", _("Reason"), _("No lead of this period waits for anything.")
-    )
-
-
-def _held_by_source(ask: Ask) -> Section:
-    """Leads on hold now by reason, and from which source they came."""
-    found = ask.leads().filter(held_since__isnull=False).values("hold_reason_id", "hold_reason__name", "source_id")
-    table: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for row in found.annotate(n=Count("pk")):
-        table[row["hold_reason__name"], row["hold_reason_id"]][row["source_id"]] += row["n"]
-    sources = sorted({s for counts in table.values() for s in counts}, key=lambda code: ask.name_of("source", code))
-    rows = [
+    origins = [
         Row(
             name, [number(counts[s], ask.link("held", hold=code, source=s)) if counts[s] else Cell("") for s in sources]
         )
-        for (name, code), counts in sorted(table.items(), key=lambda item: -sum(item[1].values()))
+        for (name, code), counts in ((reason, by_source[reason]) for reason in reasons)
     ]
-    columns = [ask.name_of("source", code) for code in sources]
     empty = _("No lead of this period waits for anything.")
-    return Section(_("Waiting, by source"), columns, rows, "", _("Reason"), empty)
+    return [
+        Section(
+            _("Waiting, and since when"), [_("On hold"), *(label for _days, label in HOLD_AGES)], waiting, "",
+            _("Reason"), empty,
+        ),
+        Section(
+            _("Waiting, by source"), [ask.name_of("source", code) for code in sources], origins, "", _("Reason"), empty
+        ),
+    ]  # fmt: skip
 
 
 def _woken(ask: Ask) -> Section:

@@ -102,24 +102,26 @@ class SequenceAdmin(VersionedAdmin):
         return [path("<int:pk>/simulate/", view, name="nurture_sequence_simulate"), *super().get_urls()]
 
     def simulate(self, request: HttpRequest, pk: int) -> TemplateResponse:
-        """Run the sequence over a sample of the leads it means, from now on; nobody is contacted."""
+        """Run the sequence over a sample of the leads it means, from now on: the page at once, then what it finds."""
         sequence = self.get_object(request, str(pk))
         if sequence is None:
             raise Http404
         if not self.has_view_permission(request, sequence):
             raise PermissionDenied
-        now = timezone.now()
-        calendar = plan.for_sequence(pk, at=now)
         context = {
             **self.admin_site.each_context(request),
             "title": _("What “%(name)s” would do") % {"name": sequence},
             "opts": self.opts,
             "sequence": sequence,
-            "calendar": calendar,
-            "weeks": calendar.weeks(timezone.localdate(now)),
-            "media": Medium.choices,
+            "sample": plan.SAMPLE,
         }
-        return TemplateResponse(request, "nurture/simulation.html", context)
+        if "whole" not in request.GET:
+            return TemplateResponse(request, "nurture/simulation.html", context)
+        now = timezone.now()
+        calendar = plan.for_sequence(pk, at=now)
+        context |= {"calendar": calendar, "weeks": calendar.weeks(timezone.localdate(now)), "media": Medium.choices}
+        is_part = "HX-Request" in request.headers
+        return TemplateResponse(request, "nurture/calendar.html" if is_part else "nurture/simulation.html", context)
 
     @display(description=_("Means leads whose"))
     def in_words(self, obj: Sequence) -> SafeString:

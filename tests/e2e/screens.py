@@ -100,6 +100,9 @@ def preview() -> str:
     return reverse("admin:leads_scoringmodel_preview", args=[model.pk])
 
 
+calendar = first_of(Sequence, "simulate", code="first_visit")
+
+
 def wording_shown() -> str:
     page = first_of(Wording, "preview", template__medium="email", language="en")()
     return f"{page}?lead={a_lead(lead_type='patient').public_id}"
@@ -229,7 +232,7 @@ RULES = [
     Screen("simulator", "administrator", named("admin:routing_routeset_simulate")),
     Screen("sequences", "marketing", listed("nurture_sequence")),
     Screen("sequence", "marketing", first_of(Sequence)),
-    Screen("sequence-calendar", "marketing", first_of(Sequence, "simulate", code="first_visit")),
+    Screen("sequence-calendar", "marketing", calendar),
     Screen("templates", "marketing", listed("nurture_template")),
     Screen("template", "marketing", first_of(Template)),
     Screen("wording", "marketing", first_of(Wording, template__medium="email", language="en")),

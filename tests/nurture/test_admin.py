@@ -50,8 +50,15 @@ def test_every_list_and_page_opens(enrolled: Enrollment, superuser: Client, now:
         assert page.status_code == 200, name
     page = superuser.get(reverse("admin:leads_lead_change", args=[enrolled.lead_id])).content.decode()
     assert "First visit" in page
-    simulation = superuser.get(reverse("admin:nurture_sequence_simulate", args=[enrolled.sequence_id]))
-    assert "were simulated" in simulation.content.decode()
+    simulation = reverse("admin:nurture_sequence_simulate", args=[enrolled.sequence_id])
+    shell = superuser.get(simulation).content.decode()
+    assert "?whole=1" in shell and "were simulated" not in shell
+    whole, part = (
+        superuser.get(f"{simulation}?whole=1"),
+        superuser.get(f"{simulation}?whole=1", headers={"HX-Request": "true"}),
+    )
+    assert all("were simulated" in page.content.decode() for page in (whole, part))
+    assert "<html" in whole.content.decode() and "<html" not in part.content.decode()
 
 
 @pytest.mark.parametrize("model", ["enrollment", "message"])
