@@ -16,6 +16,14 @@ from medcrm.lib.models import given
 from medcrm.lib.moments import said
 
 
+# What nearly all attempts are; the others are indexed, so that a list of them need not read them all.
+USUAL = {
+    "state": ["reserved", "sent", "refused"],
+    "channel": ["voice_manual", "sms", "email"],
+    "purpose": ["marketing", "informational"],
+}
+
+
 class DecisionKind(models.TextChoices):
     ALLOW = "allow", _("Allowed")
     DENY = "deny", _("Refused")
@@ -73,6 +81,13 @@ class Attempt(models.Model):
                 fields=["at"], condition=Q(state__in=["reserved", "handed_over"]), name="consent_attempt_open"
             ),
             models.Index(fields=["-at"], name="consent_attempt_recent"),
+            # read by the list of attempts: what few of them are
+            *(
+                models.Index(
+                    fields=[name, "-at"], condition=~Q(**{f"{name}__in": usual}), name=f"attempt_seldom_{name}"
+                )
+                for name, usual in USUAL.items()
+            ),
             given("consent_attempt", "by"),
         ]
         triggers = [

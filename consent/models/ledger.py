@@ -145,6 +145,12 @@ class ConsentEvent(models.Model):
             models.Index(fields=["about"], condition=Q(about__isnull=False), name="consent_event_about"),
             # read by the report on permission: how fast withdrawals took effect
             models.Index(fields=["recorded_at"], condition=Q(kind__in=WITHDRAWN), name="consent_event_withdrawn"),
+            # read by the list of events: the kinds that no form or message brings every minute
+            models.Index(
+                fields=["kind", "-id"],
+                condition=~Q(kind__in=["inquiry", "grant", "inbound"]),
+                name="consent_event_seldom",
+            ),
             *(given("consent_event", key) for key in ("disclosure", "by")),
         ]
 

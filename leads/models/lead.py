@@ -215,6 +215,10 @@ class Lead(models.Model):
                 name="lead_owner_next_action", fields=["owner", "next_action_due_at"], condition=Q(owner__isnull=False)
             ),
             models.Index(name="lead_team_next_action", fields=["team", "next_action_due_at"], condition=~Q(team="")),
+            # read by the list of all leads: due today, this week
+            models.Index(
+                name="lead_next_action", fields=["next_action_due_at"], condition=Q(next_action_due_at__isnull=False)
+            ),
             # read by leads.capacity: who waits for a slot, best first
             models.Index(
                 name="lead_waiting", fields=["service", "hold_reason", "-score"], condition=Q(hold_reason__isnull=False)
