@@ -15,7 +15,6 @@ from consent.vocabulary import Channel, Purpose
 from medcrm.lib.models import given
 from medcrm.lib.moments import said
 
-
 # What nearly all attempts are; the others are indexed, so that a list of them need not read them all.
 USUAL = {
     "state": ["reserved", "sent", "refused"],
