@@ -1,7 +1,7 @@
 """How does each test get the reference organisation without the half second of loading it?
 
 The first test of a process that asks loads it, and what that wrote stays in memory; the next ones copy the same rows,
-with the same keys, into their own transaction. Where that cannot be done, the organisation is loaded as it was.
+with the same keys, into their own transaction. Where that cannot be done, or there is none, it is loaded anew.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 from django.db.models.signals import post_migrate
+from django.dispatch import receiver
 from psycopg import sql
 
 from tests.consent.flush import without_triggers
@@ -29,12 +30,17 @@ class Rows:
 
 
 _kept: dict[Hashable, list[Rows]] = {}
-post_migrate.connect(lambda **_: _kept.clear())  # a flushed database gives permissions other keys
+
+
+@receiver(post_migrate)
+def forget(**_signal: object) -> None:
+    """A flushed database gives permissions and rows other keys."""
+    _kept.clear()
 
 
 def rows_of(key: Hashable, load: Callable[[], object]) -> None:
     """Have in the database what `load` writes. Rows of a transaction that has written before are left alone."""
-    if not _is_untouched():
+    if not (connection.in_atomic_block and _is_untouched()):
         load()
     elif key in _kept:
         with without_triggers():

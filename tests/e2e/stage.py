@@ -107,8 +107,8 @@ def running(at: datetime = NOW) -> Iterator[Stage]:
                 browser.close()
                 server.shutdown()
                 server.server_close()
-                connections.close_all()
                 call_command("flush", verbosity=0, interactive=False, allow_cascade=True)
+                connections.close_all()  # outside of Playwright's loop Django knows others
 
 
 def give_roles() -> None:
