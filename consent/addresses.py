@@ -119,7 +119,7 @@ def lock_many(pairs: Iterable[Pair]) -> dict[Pair, Held]:
     """Do as `lock_addresses` does for the thousands of addresses of a file, without an instance for each."""
     wanted = _make(pairs)
     with connection.cursor() as cursor:
-        cursor.execute(LOCK, ["\n".join(wanted)])
+        cursor.execute(LOCK, [list(wanted)])
         return {wanted[digest]: Held(*row) for digest, *row in cursor.fetchall()}
 
 
@@ -129,22 +129,18 @@ def _make(pairs: Iterable[Pair]) -> dict[str, Pair]:
     digests = sorted(wanted)
     if digests:
         with connection.cursor() as cursor:
-            columns = ([wanted[d][0] for d in digests], [wanted[d][1] for d in digests], digests)
-            cursor.execute(MAKE, list(map("\n".join, columns)))
+            cursor.execute(MAKE, [[wanted[d][0] for d in digests], [wanted[d][1] for d in digests], digests])
     return wanted
 
 
-# Values come a line each, which no address holds: one statement for two addresses or ten thousand, and an array would
-# be made by a pattern for each of them.
-LOCK = """
-SELECT keyed_hash, id, kind, value FROM consent_address WHERE keyed_hash = ANY(string_to_array(%s, E'\\n'))
-ORDER BY id FOR NO KEY UPDATE
-"""
+LOCK = (
+    "SELECT keyed_hash, id, kind, value FROM consent_address WHERE keyed_hash = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+)
+
+# The three values come as arrays: one statement for two addresses or ten thousand.
 MAKE = """
 INSERT INTO consent_address (kind, value, keyed_hash, line_type, created_at)
-SELECT kind, value, digest, 'unknown', now()
-FROM unnest(string_to_array(%s, E'\\n'), string_to_array(%s, E'\\n'), string_to_array(%s, E'\\n'))
-  AS t (kind, value, digest)
+SELECT kind, value, digest, 'unknown', now() FROM unnest(%s::text[], %s::text[], %s::text[]) AS t (kind, value, digest)
 ON CONFLICT DO NOTHING
 """
 

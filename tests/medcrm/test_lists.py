@@ -36,7 +36,7 @@ LISTS: dict[str, QuerySet] = {
     "attempt_seldom_state": Attempt.objects.filter(state="failed").order_by("-at"),
     "attempt_seldom_channel": Attempt.objects.filter(channel="voice_ai").order_by("-at"),
     "attempt_seldom_purpose": Attempt.objects.filter(purpose="help_reply").order_by("-at"),
-    "lead_next_action": Lead.objects.filter(next_action_due_at__gte=NOW).order_by("next_action_due_at"),
+    "lead_next_action": Lead.objects.filter(next_action_due_at__gte=NOW).order_by(),  # few, and sorted when found
     "consent_event_to_review": inbound.unread(ConsentEvent.objects.all()).order_by("recorded_at"),
 }
 
