@@ -6,6 +6,7 @@ import shutil
 import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 
@@ -50,6 +51,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             "Left out: the browser tests, because chromium is not installed (Debian: apt-get install chromium)."
         )
+
+
+@pytest.fixture
+def own_cache(settings: object) -> None:
+    """A cache of this test alone, empty at first: nobody else counts in it, and nobody else empties it."""
+    backend = "django.core.cache.backends.locmem.LocMemCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": str(uuid4())}}
 
 
 @pytest.fixture(scope="session")

@@ -120,15 +120,7 @@ def test_the_days_of_a_filter_are_those_of_the_readers_clock(client, supervisor)
         assert set(client.get(f"/admin/leads/interaction/?{query}").context_data["cl"].result_list) == found, query
 
 
-@pytest.fixture
-def no_counts_kept(settings) -> None:
-    """A cache of this test alone: what others count in the same scope must not be what it reads."""
-    alone = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "no-counts-kept"}
-    settings.CACHES = {"default": alone}
-    cache.clear()
-
-
-def test_the_dashboard_counts_what_its_lists_show_in_few_queries(client, supervisor, no_counts_kept):
+def test_the_dashboard_counts_what_its_lists_show_in_few_queries(client, supervisor, own_cache):
     for _ in range(3):
         make(Lead, created_at=timezone.now())
     client.get("/admin/")
@@ -147,7 +139,7 @@ def test_the_dashboard_counts_what_its_lists_show_in_few_queries(client, supervi
         assert client.get(figure.link).context["cl"].result_count == figure.count
 
 
-def test_counts_over_all_leads_are_read_again_after_a_minute_and_the_own_at_once(client, supervisor, no_counts_kept):
+def test_counts_over_all_leads_are_read_again_after_a_minute_and_the_own_at_once(client, supervisor, own_cache):
     def shown() -> tuple[int, int, datetime]:
         page = client.get("/admin/").context
         figures = {str(figure.label): figure.count for figure in page["owed"]}

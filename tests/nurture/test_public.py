@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from consent.models import ConsentEvent, Disclosure
@@ -32,9 +31,8 @@ GOOD = {"first_name": "Alpha", "phone": "512-555-0101", "zip": "78704", "service
 
 
 @pytest.fixture(autouse=True)
-def fresh(settings: object) -> None:
+def fresh(settings: object, own_cache: None) -> None:
     settings.SECURE_SSL_REDIRECT = False
-    cache.clear()
 
 
 def show(client: Client, source: str = "web_consult", language: str = "en") -> dict[str, str]:
@@ -147,9 +145,7 @@ def test_program_that_fills_in_everything_makes_no_lead_and_is_kept_for_a_look(s
     assert not Lead.objects.exists()
 
 
-def test_flood_is_turned_away_with_everything_typed_still_there(sequences, client, monkeypatch, settings) -> None:
-    # A cache of its own: other tests come from the same address.
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "flood"}}
+def test_flood_is_turned_away_with_everything_typed_still_there(sequences, client, monkeypatch) -> None:
     monkeypatch.setattr(public, "FORMS_PER_SPAN", 1)
     monkeypatch.setattr(public, "time", SimpleNamespace(time=lambda: 900.0))  # no span ends between the two
     assert send(client, **GOOD).status_code == 303
