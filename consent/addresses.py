@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import phonenumbers
@@ -95,14 +96,20 @@ def keyed_hash(kind: str, value: str) -> str:
     return hmac.digest(settings.EVIDENCE_KEY.encode(), f"{kind}:{value}".encode(), "sha256").hex()
 
 
+def named(pairs: Iterable[Pair]) -> dict[str, Pair]:
+    """The addresses by their keyed hash. Asks the database nothing."""
+    return {keyed_hash(kind, value): (kind, value) for kind, value in pairs}
+
+
 def lock_addresses(pairs: Iterable[Pair]) -> dict[Pair, Address]:
     """Return the rows of these normalised addresses, made where missing, locked in one order. Two queries.
 
     Call it inside a transaction; the locks end with it. Consent is locked before any lead.
     """
-    wanted = _make(pairs)
+    wanted = named(pairs)
     if not wanted:
         return {}
+    _make(wanted)
     rows = Address.objects.filter(keyed_hash__in=wanted).select_for_update(no_key=True).order_by("pk")
     return {wanted[row.keyed_hash]: row for row in rows}
 
@@ -115,33 +122,29 @@ class Held(NamedTuple):
     value: str | None
 
 
-def lock_many(pairs: Iterable[Pair]) -> dict[Pair, Held]:
-    """Do as `lock_addresses` does for the thousands of addresses of a file, without an instance for each."""
-    wanted = _make(pairs)
+def lock_many(wanted: Mapping[str, Pair]) -> dict[Pair, Held]:
+    """Do as `lock_addresses` does for the thousands of `named` addresses of a file, without an instance for each."""
+    _make(wanted)
     with connection.cursor() as cursor:
-        cursor.execute(LOCK, [list(wanted)])
+        cursor.execute(LOCK, [json.dumps(list(wanted))])
         return {wanted[digest]: Held(*row) for digest, *row in cursor.fetchall()}
 
 
-def _make(pairs: Iterable[Pair]) -> dict[str, Pair]:
-    """Make the rows that are missing; return the addresses by their hash."""
-    wanted = {keyed_hash(kind, value): (kind, value) for kind, value in pairs}
-    digests = sorted(wanted)
-    if digests:
-        with connection.cursor() as cursor:
-            cursor.execute(MAKE, [[wanted[d][0] for d in digests], [wanted[d][1] for d in digests], digests])
-    return wanted
+def _make(wanted: Mapping[str, Pair]) -> None:
+    """Make the rows that are missing."""
+    with connection.cursor() as cursor:
+        cursor.execute(MAKE, [json.dumps([[digest, *wanted[digest]] for digest in sorted(wanted)])])
 
 
-LOCK = (
-    "SELECT keyed_hash, id, kind, value FROM consent_address WHERE keyed_hash = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
-)
-
-# The three values come as arrays: one statement for two addresses or ten thousand.
+# One document for two addresses or ten thousand: the driver quotes the members of an array one by one.
 MAKE = """
 INSERT INTO consent_address (kind, value, keyed_hash, line_type, created_at)
-SELECT kind, value, digest, 'unknown', now() FROM unnest(%s::text[], %s::text[], %s::text[]) AS t (kind, value, digest)
+SELECT a->>1, a->>2, a->>0, 'unknown', now() FROM json_array_elements(%s) AS a
 ON CONFLICT DO NOTHING
+"""
+LOCK = """
+SELECT keyed_hash, id, kind, value FROM consent_address
+WHERE keyed_hash = ANY(ARRAY(SELECT json_array_elements_text(%s))) ORDER BY id FOR NO KEY UPDATE
 """
 
 

@@ -83,9 +83,6 @@ class Link(NamedTuple):
 Written = dict[str, Any]
 """A row as it goes to the database, by column."""
 
-Projected = dict[str, object]
-"""A row of the projection, by column."""
-
 as_body = json.JSONEncoder(sort_keys=True, default=str).encode
 
 
@@ -174,9 +171,11 @@ def permission(address: Address, *, at: datetime, known_at: datetime | None = No
 
 
 def project(address_ids: Iterable[int]) -> int:
-    """Fold the chains of these addresses into Permission rows and return how many. Two queries."""
-    chains = history.chains(address_ids).items()
-    return _keep(_folded([(pk, chain.kind, chain.events) for pk, chain in chains if chain.events]))
+    """Fold the chains of these addresses into Permission rows and return of how many. Two queries."""
+    chains = [(pk, chain.kind, chain.events) for pk, chain in history.chains(address_ids).items() if chain.events]
+    if chains:
+        _keep(_folded(chains))
+    return len(chains)
 
 
 def _older(entries: Sequence[Entry], links: Sequence[Link]) -> Mapping[int, history.Chain]:
@@ -192,8 +191,8 @@ def _folded_after(
     links: Sequence[Link],
     older: Mapping[int, history.Chain],
     now: datetime,
-) -> list[Projected]:
-    """What the projection must say of the addresses just written to. Asks the database nothing."""
+) -> str:
+    """What the projection must say of the addresses just written to, see `_folded`. Asks the database nothing."""
     begun: dict[int, list[tuple[int, fold.Event]]] = {}
     kinds = {}
     for entry, row, link in zip(entries, rows, links, strict=True):
@@ -231,21 +230,20 @@ def _as_read(entry: Entry, row: Written, link: Link, now: datetime) -> fold.Even
     )
 
 
-def _folded(chains: Iterable[tuple[int, str, Sequence[fold.Event]]]) -> list[Projected]:
-    """What the projection must say of these addresses, each with its kind and its chain."""
-    return [
+def _folded(chains: Iterable[tuple[int, str, Sequence[fold.Event]]]) -> str:
+    """What the projection must say of these addresses, each with its kind and its chain, as the database takes it."""
+    rows = [
         {"address_id": address_id, "channel": view.channel, "seq": len(events)}
         | {name: getattr(view, name) for name in PROJECTED if name != "seq"}
         for address_id, kind, events in chains
         for view in fold.views(events, kind=kind)
     ]
+    return json.dumps(rows, default=str)
 
 
-def _keep(rows: Sequence[Projected]) -> int:
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(UPSERT, [json.dumps(rows, default=str)])
-    return len(rows)
+def _keep(document: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(UPSERT, [document])
 
 
 def stale_projections(address_ids: Iterable[int]) -> list[tuple[int, str]]:

@@ -129,7 +129,7 @@ def request_erasure(person: Person, *, reason: str, by: AbstractBaseUser | None,
     if not reason.strip():
         raise RuleError("REASON_NEEDED", "Say why, e.g. “Request 2026-04 by e-mail”.", field="reason")
     if not person.address_ids and not person.lead_ids:  # known only from what was refused; the address keeps the wish
-        person = person_of([], [held.pk for held in addresses.lock_many(person.written).values()])
+        person = person_of([], [held.pk for held in addresses.lock_many(addresses.named(person.written)).values()])
     return Erasure.objects.create(
         reason=reason[:200],
         leads=list(Lead.objects.filter(pk__in=person.lead_ids).order_by("pk").values_list("public_id", flat=True)),

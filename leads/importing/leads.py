@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import UUID, uuid7
 
 from consent import addresses, ledger
-from consent.addresses import Held
+from consent.addresses import Held, Pair
 from consent.models import Address
 from consent.vocabulary import GrantChannel
 from leads import targets
@@ -63,8 +63,8 @@ def take(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome
     """Take a chunk of rows in; refuse those that say what cannot be. Locks addresses, then leads."""
     source = source_of(run)
     wanted: list[Wanted] = [row.read for row in rows]  # type: ignore[misc]
-    pairs = {pair for w in wanted for pair in w.pairs}
-    held = _look_up(pairs) if is_dry else addresses.lock_many(pairs)
+    named = {digest: pair for w in wanted for digest, pair in w.named.items()}
+    held = _look_up(named) if is_dry else addresses.lock_many(named)
     wanted = [w for w in wanted if not _is_erased(w, held)]
     taken = _match(wanted, held, source, at)
     outcome = _count(taken)
@@ -89,14 +89,13 @@ def take(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome
     return outcome
 
 
-def _look_up(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Held]:
+def _look_up(named: Mapping[str, Pair]) -> dict[Pair, Held]:
     """The addresses that are known, without making or locking any."""
-    named = {addresses.keyed_hash(kind, value): (kind, value) for kind, value in pairs}
     rows = Address.objects.filter(keyed_hash__in=named).values_list("keyed_hash", "pk", "kind", "value")
     return {named[digest]: Held(*row) for digest, *row in rows}
 
 
-def _is_erased(wanted: Wanted, held: Mapping[tuple[str, str], Held]) -> bool:
+def _is_erased(wanted: Wanted, held: Mapping[Pair, Held]) -> bool:
     """A person who was erased at their own wish does not come back by a file."""
     found = [kind for kind, value in wanted.pairs if (row := held.get((kind, value))) is not None and row.value is None]
     for kind in found:
@@ -111,7 +110,7 @@ def _is_erased(wanted: Wanted, held: Mapping[tuple[str, str], Held]) -> bool:
 # Match
 
 
-def _match(wanted: Sequence[Wanted], held: Mapping[tuple[str, str], Held], source: Source, at: datetime) -> list[Taken]:
+def _match(wanted: Sequence[Wanted], held: Mapping[Pair, Held], source: Source, at: datetime) -> list[Taken]:
     """Find each row's lead among those known and those of rows before it, by the rule of intake.match."""
     ids = [row.pk for row in held.values()]
     known: dict[int, list[Lead | SimpleNamespace]] = defaultdict(list)
@@ -121,7 +120,7 @@ def _match(wanted: Sequence[Wanted], held: Mapping[tuple[str, str], Held], sourc
             if address_id:
                 known[address_id].append(lead)
     taken: list[Taken] = []
-    news: dict[tuple[str, str], list[SimpleNamespace]] = defaultdict(list)
+    news: dict[Pair, list[SimpleNamespace]] = defaultdict(list)
     for w in wanted:
         mine = [row for pair in w.pairs if (row := held.get(pair))]
         candidates = [lead for row in mine for lead in known[row.pk]]
@@ -142,9 +141,7 @@ def _match(wanted: Sequence[Wanted], held: Mapping[tuple[str, str], Held], sourc
     return taken
 
 
-def _fill(
-    lead: Lead | SimpleNamespace, wanted: Wanted, held: Mapping[tuple[str, str], Held], at: datetime
-) -> dict[str, object]:
+def _fill(lead: Lead | SimpleNamespace, wanted: Wanted, held: Mapping[Pair, Held], at: datetime) -> dict[str, object]:
     """Write what the row says on a known lead where nothing is said yet; return what was blank and is filled."""
     before = {name: getattr(lead, name) for name in FILLED}
     fields = {n: v for n, v in wanted.fields.items() if getattr(lead, _attribute(n), "-") in ("", None)}
@@ -155,7 +152,7 @@ def _fill(
     return {name: getattr(lead, name) for name, old in before.items() if getattr(lead, name) != old}
 
 
-def _give_addresses(lead: Lead | SimpleNamespace, wanted: Wanted, held: Mapping[tuple[str, str], Held]) -> None:
+def _give_addresses(lead: Lead | SimpleNamespace, wanted: Wanted, held: Mapping[Pair, Held]) -> None:
     """The row's own, where the lead has none of its kind."""
     for kind, value in wanted.pairs:
         address = held.get((kind, value))

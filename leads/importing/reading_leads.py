@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache, partial
@@ -12,6 +12,8 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
+from consent import addresses
+from consent.addresses import Pair
 from consent.models import Disclosure
 from leads.importing import cells
 from leads.importing.cells import CellError
@@ -111,12 +113,17 @@ class Wanted:
     disclosure: Disclosure | None = None
     proof: str = ""
     opted_out: list[str] = field(default_factory=list)
-    pairs: list[tuple[str, str]] = field(init=False)
+    named: dict[str, Pair] = field(init=False)
+    """The row's addresses by their keyed hash."""
     lead: SimpleNamespace = field(init=False)
     """The row's lead if nobody knows it yet; without its addresses."""
 
     def __post_init__(self) -> None:
-        self.pairs = [(kind, value) for kind, value in ((PHONE, self.phone), (EMAIL, self.email)) if value]
+        self.named = addresses.named(pair for pair in ((PHONE, self.phone), (EMAIL, self.email)) if pair[1])
+
+    @property
+    def pairs(self) -> Iterable[Pair]:
+        return self.named.values()
 
 
 class Reader:

@@ -26,7 +26,7 @@ from leads.importing.files import OURS, UnreadableFile
 from leads.importing.kinds import Kind, Outcome, Row
 from leads.models import ImportMapping, ImportRow, ImportRun, Inquiry
 from leads.models.importing import ImportPhase as Phase
-from medcrm.lib import bell
+from medcrm.lib import bell, copying
 from medcrm.lib.errors import InvalidTransition, RuleError
 from medcrm.lib.moments import said
 from medcrm.lib.spreadsheet import harmless
@@ -293,7 +293,7 @@ def _read_on(run: ImportRun, at: datetime) -> bool:
     for row in rows:
         row.read = None  # it names its row, and such pairs would wait for the collector
     refused = [row for row in rows if row.problems]
-    ImportRow.objects.bulk_create(
+    copying.copy_new(
         [
             ImportRow(
                 run=run,
@@ -303,8 +303,7 @@ def _read_on(run: ImportRun, at: datetime) -> bool:
                 problems=[problem.as_json() for problem in row.problems],
             )
             for row in refused
-        ],
-        batch_size=1000,
+        ]
     )
     reasons = Counter(row.problems[0].code for row in refused)
     run.counts = dict(

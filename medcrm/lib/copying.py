@@ -55,10 +55,12 @@ def next_ids(model: type[models.Model], count: int) -> list[int]:
     """Take this many numbers from the table's sequence."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
-            [model._meta.db_table, count],
+            # The sequence is looked up once, and the numbers come as one value.
+            "SELECT array_agg(nextval(name)) FROM generate_series(1, %s), "
+            "(SELECT pg_get_serial_sequence(%s, 'id')::regclass AS name OFFSET 0) AS sequence",
+            [count, model._meta.db_table],
         )
-        return [row[0] for row in cursor.fetchall()]
+        return cursor.fetchone()[0] or []
 
 
 def copy_rows(
