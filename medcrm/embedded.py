@@ -24,7 +24,7 @@ import environ
 
 from medcrm.keeper import try_lock
 from medcrm.processes import BASE_DIR
-from medcrm.servers import START_SECONDS, CannotStart, Postgres, Server, Valkey, private
+from medcrm.servers import START_SECONDS, CannotStart, Patience, Postgres, Server, Valkey, private
 
 __all__ = ["BASE_DIR", "CannotStart", "handed_on", "home", "is_embedded", "joined", "migrate_if_empty", "reset"]
 
@@ -166,15 +166,17 @@ def _use(server: Server, stack: ExitStack, locks: list[int]) -> str:
 
 def _url(server: Server) -> str:
     """The URL that the keeper published; whoever gets the keeper's lock starts the keeper."""
-    deadline = time.monotonic() + START_SECONDS + 5
-    while time.monotonic() < deadline:
+    patience = Patience(server.log, START_SECONDS + 5)  # the keeper's own ends first, and says why
+    while not patience.is_over():
         with server.keeper_lock.open("a") as lock:
             if try_lock(lock):
                 return _start_keeper(server, lock)
         if url := server.published_url():
             return url
         time.sleep(0.02)
-    raise server.failed(f"{server.name} is being started by another process, but is not ready after {START_SECONDS} s.")
+    raise server.failed(
+        f"{server.name} is being started by another process, which has said nothing for {START_SECONDS} s."
+    )
 
 
 def _start_keeper(server: Server, lock: IO[str]) -> str:

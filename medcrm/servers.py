@@ -31,7 +31,7 @@ from medcrm.processes import end_with_parent, tail
 DATABASE = "medcrm"
 SUPERUSER = "postgres"
 POSTGRES_MAJOR = "18"
-START_SECONDS = 60  # the first start on a busy disk writes a whole data folder
+START_SECONDS = 60  # without a word in the log; the first start on a busy disk writes a whole data folder
 STOP_SECONDS = 20
 SOCKET_PATH_LIMIT = 90  # sockaddr_un holds 104 bytes on macOS, and PostgreSQL appends its own file name
 LOG_LIMIT = 5 * 1024 * 1024
@@ -40,6 +40,21 @@ PORT_ATTEMPTS = 5  # another process may take a free port between the question a
 
 class CannotStart(Exception):
     """An embedded server cannot run here; the message says what to do."""
+
+
+class Patience:
+    """How long a starting server is waited for: while its log goes on, as it does through a long recovery."""
+
+    def __init__(self, log: Path, seconds: float) -> None:
+        self.log, self.seconds = log, seconds
+        self.length, self.since = -1, time.monotonic()
+
+    def is_over(self) -> bool:
+        """Whether the server has said nothing new for too long."""
+        length, now = self.log.stat().st_size if self.log.exists() else 0, time.monotonic()
+        if length != self.length:
+            self.length, self.since = length, now
+        return now - self.since > self.seconds
 
 
 class Owner(TypedDict, total=False):
@@ -135,13 +150,13 @@ class Server:
             )
 
     def wait_until(self, is_ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        patience = Patience(self.log, START_SECONDS)
         while not is_ready():
             if process.poll() is not None:
                 raise self.failed(f"{self.name} ended while starting (exit code {process.returncode}).")
-            if time.monotonic() > deadline:
+            if patience.is_over():
                 process.kill()
-                raise self.failed(f"{self.name} did not answer within {START_SECONDS} s.")
+                raise self.failed(f"{self.name} does not answer and has said nothing for {START_SECONDS} s.")
             time.sleep(0.02)
 
     def failed(self, what: str) -> CannotStart:

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 import redis
 
+from medcrm import servers
 from medcrm.processes import BASE_DIR
 from medcrm.servers import CannotStart, Postgres, Valkey, free_port
 from tests.processes import User, clean_environment, running, wait_until
@@ -224,6 +225,18 @@ def test_a_server_that_fails_shows_the_end_of_its_log(home: Path, join: Callable
     answer = manage(home, "check")
     assert answer.returncode == 1
     assert 'unrecognized configuration parameter "no_such_setting"' in answer.stderr
+
+
+def test_a_start_is_waited_for_while_the_log_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recovery after a crash may take minutes, and tells how far it is every ten seconds."""
+    monkeypatch.setattr(servers, "START_SECONDS", 2)
+    server = Valkey(tmp_path)
+    telling = "import time\nfor n in range(6): print('redo in progress', n, flush=True); time.sleep(0.2)\ntime.sleep(9)"
+    process = server.spawn([sys.executable, "-S", "-c", telling], {})
+    server.wait_until(lambda: "progress 5" in server.log.read_text(), process)  # takes longer than that
+    with pytest.raises(CannotStart, match=r"said nothing for 2 s(.|\n)*redo in progress 5"):
+        server.wait_until(lambda: False, process)
+    assert process.wait() == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("server", [Postgres, Valkey])
