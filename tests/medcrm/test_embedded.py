@@ -231,7 +231,7 @@ def test_a_start_is_waited_for_while_the_log_goes_on(tmp_path: Path, monkeypatch
     """A recovery after a crash may take minutes, and tells how far it is every ten seconds."""
     monkeypatch.setattr(servers, "START_SECONDS", 2)
     server = Valkey(tmp_path)
-    telling = "import time\nfor n in range(6): print('redo in progress', n, flush=True); time.sleep(0.2)\ntime.sleep(9)"
+    telling = "import time\nfor n in range(6): print('redo in progress', n, flush=True); time.sleep(0.5)\ntime.sleep(9)"
     process = server.spawn([sys.executable, "-S", "-c", telling], {})
     server.wait_until(lambda: "progress 5" in server.log.read_text(), process)  # takes longer than that
     with pytest.raises(CannotStart, match=r"said nothing for 2 s(.|\n)*redo in progress 5"):
