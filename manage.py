@@ -3,7 +3,8 @@
 
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from medcrm import embedded
 from medcrm.processes import end_with_parent
@@ -17,7 +18,7 @@ def main() -> None:
     try:
         with embedded.joined():
             embedded.migrate_if_empty(sys.argv)
-            with recorded(sys.argv):
+            with recorded(sys.argv), behind_said(sys.argv):
                 execute_from_command_line(sys.argv)
     except embedded.CannotStart as error:
         sys.exit(f"{error}")
@@ -30,6 +31,24 @@ def recorded(argv: list[str]) -> AbstractContextManager:
     name = argv[1] if len(argv) > 1 else ""
     is_ours = any(embedded.BASE_DIR.glob(f"*/management/commands/{name}.py"))
     return pghistory.context(command=name) if is_ours else nullcontext()
+
+
+@contextmanager
+def behind_said(argv: list[str]) -> Iterator[None]:
+    """Say what to do when the database lacks something because it is behind the code."""
+    from django.db import ProgrammingError
+
+    try:
+        yield
+    except ProgrammingError as error:
+        from django.db import connection
+        from django.db.migrations.executor import MigrationExecutor
+
+        executor = MigrationExecutor(connection)
+        if argv[1] in embedded.NEEDS_NO_TABLES or not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            raise  # “migrate” itself among them
+        what = str(error).splitlines()[0]
+        sys.exit(f"The database is behind the code ({what}). Run “manage.py migrate” first.")
 
 
 def end_with_reloader() -> None:

@@ -272,6 +272,21 @@ def test_manage_makes_the_tables_of_an_empty_database_once(home: Path) -> None:
     assert "making the tables" not in second.stderr
 
 
+def test_a_database_behind_the_code_is_said_in_a_sentence(home: Path) -> None:
+    behind = (
+        "from django.db import connection\n"
+        "connection.cursor().execute('ALTER TABLE leads_source RENAME COLUMN name TO title')\n"
+        "from django.db.migrations.recorder import MigrationRecorder\n"
+        "MigrationRecorder.Migration.objects.filter(app='leads').last().delete()"
+    )
+    assert manage(home, "shell", "--no-imports", "-c", behind).returncode == 0
+    told = manage(home, "load_reference")
+    assert told.returncode == 1
+    assert told.stderr.splitlines()[-1].startswith("The database is behind the code (column")
+    assert "Run “manage.py migrate” first." in told.stderr
+    assert "Traceback" not in told.stderr
+
+
 def test_runserver_and_its_reloaded_child_end_together(home: Path) -> None:
     port = free_port()
     command = [sys.executable, "manage.py", "runserver", f"127.0.0.1:{port}"]
