@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 import time_machine
@@ -15,7 +14,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_cache")]
 
 PASSWORD = "seven green kettles sing"
 LOGIN = "/admin/login/"
@@ -28,8 +27,8 @@ def quick_hashes(settings) -> None:
 
 @pytest.fixture
 def ana() -> User:
-    """A supervisor; the name is new each time, because the cache keeps wrong tries by name."""
-    user = User.objects.create_user(f"ana{uuid4().hex[:8]}", password=PASSWORD, is_staff=True)
+    """A supervisor."""
+    user = User.objects.create_user("ana", password=PASSWORD, is_staff=True)
     user.groups.add(Group.objects.get(name="supervisor"))
     return user
 
@@ -37,14 +36,6 @@ def ana() -> User:
 @pytest.fixture
 def strict(settings) -> None:
     settings.MFA_REQUIRED = True
-
-
-@pytest.fixture
-def here(client) -> Client:
-    """A client at an address of its own: wrong tries are counted by address too."""
-    number = uuid4().int
-    client.defaults["REMOTE_ADDR"] = f"10.{number % 251}.{number // 251 % 251}.{number // 63001 % 251}"
-    return client
 
 
 def sign_in(client: Client, user: User, password: str = PASSWORD):
@@ -65,82 +56,82 @@ def enrol(client: Client) -> str:
     return secret
 
 
-def test_a_password_alone_leads_to_the_page_for_a_second_factor_and_nowhere_else(here, ana, strict):
-    assert sign_in(here, ana)["Location"] == "/admin/"
+def test_a_password_alone_leads_to_the_page_for_a_second_factor_and_nowhere_else(client, ana, strict):
+    assert sign_in(client, ana)["Location"] == "/admin/"
     for path in ("/admin/", "/admin/leads/lead/", "/admin/autocomplete/", "/admin/search/?s=x"):
-        answer = here.get(path)
+        answer = client.get(path)
         assert (answer.status_code, answer["Location"]) == (302, "/admin/account/2fa/"), path
-    assert b"needs a second factor" in here.get("/admin/account/2fa/").content
+    assert b"needs a second factor" in client.get("/admin/account/2fa/").content
 
 
-def test_an_authenticator_app_is_set_up_and_then_asked_for(here, ana, strict):
-    sign_in(here, ana)
-    secret = enrol(here)
-    assert here.get("/admin/").status_code == 200
-    here.post("/admin/logout/")
-    assert sign_in(here, ana)["Location"].startswith("/admin/account/2fa/authenticate/")
-    assert here.get("/admin/").status_code == 302
-    wrong = here.post("/admin/account/2fa/authenticate/", {"code": "000000"})
+def test_an_authenticator_app_is_set_up_and_then_asked_for(client, ana, strict):
+    sign_in(client, ana)
+    secret = enrol(client)
+    assert client.get("/admin/").status_code == 200
+    client.post("/admin/logout/")
+    assert sign_in(client, ana)["Location"].startswith("/admin/account/2fa/authenticate/")
+    assert client.get("/admin/").status_code == 302
+    wrong = client.post("/admin/account/2fa/authenticate/", {"code": "000000"})
     assert wrong.status_code == 200
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):  # a code is good for one use
-        here.post("/admin/account/2fa/authenticate/", {"code": code(secret)})
-        assert here.get("/admin/").status_code == 200
+        client.post("/admin/account/2fa/authenticate/", {"code": code(secret)})
+        assert client.get("/admin/").status_code == 200
 
 
-def test_a_recovery_code_opens_once(here, ana, strict):
-    sign_in(here, ana)
-    enrol(here)
+def test_a_recovery_code_opens_once(client, ana, strict):
+    sign_in(client, ana)
+    enrol(client)
     spare = Authenticator.objects.get(user=ana, type="recovery_codes").wrap().get_unused_codes()[0]
-    assert spare in here.get("/admin/account/2fa/recovery-codes/").content.decode()
+    assert spare in client.get("/admin/account/2fa/recovery-codes/").content.decode()
     outcomes = []
     for _ in range(2):
-        here.post("/admin/logout/")
-        sign_in(here, ana)
-        here.post("/admin/account/2fa/authenticate/", {"code": spare})
-        outcomes.append(here.get("/admin/").status_code)
+        client.post("/admin/logout/")
+        sign_in(client, ana)
+        client.post("/admin/account/2fa/authenticate/", {"code": spare})
+        outcomes.append(client.get("/admin/").status_code)
     assert outcomes == [200, 302]
 
 
-def test_five_wrong_passwords_lock_the_login_even_for_the_right_one(here, ana):
+def test_five_wrong_passwords_lock_the_login_even_for_the_right_one(client, ana):
     for _ in range(5):
-        assert sign_in(here, ana, "wrong, wrong and wrong").status_code == 200
-    assert sign_in(here, ana).status_code == 200
-    assert here.get("/admin/").status_code == 302
-    assert b"Too many failed login attempts" in sign_in(here, ana).content
+        assert sign_in(client, ana, "wrong, wrong and wrong").status_code == 200
+    assert sign_in(client, ana).status_code == 200
+    assert client.get("/admin/").status_code == 302
+    assert b"Too many failed login attempts" in sign_in(client, ana).content
 
 
-def test_nobody_signs_up_and_nobody_changes_the_address_a_password_is_reset_by(here, ana):
-    assert here.post("/admin/account/signup/", {"username": "eve", "password1": PASSWORD}).status_code == 405 or (
+def test_nobody_signs_up_and_nobody_changes_the_address_a_password_is_reset_by(client, ana):
+    assert client.post("/admin/account/signup/", {"username": "eve", "password1": PASSWORD}).status_code == 405 or (
         not User.objects.filter(username="eve").exists()
     )
-    here.force_login(ana)
-    here.post("/admin/account/email/", {"action_add": "", "email": "eve@example.org"})
+    client.force_login(ana)
+    client.post("/admin/account/email/", {"action_add": "", "email": "eve@example.org"})
     ana.refresh_from_db()
     assert ana.email == ""
 
 
-def test_who_is_not_staff_is_not_let_in(here, ana):
+def test_who_is_not_staff_is_not_let_in(client, ana):
     User.objects.filter(pk=ana.pk).update(is_staff=False)
-    assert sign_in(here, ana)["Location"] == "/admin/account/inactive/"
-    assert "_auth_user_id" not in here.session
+    assert sign_in(client, ana)["Location"] == "/admin/account/inactive/"
+    assert "_auth_user_id" not in client.session
 
 
-def test_who_lost_the_right_is_told_instead_of_sent_in_circles(here, ana):
-    here.force_login(ana)
+def test_who_lost_the_right_is_told_instead_of_sent_in_circles(client, ana):
+    client.force_login(ana)
     User.objects.filter(pk=ana.pk).update(is_staff=False)
-    page = here.get(here.get("/admin/")["Location"])
+    page = client.get(client.get("/admin/")["Location"])
     assert page.status_code == 200
     assert b"Ask an administrator" in page.content
 
 
-def test_others_sessions_are_listed_and_ended(here, ana):
+def test_others_sessions_are_listed_and_ended(client, ana):
     other = Client(REMOTE_ADDR="10.9.9.9")
     other.post(LOGIN, {"username": ana.username, "password": PASSWORD})
-    sign_in(here, ana)
-    assert b"10.9.9.9" in here.get("/admin/account/sessions/").content
-    here.post("/admin/account/sessions/")
+    sign_in(client, ana)
+    assert b"10.9.9.9" in client.get("/admin/account/sessions/").content
+    client.post("/admin/account/sessions/")
     assert other.get("/admin/").status_code == 302
-    assert here.get("/admin/").status_code == 200
+    assert client.get("/admin/").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -172,44 +163,44 @@ class TestIdle:
         with time_machine.travel(self.START, tick=False) as clock:
             yield clock
 
-    def test_fifteen_minutes_without_a_sign_end_the_session(self, clock, here, ana):
-        here.force_login(ana)
+    def test_fifteen_minutes_without_a_sign_end_the_session(self, clock, client, ana):
+        client.force_login(ana)
         clock.shift(timedelta(minutes=14))
-        assert here.get("/admin/").status_code == 200
+        assert client.get("/admin/").status_code == 200
         clock.shift(timedelta(minutes=16))
-        assert here.get("/admin/")["Location"] == "/admin/login/?next=/admin/"
+        assert client.get("/admin/")["Location"] == "/admin/login/?next=/admin/"
 
-    def test_what_a_page_fetches_by_itself_keeps_nobody_signed_in(self, clock, here, ana):
-        here.force_login(ana)
+    def test_what_a_page_fetches_by_itself_keeps_nobody_signed_in(self, clock, client, ana):
+        client.force_login(ana)
         for _ in range(4):
             clock.shift(timedelta(minutes=3))
-            assert here.get("/admin/account/idle/", headers={"X-Background": "1"}).status_code == 200
-        assert here.get("/admin/account/idle/", headers={"X-Background": "1"}).json()["left"] == 180
+            assert client.get("/admin/account/idle/", headers={"X-Background": "1"}).status_code == 200
+        assert client.get("/admin/account/idle/", headers={"X-Background": "1"}).json()["left"] == 180
         clock.shift(timedelta(minutes=4))
-        assert here.get("/admin/account/idle/", headers={"X-Background": "1"}).json() == {"left": 0}
+        assert client.get("/admin/account/idle/", headers={"X-Background": "1"}).json() == {"left": 0}
 
-    def test_staying_gives_the_whole_time_again(self, clock, here, ana):
-        here.force_login(ana)
+    def test_staying_gives_the_whole_time_again(self, clock, client, ana):
+        client.force_login(ana)
         clock.shift(timedelta(minutes=14))
-        assert here.post("/admin/account/idle/").json()["left"] == 900
+        assert client.post("/admin/account/idle/").json()["left"] == 900
 
-    def test_even_a_busy_session_ends_after_its_longest(self, clock, here, ana, settings):
+    def test_even_a_busy_session_ends_after_its_longest(self, clock, client, ana, settings):
         settings.SESSION_LONGEST = 3600
-        here.force_login(ana)
+        client.force_login(ana)
         for _ in range(6):
             clock.shift(timedelta(minutes=10))
-            assert here.get("/admin/account/idle/").status_code == 200
+            assert client.get("/admin/account/idle/").status_code == 200
         clock.shift(timedelta(minutes=1))
-        assert here.get("/admin/account/idle/").status_code == 401
+        assert client.get("/admin/account/idle/").status_code == 401
 
-    def test_a_fragment_leads_the_whole_page_to_signing_in(self, here):
-        answer = here.get("/admin/", headers={"HX-Request": "true", "HX-Current-URL": "http://x/admin/leads/lead/"})
+    def test_a_fragment_leads_the_whole_page_to_signing_in(self, client):
+        answer = client.get("/admin/", headers={"HX-Request": "true", "HX-Current-URL": "http://x/admin/leads/lead/"})
         assert answer["HX-Redirect"] == "/admin/login/?next=%2Fadmin%2Fleads%2Flead%2F"
 
 
-def test_headers_shut_everything_a_page_does_not_need(here, ana):
-    here.force_login(ana)
-    page = here.get("/admin/")
+def test_headers_shut_everything_a_page_does_not_need(client, ana):
+    client.force_login(ana)
+    page = client.get("/admin/")
     policy = page["Content-Security-Policy"]
     scripts = re.search(r"script-src ([^;]*)", policy)[1]
     assert "'unsafe-inline'" not in scripts
