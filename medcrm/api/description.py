@@ -34,6 +34,11 @@ REFUSALS = {
     "429": "Too many requests; try again after the seconds in Retry-After.",
 }
 ALWAYS = ("401", "403", "406", "429")
+# What the web server says itself, as a page, before the request reaches us.
+AHEAD = {
+    "414": "The address with its query is longer than 4,094 characters.",
+    "431": "The headers are longer than 8,190 characters.",
+}
 IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="The ETag as read: a 412 if it changed since."
 )
@@ -82,6 +87,9 @@ class Description(AutoSchema):
             if code == "429":
                 answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
             operation["responses"][code] = answer
+        for code, description in AHEAD.items():
+            page = {"text/html": {"schema": {"type": "string"}}}
+            operation["responses"][code] = {"description": description, "content": page}
         if method == "GET" and isinstance(self.view, ClientView):
             operation["responses"]["304"] = {"description": "It is still what your If-None-Match says."}
             operation["responses"]["200"].setdefault("headers", {})["ETag"] = {"schema": {"type": "string"}}
