@@ -36,8 +36,8 @@ REFUSALS = {
 ALWAYS = ("401", "403", "406", "429")
 # What the web server says itself, as a page, before the request reaches us.
 AHEAD = {
-    "414": "The address with its query is longer than 4,094 characters.",
-    "431": "The headers are longer than 8,190 characters.",
+    "414": "The address with its query is longer than 4,094 characters; ask for less at a time. A page, not JSON.",
+    "431": "A header is longer than 8,190 characters; shorten it. A page, not JSON.",
 }
 IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="The ETag as read: a 412 if it changed since."
@@ -202,7 +202,7 @@ def docs(request: HttpRequest) -> HttpResponse:
                     if code not in ALWAYS
                 ]
                 parts.setdefault(operation["tags"][0], []).append(row)
-    context = {"info": describe()["info"], "parts": parts, "refusals": REFUSALS}
+    context = {"info": describe()["info"], "parts": parts, "refusals": dict(sorted((REFUSALS | AHEAD).items()))}
     return render(request, "api/docs.html", context)
 
 

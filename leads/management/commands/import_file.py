@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from leads.importing import kinds, runs
 from leads.models import ImportMapping, ImportRun
 from medcrm.lib.errors import RuleError
 from medcrm.lib.garbage import spare_what_stays
+
+WAIT = 0.2  # seconds, while a worker has the run
 
 
 class Command(BaseCommand):
@@ -67,10 +70,10 @@ class Command(BaseCommand):
         return saved.columns
 
     def work(self, run: ImportRun) -> None:
-        while runs.work_on(run.pk, at=timezone.now()):
+        """Take chunks until the run has nothing due; a worker may take some of them, which is waited for."""
+        while run.due_at is not None:
+            if not runs.work_on(run.pk, at=timezone.now()):
+                time.sleep(WAIT)
             run.refresh_from_db()
-            if run.due_at is None:
-                break
             if self.stdout.isatty():
                 self.stdout.write(f"\r{run.row:,} rows", ending="")
-        run.refresh_from_db()
