@@ -7,7 +7,7 @@ STAMP := .venv/.installed-$(shell cat requirements.txt requirements-dev.txt | ck
 RUN_STAMP := .venv/.runs-$(shell cksum < requirements.txt | tr ' ' '-')
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 # What an operator sets at least, for “check --deploy”; nothing connects to these places.
-PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org DATABASE_URL=postgres://check@db.example.org/check \
+PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org PUBLIC_URL=https://crm.example.org DATABASE_URL=postgres://check@db.example.org/check \
 	CELERY_BROKER_URL=redis://broker.example.org/0 CACHE_URL=redis://cache.example.org/1
 
 .PHONY: setup demo test search smoke reset lint lock screens bench bench-consent bench-nurture bench-scoring bench-routing bench-import bench-reports bench-screens

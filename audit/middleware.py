@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from allauth.core.internal.httpkit import get_client_ip
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -13,6 +12,7 @@ from django.utils import timezone
 from audit import log
 from medcrm.lib import reading
 from medcrm.lib.admin import note_picked, note_url
+from medcrm.lib.clients import address_of
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -37,7 +37,7 @@ def access_log(get_response: Handler) -> Handler:
                 method=request.method or "",
                 path=request.path,
                 status=_status(request, response),
-                address=get_client_ip(request),
+                address=address_of(request),
             )
         return response
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from allauth.core.internal.httpkit import get_client_ip
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
 from audit import log
+from medcrm.lib.clients import address_of
 
 
 @receiver(user_logged_in, dispatch_uid="audit.signed_in")
@@ -28,5 +28,5 @@ def refused(credentials: dict[str, str], request: HttpRequest | None = None, **k
 
 
 def _write(action: str, request: HttpRequest, **facts: object) -> None:
-    place = {"method": request.method or "", "path": request.path, "address": get_client_ip(request)}
+    place = {"method": request.method or "", "path": request.path, "address": address_of(request)}
     log.write(action, at=timezone.now(), **place, **facts)

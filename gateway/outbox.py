@@ -25,6 +25,8 @@ from medcrm.lib.errors import RuleError
 
 SPREAD = 500  # events made into deliveries in one transaction
 CLAIM = 20  # sent one after the other by one worker, each in at most TIMEOUT_SECONDS
+SLICE_SECONDS = 30  # then other work of the worker gets its turn, and the bell is rung again
+BREATH = timedelta(minutes=1)  # a receiver that let us wait is asked for nothing else until then
 LEASE = timedelta(minutes=5)  # longer than CLAIM slow answers; after a crash it goes out again then
 # The schedule of Standard Webhooks; after the last one the delivery is given up, and can be replayed.
 BACK_OFF = [timedelta(seconds=s) for s in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600)]
@@ -98,16 +100,39 @@ def claim(*, at: datetime, limit: int = CLAIM) -> list[Delivery]:
 
 
 def deliver_due(*, clock: Callable[[], datetime], post: Post = targets.post) -> int:
-    """Spread what happened, then send what is due until nothing is; return how many attempts were made."""
+    """Spread what happened, then send what is due until nothing is; return how many attempts were made.
+
+    Nobody's slow server keeps the others waiting: after one answer that did not come its other deliveries are put off.
+    """
     while spread(at=clock()):
         pass
-    made = 0
+    made, began = 0, time.monotonic()
     while claimed := claim(at=clock()):
+        slow: set[int] = set()
+        unsent: list[int] = []
         for delivery in claimed:
+            if delivery.subscription_id in slow:
+                unsent.append(delivery.pk)
+                continue
             result = send(delivery, clock=clock, post=post)
             record(delivery, result, at=clock())
             made += 1
+            if result.code == "TIMEOUT":
+                slow.add(delivery.subscription_id)
+        if slow:
+            _put_off(slow, unsent, until=clock() + BREATH)
+        if time.monotonic() - began > SLICE_SECONDS:
+            bell.ring(TASK)
+            break
     return made
+
+
+@transaction.atomic
+def _put_off(subscriptions: set[int], unsent: Sequence[int], *, until: datetime) -> None:
+    """Let these receivers take breath; what was claimed and not sent counts as not tried."""
+    waiting = Delivery.objects.filter(subscription__in=subscriptions, state=DeliveryState.PENDING)
+    waiting.filter(pk__in=unsent).update(due_at=until, tries=F("tries") - 1)
+    waiting.filter(due_at__lt=until).update(due_at=until)
 
 
 def send(delivery: Delivery, *, clock: Callable[[], datetime], post: Post = targets.post) -> Result:

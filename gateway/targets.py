@@ -5,10 +5,12 @@ WEBHOOK_ALLOW_LOOPBACK, for tests and local trials, allows http and the loopback
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
@@ -47,18 +49,26 @@ def check_url(url: str) -> SplitResult:
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
-    """Send and return the status. Redirects are not followed. Raise RefusedTarget or OSError."""
+    """Send and return the status. Redirects are not followed. Raise RefusedTarget or OSError.
+
+    The whole takes TIMEOUT_SECONDS at most, also where an answer drips in byte by byte: TimeoutError then.
+    """
     parts = check_url(url)
     port = parts.port or PORTS[parts.scheme]
     address = look_up(parts.hostname or "", port)
     session = _Session(parts.hostname, port, address=address, is_tls=parts.scheme == "https")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    deadline = threading.Timer(TIMEOUT_SECONDS, session.give_up)
+    deadline.start()
     try:
         session.request("POST", path, body=body, headers={"Content-Type": "application/json", **headers})
         return session.getresponse().status
-    except http.client.HTTPException as error:
-        raise ConnectionError(type(error).__name__) from error
+    except (http.client.HTTPException, OSError) as error:
+        if session.is_given_up:
+            raise TimeoutError from error
+        raise error if isinstance(error, OSError) else ConnectionError(type(error).__name__) from error
     finally:
+        deadline.cancel()
         session.close()
 
 
@@ -96,8 +106,14 @@ class _Session(http.client.HTTPConnection):
 
     def __init__(self, host: str | None, port: int, *, address: str, is_tls: bool) -> None:
         super().__init__(host or "", port, timeout=TIMEOUT_SECONDS)
-        self.address, self.is_tls = address, is_tls
+        self.address, self.is_tls, self.is_given_up = address, is_tls, False
         self.default_port = PORTS["https" if is_tls else "http"]  # so that the Host header names only other ports
+
+    def give_up(self) -> None:
+        """From another thread: whoever waits for the other side stops waiting."""
+        self.is_given_up = True
+        with contextlib.suppress(OSError, AttributeError):  # not connected yet, or closed meanwhile
+            self.sock.shutdown(socket.SHUT_RDWR)
 
     def connect(self) -> None:
         self.sock = socket.create_connection((self.address, self.port), self.timeout)

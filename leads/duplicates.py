@@ -1,7 +1,7 @@
 """Which leads may be one person? Pairs found by what they share, each with a stated score, for a person to judge.
 
 The search walks the leads in key order, a slice at a time, and compares each with those before it by the indexes of
-address, name and ZIP, and organisation. It keeps no more than its position.
+address, name and ZIP, name and age, and organisation. It keeps no more than its position.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ BLOCKS = (
     ("b.email_id = a.email_id", "a.email_id IS NOT NULL"),
     ("b.zip = a.zip AND upper(b.last_name) = upper(a.last_name) AND b.zip <> '' AND b.last_name <> ''",
      "a.zip <> '' AND a.last_name <> ''"),
+    ("upper(b.last_name) = upper(a.last_name) AND upper(b.first_name) = upper(a.first_name) AND b.last_name <> ''"
+     " AND b.age BETWEEN a.age - 1 AND a.age + 1", "a.age IS NOT NULL AND a.last_name <> '' AND a.first_name <> ''"),
     ("upper(b.organisation) = upper(a.organisation) AND b.organisation <> ''", "a.organisation <> ''"),
 )  # fmt: skip
 # The pieces are constants of this module.

@@ -48,6 +48,15 @@ def parse(raw: bytes) -> dict[str, object]:
     return fields
 
 
+def fields_of(body: str) -> dict[str, object]:
+    """The fields of a body that is kept, none where it is not readable or its time was up."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def normalise(fields: Mapping[str, object]) -> Submission:
     """Check every field and bring it into normal form. Raise InvalidFields with all problems at once."""
     serializer = InquirySerializer(data=fields)

@@ -10,7 +10,7 @@ class MedcrmConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import people
-        from medcrm import roles, subjects
+        from medcrm import checks, roles, subjects  # noqa: F401 - checks register themselves
         from medcrm.lib import access
         from medcrm.receivers import quicken_triggers, sync_roles
         from medcrm.sign_in import note_sign_in

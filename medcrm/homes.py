@@ -22,6 +22,7 @@ from leads.models import Interaction, Lead, ScoringModel
 from leads.vocabulary import InteractionKind
 from medcrm import counts, dashboard
 from medcrm.dashboard import Bar, Figure
+from medcrm.lib import reading
 from medcrm.workspace import my_work
 from nurture.models import Enrollment
 from routing.models import Clock
@@ -50,7 +51,11 @@ class Home:
 
 def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
     """What the index page shows to this person (UNFOLD's DASHBOARD_CALLBACK)."""
-    return {**dashboard.fill(request, context), "homes": of(request.user)}
+    homes = of(request.user)
+    seen = [row.lead.pk for home in homes for row in home.rows]
+    if seen:
+        reading.note(request, "list", "leads.lead", seen)
+    return {**dashboard.fill(request, context), "homes": homes}
 
 
 def of(user: AbstractBaseUser) -> list[Home]:

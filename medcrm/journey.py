@@ -22,7 +22,7 @@ from django.db import transaction
 from leads import milestones, qualification, requalification, scoring, snapshots
 from leads.models import Lead
 from nurture import enrollment
-from routing import router
+from routing import router, worklist
 
 BATCH = 200  # leads in one transaction: their rows stay locked for well under a second
 
@@ -52,8 +52,12 @@ def advance(lead_ids: Sequence[int], *, at: datetime) -> list[int]:
 
 @transaction.atomic
 def advance_batch(*, at: datetime, limit: int = BATCH) -> int:
-    """Claim up to `limit` due leads that nobody else is walking, and walk them; return how many."""
-    claimed = Lead.objects.due(at).select_for_update(of=("self",), no_key=True, skip_locked=True)
+    """Claim up to `limit` due leads that nobody else is walking, and walk them; return how many.
+
+    A lead in somebody's hands waits until it is put down: it must not change its team in the middle of a call.
+    """
+    free = Lead.objects.due(at).exclude(pk__in=worklist.in_hand(at))
+    claimed = free.select_for_update(of=("self",), no_key=True, skip_locked=True)
     ids = list(claimed.values_list("pk", flat=True)[:limit])
     advance(ids, at=at)
     return len(ids)

@@ -51,18 +51,29 @@ def idle_limit(get_response: Handler) -> Handler:
             elif now - seen > TOUCH_SECONDS and BACKGROUND not in request.headers:
                 session[SEEN] = now
         response = get_response(request)
-        return _in_whole(request, response) if request.headers.get("HX-Request") == "true" else response
+        if not response.headers.get("Location", "").startswith(reverse("admin:login")):
+            return response
+        return _in_whole(request) if request.headers.get("HX-Request") == "true" else _back(request, response)
 
     return middleware
 
 
-def _in_whole(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+def _in_whole(request: HttpRequest) -> HttpResponse:
     """Lead the whole page to signing in where only a fragment of it would be replaced by it."""
-    target = response.headers.get("Location", "")
-    if not target.startswith(reverse("admin:login")):
-        return response
-    back = urlsplit(request.headers.get("HX-Current-URL", "")).path or reverse("admin:index")
-    return HttpResponse(headers={"HX-Redirect": f"{reverse('admin:login')}?{urlencode({'next': back})}"})
+    return HttpResponse(headers={"HX-Redirect": _sign_in(request.headers.get("HX-Current-URL", ""))})
+
+
+def _back(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """After signing in, to the page whose button was pressed: what the button does is no page to come back to."""
+    if request.method not in ("GET", "HEAD") and not request.path.startswith(_open_pages()):
+        response.headers["Location"] = _sign_in(request.headers.get("Referer", ""))
+    return response
+
+
+def _sign_in(page: str) -> str:
+    """The way to sign in and back to a page of ours, of which only the path is taken."""
+    back = urlsplit(page).path or reverse("admin:index")
+    return f"{reverse('admin:login')}?{urlencode({'next': back})}"
 
 
 def second_factor(get_response: Handler) -> Handler:

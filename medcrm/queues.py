@@ -16,6 +16,7 @@ from consent.models import Attempt
 from gateway.models import Delivery, OutboxEvent
 from leads.models import Inquiry, Lead, Trigger
 from nurture.models import Enrollment
+from routing import worklist
 from routing.models import Clock, Notice
 
 BOUND = 10_000  # nobody needs to know more than “very many”
@@ -27,7 +28,7 @@ class Queue:
 
     name: str
     field: str
-    rows: Callable[[], QuerySet]
+    rows: Callable[[datetime], QuerySet]
     patience: timedelta
 
 
@@ -46,30 +47,30 @@ class Backlog:
 
 MINUTES = timedelta(minutes=1)
 QUEUES = (
-    Queue("advance", "advance_due_at", lambda: Lead.objects.filter(advance_due_at__isnull=False), 2 * MINUTES),
-    Queue("inquiries", "received_at", lambda: Inquiry.objects.filter(status="received"), 5 * MINUTES),
+    Queue("advance", "advance_due_at", lambda at: Lead.objects.exclude(pk__in=worklist.in_hand(at)), 2 * MINUTES),
+    Queue("inquiries", "received_at", lambda at: Inquiry.objects.filter(status="received"), 5 * MINUTES),
     Queue(
         "triggers",
         "due_at",
-        lambda: Trigger.objects.filter(due_at__isnull=False, fired_at=None, disarmed_at=None),
+        lambda at: Trigger.objects.filter(due_at__isnull=False, fired_at=None, disarmed_at=None),
         5 * MINUTES,
     ),
-    Queue("outreach", "next_due_at", lambda: Enrollment.objects.active(), 30 * MINUTES),
+    Queue("outreach", "next_due_at", lambda at: Enrollment.objects.active(), 30 * MINUTES),
     Queue(
         "clocks",
         "due_at",
-        lambda: Clock.objects.filter(met_at=None, ended_at=None, breached_at=None),
+        lambda at: Clock.objects.filter(met_at=None, ended_at=None, breached_at=None),
         5 * MINUTES,
     ),
-    Queue("notices", "at", lambda: Notice.objects.filter(mailed_at=None), 10 * MINUTES),
+    Queue("notices", "at", lambda at: Notice.objects.filter(mailed_at=None), 10 * MINUTES),
     Queue(
         "attempts",
         "at",
-        lambda: Attempt.objects.filter(state__in=[AttemptState.RESERVED, AttemptState.HANDED_OVER]),
+        lambda at: Attempt.objects.filter(state__in=[AttemptState.RESERVED, AttemptState.HANDED_OVER]),
         30 * MINUTES,
     ),
-    Queue("outbox", "at", lambda: OutboxEvent.objects.filter(spread_at=None), 2 * MINUTES),
-    Queue("webhooks", "due_at", lambda: Delivery.objects.filter(state="pending"), 10 * MINUTES),
+    Queue("outbox", "at", lambda at: OutboxEvent.objects.filter(spread_at=None), 2 * MINUTES),
+    Queue("webhooks", "due_at", lambda at: Delivery.objects.filter(state="pending"), 10 * MINUTES),
 )
 
 
@@ -79,7 +80,7 @@ def backlogs(*, at: datetime) -> list[Backlog]:
 
 
 def _look(queue: Queue, at: datetime) -> Backlog:
-    due = queue.rows().filter(**{f"{queue.field}__lte": at}).order_by(queue.field)
+    due = queue.rows(at).filter(**{f"{queue.field}__lte": at}).order_by(queue.field)
     instants = list(due.values_list(queue.field, flat=True)[:BOUND])
     age = (at - instants[0]).total_seconds() if instants else 0.0
     return Backlog(queue, len(instants), age)

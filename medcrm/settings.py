@@ -157,7 +157,8 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "MedCRM"
 MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute off
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = env.bool("INSECURE_HTTP", default=False)  # browsers allow it on localhost only
-ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
+BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=int(BEHIND_TLS_PROXY))
 
 # Single sign-on: who the identity provider vouches for by e-mail signs in; nobody is created. Off while unset.
 SSO_OIDC = env.json("SSO_OIDC", default=[])
@@ -240,7 +241,7 @@ PERMISSIONS_POLICY = (
     "midi=(), payment=(), usb=(), publickey-credentials-get=(self), publickey-credentials-create=(self)"
 )
 SESSION_COOKIE_SAMESITE = "Lax"  # Strict would sign out whoever comes back from the identity provider
-if env.bool("BEHIND_TLS_PROXY", default=False):
+if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # Celery: the database is the truth, the broker is a bell

@@ -19,7 +19,7 @@ from consent.models import Seller
 from leads.models import Lead, Source
 from leads.services.intake import Delivery, StillBeingTakenIn
 from leads.vocabulary import Request
-from medcrm.lib import rates
+from medcrm.lib import clients, rates
 from medcrm.lib.errors import InvalidFields
 from nurture import hosted, links, preferences
 from nurture.forms import PreferencesForm
@@ -113,7 +113,7 @@ def _send(request: HttpRequest, form: HostedForm) -> tuple[int, HttpResponse | N
     if not form.is_valid():
         return UNPROCESSABLE, None
     answered = form.answered(page_url=request.build_absolute_uri()[:500])
-    delivery = Delivery(answered.key, client(request), request.headers.get("User-Agent", ""))
+    delivery = Delivery(answered.key, clients.address_of(request), request.headers.get("User-Agent", ""))
     try:
         hosted.receive(form.source, answered, delivery, at=timezone.now())
     except InvalidFields as error:
@@ -127,14 +127,8 @@ def _send(request: HttpRequest, form: HostedForm) -> tuple[int, HttpResponse | N
 
 
 def _is_flood(request: HttpRequest, source: Source) -> bool:
-    counted = rates.count(f"form:{source.pk}:{client(request)}", at=time.time(), seconds=SPAN_SECONDS)
+    counted = rates.count(f"form:{source.pk}:{clients.address_of(request)}", at=time.time(), seconds=SPAN_SECONDS)
     return counted is not None and counted > FORMS_PER_SPAN
-
-
-def client(request: HttpRequest) -> str | None:
-    """Who sent the request; behind our own proxy, whom that proxy saw."""
-    seen = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return seen if seen and settings.SECURE_PROXY_SSL_HEADER else request.META.get("REMOTE_ADDR")
 
 
 def _language(request: HttpRequest, spoken: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import include, path
+from django.urls import path
 
 from nurture import public, webhooks
 
@@ -12,7 +12,7 @@ urlpatterns = [
     path("f/<str:source>/thanks/<str:wish>/", public.thank, name="thanks"),
     path("u/<str:token>/", public.unsubscribe, name="unsubscribe"),
     path("p/<str:token>/", public.choose, name="preferences"),
-    path("hooks/mail/", include("anymail.urls")),
+    path("hooks/mail/<path:hook>", webhooks.mail, name="mail-hook"),
     path("hooks/twilio/inbound/", webhooks.twilio_inbound, name="twilio-inbound"),
     path("hooks/twilio/status/<int:attempt_id>/", webhooks.twilio_status, name="twilio-status"),
 ]

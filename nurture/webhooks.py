@@ -9,6 +9,7 @@ from anymail.signals import AnymailInboundEvent, AnymailTrackingEvent, inbound, 
 from django.conf import settings
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
+from django.urls import resolve
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -60,6 +61,15 @@ def twilio_status(request: HttpRequest, attempt_id: int) -> HttpResponse:
         at=timezone.now(),
     )
     return HttpResponse(status=204)
+
+
+@csrf_exempt
+def mail(request: HttpRequest, hook: str) -> HttpResponse:
+    """Delivery reports and answers by mail, for anymail. Without a secret anybody could send them, so none is taken."""
+    if not settings.ANYMAIL.get("WEBHOOK_SECRET"):
+        return HttpResponse("Set WEBHOOK_SECRET in ANYMAIL, and the same at the provider.", status=403)
+    view, args, kwargs = resolve(f"/{hook}", "anymail.urls")
+    return view(request, *args, **kwargs)
 
 
 def _is_from_twilio(request: HttpRequest) -> bool:

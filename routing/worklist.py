@@ -158,7 +158,7 @@ def _lock(candidates: QuerySet[Clock], look: int, at: datetime) -> list[Clock]:
 
     In the order of `in_order`, in two parts that an index each gives in order, however long the queue is.
     """
-    free = candidates.exclude(lead__in=_leased(at)).select_related("lead__source")
+    free = candidates.exclude(lead__in=in_hand(at)).select_related("lead__source")
     free = free.select_for_update(of=("lead",), no_key=True, skip_locked=True)
     first: dict[int, Clock] = {}
     for part in (Q(is_promise=True, due_at__lte=at), Q(is_promise=False)):
@@ -170,12 +170,13 @@ def _lock(candidates: QuerySet[Clock], look: int, at: datetime) -> list[Clock]:
 
 def _still_free(clocks: Sequence[Clock], at: datetime) -> list[Clock]:
     """Those that are, now that their leads are locked, what they were when they were read."""
-    unmet = Clock.objects.open().filter(pk__in=[clock.pk for clock in clocks]).exclude(lead__in=_leased(at))
+    unmet = Clock.objects.open().filter(pk__in=[clock.pk for clock in clocks]).exclude(lead__in=in_hand(at))
     owners = dict(unmet.values_list("pk", "owner"))
     return [clock for clock in clocks if clock.pk in owners and owners[clock.pk] == clock.owner_id]
 
 
-def _leased(at: datetime) -> QuerySet[Lease]:
+def in_hand(at: datetime) -> QuerySet[Lease]:
+    """The leads that somebody is working this minute."""
     return Lease.objects.filter(expires_at__gt=at).values("lead")
 
 

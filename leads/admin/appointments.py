@@ -206,6 +206,7 @@ class AppointmentAdmin(OfLead, ReadOnlyAdmin):
         row = self.get_queryset(request).filter(pk=pk).first()
         if row is None or reader not in set(ical.Reader) or not self.has_view_permission(request, row):
             raise Http404
+        self.note(request, "export", [row])
         name = ical.file_name(row, ical.Reader(reader))
         return HttpResponse(
             ical.calendar_file(row, ical.Reader(reader)),

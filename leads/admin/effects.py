@@ -123,6 +123,11 @@ def shown(effect: Effect, user: AbstractBaseUser) -> Shown:
     )
 
 
+def seen(shown: Shown) -> set[int]:
+    """The leads that it names."""
+    return {lead.pk for crossing in shown.crossings for lead in crossing.leads}
+
+
 def progress(publication: Publication) -> str:
     """How far it has come, e.g. “450,000 of 1,000,000 leads (45 %)”."""
     if publication.is_cut_short:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from leads import exporting
 from leads.models import Export
+from medcrm.lib import reading
 from medcrm.lib.actions import ActionForm
 from medcrm.lib.admin import ReadOnlyAdmin
 from medcrm.lib.badges import badge
@@ -112,6 +113,7 @@ class ExportAdmin(ReadOnlyAdmin):
             export = exporting.open_by(request.GET.get("link", ""), user=request.user, at=timezone.now())
         except RuleError as error:
             raise PermissionDenied(error.message) from None
+        reading.note(request, "export", "leads.export", [f"leads.export:{export.pk}"], query=export.reason)
         name = f"{export.what}-{export.asked_at:%Y-%m-%d}.{export.format}"
         return FileResponse(
             export.file.open("rb"), as_attachment=True, filename=name, headers={"Cache-Control": "no-store"}

@@ -18,6 +18,7 @@ from leads.admin.base import OfLead
 from leads.models import Inquiry, Lead
 from leads.search import find_leads
 from leads.services import intake
+from leads.submission import fields_of
 from leads.visibility import visible
 from medcrm.lib.access import scope_of
 from medcrm.lib.actions import ActionForm, service_action, verb_permission
@@ -34,7 +35,7 @@ class RepairForm(ActionForm):
         super().__init__(data, obj=obj, request=request)
         if obj is None:
             return
-        self.sent = obj.repaired or _read(obj.raw_body)
+        self.sent = obj.repaired or fields_of(obj.raw_body)
         wrong = [name for name in obj.errors if name != "body"]
         for name in [*wrong, *(name for name in self.sent if name not in wrong)]:
             value = self.sent.get(name, "")
@@ -58,18 +59,10 @@ class RepairForm(ActionForm):
 
 
 def intake_fields(body: str) -> dict[str, object]:
-    found = _read(body)
+    found = fields_of(body)
     if not found:
         raise forms.ValidationError(_("This is still not readable. It must be one JSON object."))
     return found
-
-
-def _read(body: str) -> dict[str, object]:
-    try:
-        found = json.loads(body)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _in_lines(said: object) -> SafeString:
@@ -150,7 +143,7 @@ class InquiryAdmin(OfLead, ReadOnlyAdmin):
 
     @display(description=_("As received"))
     def raw_in_lines(self, obj: Inquiry) -> SafeString:
-        return _in_lines(_read(obj.raw_body) or obj.raw_body)
+        return _in_lines(fields_of(obj.raw_body) or obj.raw_body)
 
     @display(description=_("After repair"))
     def repaired_in_lines(self, obj: Inquiry) -> SafeString | str:

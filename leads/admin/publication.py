@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from leads.admin import effects
 from leads.effects import Effect
 from leads.models import Publication
+from medcrm.lib import reading
 from medcrm.lib.admin import ReadOnlyAdmin
 from medcrm.lib.columns import display, link
 from medcrm.lib.filters import RangeDateFilter
@@ -38,6 +39,7 @@ class PublicationAdmin(ReadOnlyAdmin):
         publication = self.get_object(request, object_id)
         if publication is not None and publication.effect.get("tables"):
             shown = effects.shown(Effect.from_json(publication.effect), request.user)
+            reading.note(request, "list", "leads.lead", sorted(effects.seen(shown)))
             extra_context = {**(extra_context or {}), "shown": shown}
         return super().change_view(request, object_id, form_url, extra_context)
 

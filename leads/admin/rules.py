@@ -21,6 +21,7 @@ from leads.admin.criteria import RuleAdmin, RuleInline, facts_view, is_draft
 from leads.effects import effect_of
 from leads.models import BackTest, BandRule, NextStepRule, NextStepSet, ScoringCategory, ScoringModel, ScoringRule
 from leads.services import versions
+from medcrm.lib import reading
 from medcrm.lib.actions import ActionForm, service_action, verb_permission
 from medcrm.lib.admin import ModelAdmin, TabularInline
 from medcrm.lib.badges import field_badge
@@ -172,6 +173,7 @@ class PreviewedAdmin(CarriedAdmin):
         if "whole" not in request.GET:
             return TemplateResponse(request, "leads/preview.html", context)
         context["shown"] = effects.shown(effect_of(version, at=timezone.now()), request.user)
+        reading.note(request, "list", "leads.lead", sorted(effects.seen(context["shown"])))
         is_part = "HX-Request" in request.headers
         return TemplateResponse(request, "leads/effect.html" if is_part else "leads/preview.html", context)
 

@@ -239,6 +239,14 @@ class Lead(models.Model):
             given("lead", "merged_into"),
             # read by leads.duplicates: the same last name in the same ZIP
             models.Index("zip", Upper("last_name"), name="lead_zip_and_name", condition=~Q(zip="") & ~Q(last_name="")),
+            # read by leads.duplicates: the same name at about the same age
+            models.Index(
+                Upper("last_name"),
+                Upper("first_name"),
+                "age",
+                name="lead_name_and_age",
+                condition=Q(age__isnull=False) & ~Q(last_name=""),
+            ),
             # read by name search (prefix, any case)
             models.Index(OpClass(Upper("last_name"), "text_pattern_ops"), name="lead_last_name"),
             models.Index(

@@ -6,7 +6,6 @@ the road (team, owner, outreach) follows by itself, because the lead is marked d
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from leads.checks import Assessment, Reason
 from leads.models import Answer, Authorization, DocumentStatus, Inquiry, Lead, Question, Stakeholder
 from leads.services import answers, due
 from leads.services.answers import MAY_BE_TOLD, Origin
+from leads.submission import fields_of
 from leads.targets import AnswerType, Kept
 from leads.vocabulary import Check, ContactRole, Verdict
 from medcrm.lib.errors import InvalidFields
@@ -166,7 +166,7 @@ def form_answers(lead: Lead) -> dict[str, FormAnswer]:
     for body, repaired, at, source in rows.values_list("raw_body", "repaired", "received_at", "source__name")[
         :INQUIRIES_READ
     ]:
-        fields = repaired or json.loads(body)
+        fields = repaired or fields_of(body)
         for name, value in fields.items():
             if value not in ("", None):
                 found.setdefault(name, FormAnswer(value, at, source))

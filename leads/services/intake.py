@@ -7,6 +7,7 @@ that reached us is lost, and the same delivery twice is one inquiry.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -119,7 +120,7 @@ def keep(source: Source, raw: bytes, delivery: Delivery, *, at: datetime) -> tup
     inquiry = Inquiry(
         source=source,
         idempotency_key=delivery.idempotency_key[:200],
-        raw_body=raw.decode("utf-8", errors="backslashreplace").replace("\x00", "\\x00"),
+        raw_body=raw.decode(json.detect_encoding(raw), errors="backslashreplace").replace("\x00", "\\x00"),
         body_sha256=hashlib.sha256(raw).hexdigest(),
         remote_addr=delivery.remote_addr,
         user_agent=delivery.user_agent[:300],

@@ -17,6 +17,7 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -80,7 +81,12 @@ class ClientView(GenericAPIView):
         return visible(self.request.user, path) & keys.narrowed(self.request.auth.client, path)
 
     def lead(self) -> Lead:
-        row = get_object_or_404(self.leads().select_related("phone", "email", "source"), public_id=self.kwargs["lead"])
+        """The lead of the path; where it was merged meanwhile, what is written goes to the one that stays."""
+        self.note([])  # a guessed id is logged too
+        found = self.leads().select_related("phone", "email", "source")
+        row = get_object_or_404(found, public_id=self.kwargs["lead"])
+        if row.merged_into_id and self.request.method not in SAFE_METHODS:
+            row = get_object_or_404(found, pk=row.merged_into_id)
         self.note([row.pk])
         return row
 

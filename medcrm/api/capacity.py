@@ -160,7 +160,10 @@ class AppointmentView(ClientView):
 
     def row(self) -> Appointment:
         rows = Appointment.objects.filter(self.of_leads()).select_related("lead")
-        return get_object_or_404(rows, pk=self.kwargs["appointment"])
+        self.note([])
+        row = get_object_or_404(rows, pk=self.kwargs["appointment"])
+        self.note([row.lead_id])
+        return row
 
     def get(self, request: Request, appointment: int) -> Response:
         """Read one appointment."""

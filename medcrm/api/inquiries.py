@@ -25,6 +25,7 @@ from medcrm.api.base import ClientView
 from medcrm.api.fields import Since
 from medcrm.api.serializers.leads import InquiryRowSerializer, LeadStatusSerializer
 from medcrm.api.serializers.shown import PUBLIC_ID
+from medcrm.lib import clients
 from medcrm.lib.errors import InvalidFields
 
 CONSULT = {
@@ -112,7 +113,7 @@ class InquiriesView(ClientView):
         """Take in one inquiry. The same `Idempotency-Key` with the same body answers as the first time."""
         delivery = Delivery(
             idempotency_key=request.headers.get("Idempotency-Key", ""),
-            remote_addr=request.META.get("REMOTE_ADDR"),
+            remote_addr=clients.address_of(request._request),
             user_agent=request.headers.get("User-Agent", ""),
         )
         inquiry = intake.receive(request.auth, _body(request, delivery), delivery, at=timezone.now())
@@ -127,7 +128,10 @@ class InquiryView(ClientView):
     def get(self, request: Request, inquiry: str) -> Response:
         """Say what became of one inquiry."""
         rows = Inquiry.objects.filter(lead__isnull=False).filter(self.of_leads()).select_related("lead")
-        return Response(InquiryRowSerializer(get_object_or_404(rows, public_id=inquiry)).data)
+        self.note([])
+        row = get_object_or_404(rows, public_id=inquiry)
+        self.note([row.lead_id])
+        return Response(InquiryRowSerializer(row).data)
 
 
 class LeadStatusView(APIView):

@@ -177,6 +177,8 @@ def service_action(
             self: ModelAdmin, request: HttpRequest, queryset: models.QuerySet, filled: ActionForm
         ) -> HttpResponse | None:
             rows = list(queryset.order_by("pk"))
+            self.note(request, name, rows)
+            _say_why(name, filled)
             for obj in rows:
                 _require(self, request, obj)
             try:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from consent import gate
 from leads import contact
@@ -30,21 +31,25 @@ class Editor:
     typed_at: datetime | None
 
 
-def of(lead_id: int, user: AbstractBaseUser) -> Draft | None:
-    return Draft.objects.select_related("attempt").filter(user=user, lead=lead_id).first()
+def of(lead_id: int, user: AbstractBaseUser, *, lock: bool = False) -> Draft | None:
+    """What this person has typed about the lead, or about one that was merged into it meanwhile."""
+    mine = Draft.objects.filter(Q(lead=lead_id) | Q(lead__merged_into=lead_id), user=user).select_related("attempt")
+    rows = mine.select_for_update(of=("self",)) if lock else mine
+    return rows.order_by("attempt", "-is_inbound", "-saved_at", "pk").first()  # a call under way before mere words
+
+
+def calling(user: AbstractBaseUser) -> QuerySet[Draft]:
+    """The calls this person is in: theirs to record, whatever becomes of the lead in the middle of them."""
+    return Draft.objects.filter(Q(attempt__isnull=False) | Q(is_inbound=True), user=user)
 
 
 @transaction.atomic
 def keep(lead_id: int, fields: Mapping[str, Sequence[str]], *, by: AbstractBaseUser, at: datetime) -> Draft:
     """Save what was typed so far; the last save wins. Opens the lead under a lease where nobody else has one."""
     typed = {name: [value[:LONGEST] for value in values] for name, values in fields.items()}
-    draft, _made = Draft.objects.update_or_create(
-        user=by,
-        lead_id=lead_id,
-        defaults={"fields": typed, "saved_at": at},
-        create_defaults=_new(at) | {"fields": typed},
-    )
-    worklist.hold(lead_id, by, at=at)
+    draft = _ours(lead_id, by, at)
+    draft.fields, draft.saved_at = typed, at
+    draft.save(update_fields=["fields", "saved_at"])
     return draft
 
 
@@ -101,13 +106,11 @@ def editors(lead_id: int, user: AbstractBaseUser, *, at: datetime) -> list[Edito
 
 
 def _ours(lead_id: int, by: AbstractBaseUser, at: datetime) -> Draft:
-    draft, _made = Draft.objects.get_or_create(user=by, lead_id=lead_id, defaults=_new(at))
+    draft = of(lead_id, by)
+    if draft is None:
+        draft, _made = Draft.objects.get_or_create(user=by, lead_id=lead_id, defaults={"began_at": at, "saved_at": at})
     worklist.hold(lead_id, by, at=at)
     return draft
-
-
-def _new(at: datetime) -> dict[str, object]:
-    return {"began_at": at, "saved_at": at}
 
 
 def _name(user: AbstractBaseUser) -> str:

@@ -9,12 +9,11 @@ from django.db import transaction
 
 from consent import gate
 from consent.lifecycle import AttemptState
-from leads.models import Interaction
+from leads.models import Interaction, Lead
 from leads.services import calls
 from leads.services.calls import CallReport
 from medcrm.lib.errors import RuleError
-from medcrm.workspace import saying
-from medcrm.workspace.models import Draft
+from medcrm.workspace import drafts, saying
 from routing import worklist
 
 
@@ -26,22 +25,23 @@ def record(
 
     Raise InvalidFields for what is missing, RuleError when nobody has called yet; nothing is written then.
     """
-    draft = (
-        Draft.objects.select_for_update(of=("self",))
-        .select_related("attempt", "lead")
-        .filter(user=by, lead=lead_id)
-        .first()
-    )
+    draft = drafts.of(lead_id, by, lock=True)
     if draft is None or not draft.has_spoken:
         raise RuleError(
             "NOT_CALLED",
             "Press Call first, so that the call is allowed and counted; or say that they called us.",
             field="disposition",
         )
-    report = saying.with_consent_step(draft.lead, report, consent_step)
+    report = saying.with_consent_step(Lead.objects.get(pk=lead_id), report, consent_step)
     if draft.attempt is not None:
         gate.settle(draft.attempt.pk, AttemptState.SENT, now=at, outcome=report.disposition)
     call = calls.record_call(lead_id, report, at=at, by=by, attempt=draft.attempt)
     draft.delete()
-    worklist.release(lead_id, by.pk)
+    for held in {lead_id, draft.lead_id}:
+        worklist.release(held, by.pk)
     return call
+
+
+def is_recorded(lead_id: int, by: AbstractBaseUser, *, since: datetime) -> bool:
+    """Whether this person has recorded a call on the lead after that moment, when they opened its page."""
+    return Interaction.objects.filter(lead=lead_id, by=by, disposition__isnull=False, recorded_at__gte=since).exists()

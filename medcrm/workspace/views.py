@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import Q, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -46,13 +49,21 @@ RELATED = (
 
 
 def lead_of(request: HttpRequest, pk: int, *, verb: str = "view") -> Lead:
-    """The lead, if this person may do `verb` and it is in their scope; as if it were not there otherwise."""
+    """The lead, or the one it was merged into, if this person may do `verb` and it is in their scope; as if it were
+    not there otherwise. Whoever is in a call with a lead keeps it until the call is recorded."""
     action = "view" if request.method == "GET" else request.resolver_match.url_name
     reading.note(request, action, "leads.lead", [pk])
     if not request.user.has_perm(f"leads.{verb}_lead"):
         raise PermissionDenied
-    rows = Lead.objects.filter(visible(request.user), merged_into=None).select_related(*RELATED)
-    return get_object_or_404(rows, pk=pk)
+    called = drafts.calling(request.user)
+    mine = Q(pk__in=called.values("lead")) | Q(pk__in=called.values("lead__merged_into"))
+    kept = Lead.objects.filter(pk=pk).values("merged_into")
+    row = get_object_or_404(
+        Lead.objects.filter(visible(request.user) | mine, merged_into=None).select_related(*RELATED),
+        pk=Coalesce(Subquery(kept), Value(pk)),
+    )
+    reading.note(request, action, "leads.lead", [row.pk])
+    return row
 
 
 def is_partial(request: HttpRequest) -> bool:
@@ -108,7 +119,8 @@ def nobody_to_call(offer: worklist.Offer, at: object) -> str:
 @never_cache
 def lead(request: HttpRequest, pk: int) -> HttpResponse:
     """One lead, from handoff to result."""
-    return _show(request, lead_of(request, pk))
+    row = lead_of(request, pk)
+    return _show(request, row) if row.pk == pk else HttpResponseRedirect(reverse("workspace:lead", args=[row.pk]))
 
 
 def _show(request: HttpRequest, row: Lead, form: CallForm | None = None) -> HttpResponse:
@@ -124,6 +136,7 @@ def _show(request: HttpRequest, row: Lead, form: CallForm | None = None) -> Http
         "lead": row,
         "form": form,
         "may_record": _may_record(request),
+        "opened_at": at.isoformat(),
     }
     title = searching.name_of(row)
     return shown(request, "workspace/lead.html", title, content_title=title, **context)
@@ -143,6 +156,8 @@ def _typed(draft: object) -> dict[str, object]:
 def draft(request: HttpRequest, pk: int) -> HttpResponse:
     """Keep what was typed so far, and say so; warn when somebody else has the lead."""
     row, at = lead_of(request, pk, verb="change"), timezone.now()
+    if _is_recorded(request, row):  # from another window, or overtaken by the record
+        return TemplateResponse(request, "workspace/kept.html", {"is_recorded": True})
     typed = {name: request.POST.getlist(name) for name in CallForm.base_fields if name in request.POST}
     kept = drafts.keep(row.pk, typed, by=request.user, at=at)
     others = drafts.editors(row.pk, request.user, at=at)
@@ -247,6 +262,9 @@ def record(request: HttpRequest, pk: int) -> HttpResponse:
     """Record how the call ended; then the next lead, or this one again."""
     row, at = lead_of(request, pk, verb="change"), timezone.now()
     form = CallForm(request.POST, lead=row, at=at)
+    if _is_recorded(request, row):
+        messages.info(request, _("This call was recorded already."))
+        return _leave(request, row)
     if form.is_valid():
         try:
             entry = recording.record(
@@ -258,10 +276,28 @@ def record(request: HttpRequest, pk: int) -> HttpResponse:
             told = {"who": searching.name_of(row), "what": _result(entry, form)}
             journey.advance([row.pk], at=at)  # so that the next offer knows of this call; the bell would take a moment
             messages.success(request, _("Recorded for %(who)s: %(what)s.") % told)
-            if request.POST.get("then") == "next":
-                return _go_on(request)
-            return HttpResponseRedirect(reverse("workspace:lead", args=[row.pk]))
+            return _leave(request, row)
     return _show(request, row, form)
+
+
+def _leave(request: HttpRequest, row: Lead) -> HttpResponse:
+    """On to the next lead where that was asked for; else back to this one, unless it has gone to another team."""
+    if request.POST.get("then") == "next":
+        return _go_on(request)
+    if Lead.objects.filter(visible(request.user), pk=row.pk).exists():
+        return HttpResponseRedirect(reverse("workspace:lead", args=[row.pk]))
+    return HttpResponseRedirect(reverse("workspace:my_work"))
+
+
+def _is_recorded(request: HttpRequest, row: Lead) -> bool:
+    """Whether the page this comes from was opened before its call was recorded: by a second click, or out of order."""
+    try:
+        opened = datetime.fromisoformat(request.POST.get("opened_at", ""))
+    except ValueError:
+        return False
+    if opened.tzinfo is None or drafts.of(row.pk, request.user) is not None:  # another call has begun
+        return False
+    return recording.is_recorded(row.pk, request.user, since=opened)
 
 
 def _result(entry: object, form: CallForm) -> str:

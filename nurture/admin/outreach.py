@@ -22,6 +22,7 @@ from leads.admin.base import OfLead
 from leads.models import Lead
 from leads.search import find_leads
 from leads.visibility import visible
+from medcrm.lib import reading
 from medcrm.lib.actions import ActionForm, service_action, verb_permission
 from medcrm.lib.admin import ReadOnlyAdmin, ReadOnlyInline
 from medcrm.lib.among import Among
@@ -99,6 +100,7 @@ class EnrollmentAdmin(OfLead, ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         lead = Lead.objects.filter(visible(request.user), pk=lead_id).select_related("source__seller").first()
+        reading.note(request, "view", "leads.lead", [lead_id])
         if lead is None:
             raise Http404
         context = {

@@ -20,6 +20,7 @@ from leads.admin.rules import NoteForm, VersionedAdmin
 from leads.models import Lead
 from leads.search import find_leads
 from leads.visibility import visible
+from medcrm.lib import reading
 from medcrm.lib.actions import service_action, verb_permission
 from medcrm.lib.admin import CodedAdmin, ReadOnlyInline
 from medcrm.lib.columns import badge_column, display
@@ -40,11 +41,12 @@ def _size(wording: Wording, words: Rendered) -> str:
 
 def _preview(wording: Wording, request: HttpRequest) -> dict[str, object]:
     """The lead asked for, by name, phone, e-mail or number, and the words for it."""
-    asked = request.GET.get("lead", "").strip()
+    asked = request.POST.get("lead", "").strip()
     if not asked:
         return {}
     related = ("source__seller", "service", "preferred_clinic")
     lead = find_leads(Lead.objects.filter(visible(request.user)), asked).select_related(*related).first()
+    reading.note(request, "search", "leads.lead", [lead.pk] if lead else [], query=asked)
     if lead is None:
         return {"problem": _("No lead that you may see is found by that.")}
     try:
@@ -131,7 +133,8 @@ class WordingAdmin(VersionedAdmin):
         return [path("<int:pk>/preview/", view, name="nurture_wording_preview"), *super().get_urls()]
 
     def preview(self, request: HttpRequest, pk: int) -> TemplateResponse:
-        """The words as one lead would get them; only for who may see that lead. Reads, sends nothing."""
+        """The words as one lead would get them; only for who may see that lead. Reads, sends nothing; asked by POST, so
+        that no number or name is left in addresses."""
         wording = self.get_object(request, str(pk))
         if wording is None:
             raise Http404
@@ -142,7 +145,7 @@ class WordingAdmin(VersionedAdmin):
             "title": _("“%(wording)s” for a lead") % {"wording": wording},
             "opts": self.opts,
             "wording": wording,
-            "asked": request.GET.get("lead", ""),
+            "asked": request.POST.get("lead", ""),
             **_preview(wording, request),
         }
         return TemplateResponse(request, "nurture/preview.html", context)

@@ -17,6 +17,7 @@ from leads.models import Clinic, Lead, Payer, ServiceLine, Source, TimingWindow
 from leads.search import find_leads
 from leads.visibility import visible
 from leads.vocabulary import LeadType, Request, Urgency
+from medcrm.lib import reading
 from medcrm.lib.actions import ActionForm
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
@@ -88,6 +89,8 @@ def simulator_view(request: HttpRequest) -> HttpResponse:
 
 def answer(form: SimulatorForm, *, at: datetime) -> explain.Answer:
     values = form.cleaned_data
+    if values["lead"]:
+        reading.note(form.request, "view", "leads.lead", [values["lead"].pk])
     rule_set = RouteSet.objects.get(pk=values["rules"])
     if values["lead"]:
         lead = Lead.objects.select_related("service", "hold_reason", "stop_reason").get(pk=values["lead"].pk)

@@ -1,5 +1,5 @@
-/* Ends an idle session kindly: two minutes before, drafts are saved ("medcrm:save-draft" on document) and a dialog offers
-   to stay. Tells the access log about printing. The server knows how long is left; what a person types or clicks counts, what a page fetches by itself does not. */
+/* Ends an idle session kindly: two minutes before, drafts are saved where a page keeps them ("medcrm:save-draft" on document)
+   and a dialog offers to stay. Tells the access log about printing. The server knows how long is left; what a person types or clicks counts, what a page fetches by itself does not. */
 (() => {
   const here = new URL(document.currentScript.src);
   const url = here.searchParams.get("idle");
@@ -12,7 +12,8 @@
   const ask = () => fetch(url, { headers: { "X-Background": "1" }, credentials: "same-origin" })
     .then((answer) => answer.ok && !answer.redirected ? answer.json() : { left: 0 });
   const stay = () => fetch(url, { method: "POST", headers: { "X-CSRFToken": token() }, credentials: "same-origin" });
-  const saveDrafts = () => document.dispatchEvent(new CustomEvent("medcrm:save-draft"));
+  // Whoever keeps what was typed says so by preventDefault.
+  const saveDrafts = () => !document.dispatchEvent(new CustomEvent("medcrm:save-draft", { cancelable: true }));
 
   function schedule(seconds) {
     clearTimeout(timer);
@@ -36,9 +37,10 @@
   }
 
   function warn(state) {
-    saveDrafts();
+    const isKept = saveDrafts();
     const ends = Date.now() + state.left * 1000;
     dialog ||= build(state);
+    dialog.querySelector("p").textContent = isKept ? state.kept : state.text;
     const shown = dialog.querySelector("[data-left]");
     const draw = () => {
       const left = Math.max(0, Math.round((ends - Date.now()) / 1000));
@@ -58,7 +60,6 @@
     box.innerHTML = '<h2 id="mc-idle-title"></h2><p></p><p class="mc-idle-left" data-left role="timer"></p>'
       + '<div class="mc-idle-actions"><button type="button" data-stay autofocus></button><button type="button" data-leave></button></div>';
     box.querySelector("h2").textContent = state.title;
-    box.querySelector("p").textContent = state.text;
     box.querySelector("[data-stay]").textContent = state.stay;
     box.querySelector("[data-leave]").textContent = state.leave;
     box.querySelector("[data-stay]").onclick = async () => { close(); await prolong(); check(); };

@@ -3,7 +3,9 @@
 "use strict";
 
 (() => {
+  const GIVEN_UP_MS = 15000; // a save without an answer may be pressed again
   const RETRY_MS = 3000;
+  const GIVEN_UP_MS = 15000; // a save without an answer may be pressed again
   const by = (id) => document.getElementById(id);
   const form = () => by("ws-form");
   const isVisible = (element) => element.getClientRects().length > 0;
@@ -229,13 +231,18 @@
     (next?.querySelector("[data-answer]") || by("ws-find"))?.focus();
   };
 
-  document.addEventListener("medcrm:save-draft", () => form() && htmx.trigger(form(), "change"));
+  document.addEventListener("medcrm:save-draft", (event) => {
+    if (!form()) return;
+    htmx.trigger(form(), "change");
+    if (!isAsking()) event.preventDefault(); // the words of a dialog are no part of the draft
+  });
 
   document.addEventListener("submit", (event) => {
     if (event.target.id !== "ws-form") return;
+    if (isRecording) return event.preventDefault(); // pressed twice
     if (token()) event.target.elements.csrfmiddlewaretoken.value = token();
     isRecording = navigator.onLine;
-    if (isRecording) return;
+    if (isRecording) return void setTimeout(() => (isRecording = false), GIVEN_UP_MS);
     event.preventDefault();
     say(by("ws").dataset.offline, true);
   });

@@ -6,10 +6,15 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from audit.models import Access
 from consent import addresses
-from leads.models import Interaction, Lead, Stakeholder
+from leads.models import Appointment, Interaction, Lead, Stakeholder
+from medcrm import journey
+from medcrm.workspace import searching
+from nurture.models import Wording
+from routing.models import Agent, Assignment, RouteSet
 from tests.rows import make
 
 pytestmark = pytest.mark.django_db
@@ -98,6 +103,50 @@ def test_printing_notes_whom_the_page_showed(client, supervisor):
     client.get(f"{LEADS}{lead.pk}/change/")
     client.post("/admin/account/printed/", {"path": f"{LEADS}{lead.pk}/change/"})
     assert (last().action, last().subjects) == ("print", [f"leads.lead:{lead.pk}"])
+
+
+def noted(lead: Lead) -> bool:
+    return f"leads.lead:{lead.pk}" in last().subjects
+
+
+def test_the_first_page_notes_whose_names_it_shows(client, organisation, submit, now):
+    lead = submit(documents=["referral_letter", "medical_history"])
+    journey.advance([lead.pk], at=now)
+    owner = User.objects.get(username="scheduling1")
+    lead.clocks.update(owner=owner, team="scheduling")
+    Lead.objects.update(owner=owner, team="scheduling")
+    owner.groups.add(Group.objects.get(name="scheduler"))
+    client.force_login(owner)
+    assert searching.name_of(lead) in client.get("/admin/").content.decode()
+    assert noted(lead)
+
+
+def test_where_a_lead_would_go_what_it_would_get_and_a_visit_taken_out_are_noted(client, organisation, submit, now):
+    lead = submit()
+    client.force_login(User.objects.create_superuser("root", is_active=True))
+    rules, ask = RouteSet.objects.get(status="published"), {"lead_type": "patient", "source": "web_consult"}
+    client.post(reverse("admin:routing_routeset_simulate"), ask | {"rules": rules.pk, "lead": str(lead.public_id)})
+    assert noted(lead)
+    client.get(f"/admin/nurture/enrollment/lead/{lead.pk}/plan/")
+    assert noted(lead)
+    wording = Wording.objects.filter(template="first_visit_welcome").first()
+    client.post(f"/admin/nurture/wording/{wording.pk}/preview/", {"lead": "512-555-0101"})
+    assert (last().action, last().query) == ("search", "512-555-0101")
+    assert noted(lead)
+    visit = make(Appointment, lead=lead)
+    client.get(f"/admin/leads/appointment/{visit.pk}/calendar/person/")
+    assert last().action == "export" and noted(lead)
+
+
+def test_many_at_once_are_noted(client, organisation, submit, now):
+    leads = [submit(phone=f"+1512555030{n}", email="", last_name=f"Alpha{n}") for n in range(2)]
+    journey.advance([lead.pk for lead in leads], at=now)
+    client.force_login(User.objects.create_superuser("root", is_active=True))
+    to = Agent.objects.filter(team="quotes").values_list("user", flat=True)[:1]
+    form = {"action": "reassign", "_selected_action": [lead.pk for lead in leads], "to": to, "reason": "They asked"}
+    client.post(LEADS, {**form, "_confirmed": "1"})
+    assert Assignment.objects.filter(because="reassigned").count() == 2
+    assert set(last().subjects) == {f"leads.lead:{lead.pk}" for lead in leads}
 
 
 def test_signing_in_wrongly_is_noted_with_the_name_that_was_tried(client):

@@ -12,7 +12,8 @@ from django.urls import reverse
 from playwright.sync_api import Locator, Page
 
 from consent import ledger
-from leads.models import Lead, Publication, ScoringModel, ScoringRule
+from leads.importing import runs
+from leads.models import ImportRun, Lead, Publication, ScoringModel, ScoringRule
 from routing import router
 from routing.models import Agent, Assignment
 from tests.routing.factories import make_leads
@@ -68,6 +69,23 @@ def test_a_supervisor_moves_forty_leads_of_an_absent_agent_to_three_others_in_on
     assert "14" in theirs.inner_text("#result_list tbody tr")
     theirs.goto("/admin/work/")
     assert theirs.get_by_text("Absentee").count() == 14
+
+
+def test_an_import_under_way_is_followed_without_a_new_page_and_keeps_nobody_signed_in(stage):
+    text = "First name,Phone\nAna,512-555-0199\n"
+    run = runs.upload("leads", io.BytesIO(text.encode()), "under-way.csv", at=NOW, options={"source": "web_consult"})
+    ImportRun.objects.filter(pk=run.pk).update(phase="importing", rows_total=1000, row=251, due_at=NOW)
+    page = stage.page("administrator")
+    page.goto(reverse("admin:leads_importrun_change", args=[run.pk]))
+    assert page.locator("progress").get_attribute("value") == "25"
+    page.evaluate("window.stayed = true")
+    ImportRun.objects.filter(pk=run.pk).update(row=501)
+    page.wait_for_selector("progress[value='50']")
+    ImportRun.objects.filter(pk=run.pk).update(phase="imported", due_at=None)
+    page.wait_for_selector("text=The leads wait.")
+    assert page.locator("progress").count() == 0
+    assert page.evaluate("window.stayed"), "the page was never loaded anew"
+    run.delete()
 
 
 def join(team: str, username: str) -> Agent:

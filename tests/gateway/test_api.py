@@ -5,17 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from types import SimpleNamespace
 from urllib.parse import urlencode
+from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from audit.models import Access
 from consent.models import ConsentEvent
 from gateway import idempotency, keys
 from gateway.models import Answered, Client, Key
 from gateway.vocabulary import ScopeCode
 from leads.models import Appointment, Authorization, Availability, DocumentStatus, Interaction, Lead, ServiceLine
+from leads.services import merging
 from medcrm.api import authentication
 from medcrm.api.authentication import PERMISSIONS
 from medcrm.api.description import describe
@@ -65,6 +68,24 @@ def test_pages_follow_each_other_and_hold_every_lead_once(call, submit, lead):
         seen += [row["lead"] for row in page["results"]]
         path = page["next"] and page["next"].replace("http://testserver", "")
     assert seen == [str(row) for row in Lead.objects.order_by("-pk").values_list("public_id", flat=True)]
+
+
+def test_what_is_written_to_an_old_id_goes_to_the_lead_that_stays(call, submit, now):
+    one = submit()
+    other = submit(last_name="Beta", phone="+15125550177", email="beta@example.org")
+    stays = merging.merge(one.pk, other.pk, by=None, at=now)
+    old = other if stays.pk == one.pk else one
+    body = {"kind": "page_visit", "text": "/prices"}
+    assert call("POST", f"leads/{old.public_id}/events/", body).status_code == 201
+    assert Interaction.objects.get(kind="page_visit").lead == stays
+    assert call("GET", f"leads/{old.public_id}/").json()["lead"] == str(old.public_id)
+
+
+def test_a_guessed_id_is_noted_in_the_access_log(call, lead):
+    path = f"leads/{uuid4()}/"
+    assert call("GET", path).status_code == 404
+    row = Access.objects.order_by("pk").last()
+    assert (row.path, row.outcome, row.subjects) == (f"/api/v1/{path}", "refused", [])
 
 
 def test_filters_narrow_and_wrong_ones_are_named(call, lead):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -267,6 +269,47 @@ def test_an_answer_that_never_comes_is_a_reason_not_an_error(subscribed, submit,
         raise TimeoutError
 
     assert outbox.send(claimed, clock=lambda: now, post=never) == Result(None, "TIMEOUT", 0)
+
+
+def test_who_lets_us_wait_is_asked_once_and_keeps_nobody_else_waiting(subscribed, system, submit, now):
+    outbox.subscribe(system.pk, "https://hangs.example.org/", ["lead.created"], at=now)
+    for number in range(5):
+        submit(phone=f"+1512555020{number}", email="", last_name=f"Alpha{number}")
+    at, asked = timezone.now() + timedelta(seconds=1), []
+
+    def post(url: str, *_: object) -> int:
+        asked.append(url)
+        if "hangs" in url:
+            raise TimeoutError
+        return 204
+
+    outbox.deliver_due(clock=lambda: at, post=post)
+    assert asked.count("https://hangs.example.org/") == 1
+    hanging = Delivery.objects.filter(subscription__url="https://hangs.example.org/")
+    assert sorted(hanging.values_list("tries", flat=True)) == [0, 0, 0, 0, 1]
+    assert set(hanging.values_list("state", "due_at")) == {("pending", at + outbox.BREATH)}
+    assert not Delivery.objects.filter(subscription=subscribed).exclude(state="delivered").exists()
+
+
+def test_an_answer_that_drips_in_is_waited_for_no_longer_than_any(settings, monkeypatch):
+    settings.WEBHOOK_ALLOW_LOOPBACK = True
+    monkeypatch.setattr(targets, "TIMEOUT_SECONDS", 0.5)
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            conversation, _address = server.accept()
+            with conversation, contextlib.suppress(OSError):
+                conversation.recv(10_000)
+                while not done.wait(0.05):
+                    conversation.sendall(b"H")
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        with pytest.raises(TimeoutError):
+            targets.post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", {})
+        done.set()
+        dripping.join()
 
 
 def test_old_events_are_forgotten_but_not_while_they_wait(subscribed, submit, now):

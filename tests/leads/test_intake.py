@@ -10,6 +10,7 @@ from consent.models import ConsentEvent
 from leads.models import Inquiry, Lead, Source
 from leads.services import intake
 from leads.services.intake import BodyTooLarge, Delivery, KeyReused, StillBeingTakenIn
+from leads.submission import fields_of
 from medcrm.lib.errors import InvalidFields, RuleError
 from tests.conftest import CONSULT
 
@@ -162,3 +163,10 @@ def test_what_two_processes_take_in_becomes_one_lead(catalogue, now) -> None:
     with pytest.raises(RuleError, match="by somebody else"):
         intake.take_in(slow, body, at=now)
     assert Lead.objects.count() == 1
+
+
+@pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16", "utf-32-le"])
+def test_a_submission_in_another_coding_is_kept_as_words_that_can_be_read(coding, catalogue, now) -> None:
+    inquiry = receive(json.dumps({**CONSULT, "first_name": "Zoë"}, ensure_ascii=False).encode(coding), now)
+    assert inquiry.lead.first_name == "Zoë"
+    assert fields_of(inquiry.raw_body)["first_name"] == "Zoë"

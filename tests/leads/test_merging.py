@@ -207,7 +207,10 @@ REED = {"first_name": "Ana", "last_name": "Reed", "zip": "78701", "age": 44}
         ({**REED, "first_name": "ANA", "last_name": "reed"}, 70),
         ({**REED, "age": 45, "first_name": "Annie"}, 50),
         ({**REED, "age": 60, "first_name": "Annie"}, None),
-        ({**REED, "zip": "73102"}, None),
+        ({**REED, "zip": "73102"}, 55),
+        ({**REED, "zip": "73102", "age": 45}, 55),
+        ({**REED, "zip": "73102", "age": 46}, None),
+        ({**REED, "zip": "73102", "first_name": "Annie"}, None),
         ({**REED, "lead_type": "partner"}, None),
     ],
 )

@@ -19,12 +19,30 @@ import pytest
 import yaml
 from django.conf import settings
 
+from medcrm import checks
 from medcrm.processes import end_with_parent
 from medcrm.servers import free_port
 
 COMPOSE = yaml.safe_load((settings.BASE_DIR / "compose.yaml").read_text())
 DOCKERFILE = (settings.BASE_DIR / "Dockerfile").read_text()
 WORDS = "FROM|WORKDIR|COPY|RUN|USER|ENV|EXPOSE|HEALTHCHECK|CMD"
+
+
+def test_every_setting_of_an_operator_is_explained():
+    """README and docs send operators to .env.example for every variable."""
+    code = (settings.BASE_DIR / "medcrm" / "settings.py").read_text()
+    read = set(re.findall(r'env(?:\.\w+)?\("([A-Z_]+)"', code))
+    explained = set(re.findall(r"^#?([A-Z_]+)=", (settings.BASE_DIR / ".env.example").read_text(), re.MULTILINE))
+    assert {"SECRET_KEY", "PUBLIC_URL", "ANYMAIL"} <= read
+    assert read <= explained
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8000", "https://localhost", "http://crm.example.org"])
+def test_links_that_would_lead_nowhere_are_told_before_anybody_deploys(url, settings):
+    settings.PUBLIC_URL = url
+    assert [found.id for found in checks.public_url()] == ["medcrm.W001"]
+    settings.PUBLIC_URL = "https://crm.example.org"
+    assert checks.public_url() == []
 
 
 def instructions() -> list[tuple[str, str]]:

@@ -132,8 +132,8 @@ def test_preview_with_a_real_lead_is_for_who_may_see_it(enrolled, superuser: Cli
     wording = Wording.objects.get(template="first_visit_welcome", language="en")
     Lead.objects.update(first_name="Zora")
     url = reverse("admin:nurture_wording_preview", args=[wording.pk])
-    assert marketing.get(url, {"lead": enrolled.lead_id}).status_code == 403
-    page = superuser.get(url, {"lead": "512-555-0001"}).content.decode()
+    assert marketing.post(url, {"lead": enrolled.lead_id}).status_code == 403
+    page = superuser.post(url, {"lead": "512-555-0001"}).content.decode()
     assert "Hello Zora," in page
     assert not Message.objects.exists()
 

@@ -16,7 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from nurture.channels import NotSent, Parcel, Uncertain
-from nurture.channels.email import Email
+from nurture.channels.email import Email, message_id
 from nurture.channels.twilio_sms import TwilioSms
 
 PARCEL = Parcel(
@@ -81,7 +81,10 @@ def test_mail_has_both_parts_the_way_out_and_a_message_id_of_its_attempt(postbox
     )
     assert mail["List-Unsubscribe"] == "<https://example.org/u/abc/>"
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert mail["Message-ID"] == receipt.provider_id == "<medcrm.42@example.org>"
+    assert mail["Message-ID"] == receipt.provider_id == message_id("42", "example.org")
+    assert message_id("42", "example.org") != message_id("43", "example.org").replace("43", "42", 1), (
+        "nobody can count on"
+    )
     text, html = (part.get_payload(decode=True).decode() for part in mail.walk() if not part.is_multipart())
     assert "see https://example.org/p/abc/" in text
     assert 'href="https://example.org/p/abc/"' in html

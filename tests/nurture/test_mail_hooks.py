@@ -22,10 +22,10 @@ def sent(enrolled, now, settings) -> Message:
     return Message.objects.get()
 
 
-def post(client: Client, what: str, body: dict[str, object], secret: str = SECRET) -> int:
+def post(client: Client, what: str, body: dict[str, object] | None = None, secret: str = SECRET) -> int:
     proof = {"Authorization": "Basic " + base64.b64encode(secret.encode()).decode()}
     path = f"/hooks/mail/postmark/{what}/"
-    return client.post(path, body, content_type="application/json", headers=proof).status_code
+    return client.post(path, body or {}, content_type="application/json", headers=proof).status_code
 
 
 def tracking(message: Message, kind: str, **fields: object) -> dict[str, object]:
@@ -36,6 +36,18 @@ def tracking(message: Message, kind: str, **fields: object) -> dict[str, object]
 def test_hook_without_the_secret_changes_nothing(sent: Message, client: Client) -> None:
     assert post(client, "tracking", tracking(sent, "Open"), secret="hook:wrong") == 400
     assert not Interaction.objects.filter(kind="email_open").exists()
+
+
+@pytest.mark.parametrize("anymail", [{}, {"WEBHOOK_SECRET": ""}])
+def test_no_hook_is_taken_while_no_secret_is_set(anymail, sent: Message, client: Client, settings) -> None:
+    settings.ANYMAIL = anymail
+    stop = {"From": "alpha1@example.org", "FromFull": {"Email": "alpha1@example.org"}, "TextBody": "STOP"}
+    assert post(client, "inbound", stop) == post(client, "tracking", tracking(sent, "Open")) == 403
+    assert not ConsentEvent.objects.filter(kind="inbound").exists()
+
+
+def test_a_hook_that_no_provider_has_is_not_there(sent: Message, client: Client) -> None:
+    assert post(client, "nothing") == 404
 
 
 def test_open_and_click_stand_on_the_timeline_once(sent: Message, client: Client) -> None:

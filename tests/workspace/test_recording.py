@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import pgtrigger
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 
 from consent import ledger
 from consent.models import Attempt
-from leads.models import Interaction, Lead, MissingItem
+from leads.models import Inquiry, Interaction, Lead, MissingItem
+from leads.services import merging
+from medcrm import journey
 from medcrm.workspace.models import Draft
+from routing import worklist
 from routing.models import Lease
 
 pytestmark = pytest.mark.django_db
@@ -198,3 +203,74 @@ def test_an_empty_mail_and_one_that_is_refused_say_why(client, lead, now):
     refused = client.post(path, {"subject": "x", "body": "y"}, headers=partial)
     assert refused.context["errors"].keys() == {""}
     assert not Interaction.objects.filter(kind="note", direction="outbound").exists()
+
+
+def test_a_lead_that_goes_to_another_team_in_the_middle_of_a_call_is_recorded_by_who_called(client, lead, caller, now):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    Lead.objects.filter(pk=lead.pk).update(team="sales", owner=None)
+    assert client.get(f"/admin/work/{lead.pk}/").status_code == 200
+    client.post(f"/admin/work/{lead.pk}/draft/", {"note": "Wants the Tuesday."})
+    done = record(client, lead, disposition="do_not_call", outcome="disqualified", stop_reason="not_interested")
+    assert done["Location"] == "/admin/work/", "the lead is out of sight again"
+    assert Interaction.objects.get(kind="call").disposition_id == "do_not_call"
+    assert client.get(f"/admin/work/{lead.pk}/").status_code == 404
+
+
+def test_a_lead_that_is_out_of_sight_does_not_open_by_a_mere_draft(client, lead, now):
+    client.post(f"/admin/work/{lead.pk}/draft/", {"note": "Half"})
+    Lead.objects.filter(pk=lead.pk).update(team="sales", owner=None)
+    assert client.get(f"/admin/work/{lead.pk}/").status_code == 404
+
+
+def test_the_road_waits_while_a_lead_is_in_somebodys_hands(client, lead, now):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    client.post(f"/admin/work/{lead.pk}/answer/", {"code": "payer", "value": "ppo"})
+    lead.refresh_from_db()
+    assert lead.advance_due_at == now
+    assert journey.advance_batch(at=now) == 0
+    assert journey.advance_batch(at=now + worklist.LEASE) == 1
+
+
+def test_a_lead_merged_in_the_middle_of_a_call_keeps_the_call_and_what_was_typed(client, lead_of, caller, now):
+    kept, gone = lead_of(), lead_of()
+    client.post(f"/admin/work/{gone.pk}/call/")
+    client.post(f"/admin/work/{gone.pk}/draft/", {"note": "Half a senten"})
+    merging.merge(kept.pk, gone.pk, at=now, by=caller)
+    stays = Lead.objects.get(merged_into=None, pk__in=[kept.pk, gone.pk])
+    old = gone if stays == kept else kept
+    assert client.get(f"/admin/work/{old.pk}/")["Location"] == f"/admin/work/{stays.pk}/"
+    page = client.get(f"/admin/work/{stays.pk}/")
+    assert page.context["form"]["note"].value() == "Half a senten"
+    record(client, old, disposition="no_answer", then="stay")
+    assert Interaction.objects.get(kind="call").lead == stays
+    assert not Draft.objects.exists() and not Lease.objects.exists()
+
+
+def test_a_second_click_on_save_and_a_draft_that_comes_late_change_nothing(client, lead, now):
+    opened = client.get(f"/admin/work/{lead.pk}/").context["opened_at"]
+    client.post(f"/admin/work/{lead.pk}/call/")
+    record(client, lead, disposition="no_answer", then="stay", opened_at=opened)
+    again = record(client, lead, disposition="no_answer", then="stay", opened_at=opened)
+    assert again["Location"] == f"/admin/work/{lead.pk}/"
+    late = client.post(f"/admin/work/{lead.pk}/draft/", {"note": "Late", "opened_at": opened})
+    assert "This call is recorded." in late.content.decode()
+    assert Interaction.objects.filter(kind="call").count() == 1
+    assert not Draft.objects.exists() and not Lease.objects.exists()
+    client.post(f"/admin/work/{lead.pk}/called-us/")  # another call, in the same window
+    client.post(f"/admin/work/{lead.pk}/draft/", {"note": "They rang back", "opened_at": opened})
+    assert Draft.objects.get().fields == {"note": ["They rang back"]}
+
+
+@pytest.mark.parametrize("opened", ["", "yesterday", "2026-12-01T10:00:00"])
+def test_a_page_that_says_no_moment_is_taken_as_it_is(opened, client, lead):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    record(client, lead, disposition="no_answer", then="stay", opened_at=opened)
+    answer = record(client, lead, disposition="no_answer", opened_at=opened)
+    assert answer.context["form"].errors.keys() == {"disposition"}
+
+
+@pytest.mark.parametrize("body", ["", "\ufeff{}", "half of a {"])
+def test_a_lead_can_be_worked_when_the_words_of_its_inquiry_are_gone_or_not_readable(body, client, lead):
+    with transaction.atomic(), pgtrigger.ignore("leads.Inquiry:raw_is_kept"):
+        Inquiry.objects.update(raw_body=body)
+    assert client.get(f"/admin/work/{lead.pk}/").status_code == 200
