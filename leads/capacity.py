@@ -33,6 +33,7 @@ from leads.vocabulary import AuthorizationState, DocumentState, LeadType, Verdic
 
 EARTH_RADIUS_MILES = 3958.8
 REFERRAL_LETTER = "referral_letter"
+SETTLED = (AuthorizationState.APPROVED, AuthorizationState.NOT_NEEDED)
 
 IS_ORGANISATION = Q(lead_type__in=[LeadType.PARTNER, LeadType.B2B])
 HAS_PLACE = Q(latitude__isnull=False)
@@ -193,16 +194,23 @@ def referral_missing(*, at: datetime) -> Expression:
     return Case(When(Exists(required) & ~Exists(held), then=Value(True)), default=Value(False))
 
 
+def held_authorizations(*, at: datetime) -> Q:
+    """Authorizations that count: given or not needed, and not expired on that day."""
+    return Q(status__in=SETTLED) & (Q(expires_on__isnull=True) | Q(expires_on__gte=at.date()))
+
+
+def by_payer(payer: object) -> Q:
+    """Authorizations of this payer; one recorded while the payer was not known counts for any [R16]."""
+    return Q(payer__isnull=True) | Q(payer=payer)
+
+
 def needs_authorization(*, at: datetime) -> Expression:
-    """Whether the payer wants prior authorization within reach and none is approved; unknown without a payer."""
+    """Whether the payer wants prior authorization within reach and gave none; unknown without a payer."""
     terms = OfferingPayer.objects.filter(prior_authorization=True)
     anybody_wants = Exists(given(terms, "offering__"))
     wanted = within_reach(terms.filter(payer=OuterRef("payer")), "offering__")
     approved = Authorization.objects.filter(
-        Q(expires_on__isnull=True) | Q(expires_on__gte=at.date()),
-        lead=OuterRef("pk"),
-        service=OuterRef("service"),
-        status__in=[AuthorizationState.APPROVED, AuthorizationState.NOT_NEEDED],
+        held_authorizations(at=at), by_payer(OuterRef("payer")), lead=OuterRef("pk"), service=OuterRef("service")
     )
     return Case(
         When(IS_ORGANISATION, then=Value(False)),

@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from consent.models import Permission
 from consent.models.ledger import PermissionState
-from leads import capacity, targets
+from leads import capacity, targets, timing
 from leads.lifecycle import Stage
 from leads.models import (
     Answer,
@@ -35,6 +35,8 @@ from leads.vocabulary import Direction, InteractionKind, NextStep, Verdict
 BATCH = 200
 DATE_REACHED = "date_reached"
 CONSENT_REGAINED = "consent_regained"
+REPLY_RECEIVED = "reply_received"
+TIMING = "timing"
 CONTINUES_DOCUMENTS_STEP = ("document_received", "authorization_decided")
 
 
@@ -49,14 +51,19 @@ def armed(lead_ids: Sequence[int], kind: str = "") -> list[Trigger]:
 def sync_triggers(lead_ids: Sequence[int], *, at: datetime) -> None:
     """Arm what each lead's hold or stop reason declares, disarm what no longer applies. Idempotent.
 
-    A date that was set when the hold was recorded is kept.
+    A date that a person named with the hold or the stop stays as long as the lead waits at all.
     """
-    leads = Lead.objects.filter(pk__in=lead_ids).only("pk", "hold_reason_id", "stop_reason_id")
+    leads = Lead.objects.filter(pk__in=lead_ids).only(
+        "pk", "hold_reason_id", "stop_reason_id", "window_closes_on", "timezone"
+    )
     cycles = dict(Qualification.objects.filter(lead__in=lead_ids, closed_at=None).values_list("lead", "pk"))
     wanted = _declared(leads, at)
     present = {(trigger.lead_id, trigger.kind_id): trigger for trigger in armed(lead_ids)}
+    waiting = {lead.pk for lead in leads if lead.hold_reason_id or lead.stop_reason_id}
     obsolete = [
-        trigger.pk for key, trigger in present.items() if key not in wanted and not _is_own_date(trigger, wanted)
+        trigger.pk
+        for key, trigger in present.items()
+        if key not in wanted and not (trigger.is_named and trigger.lead_id in waiting)
     ]
     if obsolete:
         Trigger.objects.filter(pk__in=obsolete).update(disarmed_at=at)
@@ -69,33 +76,38 @@ def sync_triggers(lead_ids: Sequence[int], *, at: datetime) -> None:
 
 
 def _declared(leads: Sequence[Lead], at: datetime) -> dict[tuple[int, str], datetime | None]:
-    """(lead, trigger kind) → when it is due, from the reasons' own rows."""
+    """(lead, trigger kind) → when it is due, from the reasons' own rows; a stop never ends by the calendar alone."""
     holds = {reason.pk: reason for reason in HoldReason.objects.prefetch_related("default_triggers")}
     stops = {reason.pk: reason for reason in StopReason.objects.prefetch_related("default_triggers")}
     declared: dict[tuple[int, str], datetime | None] = {}
     for lead in leads:
         reason = holds.get(lead.hold_reason_id) or stops.get(lead.stop_reason_id)
         for kind in reason.default_triggers.all() if reason else ():
-            days = reason.default_days if kind.is_dated and isinstance(reason, HoldReason) else None
-            if kind.is_dated and days is None:
+            due_at = _wakes_at(lead, reason, at) if kind.is_dated and isinstance(reason, HoldReason) else None
+            if kind.is_dated and due_at is None:
                 continue
-            declared[lead.pk, kind.pk] = at + timedelta(days=days) if days is not None else None
+            declared[lead.pk, kind.pk] = due_at
     return declared
 
 
-def _is_own_date(trigger: Trigger, wanted: Mapping[tuple[int, str], datetime | None]) -> bool:
-    """A date a person set stays armed as long as the lead waits at all."""
-    return trigger.due_at is not None and any(lead == trigger.lead_id for lead, _ in wanted)
+def _wakes_at(lead: Lead, reason: HoldReason, at: datetime) -> datetime | None:
+    """After the reason's days; where it names none, when the dates that the lead wants are over [R17]."""
+    if reason.default_days is not None:
+        return at + timedelta(days=reason.default_days)
+    if lead.window_closes_on is None:
+        return None
+    return timing.start_of(lead.window_closes_on + timedelta(days=1), lead.timezone)
 
 
 def arm_date(lead: Lead, cycle: Qualification, *, due_at: datetime, at: datetime) -> None:
     """Wake this lead on a date a person named, instead of the default one, by every dated trigger of its reason."""
-    of_reason = HoldReason.objects.filter(pk=lead.hold_reason_id, default_triggers__is_dated=True)
-    kinds = {DATE_REACHED, *of_reason.values_list("default_triggers", flat=True)}
-    kinds &= {DATE_REACHED, *TriggerKind.objects.filter(is_dated=True).values_list("pk", flat=True)}
+    reason = StopReason.objects.filter(pk=lead.stop_reason_id) or HoldReason.objects.filter(pk=lead.hold_reason_id)
+    dated = TriggerKind.objects.filter(is_dated=True, pk__in=reason.values("default_triggers"))
+    kinds = {DATE_REACHED, *dated.values_list("pk", flat=True)}
     Trigger.objects.filter(lead=lead, kind__in=kinds, fired_at=None, disarmed_at=None).update(disarmed_at=at)
     Trigger.objects.bulk_create(
-        Trigger(lead=lead, kind_id=kind, qualification=cycle, due_at=due_at, armed_at=at) for kind in sorted(kinds)
+        Trigger(lead=lead, kind_id=kind, qualification=cycle, due_at=due_at, is_named=True, armed_at=at)
+        for kind in sorted(kinds)
     )
 
 
@@ -146,7 +158,11 @@ def open_next_cycles(
     stale_by_reason = dict(HoldReason.objects.values_list("pk", "stale_answers"))
     just_said = {_fact(code) for code in fresh}
     stale = {
-        lead.pk: [code for code in stale_by_reason.get(lead.hold_reason_id, []) if _fact(code) not in just_said]
+        lead.pk: [
+            code
+            for code in dict.fromkeys([*stale_by_reason.get(lead.hold_reason_id, ()), *_run_out(lead, at)])
+            if _fact(code) not in just_said
+        ]
         for lead in leads
     }
     Qualification.objects.filter(lead__in=ids, closed_at=None).update(closed_at=at)
@@ -192,6 +208,12 @@ def _reopen(lead: Lead, stale: Sequence[str]) -> None:
         setattr(lead, column.attname, None if column.null else column.get_default())
 
 
+def _run_out(lead: Lead, at: datetime) -> Sequence[str]:
+    """A window that is over says nothing any more about when the lead wants to come."""
+    closes_on = lead.window_closes_on
+    return [TIMING] if closes_on is not None and closes_on < timing.day_at(lead.timezone, at) else []
+
+
 def _fact(code: str) -> str:
     return targets.field_of(code) or code
 
@@ -215,6 +237,18 @@ def _make_stale(stale: Mapping[int, Sequence[str]], at: datetime) -> None:
         Answer.objects.filter(lead__in=ids, code__in=asked, is_current=True, stale_since=None).update(
             stale_since=at, verdict=Verdict.UNKNOWN
         )
+
+
+@transaction.atomic
+def hear_reply(lead_id: int, *, at: datetime) -> None:
+    """Let a reply of a lead that waits be answered: it wakes whoever waits for one, and opens what a person decided
+    about a lead in nurture to the rules again [R18]. A lead in the documents step is in its team's hands already."""
+    lead = Lead.objects.lock().get(pk=lead_id)
+    if lead.next_step == NextStep.DOCUMENTS:
+        return
+    fire(REPLY_RECEIVED, [lead_id], cause="Replied.", at=at)
+    if lead.stage == Stage.NURTURING:
+        reconsider([lead_id])
 
 
 def reconsider(lead_ids: Sequence[int]) -> None:

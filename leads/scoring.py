@@ -114,10 +114,14 @@ def scale(model: ScoringModel) -> Scale:
 def write_scores(scale: Scale, lead_ids: Sequence[int], *, at: datetime, wakes: bool = False) -> Scored:
     """Write score, bands and explanation of those leads of the scale's type that changed, and the history of scores.
 
+    The history also keeps an explanation that changed behind the same sum: points in other categories, or by other
+    rules of the same version [R24]. The rules of another version are others by key only.
+
     With `wakes`, open leads whose score band, fit or readiness moved are due to walk the road again; a walk itself asks
     for none. The caller holds the leads' locks.
     """
-    scored, params = scored_sql(scale, Lead.objects.filter(Among("pk", lead_ids)), at)
+    stored = ("score_hits", "score_parts", "score_model_id")
+    scored, params = scored_sql(scale, Lead.objects.filter(Among("pk", lead_ids)), at, extra=stored)
     due = "LEAST(COALESCE(lead.advance_due_at, %s), %s)"
     statement = f"""
         WITH {scored},
@@ -138,19 +142,21 @@ def write_scores(scale: Scale, lead_ids: Sequence[int], *, at: datetime, wakes: 
                    IS DISTINCT FROM
                    (scored.score, scored.band, %s, scored.hits, scored.parts, scored.fit, scored.readiness)
             RETURNING lead.id, scored.old_score, scored.old_band, scored.score, scored.band, scored.hits, scored.parts,
-                      scored.wakes
+                      scored.wakes,
+                      (scored.score_parts <> scored.parts
+                       OR (scored.score_model_id = %s AND scored.score_hits <> scored.hits)) AS is_explained_anew
         ),
         history AS (
             INSERT INTO leads_scorechange (lead_id, model_id, at, old_score, new_score, old_band, new_band, hits, parts)
             SELECT id, %s, %s, old_score, score, old_band, band, hits, parts
               FROM changed
-             WHERE old_score IS DISTINCT FROM score OR old_band IS DISTINCT FROM band
+             WHERE old_score IS DISTINCT FROM score OR old_band IS DISTINCT FROM band OR is_explained_anew
         )
         SELECT count(*), count(*) FILTER (WHERE wakes) FROM changed
     """  # noqa: S608 - identifiers are integers of ours, every value is a parameter
     with connection.cursor() as cursor:
         stages = [stage.value for stage in OPEN]
-        values = [scale.pk, at, at, wakes, stages, list(lead_ids), scale.pk, scale.pk, at]
+        values = [scale.pk, at, at, wakes, stages, list(lead_ids), scale.pk, scale.pk, scale.pk, at]
         cursor.execute(statement, [*params, *values])
         return Scored(*cursor.fetchone())
 

@@ -1,10 +1,11 @@
-"""Between which dates does a lead want to come? What an answer to “when?” means on the calendar."""
+"""Between which dates does a lead want to come? What an answer to “when?” means on the lead's own calendar."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from leads.models import TimingWindow
@@ -31,6 +32,16 @@ def window(timing: TimingWindow | None, *, asked_on: date) -> Window:
             return Window(first_of_quarter(asked_on, 2), None)
         case _:
             return Window()
+
+
+def day_at(zone: str, at: datetime) -> date:
+    """The date on the calendar there; in UTC where the zone is not known."""
+    return at.astimezone(ZoneInfo(zone or "UTC")).date()
+
+
+def start_of(day: date, zone: str) -> datetime:
+    """Midnight that begins the day there; in UTC where the zone is not known."""
+    return datetime.combine(day, time.min, ZoneInfo(zone or "UTC"))
 
 
 def first_of_quarter(day: date, ahead: int) -> date:

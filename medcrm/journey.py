@@ -21,6 +21,7 @@ from django.db import transaction
 
 from leads import milestones, qualification, requalification, scoring, snapshots
 from leads.models import Lead
+from leads.services import expiry
 from nurture import enrollment
 from routing import router, worklist
 
@@ -64,12 +65,16 @@ def advance_batch(*, at: datetime, limit: int = BATCH) -> int:
 
 
 def advance_due(*, at: datetime) -> int:
-    """Wake what waits for a date, then walk every due lead, batch by batch; return how many walked.
+    """Note what ran out, wake what waits for a date, then walk every due lead, batch by batch; return how many walked.
 
     Every batch is a transaction of its own, so that a million leads take no more memory than a few hundred, and a
     worker that is killed loses at most the batch in its hands.
     """
     walked = 0
-    while requalification.fire_dated(at=at) + requalification.fire_openings(at=at) + (batch := advance_batch(at=at)):
+    while _make_due(at) + (batch := advance_batch(at=at)):
         walked += batch
     return walked
+
+
+def _make_due(at: datetime) -> int:
+    return expiry.lapse(at=at) + requalification.fire_dated(at=at) + requalification.fire_openings(at=at)

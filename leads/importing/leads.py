@@ -15,6 +15,7 @@ from datetime import datetime
 from operator import attrgetter
 from types import SimpleNamespace
 
+from django.conf import settings
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import UUID, uuid7
@@ -145,7 +146,7 @@ def _fill(lead: Lead | SimpleNamespace, wanted: Wanted, held: Mapping[Pair, Held
     """Write what the row says on a known lead where nothing is said yet; return what was blank and is filled."""
     before = {name: getattr(lead, name) for name in FILLED}
     fields = {n: v for n, v in wanted.fields.items() if getattr(lead, _attribute(n), "-") in ("", None)}
-    answers.write_fields(lead, fields, at=wanted.inquired_at or at)
+    answers.write_fields(lead, fields, at=wanted.inquired_at or at, zone=settings.TIME_ZONE)
     if isinstance(lead, SimpleNamespace) and "timing" in fields:
         lead.timing_id = fields["timing"].pk
     _give_addresses(lead, wanted, held)

@@ -205,7 +205,7 @@ class Reader:
         asked_at = wanted.inquired_at or self.at
         lead = SimpleNamespace(**LEAD, id=None, pk=None)
         lead.lead_type = wanted.fields["lead_type"]
-        answers.write_fields(lead, wanted.fields, at=asked_at)
+        answers.write_fields(lead, wanted.fields, at=asked_at, zone=self.zone)
         if "timing" in wanted.fields:
             lead.timing_id = wanted.fields["timing"].pk
         lead.created_at, lead.public_id = asked_at, uuid7()

@@ -269,7 +269,7 @@ class HoldReason(Coded):
         null=True,
         blank=True,
         validators=[MaxValueValidator(730)],
-        help_text=_("Wake after this many days; blank: no date."),
+        help_text=_("Wake after this many days; blank: when the wanted dates are over, where a date wakes it."),
     )
 
 

@@ -328,6 +328,12 @@ class DocumentStatus(models.Model):
             # read by the list of documents
             models.Index(name="document_of_kind", fields=["document", "id"]),
             models.Index(name="document_in_state", fields=["status", "id"]),
+            # read by leads.services.expiry
+            models.Index(
+                name="document_runs_out",
+                fields=["expires_on"],
+                condition=Q(status=DocumentState.RECEIVED, expires_on__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -348,6 +354,16 @@ class Authorization(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(name="one_authorization_per_lead_and_service", fields=["lead", "service"])
+        ]
+        indexes = [
+            # read by leads.services.expiry
+            models.Index(
+                name="authorization_runs_out",
+                fields=["expires_on"],
+                condition=Q(
+                    status__in=[AuthorizationState.APPROVED, AuthorizationState.NOT_NEEDED], expires_on__isnull=False
+                ),
+            )
         ]
 
     def __str__(self) -> str:

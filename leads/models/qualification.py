@@ -243,6 +243,7 @@ class Trigger(models.Model):
     qualification = models.ForeignKey(Qualification, on_delete=models.CASCADE, related_name="triggers")
     kind = models.ForeignKey(TriggerKind, on_delete=models.PROTECT, related_name="+")
     due_at = models.DateTimeField(null=True, blank=True, help_text=_("For dated triggers."))
+    is_named = models.BooleanField(default=False, db_default=False, help_text=_("A person named the date."))
     armed_at = models.DateTimeField()
     fired_at = models.DateTimeField(null=True, blank=True)
     fired_by = models.JSONField(default=dict, blank=True, help_text=_("What happened, and which answers went stale."))

@@ -131,10 +131,13 @@ def learn(lead: Lead, given: Sequence[Given], origin: Origin, *, cause: str, at:
     lead.refresh_from_db()
 
 
-def write_fields(lead: Lead, fields: Mapping[str, object], *, at: datetime) -> list[str]:
-    """Set what is given on the locked lead, unsaved, and return the kinds of news in it; blank changes nothing."""
+def write_fields(lead: Lead, fields: Mapping[str, object], *, at: datetime, zone: str = "") -> list[str]:
+    """Set what is given on the locked lead, unsaved, and return the kinds of news in it; blank changes nothing.
+
+    Dates are counted where the lead is; where that is unknown in `zone`, or else where its seller is.
+    """
     before = {name: getattr(lead, name) for name in NEWS}
-    for name, value in fields.items():
+    for name, value in sorted(fields.items(), key=_by_place):
         target = targets.TARGETS.get(name)
         if target is None or value in ("", None):
             continue
@@ -143,15 +146,22 @@ def write_fields(lead: Lead, fields: Mapping[str, object], *, at: datetime) -> l
         elif target.kept == Kept.TIMING:
             if value != targets.UNKNOWN:
                 row = value if isinstance(value, TimingWindow) else TimingWindow.objects.get(pk=value)
-                answer_timing(lead, row, at=at)
+                answer_timing(lead, row, at=at, zone=zone)
         elif target.attribute:
             setattr(lead, target.attribute, value)
     return [kind for name, kind in NEWS.items() if getattr(lead, name) != before[name]]
 
 
-def answer_timing(lead: Lead, answer: TimingWindow, *, at: datetime) -> None:
+def _by_place(field: tuple[str, object]) -> bool:
+    """The place comes first: it says which day it is for the lead."""
+    target = targets.TARGETS.get(field[0])
+    return target is None or target.kept != Kept.PLACE
+
+
+def answer_timing(lead: Lead, answer: TimingWindow, *, at: datetime, zone: str = "") -> None:
     """Note when the lead wants to come, and the dates that means from now on."""
-    window = timing.window(answer, asked_on=at.date())
+    zone = lead.timezone or zone or lead.source.seller.timezone
+    window = timing.window(answer, asked_on=timing.day_at(zone, at))
     lead.timing, lead.timing_asked_at = answer, at
     lead.window_opens_on, lead.window_closes_on = window.opens_on, window.closes_on
 

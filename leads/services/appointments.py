@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.utils.translation import gettext as _
 
+from leads import timing
 from leads.lifecycle import OPEN
-from leads.models import Appointment, Lead, Offering
-from leads.services import calls, due, events, slots
+from leads.models import Appointment, Lead, Offering, Qualification
+from leads.services import calls, due, events, expiry, slots
 from leads.services.calls import CallReport
 from leads.services.slots import NoSlot
 from leads.vocabulary import AppointmentState, Outcome
 from medcrm.lib.errors import InvalidTransition, RuleError
+from medcrm.lib.moments import said_day
 
 __all__ = ["Booking", "NoSlot", "book", "reschedule", "settle_appointment"]
 
@@ -39,8 +43,8 @@ class Booking:
 def book(lead_id: int, booking: Booking, *, by: AbstractBaseUser, at: datetime, reason: str = "") -> Appointment:
     """Take a slot for this lead and keep “appointment set” as its outcome. Locks the day, then the lead.
 
-    Raise NoSlot when the last slot is gone, RuleError when the lead is closed, booked already, or moves on against a
-    failed check without a reason.
+    Raise NoSlot when the last slot is gone, RuleError when the lead is closed, booked already, or moves on without a
+    reason against a failed check or with what runs out before the visit.
     """
     day = slots.lock([(booking.offering_id, booking.on)]).get((booking.offering_id, booking.on))
     lead = Lead.objects.lock().get(pk=lead_id)
@@ -48,10 +52,13 @@ def book(lead_id: int, booking: Booking, *, by: AbstractBaseUser, at: datetime, 
     _refuse(lead, offering, booking, at)
     if calls.contradicts(lead, Outcome.APPOINTMENT_SET) and not reason.strip():
         raise RuleError("REASON_MISSING", "A check failed. Say why the visit is booked all the same.", field="reason")
+    runs_out = _refuse_what_runs_out(lead, offering, booking, reason, at)
     slots.take(day, booking.on)
     row = _create(lead, offering, booking, by, at)
     calls.decide(lead, Outcome.APPOINTMENT_SET, CallReport("appointment_set", reason=reason), by=by, at=at)
     lead.save()
+    if runs_out:
+        _keep_override(lead, reason)
     events.note_appointment(row, by=by, at=at, note=reason)
     due.mark_due(Lead.objects.filter(pk=lead.pk), at=at)
     return row
@@ -73,12 +80,15 @@ def reschedule(
     if offering.service_id != old.service_id:
         raise RuleError("OTHER_SERVICE", "Choose a day of the same service.", field="slot")
     _refuse_day(offering, booking, at)
+    runs_out = _refuse_what_runs_out(lead, offering, booking, reason, at)
     if old.holds_slot:
         slots.put_back(days.get(was))
     slots.take(days.get(will), booking.on)
     old.status, old.changed_at, old.note = AppointmentState.RESCHEDULED, at, reason[:300]
     old.save(update_fields=["status", "changed_at", "note"])
     row = _create(lead, offering, booking, by, at, replaces=old)
+    if runs_out:
+        _keep_override(lead, reason)
     events.note_appointment(row, by=by, at=at, note=reason, moved_from=old.date)
     due.mark_due(Lead.objects.filter(pk=lead.pk), at=at)
     if old.holds_slot and was != will:
@@ -94,7 +104,7 @@ def settle_appointment(
     a visit that is said to have been kept or missed before its day."""
     row = Appointment.objects.select_related("clinic").get(pk=appointment_id)
     _refuse_ended(row, AppointmentState(status))
-    if status in ENDS_ON_ITS_DAY and row.date > _today(row.clinic.timezone, at):
+    if status in ENDS_ON_ITS_DAY and row.date > timing.day_at(row.clinic.timezone, at):
         raise RuleError("NOT_YET", f"The visit is on {row.date:%B} {row.date.day}; say how it went after it.")
     return events.record_appointment(
         row.lead_id, service=row.service_id, clinic=row.clinic_id, on=row.date, status=status, at=at, by=by, note=note
@@ -118,17 +128,29 @@ def _refuse(lead: Lead, offering: Offering, booking: Booking, at: datetime) -> N
 
 
 def _refuse_day(offering: Offering, booking: Booking, at: datetime) -> None:
-    if booking.on < _today(offering.clinic.timezone, at):
+    if booking.on < timing.day_at(offering.clinic.timezone, at):
         raise RuleError("DAY_IS_OVER", "That day is over. Choose one that is to come.", field="slot")
+
+
+def _refuse_what_runs_out(lead: Lead, offering: Offering, booking: Booking, reason: str, at: datetime) -> bool:
+    """Say whether something held now will have run out on the day of the visit. Raise without a reason [R16]."""
+    found = expiry.runs_out(lead, offering.service_id, on=booking.on, at=at)
+    name, until = min(found, key=itemgetter(1), default=("", None))
+    if until is not None and not reason.strip():
+        sentence = _("%(what)s: valid until %(day)s only. Choose a day before, or say why the visit is booked.")
+        told = sentence % {"what": name, "day": said_day(until)}
+        raise RuleError("RUNS_OUT", told, field="reason")
+    return until is not None
+
+
+def _keep_override(lead: Lead, reason: str) -> None:
+    """Let a supervisor look at why it was booked all the same; a reason kept before is not lost [R5]."""
+    Qualification.objects.filter(lead=lead, closed_at=None, override_reason="").update(override_reason=reason[:300])
 
 
 def _refuse_ended(row: Appointment, new: AppointmentState) -> None:
     if not row.is_live:
         raise InvalidTransition(str(row.get_status_display()), str(new.label))
-
-
-def _today(timezone: str, at: datetime) -> date:
-    return at.astimezone(ZoneInfo(timezone)).date()
 
 
 def _create(

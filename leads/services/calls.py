@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
@@ -13,7 +12,7 @@ from django.db import transaction
 from consent import addresses, ledger
 from consent.addresses import InvalidAddress
 from consent.models import Address, Attempt
-from leads import lifecycle, qualification, requalification
+from leads import lifecycle, qualification, requalification, timing
 from leads.lifecycle import Stage
 from leads.models import (
     Answer,
@@ -98,7 +97,7 @@ def decide(
     if contradicts(lead, outcome):
         cycle.override_reason = report.reason
     cycle.save()
-    if outcome == Outcome.HOLD and report.follow_up_on:
+    if outcome in (Outcome.HOLD, Outcome.DISQUALIFIED) and report.follow_up_on:
         requalification.arm_date(lead, cycle, due_at=start_of(report.follow_up_on, lead), at=at)
 
 
@@ -123,7 +122,7 @@ def contradicts(lead: Lead, outcome: str) -> bool:
 
 def start_of(day: date, lead: Lead) -> datetime:
     """Midnight that begins the day where the lead is, or in UTC where that is unknown."""
-    return datetime.combine(day, time.min, ZoneInfo(lead.timezone or "UTC"))
+    return timing.start_of(day, lead.timezone)
 
 
 def _outcome(report: CallReport, disposition: Disposition | None) -> Outcome | None:

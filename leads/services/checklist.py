@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from leads import checks, qualification, scoring, targets
+from leads import capacity, checks, qualification, scoring, targets
 from leads.checks import Assessment, Reason
 from leads.models import Answer, Authorization, DocumentStatus, Inquiry, Lead, Question, Stakeholder
 from leads.services import answers, due
@@ -201,7 +201,9 @@ class _Known:
             answers=_newest(Answer.objects.filter(lead=lead, is_current=True).select_related("by", "question")),
             documents=dict(DocumentStatus.objects.filter(lead=lead).values_list("document", "status")),
             required=qualification.documents_required([lead.service_id])[lead.service_id],
-            authorization=Authorization.objects.filter(lead=lead, service=lead.service_id)
+            authorization=Authorization.objects.filter(
+                capacity.by_payer(lead.payer_id), lead=lead, service=lead.service_id
+            )
             .values_list("status", flat=True)
             .first()
             or "",

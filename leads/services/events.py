@@ -49,7 +49,7 @@ def record_activity(
         facts={"withdraws": True} if withdraws else {},
     )
     if kind in REPLIES and not withdraws:
-        requalification.fire("reply_received", [lead_id], cause="Replied.", at=at)
+        requalification.hear_reply(lead_id, at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return activity
 

@@ -28,7 +28,7 @@ CLOCKS = register(
             "late": lambda at: Q(met_at__gt=F("due_at")),
             "undone": lambda at: Q(met_at=None),
         },
-        {"owed": "owed", "by": "team_id", "start": "started_at__hour"},
+        {"owed": "owed", "by": "team_id", "start": "started_at__hour", "agent": "owner_id"},
         whole=lambda at: (
             Q(met_at__isnull=False) | Q(breached_at__isnull=False) | Q(due_at__lt=at, ended_at__isnull=True)
         ),
@@ -56,6 +56,7 @@ MISSING = register(
 )  # fmt: skip
 
 
+CUTS = ("owed", "by", "source", "start", "agent")
 GOALS_NOTE = _("Goals that began in this period and were met or missed, whenever the lead came in.")
 
 
@@ -65,11 +66,11 @@ def _span(percentiles: list[float] | None) -> Cell:
 
 
 def goals(ask: Ask) -> list[Section]:
-    """What was owed in the period, and was it done in time? By what was owed, by team, source and hour."""
+    """What was owed in the period, and was it done in time? By what was owed, by team, source, hour and agent."""
     names = dict(Owed.choices)
     columns = [_("Owed"), _("Done in time"), _("Done late"), _("Not done")]
-    cut = {name: F(CLOCKS.keys.get(name, "lead__milestone__source_id")) for name in ("owed", "by", "source", "start")}
-    # Once over the rows for all four tables: each of them is a sum of these small groups.
+    cut = {name: F(CLOCKS.keys.get(name, "lead__milestone__source_id")) for name in CUTS}
+    # Once over the rows for all tables: each of them is a sum of these small groups.
     found = list(
         ask.beside(CLOCKS).values(**{f"by_{n}": column for n, column in cut.items()}).annotate(**counts(ask, CLOCKS))
     )
@@ -79,6 +80,7 @@ def goals(ask: Ask) -> list[Section]:
         (_("Goals, by team"), _("Team"), "by", lambda key: ask.name_of("team", key)),
         (_("Goals, by source"), _("Source"), "source", lambda key: ask.name_of("source", key)),
         (_("Goals, by the hour they began"), _("Your time"), "start", hour_name),
+        (_("Goals, by agent"), _("Agent"), "agent", lambda key: ask.name_of("owner", key)),
     ):
         groups = _summed(found, f"by_{name}", CLOCKS.parts)
         rows = [

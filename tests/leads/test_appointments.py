@@ -119,6 +119,29 @@ def test_against_a_failed_check_a_reason_is_kept_for_review(lead, booking, sched
     assert lead.qualifications.get(closed_at=None).override_reason == "The clinic squeezed her in."
 
 
+@pytest.fixture
+def therapy(submit, organisation: None, now: datetime) -> Lead:
+    """All is here, but the payer's approval and the letter end before the later days."""
+    lead = submit(service="pt", payer="hmo", documents=["referral_letter"])
+    events.record_authorization(lead.pk, "pt", "approved", at=now, expires_on=date(2026, 12, 5))
+    events.record_document(lead.pk, "referral_letter", at=now, expires_on=date(2026, 12, 8))
+    return walk(lead, now)
+
+
+def test_a_visit_after_the_approval_has_run_out_needs_a_reason_that_is_kept_for_review(therapy, scheduler, now):
+    offering = Offering.objects.get(service="pt", clinic="aus").pk
+    late = Booking(offering, date(2026, 12, 9))
+    with pytest.raises(RuleError, match="Prior authorization: valid until Dec.5,.2026 only") as refusal:
+        appointments.book(therapy.pk, late, by=scheduler, at=now)
+    assert (refusal.value.code, refusal.value.field) == ("RUNS_OUT", "reason")
+    row = appointments.book(therapy.pk, Booking(offering, date(2026, 12, 4)), by=scheduler, at=now)
+    assert therapy.qualifications.get(closed_at=None).override_reason == ""
+    with pytest.raises(RuleError, match="valid until"):
+        appointments.reschedule(row.pk, late, by=scheduler, at=now)
+    appointments.reschedule(row.pk, late, by=scheduler, at=now, reason="The payer renews it.")
+    assert therapy.qualifications.get(closed_at=None).override_reason == "The payer renews it."
+
+
 def test_moving_frees_the_old_slot_keeps_the_cycle_and_owes_nothing_new(lead, booking, scheduler, now):
     row = appointments.book(lead.pk, booking, by=scheduler, at=now)
     later = Booking(booking.offering_id, date(2026, 12, 6))

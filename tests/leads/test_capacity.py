@@ -42,3 +42,20 @@ def test_an_authorization_serves_until_it_expires(organisation, submit, now) -> 
     events.record_authorization(lead.pk, "pt", "approved", at=now, expires_on=now.date())
     assert capacity.servable(Lead.objects.all(), at=now).get() == lead
     assert not capacity.servable(Lead.objects.all(), at=now.replace(day=2)).exists()
+
+
+def test_what_another_payer_approved_does_not_count(organisation, submit, now) -> None:
+    lead = submit(service="pt", documents=["referral_letter"], payer="hmo")
+    events.record_authorization(lead.pk, "pt", "approved", at=now)
+    events.record_preference(lead.pk, {"payer": "wc"}, at=now)
+    journey.advance([lead.pk], at=now)
+    lead.refresh_from_db()
+    assert (lead.capacity_check, lead.hold_reason_id, lead.next_step) == ("fail", "awaiting_authorization", "documents")
+    assert not capacity.servable(Lead.objects.all(), at=now).exists()
+
+
+def test_an_authorization_recorded_before_the_payer_was_known_counts_for_it(organisation, submit, now) -> None:
+    lead = submit(service="pt", documents=["referral_letter"], payer="")
+    events.record_authorization(lead.pk, "pt", "approved", at=now)
+    events.record_preference(lead.pk, {"payer": "wc"}, at=now)
+    assert capacity.servable(Lead.objects.all(), at=now).get() == lead

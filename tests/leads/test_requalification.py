@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import User
 
 from leads import requalification
-from leads.models import Answer, Lead, Offering, OfferingPayer, Opening, Qualification, Trigger
+from leads.models import Answer, Lead, Offering, OfferingPayer, Opening, Qualification, StopReason, Trigger
 from leads.services import calls, catalogue, checklist, events
 from leads.services.calls import CallReport
+from leads.vocabulary import InteractionKind
 from medcrm import journey
 
 NAMES = ("Ann", "Ben", "Cat", "Dan", "Eve")
@@ -170,3 +172,138 @@ def test_slots_of_the_past_wake_nobody(crowd, now) -> None:
     leads = crowd(service="bh")
     events.set_availability("bh", "aus", now.date() - timedelta(days=1), 2, at=now)
     assert cycles(leads) == [1] * 5
+
+
+AUSTIN = ZoneInfo("America/Chicago")
+
+
+@pytest.fixture
+def one(organisation, submit, now):
+    """One lead, walked down the road."""
+
+    def make(**fields: object) -> Lead:
+        return walk(submit(**fields), now)
+
+    return make
+
+
+def armed(lead: Lead) -> dict[str, datetime | None]:
+    rows = Trigger.objects.filter(lead=lead, fired_at=None, disarmed_at=None)
+    return dict(rows.values_list("kind", "due_at"))
+
+
+def walk(lead: Lead, at: datetime) -> Lead:
+    journey.advance_due(at=at)
+    lead.refresh_from_db()
+    return lead
+
+
+def reply(lead: Lead, at: datetime, text: str = "Please call me.") -> Lead:
+    events.record_activity(lead.pk, InteractionKind.EMAIL_REPLY, at=at, text=text)
+    return walk(lead, at)
+
+
+def nurture(lead: Lead, at: datetime) -> Lead:
+    calls.record_call(lead.pk, CallReport("added_to_nurture", outcome="nurture"), at=at)
+    return walk(lead, at)
+
+
+@pytest.mark.parametrize(
+    ("fields", "step"),
+    [
+        ({"request": "info", "timing": "not_sure"}, "callback"),
+        ({"timing": "later"}, "callback"),
+        ({"service": "bh"}, "callback"),  # no slot inside the window
+        ({}, "appointment"),
+    ],
+)
+def test_a_reply_of_who_was_put_into_nurture_by_hand_is_answered_by_a_person(one, now, fields, step) -> None:
+    lead = nurture(one(**fields), now + timedelta(minutes=5))
+    assert lead.stage == "nurturing"
+    reply(lead, now + timedelta(days=7))
+    assert (lead.decision, lead.next_step, bool(lead.team), lead.cycle) == ("forward", step, True, 1)
+
+
+def test_a_reply_that_withdraws_leaves_what_a_person_decided(one, now) -> None:
+    lead = nurture(one(), now + timedelta(minutes=5))
+    reply(lead, now + timedelta(days=7), text="Stop")
+    assert (lead.stage, lead.next_step) == ("nurturing", "nurture")
+
+
+def test_a_reply_of_who_waits_for_a_slot_is_answered_and_the_wait_goes_on_after_the_call(one, now) -> None:
+    lead = one(service="bh")
+    reply(lead, now + timedelta(days=1))
+    assert (lead.cycle, lead.next_step) == (2, "callback")
+    spoken = now + timedelta(days=1, hours=2)
+    calls.record_call(lead.pk, CallReport("needs_to_think"), at=spoken)
+    assert walk(lead, spoken).hold_reason_id == "no_capacity"
+
+
+def test_a_reply_in_the_documents_step_is_its_teams_and_changes_nothing(one, now) -> None:
+    lead = one(service="pt")
+    calls.record_call(
+        lead.pk, CallReport("waiting_on_documents", outcome="documents_requested"), at=now + timedelta(minutes=5)
+    )
+    walk(lead, now + timedelta(minutes=5))
+    reply(lead, now + timedelta(days=1))
+    assert (lead.cycle, lead.next_step, lead.team) == (1, "documents", "documents")
+    assert Qualification.objects.get(lead=lead, closed_at=None).decided_at is not None
+
+
+def test_no_slot_until_the_dates_are_over_then_a_call_offers_what_there_is(one, now) -> None:
+    lead = one(service="bh", timing="now")
+    assert (lead.hold_reason_id, lead.window_closes_on) == ("no_capacity", date(2026, 12, 4))
+    over = datetime(2026, 12, 5, tzinfo=AUSTIN)
+    assert armed(lead)["date_reached"] == over
+    assert walk(lead, over - timedelta(minutes=1)).cycle == 1
+    walk(lead, over)
+    assert (lead.cycle, lead.timing, lead.window_closes_on) == (2, None, None)
+    assert (lead.decision, lead.next_step, bool(lead.team)) == ("forward", "callback", True)
+
+
+def test_dates_that_are_not_over_stay_when_a_slot_opens(one, now) -> None:
+    lead = one(service="bh")
+    events.set_availability("bh", "aus", now.date() + timedelta(days=5), 1, at=now)
+    lead = Lead.objects.get(cycle=2)
+    assert lead.timing_id == "two_weeks"
+
+
+def test_whoever_was_lost_comes_back_by_a_new_service_place_or_date(crowd, now) -> None:
+    leads = crowd()
+    reasons = ["price", "unreachable", "no_permission", "no_authority", "no_project"]
+    news = [{"service": "derm"}, {"zip": "78664"}, {"timing": "month"}, {"timing": "now"}, {"zip": "78701"}]
+    later = now + timedelta(minutes=5)
+    for lead, reason in zip(leads, reasons, strict=True):
+        calls.record_call(lead.pk, CallReport("price", outcome="disqualified", reason=reason), at=later)
+    journey.advance_due(at=later)
+    assert set(Lead.objects.values_list("stage", flat=True)) == {"stopped"}
+    for lead, told in zip(leads, news, strict=True):
+        events.record_preference(lead.pk, told, at=now + timedelta(days=30))
+    assert cycles(leads) == [2] * 5
+
+
+@pytest.mark.parametrize("kind", ["new_service_request", "new_location", "appointment_window_changed"])
+def test_the_three_stated_triggers_re_open_whoever_was_lost_or_denied(catalogue, kind) -> None:
+    reasons = StopReason.objects.filter(reporting_class__in=["lost", "denied"])
+    assert reasons.count() == reasons.filter(default_triggers=kind).count() > 0
+
+
+def test_a_date_given_with_a_stop_re_opens_it(one, now) -> None:
+    lead = one()
+    report = CallReport("price", outcome="disqualified", reason="no_budget", follow_up_on=date(2027, 3, 1))
+    calls.record_call(lead.pk, report, at=now + timedelta(minutes=5))
+    walk(lead, now + timedelta(minutes=5))
+    due = datetime(2027, 3, 1, tzinfo=AUSTIN)
+    assert {kind: at for kind, at in armed(lead).items() if at} == {"date_reached": due, "decision_date": due}
+    assert walk(lead, due - timedelta(minutes=1)).stage == "stopped"
+    walk(lead, due)
+    assert (lead.cycle, lead.decision) == (2, "forward")
+
+
+def test_the_date_of_an_earlier_hold_does_not_re_open_a_stop(one, now) -> None:
+    lead = one(timing="later")
+    assert "date_reached" in armed(lead)
+    calls.record_call(lead.pk, CallReport("not_interested"), at=now + timedelta(minutes=5))
+    walk(lead, now + timedelta(minutes=5))
+    assert "date_reached" not in armed(lead)
+    assert walk(lead, now + timedelta(days=100)).stage == "stopped"

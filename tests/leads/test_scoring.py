@@ -83,6 +83,18 @@ def test_only_what_changed_is_written_and_kept(submit, now) -> None:
     assert change.hits == Lead.objects.get(pk=lead.pk).score_hits
 
 
+def test_an_explanation_that_changes_behind_the_same_sum_is_kept(submit, now) -> None:
+    lead = scored(submit(), now)
+    model = ScoringModel.objects.get(lead_type="patient")
+    model.rules.filter(category__code="completeness").update(category=model.categories.get(code="penalties"))
+    after = scored(lead, now + timedelta(minutes=1))
+    assert (after.score, after.score_parts == lead.score_parts) == (lead.score, False)
+    last, first = ScoreChange.objects.all()
+    assert (last.old_score, last.new_score, last.parts) == (lead.score, lead.score, after.score_parts)
+    assert first.parts == lead.score_parts
+    assert scoring.score_leads([lead.pk], at=now + timedelta(minutes=2)) == 0
+
+
 def test_a_hundred_leads_take_as_many_queries_as_one(submit, now) -> None:
     def queries(ids: list[int]) -> int:
         with CaptureQueriesContext(connection) as captured:

@@ -1,10 +1,11 @@
 """Windows: what an answer to “when?” means on the calendar."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
 from leads.models import TimingWindow
+from leads.services import events
 from leads.timing import Window, window
 
 Kind = TimingWindow.Kind
@@ -27,3 +28,19 @@ def test_an_answer_means_dates(kind: str, days: int | None, asked_on: date, expe
 
 def test_no_answer_leaves_both_sides_open() -> None:
     assert window(None, asked_on=date(2026, 12, 1)) == Window()
+
+
+EVENING = datetime(2026, 10, 1, 0, 30, tzinfo=UTC)  # in Austin it is September 30, 19:30
+
+
+@pytest.mark.parametrize("zip_code", ["78704", ""])  # the lead's zone, else its seller's
+def test_a_quarter_is_counted_on_the_leads_own_calendar(submit, zip_code: str) -> None:
+    lead = submit(timing="next_quarter", zip=zip_code, at=EVENING)
+    assert (lead.window_opens_on, lead.window_closes_on) == (date(2026, 10, 1), date(2026, 12, 31))
+
+
+def test_the_place_said_in_the_same_breath_says_which_day_it_is(submit) -> None:
+    lead = submit(timing="", zip="", at=EVENING)
+    events.record_preference(lead.pk, {"timing": "two_weeks", "zip": "78704"}, at=EVENING)
+    lead.refresh_from_db()
+    assert (lead.window_opens_on, lead.window_closes_on) == (date(2026, 9, 30), date(2026, 10, 14))

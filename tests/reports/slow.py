@@ -166,6 +166,7 @@ class Slow:
             lambda c: self.name("team", c.team_id),
             lambda c: self.name("source", self.by_key[c.lead_id]["source_id"]),
             lambda c: HOURS[c.started_at.astimezone(self.first.tzinfo).hour],
+            lambda c: self.name("owner", c.owner_id),
         ):
             groups: dict[str, list[Clock]] = defaultdict(list)
             for clock in clocks:

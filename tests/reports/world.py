@@ -244,6 +244,7 @@ class World:
                         owed=owed,
                         cycle=1,
                         team_id=dice.choice(TEAMS),
+                        owner=dice.choice([None, *self.users]),
                         started_at=start,
                         due_at=due,
                         warn_at=start,
