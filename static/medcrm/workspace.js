@@ -6,6 +6,10 @@
   const RETRY_MS = 3000;
   const by = (id) => document.getElementById(id);
   const form = () => by("ws-form");
+  const since = new WeakMap(); // when a number to dial came onto the page
+  const isOver = (dial) => performance.now() - since.get(dial) > 1000 * Number(dial.dataset.seconds);
+  const note = () => document.querySelectorAll("[data-seconds]").forEach((dial) => since.has(dial) || since.set(dial, performance.now()));
+  note();
   const isVisible = (element) => element.getClientRects().length > 0;
 
   // Dialogs
@@ -20,6 +24,11 @@
     if (opener) open(opener.dataset.opens);
     const closer = event.target.closest("[data-closes]");
     if (closer) closer.closest("dialog").close();
+    const dial = event.target.closest("[data-seconds]");
+    if (dial && isOver(dial)) {
+      event.preventDefault();
+      by("ws-call").requestSubmit(); // the reservation is minutes old: ask again what is allowed
+    }
     const picker = event.target.closest("[data-picks]");
     if (picker) pick(picker.dataset.picks);
   });
@@ -209,6 +218,7 @@
   }
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.target.id === "ws-draft") by("ws-draft").classList.remove("mc-ws-unsaved");
+    note();
     const dial = document.querySelector("[data-dial]");
     if (dial) {
       dial.removeAttribute("data-dial");
