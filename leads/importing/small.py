@@ -12,9 +12,9 @@ from pathlib import Path
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from consent import addresses, ledger, lists
+from consent import addresses, ledger, lists, noting
 from consent.models import Disclosure, Seller
-from consent.vocabulary import ListKind, Scope
+from consent.vocabulary import CheckResult, ListKind, Scope
 from leads.importing import cells, files, kinds
 from leads.importing.cells import CellError
 from leads.importing.kinds import Field, Kind, Option, Outcome, Row
@@ -143,6 +143,39 @@ def sellers() -> list[tuple[str, object]]:
     return list(Seller.objects.order_by("name").values_list("pk", "name"))
 
 
+# Reassigned numbers
+
+ANSWERED = {
+    **{"yes": CheckResult.YES, "reassigned": CheckResult.YES, "no": CheckResult.NO, "not reassigned": CheckResult.NO},
+    **{"no data": CheckResult.NO_DATA, "no_data": CheckResult.NO_DATA},
+}
+
+
+def take_checks(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome:
+    """Write what the Reassigned Numbers Database answered; a number that changed hands is left alone at once [T22]."""
+    zone = str(run.options.get("timezone") or settings.TIME_ZONE)
+    parsers = {
+        "phone": cells.phone,
+        "result": partial(cells.choice, known=ANSWERED),
+        "checked_at": partial(cells.past, zone=zone, at=at),
+    }
+    read = [found for row in rows if (found := parse(row, parsers)) and not row.problems]
+    outcome = Outcome()
+    outcome.counts["numbers_checked"] = len(read)
+    if is_dry:
+        return outcome
+    held = addresses.lock_addresses({(PHONE, str(found["phone"])) for found in read})
+    common = {"source": source_tag(run), "evidence": {"import": run.sha256}, "by": run.by}
+    entries = [
+        noting.check_entry(
+            held[PHONE, str(found["phone"])].pk, str(found["result"]), checked_at=found["checked_at"], **common
+        )
+        for found in read
+    ]
+    ledger.record_many(entries, now=at)
+    return outcome
+
+
 # Open slots and documents
 
 
@@ -261,6 +294,19 @@ kinds.register(
         ),
         take_consent,
         (Option("seller", _("Seller"), sellers, help_text=_("For whom consent was given.")), ZONE),
+    )
+)
+kinds.register(
+    Kind(
+        "number_checks",
+        _("Reassigned-numbers checks"),
+        (
+            Field("phone", _("Phone"), ("number", "phone number", "telephone"), is_required=True),
+            Field("result", _("Answer"), ("response", "reassigned", "status"), is_required=True),
+            Field("checked_at", _("When"), ("date", "queried at", "date of query", "timestamp"), is_required=True),
+        ),
+        take_checks,
+        (ZONE,),
     )
 )
 kinds.register(
