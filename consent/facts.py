@@ -10,8 +10,10 @@ from consent.book import Book, StateRule
 from consent.fold import Event, Standing
 from consent.frequency import Past
 from consent.request import ContactRequest
-from consent.vocabulary import Channel, Level, LineType, Purpose
+from consent.vocabulary import Channel, EventKind, Level, LineType, Purpose
 from consent.zones import Location
+
+OWN_ACTS = frozenset({EventKind.INQUIRY.value, EventKind.PURCHASE.value})
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,14 @@ class Facts(Wishes):
         return self.request.is_marketing and self.request.is_phone and self.request.is_consumer
 
     @property
+    def is_only_bought(self) -> bool:
+        """A vendor sold us the address, and the person never came to us: nothing is known but the vendor's word."""
+        kinds = {event.kind for event in self.heard}
+        return EventKind.PURCHASED in kinds and not kinds & OWN_ACTS
+
+    @property
     def level(self) -> str:
-        """The level of permission this contact needs, or nothing [T01, T02, CT, 8]."""
+        """The level of permission this contact needs, or nothing [T01, T02, CT, 8, qualification 13]."""
         ask = self.request
         if self.is_reply or (ask.purpose == Purpose.HEALTHCARE_EXEMPT and ask.is_automated):
             return ""
@@ -71,6 +79,8 @@ class Facts(Wishes):
             return Level.PEWC.value
         if ask.channel == Channel.EMAIL and ask.is_marketing and ask.place.country not in ("", "US"):
             return Level.EMAIL_OPTIN.value
+        if ask.awaits_permission or self.is_only_bought:  # proof before the first contact, by hand too
+            return Level.EMAIL_OPTIN.value if ask.channel == Channel.EMAIL else Level.PEC.value
         return ""
 
     def grant(self, level: str, at: datetime) -> grants.Found:

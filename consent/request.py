@@ -85,6 +85,10 @@ class ContactRequest:
     health: Health = field(default_factory=Health)
     exemption: Exemption | None = None
     abandon_rate: Decimal | None = None
+    awaits_permission: bool = False
+    """The room above waits for the person's permission: until it is on file, nothing goes out on any channel."""
+    reference: str = ""
+    """What the room above calls the person, e.g. the id of a lead; kept with the decision, never looked at."""
 
     def __post_init__(self) -> None:
         if self.channel not in CHANNELS or self.purpose not in PURPOSES:

@@ -106,6 +106,19 @@ class SourceKind(TextChoices):
     MANUAL = "manual", _("Entered by staff")
 
 
+FIRST_HAND = frozenset(
+    {
+        SourceKind.WEBSITE_FORM,
+        SourceKind.LANDING_PAGE,
+        SourceKind.WEBINAR,
+        SourceKind.GUIDE_DOWNLOAD,
+        SourceKind.ONLINE_AD,
+        SourceKind.INBOUND_CALL,
+    }
+)
+"""Where the person acts, so that what they agree to is a fresh act of theirs; elsewhere somebody speaks for them."""
+
+
 class Budget(TextChoices):
     APPROVED = "approved", _("Approved")
     PLANNED = "planned", _("Planned")

@@ -39,7 +39,7 @@ READ = [f.name for f in Enrollment._meta.concrete_fields] + [
     f"lead__{name}"
     for name in (
         "source", "lead_type", "stage", "merged_into", "first_name", "organisation", "language", "timezone", "zip",
-        "state", "service", "preferred_clinic", "phone__value", "email__value",
+        "state", "service", "preferred_clinic", "phone__value", "email__value", "hold_reason", "public_id",
     )
 ]  # fmt: skip
 

@@ -13,7 +13,8 @@ from django.db.models import Q
 
 from consent import addresses, ledger
 from consent import inbound as consent_inbound
-from consent.models import Address, Seller
+from consent.addresses import InvalidAddress
+from consent.models import Address, Attempt, Seller
 from leads.models import Lead
 from leads.services import events
 from leads.vocabulary import InteractionKind
@@ -25,6 +26,7 @@ from nurture.models import Message, ProviderEvent
 KINDS = {"sms": InteractionKind.SMS_REPLY, "email": InteractionKind.EMAIL_REPLY}
 SEEN = {"opened": InteractionKind.EMAIL_OPEN, "clicked": InteractionKind.EMAIL_CLICK}
 LEDGER = {"bounced": "email_hard_bounce", "complained": "email_complaint", "unsubscribed": "email_unsub"}
+STOPPED_AT_CARRIER = "21610"  # Twilio: the number's owner texted STOP there [contact_rules 9]
 STATES = {
     "delivered": MessageState.DELIVERED,
     "sent": MessageState.SENT,
@@ -55,6 +57,7 @@ class Report:
     kind: str
     provider_id: str = ""
     attempt_id: int | None = None  # where our own call-back names it, which works before the provider's id is stored
+    recipient: str = ""  # as the provider names it: a number or a mailbox
     error: str = ""
 
 
@@ -70,7 +73,9 @@ def receive_reply(reply: Reply, *, at: datetime) -> ProviderEvent | None:
         return None
     lead_id = message.enrollment.lead_id if message else _lead_of(address)
     if lead_id:
-        events.record_activity(lead_id, KINDS[reply.channel], at=at, text=reply.text)
+        events.record_activity(
+            lead_id, KINDS[reply.channel], at=at, text=reply.text, sender_id=address.pk, key=reply.key
+        )
     else:
         _hear(address, reply, at)
     if message:
@@ -80,22 +85,49 @@ def receive_reply(reply: Reply, *, at: datetime) -> ProviderEvent | None:
 
 @transaction.atomic
 def receive_report(report: Report, *, at: datetime) -> ProviderEvent | None:
-    """Keep a delivery report; a bounce or a complaint goes to the ledger. None if it was here before."""
+    """Keep a delivery report; what it says about the address goes to the ledger. None if it was here before.
+
+    The words of staff have an attempt and no message, and a report may come before the provider's id is stored: the
+    ledger hears of the address all the same [E04].
+    """
     named = {"attempt": report.attempt_id} if report.attempt_id else {"provider_id": report.provider_id}
     message = (
         Message.objects.select_related("attempt", "enrollment").filter(**named).first() if any(named.values()) else None
     )
-    address = message.attempt.address if message else None
+    address = message.attempt.address if message else _reached(report)
     event = _once(report.provider, report.key, report.kind, at, address=address, message=message)
-    if event is None or message is None:
+    if event is None:
+        return None
+    if address is not None:
+        _tell_ledger(address, report, at)
+    if message is None:
         return event
-    if report.kind in LEDGER:
-        ledger.record(address.pk, LEDGER[report.kind], occurred_at=at, now=at, source=report.provider)
     if report.kind in SEEN:
         events.record_activity(message.enrollment.lead_id, SEEN[report.kind], at=at)
     if report.kind in STATES:
         _move(message, STATES[report.kind], at, error=report.error)
     return event
+
+
+def _reached(report: Report) -> Address | None:
+    """Whom a report without a message of a sequence is about: the address of its attempt, or the one it names."""
+    if report.attempt_id:
+        attempt = Attempt.objects.select_related("address").filter(pk=report.attempt_id).first()
+        if attempt is not None:
+            return attempt.address
+    kind = addresses.EMAIL if "@" in report.recipient else addresses.PHONE
+    try:
+        return addresses.find(kind, addresses.KINDS[kind](report.recipient)) if report.recipient else None
+    except InvalidAddress:
+        return None
+
+
+def _tell_ledger(address: Address, report: Report, at: datetime) -> None:
+    common = {"occurred_at": at, "now": at, "source": report.provider}
+    if report.kind in LEDGER and address.kind == addresses.EMAIL:
+        ledger.record(address.pk, LEDGER[report.kind], **common)
+    elif report.error == STOPPED_AT_CARRIER and address.kind == addresses.PHONE:
+        ledger.record(address.pk, "revoke", scope="all", **common)
 
 
 def _once(

@@ -24,6 +24,8 @@ from nurture.links import Recipient
 from nurture.vocabulary import Medium
 
 LONGEST = {Medium.SMS: 306, Medium.EMAIL: 5000}  # two segments; a page
+Sent = tuple[str, Receipt, NotSent | Uncertain | None]
+"""The attempt's state, the provider's receipt, and what was in the way."""
 WAY_OUT = "\nReply STOP to end."
 
 
@@ -38,10 +40,14 @@ def write(
     words = _words(lead, medium, subject, body)
     entry = _reserve(lead, medium, subject, words, by=by, at=clock())
     gate.hand_over(entry.attempt_id, at=clock())
-    state, receipt, problem = _send(lead, medium, subject, words, entry)
+    state, receipt, refusal = _send(lead, medium, subject, words, entry)
+    problem = str(refusal or "")
     gate.settle(
         entry.attempt_id, state, now=clock(), outcome=medium, provider_id=receipt.provider_id, error=problem[:300]
     )
+    if isinstance(refusal, NotSent) and refusal.is_opted_out:
+        address_id = _recipient(lead, medium).address_id
+        outbox.take_over_opt_out(address_id, at=clock(), provider=receipt.provider)
     if problem:
         raise RuleError("NOT_SENT", f"It did not leave: {problem} It stays on the timeline; try again or call.")
     return entry
@@ -101,7 +107,7 @@ def _note(
     )
 
 
-def _send(lead: Lead, medium: str, subject: str, words: str, entry: Interaction) -> tuple[str, Receipt, str]:
+def _send(lead: Lead, medium: str, subject: str, words: str, entry: Interaction) -> Sent:
     channel = outbox.channel_for(medium)
     address = lead.email if medium == Medium.EMAIL else lead.phone
     headers = {}
@@ -119,7 +125,7 @@ def _send(lead: Lead, medium: str, subject: str, words: str, entry: Interaction)
     try:
         receipt = channel.send(parcel)
     except NotSent as refusal:
-        return "failed", Receipt(channel.name), str(refusal)
+        return "failed", Receipt(channel.name), refusal
     except Uncertain as doubt:
-        return "unknown", Receipt(channel.name), str(doubt)
-    return "sent", receipt, ""
+        return "unknown", Receipt(channel.name), doubt
+    return "sent", receipt, None

@@ -18,6 +18,12 @@ from twilio.request_validator import RequestValidator
 from consent.addresses import InvalidAddress
 from nurture.inbound import Reply, Report, receive_reply, receive_report
 
+REJECTED = {  # why the provider did not even try → what it learned of the mailbox before [E04]
+    "unsubscribed": "unsubscribed",
+    "spam": "complained",
+    "bounced": "bounced",
+    "invalid": "bounced",
+}
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
@@ -56,6 +62,7 @@ def twilio_status(request: HttpRequest, attempt_id: int) -> HttpResponse:
             kind=status,
             provider_id=sid,
             attempt_id=attempt_id,
+            recipient=request.POST.get("To", ""),
             error=request.POST.get("ErrorCode", ""),
         ),
         at=timezone.now(),
@@ -85,11 +92,18 @@ def _is_from_twilio(request: HttpRequest) -> bool:
 def on_mail_tracked(sender: object, event: AnymailTrackingEvent, esp_name: str, **kwargs: object) -> None:
     """anymail checked the provider's signature already."""
     kind = event.event_type
+    if kind == "rejected":
+        kind = REJECTED.get(event.reject_reason or "", kind)
     if kind == "bounced" and event.reject_reason not in (None, "bounced", "invalid"):
         kind = "deferred"
     key = event.event_id or _fingerprint(event.message_id, kind, event.timestamp)
     report = Report(
-        provider="email", key=key, kind=kind, provider_id=event.message_id or "", error=event.description or ""
+        provider="email",
+        key=key,
+        kind=kind,
+        provider_id=event.message_id or "",
+        recipient=event.recipient or "",
+        error=event.description or "",
     )
     receive_report(report, at=timezone.now())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -19,9 +20,10 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from consent import addresses, bundle, erasure, fhir, people, timeline
+from consent import addresses, bundle, erasure, fhir, noting, people, timeline
 from consent.addresses import InvalidAddress
 from consent.models import Address, Permission
+from consent.vocabulary import AddressKind
 from consent.withdrawals import record_withdrawal
 from medcrm.lib import phones
 from medcrm.lib.actions import ActionForm, service_action, verb_permission
@@ -82,6 +84,40 @@ class WithdrawalForm(ActionForm):
     )
 
 
+class NumberCheckForm(ActionForm):
+    result = forms.ChoiceField(
+        label=_("Does the number belong to someone else now?"),
+        choices=[(each.value, each.label) for each in noting.ANSWERS],
+    )
+    checked_at = forms.DateTimeField(
+        label=_("When it was looked up"), required=False, help_text=_("On the clock of your team. Empty means now.")
+    )
+    note = forms.CharField(
+        label=_("Note"), max_length=200, required=False, help_text=_("e.g. the number of the query or its file.")
+    )
+
+
+class SaidForm(ActionForm):
+    kind = forms.ChoiceField(
+        label=_("What they said or signed"), choices=[(each.value, each.label) for each in noting.SAID]
+    )
+    said = forms.CharField(
+        label=_("How, or where the paper is"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("In their words, or where the signed form is kept: “said on the call: I live in Phoenix now”."),
+    )
+    occurred_at = forms.DateTimeField(
+        label=_("When"), required=False, help_text=_("On the clock of your team. Empty means now.")
+    )
+    state = forms.CharField(
+        label=_("State"), max_length=2, required=False, help_text=_("Where they are, in two letters: AZ.")
+    )
+    expires_at = forms.DateTimeField(
+        label=_("Ends"), required=False, help_text=_("When a HIPAA authorization ends, as it says.")
+    )
+    states_payment = forms.BooleanField(label=_("The authorization names the payment by a third party"), required=False)
+
+
 class ReasonForm(ActionForm):
     reason = forms.CharField(label=_("Why"), max_length=60, help_text=_("e.g. “request of 3 May, ticket 117”."))
 
@@ -99,7 +135,8 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
     about = ("consent.address", "pk")
     ordering = ("-pk",)
     sortable_by = ()
-    actions_detail = ("withdraw", "erase")
+    actions_detail = ("withdraw", "number_check", "said", "erase")
+    fits: ClassVar = {"number_check": lambda address: address.kind == AddressKind.PHONE}
     fields = ("kind", "value", "line_type", "erased_at", "broken_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -129,6 +166,30 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
         self, request: HttpRequest, pk: int, *, at: datetime, scope: str, said: str, occurred_at: datetime | None
     ) -> None:
         record_withdrawal(pk, scope, said=said, occurred_at=occurred_at or at, by=request.user, now=at)
+
+    @service_action(
+        _("Number looked up"),
+        permissions=["revoke"],
+        form=NumberCheckForm,
+        icon="fact_check",
+        text=_("What the Reassigned Numbers Database answered. Texts need a fresh one; “reassigned” ends all contact."),
+    )
+    def number_check(
+        self, request: HttpRequest, pk: int, *, at: datetime, result: str, checked_at: datetime | None, note: str
+    ) -> None:
+        noting.note_number_check(pk, result, checked_at=checked_at or at, by=request.user, now=at, note=note)
+
+    @service_action(
+        _("Said or signed"),
+        permissions=["revoke"],
+        form=SaidForm,
+        icon="edit_note",
+        text=_("Takes effect at once, for every lead with this address."),
+    )
+    def said(
+        self, request: HttpRequest, pk: int, *, at: datetime, kind: str, occurred_at: datetime | None, **told: object
+    ) -> None:
+        noting.note_said(pk, kind, occurred_at=occurred_at or at, by=request.user, now=at, **told)
 
     @service_action(
         _("Erase personal data"),

@@ -16,8 +16,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from consent import inbound, words
-from consent.admin.addresses import ByAddress
+from consent import inbound, noting, words
+from consent.admin.addresses import ByAddress, ReasonForm
+from consent.fold import VOIDABLE
 from consent.models import (
     Attempt,
     Checkpoint,
@@ -79,8 +80,11 @@ class ConsentEventAdmin(ByAddress, ReadOnlyAdmin):
     ordering = ("-id",)
     sortable_by = ()
     actions = ("review",)
-    actions_detail = ("review",)
-    fits: ClassVar = {"review": lambda event: event.kind == EventKind.INBOUND and event.verdict == Verdict.REVIEW}
+    actions_detail = ("review", "correct")
+    fits: ClassVar = {
+        "review": lambda event: event.kind == EventKind.INBOUND and event.verdict == Verdict.REVIEW,
+        "correct": lambda event: event.kind in VOIDABLE,
+    }
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return ("recorded_at",) if request.GET.get(ToReview.parameter_name) == WAITING else self.ordering
@@ -121,6 +125,19 @@ class ConsentEventAdmin(ByAddress, ReadOnlyAdmin):
     )
     def review(self, request: HttpRequest, pk: UUID, *, at: datetime, verdict: str, note: str) -> None:
         inbound.review(pk, verdict, by=request.user, now=at, note=note)
+
+    @service_action(
+        _("Entered by mistake"),
+        permissions=["correct"],
+        form=ReasonForm,
+        icon="undo",
+        text=_("The entry stays readable and counts no more, for every lead with this address."),
+    )
+    def correct(self, request: HttpRequest, pk: UUID, *, at: datetime, reason: str) -> None:
+        noting.correct(pk, reason=reason, by=request.user, now=at)
+
+    def has_correct_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return self.has_review_permission(request, obj)
 
     def has_review_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return self.has_view_permission(request, obj) and request.user.has_perm("consent.revoke_address")

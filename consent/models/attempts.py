@@ -109,6 +109,7 @@ class Attempt(models.Model):
                     "events",
                     "lists",
                     "basis",
+                    "content_sha256",
                     "by",
                     "automation",
                 ),

@@ -64,6 +64,7 @@ COUNTS = {
     "days": _("Days set"),
     "documents": _("Documents noted"),
     "numbers": _("Numbers on the list"),
+    "numbers_checked": _("Numbers checked"),
     "not_a_number": _("Lines that are no number"),
     "updated": _("Updated"),
     "removed": _("Leads taken out"),

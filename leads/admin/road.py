@@ -46,6 +46,7 @@ class Contact:
     kind: str
     badge: SafeString
     sentence: str
+    code: str = ""
 
     @property
     def is_allowed(self) -> bool:
@@ -70,7 +71,7 @@ def contact_in_words(channel: str, decision: GateDecision | None) -> Contact:
     sentence = decision.sentence
     if decision.kind == HOLD and decision.next_allowed_at is not None:
         sentence = _("%(why)s Again from %(when)s.") % {"why": sentence, "when": _when(decision.next_allowed_at)}
-    return Contact(channel, icon, name, decision.kind, look, sentence)
+    return Contact(channel, icon, name, decision.kind, look, sentence, decision.code)
 
 
 def steps_of(

@@ -224,7 +224,12 @@ def _consent(run: ImportRun, source: Source, taken: Sequence[Taken], at: datetim
             if mine:
                 entries.append(
                     ledger.Entry(
-                        address.pk, "grant", occurred_at=w.consent_at, channels=mine, disclosure=w.disclosure, **common
+                        address.pk,
+                        "grant",
+                        occurred_at=w.consent_at,
+                        channels=mine,
+                        disclosure=w.disclosure,
+                        **common | {"seller": w.disclosure.seller_id},
                     )
                 )
             if w.opted_out:

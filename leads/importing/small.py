@@ -12,9 +12,9 @@ from pathlib import Path
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from consent import addresses, ledger, lists
+from consent import addresses, ledger, lists, noting
 from consent.models import Disclosure, Seller
-from consent.vocabulary import ListKind, Scope
+from consent.vocabulary import CheckResult, ListKind, Scope
 from leads.importing import cells, files, kinds
 from leads.importing.cells import CellError
 from leads.importing.kinds import Field, Kind, Option, Outcome, Row
@@ -81,20 +81,20 @@ def take_consent(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) ->
         "consent_text": shown,
         "proof": partial(cells.text_of, limit=500),
     }
-    claims = [claim for row in rows if (claim := _claim(row, parse(row, parsers))) and not row.problems]
+    seller = str(run.options.get("seller") or "")
+    claims = [claim for row in rows if (claim := _claim(row, parse(row, parsers), seller)) and not row.problems]
     outcome = Outcome()
     for claim in claims:
         outcome.counts["granted" if claim.values.get("happened", "grant") == "grant" else "withdrawn"] += 1
     if is_dry:
         return outcome
     held = addresses.lock_addresses({pair for claim in claims for pair in claim.pairs})
-    seller = run.options.get("seller") or Seller.objects.values_list("pk", flat=True).first()
-    entries = [entry for claim in claims for entry in _entries(run, claim, held, str(seller))]
+    entries = [entry for claim in claims for entry in _entries(run, claim, held)]
     ledger.record_many(entries, now=at)
     return outcome
 
 
-def _claim(row: Row, values: dict[str, object]) -> Claim:
+def _claim(row: Row, values: dict[str, object], seller: str) -> Claim:
     pairs = [(kind, str(values[kind])) for kind in (PHONE, EMAIL) if values.get(kind)]
     if not pairs and not row.problems:
         row.refuse("NO_ADDRESS", PHONE, "Give the phone number or the e-mail address that this is about.")
@@ -102,10 +102,23 @@ def _claim(row: Row, values: dict[str, object]) -> Claim:
         for name in ("channels", "consent_text", "proof"):
             if not values.get(name) and not any(p.field == name for p in row.problems):
                 row.refuse("CONSENT_WITHOUT_PROOF", name, "Consent needs its channels, the text shown and the proof.")
+        _check_text(row, values, seller)
     return Claim(row, values, pairs)
 
 
-def _entries(run: ImportRun, claim: Claim, held: Mapping, seller: str) -> list[ledger.Entry]:
+def _check_text(row: Row, values: Mapping[str, object], seller: str) -> None:
+    """A text proves consent for the channels it speaks of and for the company it names, nothing beyond [T03]."""
+    shown = values.get("consent_text")
+    if not isinstance(shown, Disclosure):
+        return
+    beyond = [name for name in values.get("channels") or () if name not in shown.channels]  # type: ignore[union-attr]
+    if beyond:
+        row.refuse("CONSENT_BEYOND_TEXT", "channels", f"{shown} does not speak of “{beyond[0]}”.")
+    if seller and seller != shown.seller_id:
+        row.refuse("CONSENT_OTHER_SELLER", "consent_text", f"{shown} names “{shown.seller_id}”, not the seller chosen.")
+
+
+def _entries(run: ImportRun, claim: Claim, held: Mapping) -> list[ledger.Entry]:
     values, entries = claim.values, []
     evidence = {"import": run.sha256, "row": claim.row.number, "proof": values.get("proof", "")}
     kind = str(values.get("happened", "grant"))
@@ -117,11 +130,7 @@ def _entries(run: ImportRun, claim: Claim, held: Mapping, seller: str) -> list[l
         if not mine:
             continue
         if kind == "grant":
-            entries.append(
-                ledger.Entry(
-                    address_id, kind, channels=mine, disclosure=values["consent_text"], seller=seller, **common
-                )
-            )
+            entries.append(ledger.Entry(address_id, kind, channels=mine, disclosure=values["consent_text"], **common))
         elif pair[0] == EMAIL:
             entries.append(ledger.Entry(address_id, "email_unsub", **common))
         else:
@@ -132,6 +141,39 @@ def _entries(run: ImportRun, claim: Claim, held: Mapping, seller: str) -> list[l
 
 def sellers() -> list[tuple[str, object]]:
     return list(Seller.objects.order_by("name").values_list("pk", "name"))
+
+
+# Reassigned numbers
+
+ANSWERED = {
+    **{"yes": CheckResult.YES, "reassigned": CheckResult.YES, "no": CheckResult.NO, "not reassigned": CheckResult.NO},
+    **{"no data": CheckResult.NO_DATA, "no_data": CheckResult.NO_DATA},
+}
+
+
+def take_checks(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome:
+    """Write what the Reassigned Numbers Database answered; a number that changed hands is left alone at once [T22]."""
+    zone = str(run.options.get("timezone") or settings.TIME_ZONE)
+    parsers = {
+        "phone": cells.phone,
+        "result": partial(cells.choice, known=ANSWERED),
+        "checked_at": partial(cells.past, zone=zone, at=at),
+    }
+    read = [found for row in rows if (found := parse(row, parsers)) and not row.problems]
+    outcome = Outcome()
+    outcome.counts["numbers_checked"] = len(read)
+    if is_dry:
+        return outcome
+    held = addresses.lock_addresses({(PHONE, str(found["phone"])) for found in read})
+    common = {"source": source_tag(run), "evidence": {"import": run.sha256}, "by": run.by}
+    entries = [
+        noting.check_entry(
+            held[PHONE, str(found["phone"])].pk, str(found["result"]), checked_at=found["checked_at"], **common
+        )
+        for found in read
+    ]
+    ledger.record_many(entries, now=at)
+    return outcome
 
 
 # Open slots and documents
@@ -252,6 +294,19 @@ kinds.register(
         ),
         take_consent,
         (Option("seller", _("Seller"), sellers, help_text=_("For whom consent was given.")), ZONE),
+    )
+)
+kinds.register(
+    Kind(
+        "number_checks",
+        _("Reassigned-numbers checks"),
+        (
+            Field("phone", _("Phone"), ("number", "phone number", "telephone"), is_required=True),
+            Field("result", _("Answer"), ("response", "reassigned", "status"), is_required=True),
+            Field("checked_at", _("When"), ("date", "queried at", "date of query", "timestamp"), is_required=True),
+        ),
+        take_checks,
+        (ZONE,),
     )
 )
 kinds.register(

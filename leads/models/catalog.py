@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pghistory
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -180,6 +181,12 @@ class Source(Coded):
         help_text=_("The exact text the form shows beside its consent boxes."),
     )
     questions = models.JSONField(default=list, blank=True, help_text=_("Fields the form asks, in order."))
+
+    def clean(self) -> None:
+        """A consent names the company that will call [T03]; a text for another one would permit nothing."""
+        if self.disclosure and self.seller_id and self.disclosure.seller_id != self.seller_id:
+            said = _("This text names another company than the seller. Choose a text of the seller, or make one.")
+            raise ValidationError({"disclosure": said})
 
 
 class SourceKey(models.Model):

@@ -45,6 +45,15 @@ class Inquiry(models.Model):
     import_run = models.ForeignKey(
         "leads.ImportRun", null=True, blank=True, on_delete=models.PROTECT, related_name="inquiries", db_index=False
     )
+    disclosure = models.ForeignKey(
+        "consent.Disclosure",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        help_text=_("The text shown beside the consent boxes when it came in."),
+    )
     remote_addr = models.GenericIPAddressField(null=True, blank=True)
     user_agent = models.CharField(max_length=300, blank=True)
     received_at = models.DateTimeField()
@@ -79,7 +88,9 @@ class Inquiry(models.Model):
                 name="raw_is_kept",
                 operation=pgtrigger.Update,
                 when=pgtrigger.Before,
-                condition=pgtrigger.AnyChange("raw_body", "body_sha256", "source", "idempotency_key", "received_at"),
+                condition=pgtrigger.AnyChange(
+                    "raw_body", "body_sha256", "source", "idempotency_key", "received_at", "disclosure"
+                ),
                 func="RAISE EXCEPTION 'The raw body of an inquiry is never changed; repair it in its own field.';",
             )
         ]

@@ -69,7 +69,7 @@ def record_call(
     given = _refuse_gaps(lead, report, disposition, outcome, at)
     call = _write_timeline(lead, report, disposition, attempt, by, at)
     _tell_consent(lead, disposition, call, by, at)
-    _reach_anew(lead, reached, disposition, report, at)
+    _reach_anew(lead, reached, disposition, report, at, called=_called(lead, attempt))
     _learn(lead, report, given, call, by, at)
     if outcome:
         decide(lead, outcome, report, by=by, at=at)
@@ -212,13 +212,21 @@ def _addresses(report: CallReport) -> dict[str, Address]:
 
 
 def _reach_anew(
-    lead: Lead, reached: Mapping[str, Address], disposition: Disposition, report: CallReport, at: datetime
+    lead: Lead,
+    reached: Mapping[str, Address],
+    disposition: Disposition,
+    report: CallReport,
+    at: datetime,
+    *,
+    called: int | None,
 ) -> None:
     """Note a new number or mailbox; a number that does not reach the person leaves a way to reach them missing."""
     missing = MissingItem.objects.filter(lead=lead, kind=answers.CONTACT_CHANNEL, settled_at=None)
     if reached:
         lead.phone, lead.email = reached.get("phone", lead.phone), reached.get("email", lead.email)
         missing.update(settled_at=at)
+    elif called != lead.phone_id:
+        return  # nothing was learned of the number the lead has now
     elif (disposition.invalidates_number or disposition.is_wrong_number) and not missing.exists():
         MissingItem.objects.create(
             lead=lead,
@@ -268,6 +276,11 @@ def _write_timeline(
     )
 
 
+def _called(lead: Lead, attempt: Attempt | None) -> int | None:
+    """The number that was called: the one reserved, whatever number the lead has now [V11]."""
+    return attempt.address_id if attempt else lead.phone_id
+
+
 def _tell_consent(
     lead: Lead, disposition: Disposition, call: Interaction, by: AbstractBaseUser | None, at: datetime
 ) -> None:
@@ -279,9 +292,10 @@ def _tell_consent(
         "invalid_number": disposition.invalidates_number,
         "deceased": disposition.suppresses_everything,
     }
+    number = _called(lead, call.attempt)
     entries = [
         ledger.Entry(
-            address.pk,
+            address_id,
             kind,
             occurred_at=at,
             facts={"call": call.pk, "disposition": disposition.pk},
@@ -291,8 +305,8 @@ def _tell_consent(
         )
         for kind, applies in kinds.items()
         if applies
-        for address in ((lead.phone, lead.email) if kind == "deceased" else (lead.phone,))
-        if address
+        for address_id in (dict.fromkeys((number, lead.phone_id, lead.email_id)) if kind == "deceased" else (number,))
+        if address_id
     ]
     if entries:
         ledger.record_many(entries, now=at)

@@ -34,10 +34,21 @@ REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)
 
 @transaction.atomic
 def record_activity(
-    lead_id: int, kind: InteractionKind, *, at: datetime, service: str = "", count: int = 1, text: str = ""
+    lead_id: int,
+    kind: InteractionKind,
+    *,
+    at: datetime,
+    service: str = "",
+    count: int = 1,
+    text: str = "",
+    sender_id: int | None = None,
+    key: str = "",
 ) -> Interaction:
-    """Keep something the lead did: a download, visits, a reply. Activity alone never qualifies [R13]."""
-    withdraws = _hear(lead_id, kind, text, at)
+    """Keep something the lead did: a download, visits, a reply. Activity alone never qualifies [R13].
+
+    `sender_id` is the address a reply came from, where it is known: it need not be the one the lead has now.
+    """
+    withdraws = _hear(lead_id, kind, text, at, sender_id, key)
     activity = Interaction.objects.create(
         lead_id=lead_id,
         kind=kind,
@@ -171,13 +182,18 @@ def record_preference(lead_id: int, fields: Mapping[str, object], *, at: datetim
     return lead
 
 
-def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime) -> bool:
-    """What a reply says about permission goes to the ledger before anything else; say whether it only withdraws."""
+def _hear(
+    lead_id: int, kind: InteractionKind, text: str, at: datetime, sender_id: int | None = None, key: str = ""
+) -> bool:
+    """What a reply says about permission goes to the ledger before anything else; say whether it only withdraws.
+
+    It is about the address that sent it, whoever has that address now [V11].
+    """
     if kind not in REPLIES:
         return False
     lead = Lead.objects.select_related("source__seller").get(pk=lead_id)
     by_mail = kind == InteractionKind.EMAIL_REPLY
-    address_id = lead.email_id if by_mail else lead.phone_id
+    address_id = sender_id or (lead.email_id if by_mail else lead.phone_id)
     if address_id is None:
         return False
     heard = inbound.receive(
@@ -187,6 +203,7 @@ def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime) -> bool:
         seller=lead.source.seller,
         occurred_at=at,
         now=at,
+        key=key,
         also=[lead.phone_id] if by_mail and lead.phone_id else [],
         source=kind,
     )

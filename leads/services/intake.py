@@ -29,7 +29,7 @@ from leads.models import (
 )
 from leads.services import answers
 from leads.submission import EMAIL, PHONE, Submission, normalise, parse
-from leads.vocabulary import Direction, DocumentState, InteractionKind, SourceKind
+from leads.vocabulary import FIRST_HAND, Direction, DocumentState, InteractionKind, SourceKind
 from medcrm.lib import bell
 from medcrm.lib.errors import InvalidFields, RuleError
 
@@ -125,12 +125,13 @@ def keep(source: Source, raw: bytes, delivery: Delivery, *, at: datetime) -> tup
         remote_addr=delivery.remote_addr,
         user_agent=delivery.user_agent[:300],
         received_at=at,
+        disclosure_id=source.disclosure_id,
     )
     # Insert without raising, so that this also works inside a caller's transaction (journeys, tests).
     Inquiry.objects.bulk_create([inquiry], ignore_conflicts=True)
     stored = Inquiry.objects.select_related("lead").filter(public_id=inquiry.public_id).first()
     if stored is not None:
-        stored.source = source
+        stored.source, stored.disclosure = source, source.disclosure
         return stored, True
     earlier = Inquiry.objects.select_related("lead").get(source=source, idempotency_key=inquiry.idempotency_key)
     if earlier.body_sha256 != inquiry.body_sha256:
@@ -145,13 +146,34 @@ def refuse(inquiry: Inquiry, errors: Mapping[str, Sequence[str]], *, at: datetim
 
 
 def replay(inquiry_id: int, fields: dict[str, object], *, by: AbstractBaseUser, at: datetime) -> Inquiry:
-    """Take a refused inquiry in again with repaired fields; the raw body stays. Raise InvalidFields or RuleError."""
-    inquiry = Inquiry.objects.select_related("source__disclosure").get(pk=inquiry_id)
+    """Take a refused inquiry in again with repaired fields; the raw body stays. Raise InvalidFields or RuleError.
+
+    A repair is no act of the person: what they agreed to counts from when it came in, and none is added to it [V10].
+    """
+    inquiry = Inquiry.objects.select_related("source", "disclosure").get(pk=inquiry_id)
     if inquiry.status != Inquiry.Status.REFUSED:
         raise RuleError("NOT_REFUSED", "Only a refused inquiry can be replayed; this one was taken in already.")
+    refuse_added_consent(inquiry, fields)
     inquiry.repaired = fields
     inquiry.save(update_fields=["repaired"])
     return take_in(inquiry, fields, at=at)
+
+
+def refuse_added_consent(inquiry: Inquiry, fields: Mapping[str, object]) -> None:
+    """Raise InvalidFields where a repair ticks a box that the person did not tick, as far as can be read."""
+    try:
+        ticked = parse(inquiry.raw_body.encode()).get("consent")
+    except InvalidFields:
+        ticked = None
+    added = set(_names(fields.get("consent"))) - set(_names(ticked))
+    if added:
+        said = ", ".join(sorted(added))
+        sentence = f"The submission did not tick {said}. A repair may take a box away, never add one."
+        raise InvalidFields({"consent": [sentence]})
+
+
+def _names(ticked: object) -> list[str]:
+    return [str(name) for name in ticked] if isinstance(ticked, list) else []
 
 
 @transaction.atomic
@@ -188,7 +210,7 @@ def _settle(inquiry: Inquiry, lead: Lead, *, at: datetime) -> None:
 def settle_stranded(*, at: datetime, limit: int = 100) -> int:
     """Take in submissions that were kept and then left by a process that died; return how many were looked at."""
     stranded = Inquiry.objects.filter(status=Inquiry.Status.RECEIVED, received_at__lt=at - STRANDED_AFTER)
-    inquiries = list(stranded.select_related("source__disclosure").order_by("received_at")[:limit])
+    inquiries = list(stranded.select_related("source", "disclosure").order_by("received_at")[:limit])
     for inquiry in inquiries:
         try:
             take_in(inquiry, inquiry.raw_body.encode(), at=at)
@@ -246,15 +268,16 @@ def attach(
 
 
 def record_consent(inquiry: Inquiry, submission: Submission, held: Sequence[Address], *, at: datetime) -> None:
-    """Write what the person did to the ledger: the inquiry itself, and a grant for each box ticked.
+    """Write what the person did to the ledger, as of when it came in: the inquiry itself, and a grant for each box
+    ticked, as far as the text beside it speaks of that channel and for whom it speaks [T03].
 
-    A purchased list is no act of the person, so it establishes no relationship and grants nothing [2.2].
+    A purchased list is no act of the person, so it establishes no relationship and grants nothing [2.2]. Where
+    somebody else speaks for the person, the grant is no fresh act and lifts nothing that was withdrawn [V10].
     """
-    source = inquiry.source
+    source, shown = inquiry.source, inquiry.disclosure
     purchased = source.kind == SourceKind.PURCHASED_LIST
     common = {
-        "occurred_at": at,
-        "seller": source.seller_id,
+        "occurred_at": inquiry.received_at,
         "source": source.pk,
         "evidence": {
             "inquiry": str(inquiry.public_id),
@@ -265,15 +288,19 @@ def record_consent(inquiry: Inquiry, submission: Submission, held: Sequence[Addr
     }
     entries = []
     for address in held:
-        entries.append(ledger.Entry(address.pk, "purchased" if purchased else "inquiry", **common))
-        ticked = [channel for channel in submission.channels if (channel in VOICE_AND_TEXT) == (address.kind == PHONE)]
-        if ticked and source.disclosure:
-            # A box ticked beside the source's own disclosure is a fresh act of the person on exactly these channels.
-            entries.append(
-                ledger.Entry(
-                    address.pk, "grant", channels=ticked, disclosure=source.disclosure, fresh_opt_in=True, **common
-                )
-            )
+        kind = "purchased" if purchased else "inquiry"
+        entries.append(ledger.Entry(address.pk, kind, seller=source.seller_id, **common))
+        if shown is None or purchased:
+            continue
+        ticked = [
+            channel
+            for channel in submission.channels
+            if (channel in VOICE_AND_TEXT) == (address.kind == PHONE) and channel in shown.channels
+        ]
+        if ticked:
+            grant = {"channels": ticked, "disclosure": shown, "seller": shown.seller_id}
+            is_fresh = source.kind in FIRST_HAND
+            entries.append(ledger.Entry(address.pk, "grant", fresh_opt_in=is_fresh, **grant, **common))
     ledger.record_many(entries, now=at)
 
 

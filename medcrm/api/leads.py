@@ -12,6 +12,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from consent import gate
+from consent.lifecycle import AttemptState
 from consent.models import Attempt
 from gateway.idempotency import Reply
 from gateway.vocabulary import ScopeCode
@@ -132,6 +134,7 @@ class ReservationsView(ClientView):
             if attempt is None:  # refused, and the refusal is on record
                 attempt = Attempt.objects.filter(address=row.phone_id, at=at).exclude(pk__in=before).latest("pk")
             attempt.is_allowed = attempt.kind == "allow"
+            attempt.dial_before = at + contact.DIAL_WITHIN if attempt.is_allowed else None
             return Reply(201, plain(ReservationSerializer(attempt)))
 
         return self.once(act)
@@ -145,12 +148,15 @@ class CallsView(ClientView):
     def post(self, request: Request, lead: str) -> Response:
         """Record how a call ended and, with an outcome, where that puts the lead."""
         row, given = self.lead(), dict(self.read(CallSerializer))
-        attempt = contact.find_reservation(row, given.pop("attempt"))
+        attempt = contact.find_reservation(row, given.pop("attempt"), at=timezone.now())
         facts = check_facts(given.pop("facts", {}))
         report = replace(CallReport(**given), fields=facts)
 
         def act() -> Reply:
-            call = calls.record_call(row.pk, report, at=timezone.now(), by=request.user, attempt=attempt)
+            at = timezone.now()
+            if attempt is not None:
+                gate.settle(attempt.pk, AttemptState.SENT, now=at, outcome=report.disposition)
+            call = calls.record_call(row.pk, report, at=at, by=request.user, attempt=attempt)
             return Reply(201, plain(EventReceiptSerializer(call)))
 
         return self.once(act)

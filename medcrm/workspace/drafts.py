@@ -11,7 +11,12 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from consent import gate
+from consent.gate import Outcome
+from consent.lifecycle import AttemptState
+from consent.models import Address, Attempt
+from consent.request import Decision
 from leads import contact
+from leads.admin.road import Contact
 from leads.models import Answer, Lead
 from leads.services import checklist
 from medcrm.lib.errors import RuleError
@@ -20,7 +25,16 @@ from routing import worklist
 from routing.models import Lease
 
 FRESH = timedelta(minutes=30)  # whoever typed longer ago has gone on to something else
+CAPS = "FREQ_CAP_"
 LONGEST = 4000  # characters of one field; more is a pasted page
+
+
+@dataclass(frozen=True)
+class Dial:
+    """The number that may be dialled now, and for how many seconds more."""
+
+    number: Address
+    seconds: int
 
 
 @dataclass(frozen=True)
@@ -33,9 +47,10 @@ class Editor:
 
 def of(lead_id: int, user: AbstractBaseUser, *, lock: bool = False) -> Draft | None:
     """What this person has typed about the lead, or about one that was merged into it meanwhile."""
-    mine = Draft.objects.filter(Q(lead=lead_id) | Q(lead__merged_into=lead_id), user=user).select_related("attempt")
-    rows = mine.select_for_update(of=("self",)) if lock else mine
-    return rows.order_by("attempt", "-is_inbound", "-saved_at", "pk").first()  # a call under way before mere words
+    mine = Draft.objects.filter(Q(lead=lead_id) | Q(lead__merged_into=lead_id), user=user)
+    # A call under way comes before mere words.
+    rows = mine.select_related("attempt__address").order_by("attempt", "-is_inbound", "-saved_at", "pk")
+    return (rows.select_for_update(of=("self",)) if lock else rows).first()
 
 
 def calling(user: AbstractBaseUser) -> QuerySet[Draft]:
@@ -54,21 +69,45 @@ def keep(lead_id: int, fields: Mapping[str, Sequence[str]], *, by: AbstractBaseU
 
 
 def begin_call(lead: Lead, *, by: AbstractBaseUser, at: datetime) -> Draft:
-    """Reserve the call that is about to be dialled, or return the one that is not recorded yet.
+    """Reserve the call that is about to be dialled, or return the one that still may be.
 
-    Raise NotContactable when the gate refuses, RuleError without a number. The refusal is kept by the gate.
+    Raise NotContactable when the gate refuses, RuleError without a number. The refusal is kept by the gate. A call that
+    was reserved minutes ago and not recorded may have been made: it counts, and is settled as not known.
     """
     draft = _ours(lead.pk, by, at)
-    if draft.attempt_id is not None:
-        return draft
     request = contact.request_for(lead, "voice")
     if request is None:
         raise RuleError("NO_NUMBER", "There is no phone number to call. Ask for one by e-mail.")
+    if _is_good(draft.attempt, lead, at) and _stands(gate.decide(request, at=at)):
+        return draft
     attempt = gate.reserve(request, at=at, by=by)
     gate.hand_over(attempt.pk, at=at)
+    if draft.attempt is not None:
+        left = Outcome(attempt_id=draft.attempt.pk, state=AttemptState.UNKNOWN, code="not_recorded")
+        gate.settle_many([left], now=at)
     draft.attempt, draft.is_inbound, draft.saved_at = attempt, False, at
     draft.save(update_fields=["attempt", "is_inbound", "saved_at"])
     return draft
+
+
+def dial(draft: Draft | None, lead: Lead, contacts: Sequence[Contact], *, at: datetime) -> Dial | None:
+    """What may be dialled under the draft's reservation, as long as it is fresh and nothing has come between."""
+    if draft is None or not _is_good(draft.attempt, lead, at):
+        return None
+    voice = next(each for each in contacts if each.channel == "voice")
+    if not voice.is_allowed and not voice.code.startswith(CAPS):
+        return None
+    return Dial(draft.attempt.address, int((draft.attempt.at + contact.DIAL_WITHIN - at).total_seconds()))
+
+
+def _is_good(attempt: Attempt | None, lead: Lead, at: datetime) -> bool:
+    """Whether a reservation is of this number and of the last minutes."""
+    return attempt is not None and attempt.address_id == lead.phone_id and at - attempt.at < contact.DIAL_WITHIN
+
+
+def _stands(decision: Decision) -> bool:
+    """Whether a reserved call is still allowed; that it counts itself against a cap is no reason against it."""
+    return decision.allowed or decision.code.startswith(CAPS)
 
 
 def note_inbound(lead: Lead, *, by: AbstractBaseUser, at: datetime) -> Draft:

@@ -15,7 +15,7 @@ from leads.models import Lead
 from leads.services import checklist
 from leads.services.checklist import Sheet
 from medcrm.workspace import drafts, my_work, saying
-from medcrm.workspace.drafts import Editor
+from medcrm.workspace.drafts import Dial, Editor
 from medcrm.workspace.models import Draft
 from routing import scripts
 from routing.models import Clock, ScriptText
@@ -48,6 +48,7 @@ class Workspace:
     emergency: Sequence[str]
     sheet: Sheet
     draft: Draft | None
+    dial: Dial | None
     editors: Sequence[Editor]
 
 
@@ -56,6 +57,7 @@ def read(lead: Lead, request: HttpRequest, *, at: datetime) -> Workspace:
     handoff = next((dict(panel.context) for panel, _html in page.top if panel.template == HANDOFF), None)
     chosen = saying.script_for(lead, handoff["handoff"].script_id if handoff else None)
     texts = saying.texts(lead, chosen)
+    draft = drafts.of(lead.pk, request.user)
     told = texts.get(chosen) or texts.get(saying.FALLBACK_SCRIPT)
     return Workspace(
         lead=lead,
@@ -69,7 +71,8 @@ def read(lead: Lead, request: HttpRequest, *, at: datetime) -> Workspace:
         consent_step=saying.first_words(told),
         sheet=checklist.sheet(lead, at=at),
         emergency=texts[saying.EMERGENCY].words.splitlines() if saying.EMERGENCY in texts else [],
-        draft=drafts.of(lead.pk, request.user),
+        draft=draft,
+        dial=drafts.dial(draft, lead, page.contacts, at=at),
         editors=drafts.editors(lead.pk, request.user, at=at),
     )
 

@@ -190,11 +190,12 @@ def _reach(request: HttpRequest, row: Lead, at: object, act: object, *, dials: b
         if refusal:
             messages.error(request, refusal)
         return HttpResponseRedirect(reverse("workspace:lead", args=[row.pk]))
-    contacts = pages.lead_page.road.contacts_of(row, at=at)
+    contacts, draft = pages.lead_page.road.contacts_of(row, at=at), drafts.of(row.pk, request.user)
     context = {
         "lead": row,
         "contacts": contacts,
-        "draft": drafts.of(row.pk, request.user),
+        "draft": draft,
+        "dial": drafts.dial(draft, row, contacts, at=at),
         "refusal": refusal,
         "dials": dials and not refusal,
         "may_record": True,

@@ -8,6 +8,10 @@
   const GIVEN_UP_MS = 15000; // a save without an answer may be pressed again
   const by = (id) => document.getElementById(id);
   const form = () => by("ws-form");
+  const since = new WeakMap(); // when a number to dial came onto the page
+  const isOver = (dial) => performance.now() - since.get(dial) > 1000 * Number(dial.dataset.seconds);
+  const note = () => document.querySelectorAll("[data-seconds]").forEach((dial) => since.has(dial) || since.set(dial, performance.now()));
+  note();
   const isVisible = (element) => element.getClientRects().length > 0;
 
   // Dialogs
@@ -22,6 +26,11 @@
     if (opener) open(opener.dataset.opens);
     const closer = event.target.closest("[data-closes]");
     if (closer) closer.closest("dialog").close();
+    const dial = event.target.closest("[data-seconds]");
+    if (dial && isOver(dial)) {
+      event.preventDefault();
+      by("ws-call").requestSubmit(); // the reservation is minutes old: ask again what is allowed
+    }
     const picker = event.target.closest("[data-picks]");
     if (picker) pick(picker.dataset.picks);
   });
@@ -211,6 +220,7 @@
   }
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.target.id === "ws-draft") by("ws-draft").classList.remove("mc-ws-unsaved");
+    note();
     const dial = document.querySelector("[data-dial]");
     if (dial) {
       dial.removeAttribute("data-dial");

@@ -132,7 +132,13 @@ def test_a_batch_costs_as_much_as_one_and_counts_itself(permitted: Address, mail
 
 def test_a_decision_is_frozen(permitted: Address, now: datetime) -> None:
     attempt = gate.reserve(ask(permitted), at=now)
-    for change in ({"code": "OK_EBR"}, {"at": now - timedelta(days=1)}, {"basis": {}}, {"events": []}):
+    for change in (
+        {"code": "OK_EBR"},
+        {"at": now - timedelta(days=1)},
+        {"basis": {}},
+        {"events": []},
+        {"content_sha256": "0"},
+    ):
         with pytest.raises(DatabaseError, match="decision_frozen|Cannot update"), transaction.atomic():
             Attempt.objects.filter(pk=attempt.pk).update(**change)
     with pytest.raises(DatabaseError), transaction.atomic():

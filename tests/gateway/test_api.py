@@ -283,7 +283,9 @@ def test_an_outbound_call_needs_its_reservation_and_uses_it_once(call, lead, tim
     assert reserved["is_allowed"], reserved
     body = {"disposition": "no_answer", "attempt": reserved["attempt"]}
     assert call("POST", f"{path}calls/", body).status_code == 201
-    assert Interaction.objects.get(kind="call").attempt_id == reserved["attempt"]
+    assert reserved["dial_before"]
+    made = Interaction.objects.get(kind="call").attempt
+    assert (made.pk, made.state, made.outcome) == (reserved["attempt"], "sent", "no_answer")
     again = call("POST", f"{path}calls/", body)
     assert (again.status_code, again.json()["code"]) == (400, "NOT_RESERVED")
     assert call("POST", f"{path}calls/", {**body, "attempt": 99}).json()["code"] == "NO_RESERVATION"

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from consent.models import ConsentEvent, Disclosure, ListEntry, Permission
+from consent.models import ConsentEvent, Disclosure, ListEntry, Permission, Seller
 from leads.importing import runs
 from leads.models import Availability, DocumentStatus, ImportRun, Lead
 from leads.models.importing import ImportPhase as Phase
@@ -39,6 +39,37 @@ def test_consent_comes_in_with_proof_and_withdrawals_without(organisation, now: 
         ("ana@example.org", "email_unsub", ""),
     }
     assert set(Permission.objects.values_list("state", flat=True)) == {"blocked"}
+
+
+def test_consent_goes_no_further_than_its_text(organisation, now: datetime) -> None:
+    seller = Seller.objects.create(code="other", name="Other Health")
+    made = {"level": "PEWC", "purposes": ["marketing"], "channels": ["email"], "text": "By mail only."}
+    shown = Disclosure.objects.create(code="letter", seller=seller, **made)
+    lines = (
+        "phone,email,happened,channels,happened at,text shown,proof\n"
+        f"512-555-0142,,grant,sms,2026-10-01,{shown},https://x.example.org/1\n"
+        f",ana@example.org,grant,email,2026-10-01,{shown},https://x.example.org/2\n"
+    )
+    assert codes(bring(lines, now, kind="consent")) == {2: "CONSENT_BEYOND_TEXT"}
+    assert [event.sellers for event in ConsentEvent.objects.filter(kind="grant")] == [["other"]]
+    first = Seller.objects.exclude(pk="other").first().pk
+    again = bring(lines.replace("2026-10-01", "2026-10-02"), now, kind="consent", seller=first)
+    assert codes(again) == {2: "CONSENT_BEYOND_TEXT", 3: "CONSENT_OTHER_SELLER"}
+
+
+def test_answers_of_the_reassigned_numbers_database_come_in(organisation, now: datetime) -> None:
+    run = bring(
+        "number,response,date\n512-555-0142,no,2026-11-20\n512-555-0143,yes,2026-11-20\n512-555-0144,maybe,2026-11-20\n",
+        now,
+        kind="number_checks",
+    )
+    assert codes(run) == {4: "NOT_A_CHOICE"}
+    answers = ConsentEvent.objects.filter(kind="number_check").values_list("address__value", "facts__result")
+    assert set(answers) == {("+15125550142", "no"), ("+15125550143", "yes")}
+    assert set(Permission.objects.values_list("address__value", "code")) == {
+        ("+15125550142", ""),
+        ("+15125550143", "NUMBER_REASSIGNED"),
+    }
 
 
 def test_open_slots_are_set_by_day(organisation, now: datetime) -> None:

@@ -4,9 +4,11 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 
-from consent.models import ConsentEvent
+from consent import addresses, ledger
+from consent.models import ConsentEvent, Disclosure, Seller
 from leads.models import Inquiry, Lead, Source
 from leads.services import intake
 from leads.services.intake import BodyTooLarge, Delivery, KeyReused, StillBeingTakenIn
@@ -170,3 +172,63 @@ def test_a_submission_in_another_coding_is_kept_as_words_that_can_be_read(coding
     inquiry = receive(json.dumps({**CONSULT, "first_name": "Zoë"}, ensure_ascii=False).encode(coding), now)
     assert inquiry.lead.first_name == "Zoë"
     assert fields_of(inquiry.raw_body)["first_name"] == "Zoë"
+
+
+def test_a_repair_counts_from_when_it_came_in_with_the_text_shown_then(catalogue, now, admin_user) -> None:
+    with pytest.raises(InvalidFields):
+        receive(json.dumps({**CONSULT, "zip": "787", "consent": ["sms"]}).encode(), now)
+    kept, shown = Inquiry.objects.get(), Source.objects.get(pk="web_consult").disclosure
+    [phone] = addresses.lock_addresses([("phone", addresses.normalise_phone(CONSULT["phone"]))]).values()
+    stopped = now + timedelta(days=2)
+    ledger.record(phone.pk, "inbound", occurred_at=stopped, now=stopped, text="STOP")
+    shown.pk, shown.version = None, shown.version + 1
+    shown.save(force_insert=True)
+    Source.objects.filter(pk="web_consult").update(disclosure=shown)
+    later = now + timedelta(days=4)
+    intake.replay(kept.pk, {**CONSULT, "consent": ["sms"]}, by=admin_user, at=later)
+    inquired, grant = ConsentEvent.objects.filter(address=phone, kind__in=["inquiry", "grant"]).order_by("seq")
+    assert (inquired.occurred_at, grant.occurred_at, grant.recorded_at) == (now, now, later)
+    assert grant.disclosure_id == kept.disclosure_id != shown.pk
+    assert {view.code for view in ledger.permission(phone, at=later)} == {"REVOKED"}
+
+
+@pytest.mark.parametrize("body", [{**CONSULT, "zip": "787", "consent": ["sms"]}, "no JSON"])
+def test_a_repair_adds_no_box_that_was_not_ticked(catalogue, now, admin_user, body) -> None:
+    with pytest.raises(InvalidFields):
+        receive(json.dumps(body).encode(), now)
+    kept = Inquiry.objects.get()
+    with pytest.raises(InvalidFields) as refused:
+        intake.replay(kept.pk, {**CONSULT, "consent": ["sms", "email"]}, by=admin_user, at=now)
+    assert list(refused.value.errors) == ["consent"]
+    intake.replay(kept.pk, {**CONSULT, "consent": []}, by=admin_user, at=now)
+    assert not ConsentEvent.objects.filter(kind="grant").exists()
+
+
+def test_a_vendors_boxes_grant_nothing(submit) -> None:
+    submit("purchased", consent=["voice", "sms", "email"])
+    assert set(ConsentEvent.objects.values_list("kind", flat=True)) == {"purchased"}
+
+
+def test_what_a_partner_ticks_is_no_fresh_act_of_the_person(submit, now) -> None:
+    lead = submit(consent=["sms"])
+    ledger.record(lead.phone_id, "revoke", occurred_at=now, now=now, scope="all")
+    later = now + timedelta(days=1)
+    submit("partner", consent=["voice", "sms"], at=later)
+    assert {view.state for view in ledger.permission(lead.phone, at=later)} == {"blocked"}
+    submit(consent=["voice", "sms"], at=later)
+    assert {view.state for view in ledger.permission(lead.phone, at=later)} == {"granted"}
+
+
+def test_a_box_beyond_its_text_grants_nothing(submit, now) -> None:
+    source = Source.objects.get(pk="web_consult")
+    Disclosure.objects.filter(pk=source.disclosure_id).update(channels=["email"])
+    submit(consent=["sms", "email"])
+    assert [event.channels for event in ConsentEvent.objects.filter(kind="grant")] == [["email"]]
+
+
+def test_a_source_shows_no_text_of_another_company(catalogue) -> None:
+    source = Source.objects.get(pk="web_consult")
+    source.disclosure.seller = Seller.objects.create(pk="other", name="Other Health")
+    with pytest.raises(ValidationError) as refused:
+        source.full_clean()
+    assert list(refused.value.message_dict) == ["disclosure"]

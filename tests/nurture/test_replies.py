@@ -10,14 +10,20 @@ from django.urls import reverse
 from django.utils import timezone
 from twilio.request_validator import RequestValidator
 
-from consent.models import ConsentEvent
+from consent.models import Attempt, ConsentEvent
 from leads import contact
 from leads.models import Interaction, Lead
+from medcrm.lib.errors import RuleError
 from nurture import dispatch, links
+from nurture.channels import NotSent
+from nurture.channels.sandbox import Sandbox
 from nurture.inbound import Reply, Report, receive_reply, receive_report
 from nurture.links import Recipient
 from nurture.models import Enrollment, Message, ProviderEvent
+from nurture.personal import write
 from tests.nurture.factories import walk
+
+DAY = timedelta(days=1)
 
 
 def recipient(row: Enrollment, address: str = "email") -> Recipient:
@@ -53,6 +59,19 @@ def test_stop_by_text_goes_to_the_ledger_first(sent: Message, now: datetime) -> 
     assert not contact.may_contact(Lead.objects.select_related("source").get(), "sms", at=now)
 
 
+def test_stop_is_about_the_address_that_sent_it_whatever_the_lead_has_now(sent: Message, guide, now: datetime) -> None:
+    old = Lead.objects.get().email
+    guide(email="new1@example.org", at=now + timedelta(minutes=1))
+    lead = Lead.objects.get()
+    assert (lead.pk, lead.email.value) == (sent.enrollment.lead_id, "new1@example.org")
+    receive_reply(answer("Stop", sender=old.value), at=now + timedelta(hours=1))
+    heard = ConsentEvent.objects.get(kind="inbound")
+    assert (heard.address, heard.facts["key"]) == (old, "m1")
+    assert ConsentEvent.objects.get(kind="email_unsub").address == old
+    assert ConsentEvent.objects.get(kind="revoke").address == lead.phone
+    assert Interaction.objects.get(kind="email_reply").facts == {"withdraws": True}
+
+
 def test_words_of_a_stranger_reach_the_ledger_all_the_same(sequences, now: datetime) -> None:
     receive_reply(answer("STOP", provider="twilio", channel="sms", sender="+15125559999"), at=now)
     assert ConsentEvent.objects.filter(kind="inbound", verdict="revoke").count() == 1
@@ -70,6 +89,45 @@ def test_bounce_and_complaint_go_to_the_ledger(sent: Message, now: datetime) -> 
 def test_report_about_a_message_of_nobody_is_kept_and_harmless(sequences, now: datetime) -> None:
     receive_report(Report(provider="email", key="x", kind="delivered", provider_id="gone"), at=now)
     assert ProviderEvent.objects.get().message is None
+
+
+@pytest.fixture
+def personal(guide, admin_user, now: datetime) -> Attempt:
+    """A text and a mail written by staff; no sequence, so no message."""
+    lead = guide()
+    for medium in ("email", "sms"):
+        entry = write(
+            lead.pk, medium, subject="Your visit", body="Ana will call you.", by=admin_user, clock=lambda: now
+        )
+    return entry.attempt
+
+
+def test_what_becomes_of_the_words_of_staff_is_heard_too(personal: Attempt, now: datetime) -> None:
+    for kind in ("bounced", "complained", "unsubscribed"):
+        told = Report(provider="email", key=kind, kind=kind, provider_id="unknown", recipient="Alpha1@example.org")
+        receive_report(told, at=now)
+        receive_report(told, at=now)
+    kinds = set(ConsentEvent.objects.filter(address__kind="email").values_list("kind", flat=True))
+    assert {"email_hard_bounce", "email_complaint", "email_unsub"} <= kinds
+    assert ConsentEvent.objects.filter(kind="email_complaint").count() == 1
+
+
+def test_a_carriers_block_is_taken_over_from_its_report(personal: Attempt, now: datetime) -> None:
+    receive_report(
+        Report(provider="twilio", key="SM1:failed", kind="failed", attempt_id=personal.pk, error="21610"), at=now
+    )
+    assert ConsentEvent.objects.get(kind="revoke").address == personal.address
+
+
+def test_a_carriers_block_met_by_staff_is_taken_over(guide, admin_user, now: datetime, monkeypatch) -> None:
+    def refuse(channel: object, parcel: object) -> None:
+        raise NotSent("21610 blocked", is_opted_out=True)
+
+    monkeypatch.setattr(Sandbox, "send", refuse)
+    lead = guide()
+    with pytest.raises(RuleError):
+        write(lead.pk, "sms", body="Ana will call you.", by=admin_user, clock=lambda: now)
+    assert ConsentEvent.objects.get(kind="revoke").address == lead.phone
 
 
 def signed(client: Client, path: str, **fields: str) -> object:

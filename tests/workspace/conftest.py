@@ -34,9 +34,9 @@ def catalogue(organisation: None) -> None:
 
 
 @pytest.fixture(autouse=True)
-def morning(now) -> Iterator[None]:
-    with time_machine.travel(now, tick=False):
-        yield
+def morning(now) -> Iterator[time_machine.Coordinates]:
+    with time_machine.travel(now, tick=False) as clock:
+        yield clock
 
 
 @pytest.fixture

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pgtrigger
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from consent import ledger
+from consent import addresses, ledger
 from consent.models import Attempt
 from leads.models import Inquiry, Interaction, Lead, MissingItem
 from leads.services import merging
@@ -41,6 +43,46 @@ def test_pressing_call_twice_reserves_once(client, lead):
     client.post(f"/admin/work/{lead.pk}/call/")
     client.post(f"/admin/work/{lead.pk}/call/")
     assert Attempt.objects.count() == 1
+
+
+@pytest.fixture
+def later(morning):
+    """Moves the clock on; signed in all the while."""
+    return lambda **step: morning.shift(timedelta(**step))
+
+
+def test_a_reservation_is_dialled_within_minutes_or_asked_for_anew(client, lead, later):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    assert f"tel:{lead.phone.value}" in client.get(f"/admin/work/{lead.pk}/").content.decode()
+    later(minutes=3)
+    assert "tel:" not in client.get(f"/admin/work/{lead.pk}/").content.decode()
+    client.post(f"/admin/work/{lead.pk}/call/")
+    first, second = Attempt.objects.order_by("pk")
+    assert (first.state, first.outcome, second.state) == ("unknown", "not_recorded", "handed_over")
+    record(client, lead, disposition="no_answer")
+    assert Interaction.objects.get(kind="call").attempt == second
+
+
+def test_who_stops_after_the_reservation_is_not_dialled(client, lead, now, later):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    later(seconds=30)
+    ledger.record(lead.phone_id, "inbound", occurred_at=now, now=now, text="STOP")
+    assert "tel:" not in client.get(f"/admin/work/{lead.pk}/").content.decode()
+    answer = client.post(f"/admin/work/{lead.pk}/call/", headers={"HX-Request": "true"}).content.decode()
+    assert "tel:" not in answer
+    assert [a.code for a in Attempt.objects.filter(state="refused")] == ["REVOKED"]
+    record(client, lead, disposition="no_answer")  # it may have rung before: that stays to be recorded
+    assert Interaction.objects.get(kind="call").attempt.state == "sent"
+
+
+def test_another_number_is_reserved_anew(client, lead):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    [other] = addresses.lock_addresses([("phone", "+15125550188")]).values()
+    Lead.objects.filter(pk=lead.pk).update(phone=other)
+    assert "tel:" not in client.get(f"/admin/work/{lead.pk}/").content.decode()
+    client.post(f"/admin/work/{lead.pk}/call/")
+    assert list(Attempt.objects.order_by("pk").values_list("address", flat=True)) == [lead.phone_id, other.pk]
+    assert f"tel:{other.value}" in client.get(f"/admin/work/{lead.pk}/").content.decode()
 
 
 def test_a_blocked_channel_is_refused_in_words_and_the_button_is_off(client, lead, now):

@@ -187,6 +187,7 @@ class ReservationSerializer(serializers.Serializer):
     code = serializers.CharField(help_text="e.g. ALLOWED, QUIET_HOURS, REVOKED.")
     detail = serializers.CharField(source="sentence")
     next_allowed_at = serializers.DateTimeField(allow_null=True)
+    dial_before = serializers.DateTimeField(allow_null=True, help_text="Who dials later reserves again.")
 
 
 @extend_schema_serializer(

@@ -1,0 +1,110 @@
+"""How does staff write down what no message tells? What was looked up, said or signed, and what was a mistake."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from consent import ledger, zones
+from consent.fold import VOIDABLE
+from consent.models import Address, ConsentEvent
+from consent.vocabulary import AddressKind, CheckResult, EventKind
+from medcrm.lib.errors import RuleError
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+ANSWERS = (CheckResult.NO, CheckResult.YES, CheckResult.NO_DATA)
+SAID = (
+    EventKind.LOCATION,
+    EventKind.EBR_TERMINATED,
+    EventKind.REASSIGNED,
+    EventKind.HIPAA_AUTHORIZATION,
+    EventKind.HIPAA_REVOKED,
+    EventKind.UNENCRYPTED_ACCEPTED,
+)
+"""What a person said or signed, or what was learned of their number, that the gate looks at [5, T14, T22, H10-H20]."""
+OF_A_NUMBER = (EventKind.LOCATION, EventKind.EBR_TERMINATED, EventKind.REASSIGNED)
+
+
+def check_entry(address_id: int, result: str, *, checked_at: datetime, **fields: object) -> ledger.Entry:
+    """The answer of the Reassigned Numbers Database as the ledger takes it [T22]."""
+    return ledger.Entry(
+        address_id, EventKind.NUMBER_CHECK.value, occurred_at=checked_at, facts={"result": str(result)}, **fields
+    )
+
+
+def note_number_check(
+    address_id: int, result: str, *, checked_at: datetime, by: AbstractBaseUser | None, now: datetime, note: str = ""
+) -> ConsentEvent:
+    """Write what the Reassigned Numbers Database answered. Raise RuleError for what is no number or no answer."""
+    _demand_phone(address_id)
+    if result not in ANSWERS:
+        raise RuleError("INVALID_ANSWER", "Choose what the database answered: yes, no or no data.", field="result")
+    entry = check_entry(address_id, result, checked_at=checked_at, text=note, by=by, source="compliance")
+    return ledger.record_many([entry], now=now)[0]
+
+
+def note_said(
+    address_id: int,
+    kind: str,
+    *,
+    said: str,
+    occurred_at: datetime,
+    by: AbstractBaseUser | None,
+    now: datetime,
+    state: str = "",
+    expires_at: datetime | None = None,
+    states_payment: bool = False,
+) -> ConsentEvent:
+    """Write what a person said or signed, with their words or where the paper is. Raise RuleError for what lacks."""
+    if kind not in SAID:
+        raise RuleError("INVALID_EVENT", "Choose what the person said or signed.", field="kind")
+    if not said.strip():
+        raise RuleError("WORDS_NEEDED", "Write how they said it, or where the signed paper is.", field="said")
+    if kind in OF_A_NUMBER:
+        _demand_phone(address_id)
+    facts: dict[str, object] = {}
+    if kind == EventKind.LOCATION:
+        if state.upper() not in zones.STATES.values():
+            raise RuleError("STATE_NEEDED", "Say in which state they are, in two letters, e.g. AZ.", field="state")
+        facts["state"] = state.upper()
+    if kind == EventKind.HIPAA_AUTHORIZATION:
+        facts["states_remuneration"] = states_payment
+    ends = expires_at if kind == EventKind.HIPAA_AUTHORIZATION else None
+    return ledger.record(
+        address_id,
+        kind,
+        occurred_at=occurred_at,
+        now=now,
+        facts=facts,
+        expires_at=ends,
+        text=said,
+        by=by,
+        source="compliance",
+    )
+
+
+def correct(event_id: UUID, *, reason: str, by: AbstractBaseUser | None, now: datetime) -> ConsentEvent:
+    """Void an entry made by mistake, e.g. “wrong number” of the wrong lead; it stays readable, with the reason.
+
+    Raise RuleError for what a person asked of us: that only a fresh act of theirs lifts.
+    """
+    event = ConsentEvent.objects.filter(pk=event_id).first()
+    if event is None or event.kind not in VOIDABLE:
+        said = "What a person asked of us is not corrected away. They may write to us, or fill in a form anew."
+        raise RuleError("NOT_CORRECTABLE", said)
+    if not reason.strip():
+        raise RuleError("REASON_NEEDED", "Write what was wrong, e.g. “recorded on the wrong lead”.", field="reason")
+    if ConsentEvent.objects.filter(address=event.address_id, kind=EventKind.CORRECTION, about=event.pk).exists():
+        raise RuleError("CORRECTED_ALREADY", "This entry was corrected before.")
+    return ledger.record(
+        event.address_id, EventKind.CORRECTION, occurred_at=now, now=now, about=event.pk, text=reason, by=by,
+        source="compliance",
+    )  # fmt: skip
+
+
+def _demand_phone(address_id: int) -> None:
+    if not Address.objects.filter(pk=address_id, kind=AddressKind.PHONE).exists():
+        raise RuleError("NO_NUMBER", "This is about a phone number. Open the number of the person.")
