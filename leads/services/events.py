@@ -8,7 +8,7 @@ from datetime import date, datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from consent import inbound, ledger
+from consent import inbound, ledger, withdrawals
 from consent.vocabulary import Verdict
 from leads import contact, lifecycle, requalification
 from leads.lifecycle import Stage
@@ -29,15 +29,26 @@ from leads.vocabulary import AppointmentState, Direction, DocumentState, Interac
 from medcrm.lib.errors import InvalidFields
 
 ENDS_A_BOOKING = {AppointmentState.NO_SHOW: "no_show", AppointmentState.CANCELLED: "appointment_cancelled"}
+PHONE = {"voice", "sms"}
 REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)
 
 
 @transaction.atomic
 def record_activity(
-    lead_id: int, kind: InteractionKind, *, at: datetime, service: str = "", count: int = 1, text: str = ""
+    lead_id: int,
+    kind: InteractionKind,
+    *,
+    at: datetime,
+    service: str = "",
+    count: int = 1,
+    text: str = "",
+    sender_id: int | None = None,
 ) -> Interaction:
-    """Keep something the lead did: a download, visits, a reply. Activity alone never qualifies [R13]."""
-    withdraws = _hear(lead_id, kind, text, at)
+    """Keep something the lead did: a download, visits, a reply. Activity alone never qualifies [R13].
+
+    What a reply says about permission speaks for the address it came from, `sender_id`; without one, for the lead's.
+    """
+    withdraws = _hear(lead_id, kind, text, at, sender_id)
     activity = Interaction.objects.create(
         lead_id=lead_id,
         kind=kind,
@@ -171,13 +182,13 @@ def record_preference(lead_id: int, fields: Mapping[str, object], *, at: datetim
     return lead
 
 
-def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime) -> bool:
+def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime, sender_id: int | None) -> bool:
     """What a reply says about permission goes to the ledger before anything else; say whether it only withdraws."""
     if kind not in REPLIES:
         return False
     lead = Lead.objects.select_related("source__seller").get(pk=lead_id)
     by_mail = kind == InteractionKind.EMAIL_REPLY
-    address_id = lead.email_id if by_mail else lead.phone_id
+    address_id = sender_id or (lead.email_id if by_mail else lead.phone_id)
     if address_id is None:
         return False
     heard = inbound.receive(
@@ -194,14 +205,18 @@ def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime) -> bool:
 
 
 def _choose_channels(lead: Lead, channels: Sequence[str], at: datetime) -> dict[str, object]:
-    """Withdraw permission where none of an address's channels was chosen; naming a channel grants nothing."""
+    """Withdraw permission for each channel that was not chosen; naming a channel grants nothing."""
     unknown = sorted(set(channels) - set(contact.CHANNELS))
     if unknown:
         known = ", ".join(contact.CHANNELS)
         raise InvalidFields({"channels": [f"“{name}” is no channel; known are {known}." for name in unknown]})
-    common = {"occurred_at": at, "now": at, "source": "preference"}
-    if lead.email_id and "email" not in channels:
-        ledger.record(lead.email_id, "email_unsub", **common)
-    if lead.phone_id and not {"voice", "sms"} & set(channels):
-        ledger.record(lead.phone_id, "revoke", scope="all", **common)
+    closed = set(contact.CHANNELS) - set(channels)
+    common = {"occurred_at": at, "source": "preference"}
+    entries = []
+    if lead.email_id and "email" in closed:
+        entries.append(ledger.Entry(lead.email_id, "email_unsub", **common))
+    if lead.phone_id and closed & PHONE:
+        entries.append(withdrawals.of_number(lead.phone_id, closed & PHONE, **common))
+    if entries:
+        ledger.record_many(entries, now=at)
     return {"preferred_channel": channels[0]} if len(channels) == 1 else {}
