@@ -18,13 +18,14 @@ from leads.models import Lead
 from leads.services import events
 from leads.vocabulary import InteractionKind
 from medcrm.lib.errors import InvalidTransition
-from nurture import lifecycle
+from nurture import lifecycle, outbox
 from nurture.lifecycle import MessageState
 from nurture.models import Message, ProviderEvent
 
 KINDS = {"sms": InteractionKind.SMS_REPLY, "email": InteractionKind.EMAIL_REPLY}
 SEEN = {"opened": InteractionKind.EMAIL_OPEN, "clicked": InteractionKind.EMAIL_CLICK}
 LEDGER = {"bounced": "email_hard_bounce", "complained": "email_complaint", "unsubscribed": "email_unsub"}
+OPTED_OUT = "21610"  # Twilio: the owner of the number texted STOP there [contact_rules 9]
 STATES = {
     "delivered": MessageState.DELIVERED,
     "sent": MessageState.SENT,
@@ -56,6 +57,7 @@ class Report:
     provider_id: str = ""
     attempt_id: int | None = None  # where our own call-back names it, which works before the provider's id is stored
     error: str = ""
+    recipient: str = ""  # the mailbox, where the provider says it
 
 
 @transaction.atomic
@@ -70,7 +72,7 @@ def receive_reply(reply: Reply, *, at: datetime) -> ProviderEvent | None:
         return None
     lead_id = message.enrollment.lead_id if message else _lead_of(address)
     if lead_id:
-        events.record_activity(lead_id, KINDS[reply.channel], at=at, text=reply.text)
+        events.record_activity(lead_id, KINDS[reply.channel], at=at, text=reply.text, sender_id=address.pk)
     else:
         _hear(address, reply, at)
     if message:
@@ -85,17 +87,33 @@ def receive_report(report: Report, *, at: datetime) -> ProviderEvent | None:
     message = (
         Message.objects.select_related("attempt", "enrollment").filter(**named).first() if any(named.values()) else None
     )
-    address = message.attempt.address if message else None
+    address = message.attempt.address if message else _written_to(report)
     event = _once(report.provider, report.key, report.kind, at, address=address, message=message)
-    if event is None or message is None:
+    if event is None or address is None:
         return event
     if report.kind in LEDGER:
         ledger.record(address.pk, LEDGER[report.kind], occurred_at=at, now=at, source=report.provider)
+    elif report.error == OPTED_OUT:
+        outbox.take_over_opt_out(address.pk, at=at, provider=report.provider)
+    if message is None:
+        return event
     if report.kind in SEEN:
         events.record_activity(message.enrollment.lead_id, SEEN[report.kind], at=at)
     if report.kind in STATES:
         _move(message, STATES[report.kind], at, error=report.error)
     return event
+
+
+def _written_to(report: Report) -> Address | None:
+    """Where a member of staff's own words went, which are an attempt without a message; or the mailbox it names."""
+    if report.attempt_id:
+        return Address.objects.filter(attempts=report.attempt_id).first()
+    if not report.recipient:
+        return None
+    try:
+        return addresses.find("email", addresses.normalise_email(report.recipient))
+    except addresses.InvalidAddress:
+        return None
 
 
 def _once(

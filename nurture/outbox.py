@@ -82,7 +82,7 @@ def _send_group(channel: Channel, messages: Sequence[Message], *, clock: Callabl
     settle_many([end for end in ends if end.state != MessageState.CANCELLED], at=clock())
     for end in ends:
         if end.refusal and end.refusal.is_opted_out:
-            _take_over_opt_out(end.message, at=clock(), provider=channel.name)
+            take_over_opt_out(end.message.attempt.address_id, at=clock(), provider=channel.name)
         if end.refusal and end.refusal.may_retry:
             _try_later(end.message, at=clock())
     return Counter(end.state.value for end in ends)
@@ -182,9 +182,9 @@ def _cancel(message: Message, refusal: Decision, *, at: datetime) -> None:
     )
 
 
-def _take_over_opt_out(message: Message, *, at: datetime, provider: str) -> None:
+def take_over_opt_out(address_id: int, *, at: datetime, provider: str) -> None:
     """The carrier blocks the number because its owner texted STOP there: our ledger says so too [contact_rules 9]."""
-    ledger.record(message.attempt.address_id, "revoke", occurred_at=at, now=at, scope="all", source=provider)
+    ledger.record(address_id, "revoke", occurred_at=at, now=at, scope="all", source=provider)
 
 
 @transaction.atomic

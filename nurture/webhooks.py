@@ -17,6 +17,7 @@ from twilio.request_validator import RequestValidator
 from consent.addresses import InvalidAddress
 from nurture.inbound import Reply, Report, receive_reply, receive_report
 
+REJECTED = {"unsubscribed": "unsubscribed", "spam": "complained"}
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
@@ -77,9 +78,16 @@ def on_mail_tracked(sender: object, event: AnymailTrackingEvent, esp_name: str, 
     kind = event.event_type
     if kind == "bounced" and event.reject_reason not in (None, "bounced", "invalid"):
         kind = "deferred"
+    if kind == "rejected":  # the provider's own list stopped it
+        kind = REJECTED.get(event.reject_reason or "", kind)
     key = event.event_id or _fingerprint(event.message_id, kind, event.timestamp)
     report = Report(
-        provider="email", key=key, kind=kind, provider_id=event.message_id or "", error=event.description or ""
+        provider="email",
+        key=key,
+        kind=kind,
+        provider_id=event.message_id or "",
+        error=event.description or "",
+        recipient=event.recipient or "",
     )
     receive_report(report, at=timezone.now())
 
