@@ -25,6 +25,9 @@ VOIDABLE = frozenset(
 )
 """What a correction may void. What a person asked us to stop is never corrected away [contact_rules 11]."""
 
+ONLY = "only"
+"""The fact of a withdrawal that names its channels: the person was asked for each, and left the others open."""
+
 BREADTH = {Scope.MARKETING: 0, Scope.ALL: 1, Scope.ALL_CONTACT: 2, Scope.EVERYTHING: 3}
 STRENGTH = {Level.EMAIL_OPTIN: 0, Level.PEC: 1, Level.PEWC: 2}
 
@@ -68,9 +71,12 @@ class Withdrawal:
     scope: str
     code: str
     is_final: bool = False
+    only: tuple[str, ...] = ()  # as a grant names them; blank: every channel that the scope reaches
 
     def blocks(self, channel: str, purpose: str) -> bool:
         """Say whether it reaches this kind of contact [contact_rules 19, V08, V09]."""
+        if self.only and granted_as(channel) not in self.only:
+            return False
         if self.scope == Scope.EVERYTHING:
             return channel != "email" or self.is_final
         if channel == "email":
@@ -143,7 +149,8 @@ def _reviews(heard: Sequence[Event]) -> dict[UUID, str]:
 
 
 def _withdraw(state: Standing, event: Event, scope: str, code: str, *, is_final: bool = False) -> Standing:
-    made = Withdrawal(event.id, event.occurred_at, scope or Scope.ALL.value, code, is_final)
+    only = tuple(event.facts.get(ONLY) or ())  # type: ignore[arg-type]
+    made = Withdrawal(event.id, event.occurred_at, scope or Scope.ALL.value, code, is_final, only)
     return replace(state, withdrawals=(*state.withdrawals, made))
 
 

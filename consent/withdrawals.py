@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from consent import addresses, ledger
+from consent import addresses, fold, ledger
 from consent.models import Address, ConsentEvent
-from consent.vocabulary import AddressKind, EventKind, Scope
+from consent.vocabulary import AddressKind, EventKind, GrantChannel, Scope
 from medcrm.lib.errors import RuleError
 
 if TYPE_CHECKING:
@@ -51,3 +52,15 @@ def withdraw(
     """Write a withdrawal for a normalised address, known or not: the wish counts before the person does."""
     [address] = addresses.lock_addresses([pair]).values()
     return record_withdrawal(address.pk, scope, said=said, occurred_at=occurred_at, by=by, now=now)
+
+
+def of_number(address_id: int, channels: Collection[str], **said: Any) -> ledger.Entry:
+    """The entry for a number whose holder was asked about calls and texts and closes these.
+
+    Texts alone, or calls alone (our do-not-call list), leave the other open; both are the usual full withdrawal.
+    """
+    closed = set(channels) & {GrantChannel.VOICE.value, GrantChannel.SMS.value}
+    if len(closed) == 1:
+        said["facts"] = {**said.get("facts", {}), fold.ONLY: sorted(closed)}
+    kind = EventKind.INTERNAL_DNC if closed == {GrantChannel.VOICE.value} else EventKind.REVOKE
+    return ledger.Entry(address_id, kind.value, scope=Scope.ALL.value, **said)

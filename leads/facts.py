@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import (
@@ -236,6 +236,36 @@ def has_grant(at: datetime) -> Expression:
     return Case(When(by_phone | by_email, then=Value(True)), default=Value(False))
 
 
+def ways_open(at: datetime) -> Expression:
+    """How many of calls, texts and e-mail the person leaves open: an address we hold, and nothing withdrawn.
+
+    No grant is asked for: a hand-dialled call needs none. The gate still decides each contact.
+    """
+    closed = Permission.objects.filter(state=PermissionState.BLOCKED)
+    ways = (("voice", "phone"), ("sms", "phone"), ("email", "email"))
+    return sum(
+        (
+            Case(
+                When(
+                    Q(**{f"{address}__isnull": False})
+                    & ~Exists(closed.filter(address=OuterRef(address), channel=channel)),
+                    then=1,
+                ),
+                default=0,
+            )
+            for channel, address in ways
+        ),
+        start=Value(0),
+    )
+
+
+def visit_ahead(at: datetime) -> Expression:
+    """Whether an appointment stands; a day of grace, because the calendar date is the clinic's."""
+    live = (AppointmentState.BOOKED, AppointmentState.CONFIRMED)
+    coming = Appointment.objects.filter(lead=OuterRef("pk"), status__in=live, date__gte=at.date() - timedelta(days=1))
+    return ExpressionWrapper(Exists(coming), output_field=BooleanField())
+
+
 def contact_points(at: datetime) -> Expression:
     """How many of phone and e-mail we hold."""
     return Case(When(phone__isnull=False, then=1), default=0) + Case(When(email__isnull=False, then=1), default=0)
@@ -282,6 +312,7 @@ register(
     Fact("state", "state", Kind.CODE, text("state")),
     Fact("service", "service", Kind.CODE, column("service_id"), rows(ServiceLine), is_phi=True),
     Fact("service_training", "training the service asks for", Kind.CODE, text("service__required_training")),
+    Fact("service_by_video", "service may be given by video", Kind.YES_NO, column("service__telehealth")),
     Fact("preferred_clinic", "preferred clinic", Kind.CODE, column("preferred_clinic_id"), rows(Clinic)),
     Fact("request", "request", Kind.CODE, text("request"), words(Request)),
     Fact("question", "specific question", Kind.CODE, text("question"), is_phi=True),
@@ -356,6 +387,8 @@ register(
     Fact("contact_points", "phone and e-mail held", Kind.NUMBER, contact_points),
     Fact("complete_fields", "of phone, e-mail, service and location given", Kind.NUMBER, complete_fields),
     Fact("has_grant", "permission granted", Kind.YES_NO, has_grant),
+    Fact("ways_open", "of calls, texts and e-mail not withdrawn", Kind.NUMBER, ways_open),
+    Fact("visit_ahead", "visit booked", Kind.YES_NO, visit_ahead),
     Fact("documents_held", "documents held", Kind.NUMBER, documents_held),
     Fact("days_known", "days since the first inquiry", Kind.NUMBER, days_known),
     Fact("no_shows", "appointments missed", Kind.NUMBER, no_shows),

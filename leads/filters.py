@@ -86,7 +86,8 @@ class OwnerFilter(DropdownFilter):
         if value == "me":
             return queryset.filter(owner=request.user)
         if value == "queue":
-            return queryset.filter(owner__isnull=True).exclude(team="")
+            # A team may keep leads to whom nothing is owed: those wait for nobody.
+            return queryset.filter(owner__isnull=True, next_action_due_at__isnull=False).exclude(team="")
         if value == "nobody":
             return queryset.filter(owner__isnull=True)
         return queryset.filter(owner=int(value)) if value.isdecimal() else queryset

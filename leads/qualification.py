@@ -55,6 +55,7 @@ def assess_leads(lead_ids: Sequence[int], *, at: datetime) -> None:
 
 def choose_next_steps(lead_ids: Sequence[int], *, at: datetime) -> None:
     """Let the first published rule that holds decide each lead that no person has decided; no rule means review."""
+    requalification.reconsider_unreachable(lead_ids, at=at)
     leads = {lead.pk: lead for lead in undecided(lead_ids)}
     if leads:
         rules = published_rules()

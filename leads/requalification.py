@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from consent.models import Permission
 from consent.models.ledger import PermissionState
-from leads import capacity, targets, timing
+from leads import capacity, criteria, targets, timing
 from leads.lifecycle import Stage
 from leads.models import (
     Answer,
@@ -37,6 +37,14 @@ DATE_REACHED = "date_reached"
 CONSENT_REGAINED = "consent_regained"
 REPLY_RECEIVED = "reply_received"
 TIMING = "timing"
+# No address that the person left open, and no visit that stands.
+UNREACHABLE: criteria.Criteria = [
+    [
+        {"fact": "contact_points", "op": "gte", "value": 1},
+        {"fact": "ways_open", "op": "is", "value": 0},
+        {"fact": "visit_ahead", "op": "is", "value": False},
+    ]
+]
 CONTINUES_DOCUMENTS_STEP = ("document_received", "authorization_decided")
 
 
@@ -254,6 +262,16 @@ def hear_reply(lead_id: int, *, at: datetime) -> None:
 def reconsider(lead_ids: Sequence[int]) -> None:
     """A fact of these leads changed: what a person decided in the open cycle is open to the rules again."""
     Qualification.objects.filter(lead__in=lead_ids, closed_at=None, decided_at__isnull=False).update(decided_at=None)
+
+
+def reconsider_unreachable(lead_ids: Sequence[int], *, at: datetime) -> None:
+    """What a person decided rests on reaching the lead; where every way was withdrawn, the rules look again [R47]."""
+    planned = Lead.objects.open().exclude(next_step__in=["", NextStep.NONE]).filter(pk=OuterRef("lead"))
+    decided = Qualification.objects.filter(lead__in=lead_ids, closed_at=None, decided_at__isnull=False)
+    ids = list(decided.filter(Exists(planned)).values_list("lead", flat=True))
+    if ids:
+        found = criteria.holding(Lead.objects.filter(pk__in=ids), [UNREACHABLE], at=at)
+        reconsider([lead for lead, [is_unreachable] in found.items() if is_unreachable])
 
 
 def fire_dated(*, at: datetime, limit: int = BATCH) -> int:

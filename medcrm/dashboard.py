@@ -92,7 +92,7 @@ def count(leads: QuerySet[Lead], *, at: datetime) -> Counts:
         open=leads.filter(stage__in=OPEN).aggregate(
             overdue=Count("pk", filter=due_condition("overdue", at=at)),
             today=Count("pk", filter=due_condition("today", at=at)),
-            unowned=Count("pk", filter=Q(owner=None) & ~Q(team="")),
+            unowned=Count("pk", filter=Q(owner=None, next_action_due_at__isnull=False) & ~Q(team="")),
             review=Count("pk", filter=Q(decision="review")),
         ),
         captured=leads.filter(created_at__gte=week).count(),

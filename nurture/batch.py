@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db.models import QuerySet
 
+from consent.models import Permission
+from consent.models.ledger import PermissionState
 from leads import criteria
 from leads.models import Lead
 from medcrm.lib.models import VersionStatus
+from nurture import calls
 from nurture.models import Enrollment, FrequencyCap, Wording
+from nurture.vocabulary import Medium
 
 DEFAULT_LANGUAGE = "en"
+WRITTEN = (Medium.EMAIL, Medium.SMS)
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class Batch:
     quiet: frozenset[int]  # enrolments whose lead was quiet for longer than the sequence bears
     wordings: Mapping[tuple[str, str], Wording]  # template, language
     caps: Sequence[FrequencyCap]
+    refused_calls: Mapping[int, str] = field(default_factory=dict)  # lead → the ledger's reason
+    prefer_other: frozenset[int] = frozenset()  # enrolments whose lead chose another way that is open in the sequence
 
     def wording(self, enrollment: Enrollment) -> Wording | None:
         """The published words in the lead's language, or in English."""
@@ -39,7 +46,8 @@ READ = [f.name for f in Enrollment._meta.concrete_fields] + [
     f"lead__{name}"
     for name in (
         "source", "lead_type", "stage", "merged_into", "first_name", "organisation", "language", "timezone", "zip",
-        "state", "service", "preferred_clinic", "phone__value", "email__value", "hold_reason", "public_id",
+        "state", "service", "preferred_clinic", "preferred_channel", "phone__value", "email__value", "hold_reason",
+        "public_id",
     )
 ]  # fmt: skip
 
@@ -67,6 +75,8 @@ def gather(enrollments: Sequence[Enrollment], *, at: datetime) -> Batch:
         _quiet(enrollments, at),
         {(row.template_id, row.language): row for row in words},
         list(FrequencyCap.objects.all()),
+        _refused_calls(enrollments),
+        _prefer_other(enrollments),
     )
 
 
@@ -94,6 +104,44 @@ def _quiet(enrollments: Sequence[Enrollment], at: datetime) -> frozenset[int]:
         met = _meeting(rows, [[{"fact": "quiet_days", "op": "gte", "value": days}]], at)
         quiet |= {row.pk for row in rows if row.lead_id in met}
     return frozenset(quiet)
+
+
+def _refused_calls(enrollments: Sequence[Enrollment]) -> Mapping[int, str]:
+    """Whom nobody may call, among those whose step asks staff to."""
+    leads = [row.lead_id for row in enrollments if row.step.template.medium == Medium.CALL]
+    return calls.refused(leads) if leads else {}
+
+
+def _prefer_other(enrollments: Sequence[Enrollment]) -> frozenset[int]:
+    """Enrolments whose step goes another way than the one the lead chose, which the sequence uses and which is open.
+
+    Who likes to be called may be written to all the same: a call that nobody answers says nothing.
+    """
+    asked = [row for row in enrollments if _has_other_way(row)]
+    if not asked:
+        return frozenset()
+    held = {pk for row in asked for pk in (row.lead.phone_id, row.lead.email_id) if pk}
+    states = {
+        (address, channel): state
+        for address, channel, state in Permission.objects.filter(address__in=held).values_list(
+            "address", "channel", "state"
+        )
+    }
+    return frozenset(row.pk for row in asked if _is_open(row, states))
+
+
+def _has_other_way(row: Enrollment) -> bool:
+    wish = row.lead.preferred_channel
+    if wish not in WRITTEN or row.step.template.medium == wish:
+        return False
+    return any(step.template.medium == wish for step in row.sequence.steps.all())
+
+
+def _is_open(row: Enrollment, states: Mapping[tuple[int | None, str], str]) -> bool:
+    """Mail is open until it is withdrawn; a text needs permission."""
+    if row.lead.preferred_channel == Medium.SMS:
+        return states.get((row.lead.phone_id, "sms")) == PermissionState.GRANTED
+    return row.lead.email_id is not None and states.get((row.lead.email_id, "email")) != PermissionState.BLOCKED
 
 
 def _meeting(rows: Sequence[Enrollment], conditions: criteria.Criteria, at: datetime) -> set[int]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
+from consent.models import Permission
+from consent.models.ledger import PermissionState
+from consent.vocabulary import GrantChannel
+from leads.models import Lead
 from medcrm.lib.errors import RuleError
 from nurture.models import CallTask
 
@@ -25,3 +30,25 @@ def settle(task_id: int, *, at: datetime) -> CallTask:
     task.settled_at, task.is_done = at, True
     task.save(update_fields=["settled_at", "is_done"])
     return task
+
+
+def lapse_refused(lead_ids: Iterable[int], *, at: datetime) -> int:
+    """Take the calls off the list to whose numbers calls are withdrawn, with the ledger's reason [R47]."""
+    why = _refused(address=OuterRef("lead__phone")).values("code")[:1]
+    tasks = CallTask.objects.filter(lead__in=list(lead_ids), settled_at=None).annotate(why=Subquery(why))
+    lapsed = list(tasks.exclude(why=None))
+    for task in lapsed:
+        task.settled_at, task.lapsed_code = at, task.why
+    CallTask.objects.bulk_update(lapsed, ["settled_at", "lapsed_code"])
+    return len(lapsed)
+
+
+def refused(lead_ids: Iterable[int]) -> Mapping[int, str]:
+    """Lead → the ledger's reason why nobody may call it; leads that may be called are left out."""
+    why = _refused(address=OuterRef("phone")).values("code")[:1]
+    leads = Lead.objects.filter(pk__in=list(lead_ids)).annotate(why=Subquery(why)).exclude(why=None)
+    return dict(leads.values_list("pk", "why"))
+
+
+def _refused(**address: object) -> QuerySet[Permission]:
+    return Permission.objects.filter(**address, channel=GrantChannel.VOICE, state=PermissionState.BLOCKED)

@@ -24,7 +24,7 @@ from leads.services.outreach import Change
 from leads.vocabulary import AppointmentState, InteractionKind
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
-from nurture import advice, rules, windows
+from nurture import advice, calls, rules, windows
 from nurture.lifecycle import EnrollmentState
 from nurture.models import CallTask, Enrollment, MutedTopic
 from nurture.models import Sequence as NurtureSequence
@@ -69,6 +69,7 @@ def plan(lead_ids: Sequence[int], *, at: datetime) -> PlanReport:
     left = _leave({active[pk]: plan.leave for pk, plan in plans.items() if plan.leave}, at=at)
     entered = _enter([(leads[pk], plan.enter) for pk, plan in plans.items() if plan.enter], at=at)
     refused = _refuse(leads, plans, histories, at=at)
+    calls.lapse_refused(leads, at=at)
     outreach.note_changes(list(_changes(plans, situations, set(refused))), at=at)
     return PlanReport(entered, left, refused)
 

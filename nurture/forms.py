@@ -40,8 +40,15 @@ class PreferencesForm(forms.Form):
     )
     language = forms.ChoiceField(label=_("Your language"), choices=settings.LANGUAGES, required=False)
     stops_email = forms.BooleanField(label=_("No more e-mails"), required=False)
-    stops_texts_and_calls = forms.BooleanField(label=_("No more texts and calls"), required=False)
+    stops_texts = forms.BooleanField(label=_("No more texts"), required=False)
+    stops_calls = forms.BooleanField(label=_("No more calls"), required=False)
+    accepts_unencrypted = forms.BooleanField(
+        label=_("You may write about my health by e-mail and text"),
+        help_text=_("E-mail and texts are not encrypted: somebody else might read them."),
+        required=False,
+    )
 
+    TICKS = ("stops_email", "stops_texts", "stops_calls", "accepts_unencrypted")
     LEAD_FIELDS = (
         "request",
         "timing",

@@ -27,7 +27,7 @@ declare(
         kept="pgh_label",
     ),
     Holding("nurture.skip", {"sentence": ""}, lead="enrollment__lead", kept="code"),
-    Holding("nurture.calltask", {"text": ""}, lead="lead"),
+    Holding("nurture.calltask", {"text": ""}, lead="lead", kept="lapsed_code"),
     Holding("nurture.providerevent", {}, address="address", kept="provider key kind address", why="A provider's ids."),
     Holding("nurture.carriernotice", {"error": ""}, address="address", kept="address"),
     Holding("nurture.mutedtopic", {}, address="address", kept="address topic", why="A wish outlives the data."),

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from consent.sentences import sentence
 from leads.lifecycle import OPEN
 from nurture import caps, rules, windows
 from nurture.batch import Batch
@@ -36,11 +37,15 @@ def reason_to_end(row: Enrollment, batch: Batch, *, at: datetime) -> ExitCode | 
 
 
 def timing(row: Enrollment, batch: Batch, *, at: datetime) -> Obstacle | None:
-    """Too late, not for this lead, or outside the step's own hours."""
+    """Too late, not for this lead, not the way it wants, or outside the step's own hours."""
     if at > latest(row):
         return _own(SkipCode.TOO_LATE)
     if row.pk in batch.unmet:
         return _own(SkipCode.CONDITION_NOT_MET)
+    if row.pk in batch.prefer_other:
+        return _own(SkipCode.PREFERS_OTHER)
+    if row.step.template.medium == Medium.CALL and (code := batch.refused_calls.get(row.lead_id)):
+        return Obstacle(code, sentence(code))
     opens_at = windows.next_open(row.step, at, zone=zone_of(row.lead))
     return _own(SkipCode.OUTSIDE_WINDOW, until=opens_at) if opens_at > at else None
 

@@ -10,22 +10,28 @@ from datetime import datetime
 from hashlib import sha256
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import Max, Q
+from django.utils.translation import gettext as _
 
 from consent import gate
+from consent.gate import NotContactable
 from consent.models import Attempt
 from consent.request import Content
 from leads import contact
 from leads.models import Interaction, Lead
 from leads.vocabulary import Direction, InteractionKind
 from medcrm.lib.errors import InvalidFields, RuleError
-from nurture import links, outbox, rendering
+from nurture import caps, links, outbox, rendering
 from nurture.channels import NotSent, Parcel, Receipt, Uncertain
 from nurture.links import Recipient
-from nurture.vocabulary import Medium
+from nurture.models import FrequencyCap, Message
+from nurture.vocabulary import Medium, SkipCode
 
 LONGEST = {Medium.SMS: 306, Medium.EMAIL: 5000}  # two segments; a page
 Sent = tuple[str, Receipt, NotSent | Uncertain | None]
 """The attempt's state, the provider's receipt, and what was in the way."""
+HEARD = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY, InteractionKind.INBOUND_CALL)
 WAY_OUT = "\nReply STOP to end."
 
 
@@ -88,8 +94,40 @@ def _reserve(lead: Lead, medium: str, subject: str, words: str, *, by: AbstractB
     request = contact.request_for(lead, medium, content=content)
     if request is None:
         raise RuleError("NO_ADDRESS", "There is no address to write to on this channel.")
-    attempt = gate.reserve(request, at=at, by=by)
-    return _note(lead, attempt, medium, subject, words, by=by, at=at)
+    with transaction.atomic():
+        _refuse_when_enough(lead, request.purpose, at=at)
+        attempt, decision = gate.reserve_many([request], at=at, by=by)[0]
+        if attempt.kind == "allow":
+            return _note(lead, attempt, medium, subject, words, by=by, at=at)
+    raise NotContactable(decision)  # after the transaction: the refusal is kept
+
+
+def _refuse_when_enough(lead: Lead, purpose: str, *, at: datetime) -> None:
+    """The limits count over sequences and people; an answer to the person's own message is a conversation [2.15].
+
+    Locks the lead's addresses. Raise RuleError when a limit is reached.
+    """
+    held = [pk for pk in (lead.phone_id, lead.email_id) if pk]
+    gate.lock(held)
+    limits = list(FrequencyCap.objects.all())
+    limit = caps.full(limits, caps.past_contacts(held, limits, at=at), purpose=purpose, at=at)
+    if limit is not None and not _is_answer(lead):
+        said = {"cap": limit.name, "n": limit.limit}
+        raise RuleError(
+            SkipCode.FREQUENCY_LIMIT.value,
+            _("Enough messages for now: %(cap)s, at most %(n)s. Call instead, or wait for their answer.") % said,
+            field="body",
+        )
+
+
+def _is_answer(lead: Lead) -> bool:
+    """Whether the person spoke or wrote to us since we last wrote."""
+    theirs = Q(kind__in=HEARD, direction=Direction.INBOUND) | Q(disposition__reaches_right_party=True)
+    heard = lead.interactions.filter(theirs).exclude(facts__has_key="withdraws").aggregate(last=Max("at"))["last"]
+    if heard is None:
+        return False
+    by_us = lead.interactions.filter(kind=InteractionKind.NOTE, attempt__isnull=False, at__gte=heard)
+    return not by_us.exists() and not Message.objects.filter(enrollment__lead=lead, reserved_at__gte=heard).exists()
 
 
 def _note(

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from django.db import transaction
 
-from consent import ledger
+from consent import ledger, withdrawals
 from consent.models import Address
 from consent.vocabulary import AddressKind
 from leads.models import Lead
-from leads.services import due, events
+from leads.services import due, events, wishes
 from nurture.links import Recipient
 from nurture.models import MutedTopic
 
@@ -24,9 +24,15 @@ class Choices:
     """What a person chose on the page; blank fields were left as they were."""
 
     stops_email: bool = False
-    stops_texts_and_calls: bool = False
+    stops_texts: bool = False
+    stops_calls: bool = False
+    accepts_unencrypted: bool = False  # health details by e-mail and text, after the warning beside the box [H20]
     unwanted: Collection[str] | None = None  # topics not to write about; None where they were not asked
     fields: Mapping[str, object] | None = None
+
+    @property
+    def of_number(self) -> Mapping[str, bool]:
+        return {"sms": self.stops_texts, "voice": self.stops_calls}
 
 
 @transaction.atomic
@@ -47,8 +53,11 @@ def choose(recipient: Recipient, choices: Choices, *, at: datetime) -> None:
     lead = owned_lead(recipient)
     if choices.stops_email and lead and lead.email_id:
         ledger.record(lead.email_id, "email_unsub", occurred_at=at, now=at, source=SOURCE)
-    if choices.stops_texts_and_calls and lead and lead.phone_id:
-        ledger.record(lead.phone_id, "revoke", occurred_at=at, now=at, scope="all", source=SOURCE)
+    closed = {channel for channel, stops in choices.of_number.items() if stops}
+    if closed and lead and lead.phone_id:
+        ledger.record_many([withdrawals.of_number(lead.phone_id, closed, occurred_at=at, source=SOURCE)], now=at)
+    if choices.accepts_unencrypted and lead:
+        wishes.accept_unencrypted(lead, at=at, source=SOURCE)
     if lead and choices.unwanted is not None:
         _mute(lead, choices.unwanted, at=at)
     if lead and choices.fields:

@@ -87,7 +87,8 @@ def choose(request: HttpRequest, token: str) -> HttpResponse:
         is_done = request.method == "POST" and form.is_valid()
         if is_done:
             said = form.cleaned_data
-            choices = Choices(said["stops_email"], said["stops_texts_and_calls"], form.unwanted, form.news)
+            ticked = {name: said[name] for name in form.TICKS}
+            choices = Choices(**ticked, unwanted=form.unwanted, fields=form.news)
             preferences.choose(recipient, choices, at=timezone.now())
         page = {"seller": _seller(recipient), "form": form, "is_done": is_done}
         return _page(request, "nurture/preferences.html", page)

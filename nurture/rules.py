@@ -86,12 +86,12 @@ def reason_to_leave(lead: Situation, *, at: datetime) -> tuple[ExitCode, str] | 
         return ExitCode.REPLIED, ""
     if sequence.code in lead.muted:
         return ExitCode.UNWANTED, ""
+    if why := lead.closed_channels.get(sequence.pk):
+        return ExitCode.NO_CHANNEL, why  # before the next: what was withdrawn is often why it no longer matches
     if sequence.pk not in lead.staying:
         return ExitCode.NO_LONGER_MATCHES, ""
     if has_ended(sequence, at=at):
         return ExitCode.ENDED, ""
-    if why := lead.closed_channels.get(sequence.pk):
-        return ExitCode.NO_CHANNEL, why
     return None
 
 

@@ -54,3 +54,4 @@ class SkipCode(TextChoices):
     NO_WORDING = "NO_WORDING", _("No published wording")
     NOT_RENDERED = "NOT_RENDERED", _("The wording could not be filled in")
     FREQUENCY_LIMIT = "FREQUENCY_LIMIT", _("Enough contacts for now")
+    PREFERS_OTHER = "PREFERS_OTHER", _("They prefer another way to hear from us")

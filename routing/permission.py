@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from consent.models import Permission
+from consent.models.ledger import PermissionState
 from leads.models import Lead
 
 EXPIRED = "expired"
@@ -24,3 +25,15 @@ def channels(leads: Sequence[Lead], *, at: datetime) -> Mapping[int, dict[str, s
     for address, channel, state, expires_at in rows.values_list("address", "channel", "state", "expires_at"):
         states[address][channel] = EXPIRED if expires_at and expires_at <= at and state == "granted" else state
     return {lead.pk: states[lead.phone_id] | states[lead.email_id] for lead in leads}
+
+
+def instead_of_calls(lead: Lead, states: Mapping[str, str]) -> str:
+    """“by e-mail or text” for a lead whose calls are withdrawn; blank where calls are open, or nothing else is."""
+    if lead.phone_id and states.get("voice") != PermissionState.BLOCKED:
+        return ""
+    ways = []
+    if lead.email_id and states.get("email") != PermissionState.BLOCKED:
+        ways.append("e-mail")
+    if lead.phone_id and states.get("sms") == PermissionState.GRANTED:
+        ways.append("text")
+    return f"by {' or '.join(ways)}" if ways else ""

@@ -20,15 +20,16 @@ from leads import capacity, criteria
 from leads.models import Lead, Offering
 from leads.services import ownership
 from leads.services.ownership import NextAction, Ownership
+from leads.vocabulary import Decision
 from medcrm.lib.models import VersionStatus
-from routing import clocks, handoff, notices, owed, packet, staffing
+from routing import clocks, handoff, notices, owed, packet, permission, staffing
 from routing.cadence import CadenceBook
 from routing.clocks import Books, ClockPlan, Standing, Wanted
 from routing.goals import GoalBook
 from routing.handoff import Offer
 from routing.models import Assignment, Cadence, Goal, Notice, RouteSet, RoutingRule, Script, Team
 from routing.roster import Need, Roster, may_keep
-from routing.vocabulary import ACTIONS, AssignedBecause, Owed, Strategy
+from routing.vocabulary import ACTIONS, WRITTEN, AssignedBecause, Owed, Strategy
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +82,7 @@ class Debt:
     """What a lead is owed; with `until`, by what had been done before that moment of the past."""
 
     lead: int
-    step: Owed
+    step: Owed | None
     cycle: int
     until: datetime | None = None
 
@@ -106,7 +107,7 @@ class RuleBook:
         if leads:
             queryset = Lead.objects.filter(pk__in=[lead.pk for lead in leads])
             facts = criteria.facts_query(queryset, self.asks, at=at)
-            self.place(facts, {lead.pk: Debt(lead.pk, steps[lead.pk], lead.cycle) for lead in leads})
+            self.place(facts, {lead.pk: Debt(lead.pk, steps.get(lead.pk), lead.cycle) for lead in leads})
 
     @property
     def asks(self) -> list[str]:
@@ -150,7 +151,7 @@ def route(lead_ids: Sequence[int], *, at: datetime) -> RouteReport:
     book = rule_book()
     routes, unrouted = decide(leads, steps, standing, book, at=at, is_real=True)
     idle = [lead for lead in leads if lead.pk not in steps]
-    write(routes, idle, standing, at=at)
+    write([*routes, *keepers(idle, book, at=at)], idle, standing, at=at)
     if unrouted:
         log.error("no_fallback_team", leads=unrouted)
     return _report(routes, idle, unrouted)
@@ -189,6 +190,24 @@ def decide(
     return routes, [lead.pk for lead in todo if not book.team(lead.pk)]
 
 
+def keepers(idle: Sequence[Lead], book: RuleBook, *, at: datetime) -> list[Route]:
+    """The team that answers when somebody gets in touch whom nobody owes anything and no team had before [R51].
+
+    Held, nurtured or stopped straight from intake: without a team nobody who takes calls would find it. No clock, no
+    owner, no handoff; what a team had stays with it.
+    """
+    new = [lead for lead in idle if not lead.team and lead.decision in (Decision.HOLD, Decision.STOP)]
+    book.match(new, {}, at=at)
+    return [_keeper(lead, team, book) for lead in new if (team := book.team(lead.pk))]
+
+
+def _keeper(lead: Lead, team: Team, book: RuleBook) -> Route:
+    rule = book.rule(lead.pk)
+    because = AssignedBecause.RULE if rule else AssignedBecause.FALLBACK
+    path = {"version": book.rule_set.version if book.rule_set else None, "rules": book.tried(lead)}
+    return Route(lead, None, team, rule, None, because, (), path, script=book.script(lead))
+
+
 def rule_book(*, rule_set: RouteSet | None = None) -> RuleBook:
     """The published rules, or those of a draft that is being tried out."""
     rules = RoutingRule.objects.filter(is_active=True, team__is_active=True).select_related(
@@ -212,7 +231,7 @@ def _pinned(debts: Mapping[int, Debt]) -> dict[int, Team]:
     pinned = {}
     for key, debt in debts.items():
         last = next((row for row in reversed(moves[debt.lead]) if debt.knows(row)), None)
-        if last and last.because in PINNING and (last.step, last.cycle) == (debt.step, debt.cycle):
+        if last and last.because in PINNING and (last.step, last.cycle) == (debt.step or "", debt.cycle):
             pinned[key] = last.to_team
     return pinned
 
@@ -313,7 +332,9 @@ def write(routes: Sequence[Route], idle: Sequence[Lead], standing: Mapping[int, 
     plans |= {r.lead.pk: ClockPlan(r.lead.cycle, r.team, r.owner_id, r.clocks) for r in routes}
     started = clocks.sync(plans, standing, at=at)
     notices.tell_supervisors(sum(clock.owed == Owed.DECISION for clock in started), Notice.Kind.EXHAUSTED, at=at)
-    actions = [(route.lead, _action(route)) for route in routes] + [(lead, NextAction(lead.pk)) for lead in idle]
+    actions = [(route.lead, _action(route, packets[route.lead.pk])) for route in routes] + [
+        (lead, NextAction(lead.pk)) for lead in idle
+    ]
     ownership.set_next_actions([action for lead, action in actions if _differs(action, lead)], at=at)
 
 
@@ -338,6 +359,8 @@ def _assignment(route: Route, at: datetime) -> Assignment:
 def _ownership(route: Route) -> Ownership:
     why = route.note or (f"rule “{route.rule.name}”" if route.rule else "no rule held")
     who = "assigned" if route.owner_id else "waiting in the team's queue: nobody may take it now"
+    if not route.clocks and not route.owner_id:
+        who = "answers when they get in touch; nothing is owed"
     text = f"{route.team.name}: {who} ({AssignedBecause(route.because).label}: {why})."
     return Ownership(route.lead.pk, route.team.pk, route.owner_id, text, route.by_id)
 
@@ -357,9 +380,12 @@ def _offer(route: Route, facts: packet.Packet) -> Offer:
     )
 
 
-def _action(route: Route) -> NextAction:
+def _action(route: Route, facts: packet.Packet) -> NextAction:
+    """What is owed first, and by which way where calls were withdrawn [R47]."""
     first = min(route.clocks, key=lambda clock: clock.due_at)
     text = f"{ACTIONS[first.owed]}: {first.why}" if first.why else ACTIONS[first.owed]
+    if ways := permission.instead_of_calls(route.lead, facts["channels"]):  # type: ignore[arg-type]
+        text = f"{WRITTEN.get(first.owed, ACTIONS[first.owed])} {ways}: no calls"
     return NextAction(route.lead.pk, text, first.due_at)
 
 

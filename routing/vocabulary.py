@@ -53,6 +53,14 @@ ACTIONS: dict[str, str] = {
 }
 
 
+# The same where the person withdrew calls and left a way to write open.
+WRITTEN: dict[str, str] = {
+    Owed.FIRST_ATTEMPT: "Write: first attempt",
+    Owed.DISCOVERY: "Agree on the discovery meeting",
+    Owed.PARTNERSHIP: "Take up the partnership",
+}
+
+
 class AssignedBecause(TextChoices):
     """Why an assignment was made."""
 

@@ -30,7 +30,7 @@ from leads.filters import BehindFilter, CapturedFilter, DueFilter, OpenFilter, O
 from leads.lifecycle import OPEN
 from leads.models import Clinic, Lead, Payer, ServiceLine, TimingWindow
 from leads.search import find_leads
-from leads.services import corrections
+from leads.services import corrections, wishes
 from leads.visibility import visible
 from leads.vocabulary import Agreement, Budget, ContactRole, ForWhom, Request, Urgency
 from medcrm.lib.access import scope_of, team_names
@@ -115,6 +115,24 @@ def facts_form(data: object = None, *, obj: Lead | None = None, request: HttpReq
     return form(data, obj=obj, request=request)
 
 
+class WishesForm(ActionForm):
+    """What the person answered, channel by channel."""
+
+    WISHES = (("", _("not said")), (wishes.YES, _("yes")), (wishes.NO, _("no")))
+    voice = forms.ChoiceField(label=_("Calls"), choices=WISHES, required=False)
+    sms = forms.ChoiceField(label=_("Texts"), choices=WISHES, required=False)
+    email = forms.ChoiceField(label=_("E-mail"), choices=WISHES, required=False)
+    said = forms.CharField(
+        label=_("How they put it"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        required=False,
+        help_text=_("In their words, e.g. “texts are fine, no calls at work”."),
+    )
+    accepts_unencrypted = forms.BooleanField(
+        label=_("Accepts health details by e-mail and text"), required=False, help_text=wishes.WARNING
+    )
+
+
 @admin.register(Lead)
 class LeadAdmin(BookingActions, ReadOnlyAdmin):
     about = ("leads.lead", "pk")
@@ -154,7 +172,7 @@ class LeadAdmin(BookingActions, ReadOnlyAdmin):
     sortable_by = ("captured",)
     change_form_template = "leads/lead.html"
     list_before_template = "workspace/saved_views.html"
-    actions_detail = ("correct_facts", "book_visit")
+    actions_detail = ("correct_facts", "book_visit", "record_wishes")
     empty_text = _(
         "Leads appear here as inquiries come in. To receive inquiries, an administrator makes a key for a source."
     )
@@ -219,6 +237,23 @@ class LeadAdmin(BookingActions, ReadOnlyAdmin):
     )
     def correct_facts(self, request: HttpRequest, pk: int, *, at: datetime, fields: dict[str, object]) -> None:
         corrections.correct_facts(pk, fields, by=request.user, at=at)
+
+    def has_work_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Who works leads hears what people say about being contacted."""
+        return request.user.has_perm("leads.change_lead")
+
+    @service_action(
+        _("Note contact wishes"),
+        permissions=["work"],
+        form=WishesForm,
+        icon="record_voice_over",
+        text=wishes.QUESTION,
+        submit=_("Save"),
+    )
+    def record_wishes(
+        self, request: HttpRequest, pk: int, *, at: datetime, said: str, accepts_unencrypted: bool, **answers: str
+    ) -> None:
+        wishes.record_wishes(pk, answers, said=said, accepts_unencrypted=accepts_unencrypted, by=request.user, at=at)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.fhir_view))

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from consent import inbound, ledger
+from consent import inbound, ledger, withdrawals
 from consent.vocabulary import Verdict
 from leads import contact, lifecycle, requalification
 from leads.lifecycle import Stage
@@ -29,6 +29,7 @@ from leads.vocabulary import AppointmentState, Direction, DocumentState, Interac
 from medcrm.lib.errors import InvalidFields
 
 ENDS_A_BOOKING = {AppointmentState.NO_SHOW: "no_show", AppointmentState.CANCELLED: "appointment_cancelled"}
+PHONE = {"voice", "sms"}
 REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)
 
 
@@ -211,14 +212,18 @@ def _hear(
 
 
 def _choose_channels(lead: Lead, channels: Sequence[str], at: datetime) -> dict[str, object]:
-    """Withdraw permission where none of an address's channels was chosen; naming a channel grants nothing."""
+    """Withdraw permission for each channel that was not chosen; naming a channel grants nothing."""
     unknown = sorted(set(channels) - set(contact.CHANNELS))
     if unknown:
         known = ", ".join(contact.CHANNELS)
         raise InvalidFields({"channels": [f"“{name}” is no channel; known are {known}." for name in unknown]})
-    common = {"occurred_at": at, "now": at, "source": "preference"}
-    if lead.email_id and "email" not in channels:
-        ledger.record(lead.email_id, "email_unsub", **common)
-    if lead.phone_id and not {"voice", "sms"} & set(channels):
-        ledger.record(lead.phone_id, "revoke", scope="all", **common)
+    closed = set(contact.CHANNELS) - set(channels)
+    common = {"occurred_at": at, "source": "preference"}
+    entries = []
+    if lead.email_id and "email" in closed:
+        entries.append(ledger.Entry(lead.email_id, "email_unsub", **common))
+    if lead.phone_id and closed & PHONE:
+        entries.append(withdrawals.of_number(lead.phone_id, closed & PHONE, **common))
+    if entries:
+        ledger.record_many(entries, now=at)
     return {"preferred_channel": channels[0]} if len(channels) == 1 else {}

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from consent.sentences import sentence
 from leads.admin.base import OfLead
 from leads.models import Lead
 from leads.search import find_leads
@@ -208,7 +209,7 @@ class CallTaskAdmin(OfLead, ReadOnlyAdmin):
         if obj.is_done:
             return badge("met", _now("called"))
         if obj.settled_at:
-            return badge("cancelled", _now("no longer needed"))
+            return badge("cancelled", sentence(obj.lapsed_code) if obj.lapsed_code else _now("no longer needed"))
         return badge("today", _now("to be called"), symbol="call")
 
     @service_action(

@@ -129,6 +129,12 @@ class CallTask(models.Model):
     due_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
     is_done = models.BooleanField(default=False, help_text=_("Called; otherwise it lapsed with the sequence."))
+    lapsed_code = models.CharField(
+        max_length=40,
+        blank=True,
+        db_default="",
+        help_text=_("Why nobody may call any more, as the ledger says it, e.g. REVOKED."),
+    )
 
     class Meta:
         ordering = ["due_at"]

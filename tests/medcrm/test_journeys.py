@@ -11,7 +11,7 @@ from medcrm import journeys
 FOLDER = Path(__file__).parent.parent / "cases"
 CASES = [
     case
-    for name in ("journeys", "journeys_qualification")
+    for name in ("journeys", "journeys_qualification", "journeys_permission")
     for case in json.loads((FOLDER / f"{name}.json").read_text())
 ]
 

@@ -6,10 +6,11 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from consent import gate
+from consent import gate, ledger
 from consent.models import Attempt
 from leads import contact
 from leads.models import Lead
+from leads.services import wishes
 from nurture import composing, dispatch, outbox
 from nurture.channels import NotSent, Parcel, Receipt, Uncertain
 from nurture.channels.sandbox import Sandbox
@@ -42,8 +43,8 @@ def test_whole_sequence_runs_and_each_step_is_sent_or_has_its_reason(enrolled: E
     enrolled.refresh_from_db()
     assert enrolled.state == "finished"
     sent = [message.step.position for message in Message.objects.order_by("pk")]
-    assert sent == [1, 3, 4, 5, 6]
-    assert codes(enrolled) == ["CONDITION_NOT_MET", "FREQUENCY_LIMIT"]
+    assert sent == [1, 3, 4, 7, 8]
+    assert codes(enrolled) == ["CONDITION_NOT_MET"] * 3 + ["FREQUENCY_LIMIT"]
     enrolled.lead.refresh_from_db()
     assert enrolled.lead.advance_due_at is not None  # another sequence may follow
 
@@ -88,7 +89,7 @@ def test_quiet_hours_hold_the_step_until_the_next_allowed_instant(enrolled: Enro
 
 def test_own_hours_of_a_step_hold_it(enrolled: Enrollment, now: datetime) -> None:
     late = datetime.fromisoformat("2026-12-02T03:00:00Z")  # 21:00 in Austin
-    put_on_step(enrolled, 5, due_at=late)
+    put_on_step(enrolled, 7, due_at=late)
     assert dispatch.dispatch_due(at=late).held == 1
     enrolled.refresh_from_db()
     assert codes(enrolled) == ["OUTSIDE_WINDOW"]
@@ -119,7 +120,7 @@ def test_step_later_than_its_cutoff_is_skipped(enrolled: Enrollment, now: dateti
 def test_condition_is_asked_when_the_step_falls_due(enrolled: Enrollment, now: datetime) -> None:
     put_on_step(enrolled, 4, due_at=now)  # quiet for three days
     dispatch.dispatch_due(at=now)
-    assert codes(enrolled) == ["CONDITION_NOT_MET"]
+    assert codes(enrolled) == ["CONDITION_NOT_MET"] * 3  # and neither of the two of the same day
 
 
 def test_revocation_between_reservation_and_hand_over_stops_it(enrolled, now, monkeypatch) -> None:
@@ -246,6 +247,29 @@ def test_words_about_health_go_only_where_provider_and_person_allow_it(enrolled,
     )
     dispatch.dispatch_due(at=now)
     assert codes(again) == ["PHI_IN_CONTENT"]
+    wishes.accept_unencrypted(enrolled.lead, at=now, source="test")
+    Lead.objects.update(advance_due_at=None)
+    accepted = Enrollment.objects.create(
+        lead=enrolled.lead, sequence=sequence, cycle=1, step=sequence.steps.get(), next_due_at=now, started_at=now
+    )
+    dispatch.dispatch_due(at=now)
+    assert codes(accepted) == []
+    assert "you asked us about Orthopedic consult" in Message.objects.get().body
+
+
+@pytest.mark.parametrize(
+    ("service", "template"),
+    [("ortho", "first_visit_questions"), ("mri", "first_visit_letter"), ("derm", "first_visit_video")],
+)
+def test_the_fourth_day_tells_what_the_service_asks_for_without_naming_it(guide, now, service, template) -> None:
+    lead = guide(service=service)
+    walk([lead.pk], at=now)
+    row = Enrollment.objects.active().get(lead=lead)
+    put_on_step(row, 4, due_at=now + 4 * DAY)
+    dispatch.dispatch_due(at=now + 4 * DAY)
+    message = Message.objects.get()
+    assert message.step.template_id == template
+    assert lead.service.name not in message.body
 
 
 def test_message_without_reservation_or_out_of_state_is_refused_by_the_database(enrolled, now) -> None:
@@ -307,3 +331,28 @@ def test_words_are_kept_as_they_were_said_whatever_is_in_them(enrolled: Enrollme
     assert said["sha256"] == message.content_sha256 == message.attempt.content_sha256
     assert message.attempt.by_id is None
     assert message.attempt.events or message.attempt.code == "OK_EMAIL_OPTOUT_REGIME"
+
+
+def test_no_call_is_asked_for_where_calls_are_withdrawn(sequences, submit, now) -> None:
+    lead = submit(service="cardio")
+    walk([lead.pk], at=now)
+    row = Enrollment.objects.active().get(lead=lead)
+    ledger.record(lead.phone_id, "internal_dnc", occurred_at=now, now=now)
+    put_on_step(row, row.sequence.steps.get(template="documents_call_1").position, due_at=now)
+    Lead.objects.update(advance_due_at=None)
+    dispatch.dispatch_due(at=now)
+    assert not CallTask.objects.exists()
+    assert codes(row) == ["INTERNAL_DNC"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "closes", "skipped"),
+    [("sms", None, True), ("sms", "sms", False), ("email", None, False), ("voice", None, False), ("", None, False)],
+)
+def test_a_step_goes_the_way_the_person_prefers_where_that_is_open(enrolled, now, wish, closes, skipped) -> None:
+    Lead.objects.update(preferred_channel=wish)
+    if closes:
+        stop(enrolled.lead, closes, at=now)
+    dispatch.dispatch_due(at=now)
+    assert codes(enrolled) == (["PREFERS_OTHER"] if skipped else [])
+    assert Message.objects.exists() is not skipped

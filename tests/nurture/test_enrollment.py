@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from consent import ledger
 from leads import contact
 from leads.models import Lead, Qualification
 from leads.services import events
@@ -14,7 +15,7 @@ from leads.vocabulary import InteractionKind
 from medcrm.lib.errors import RuleError
 from nurture import enrollment
 from nurture.lifecycle import EnrollmentState
-from nurture.models import Enrollment, Step
+from nurture.models import CallTask, Enrollment, Step
 from tests.nurture.factories import make_sequence, speak, stop, walk
 
 
@@ -79,11 +80,36 @@ def test_the_qualification_says_how_the_outreach_plan_changed(enrolled: Enrollme
     assert [(note["did"], note["sequence"], note["code"]) for note in notes] == [
         ("entered", "First visit", ""),
         ("left", "First visit", "no_channel"),
-        ("refused", "Education by service", "no_channel"),
     ]
+    lead = Lead.objects.get()
+    assert (lead.decision, lead.hold_reason_id) == ("hold", "consent_needed")  # nothing is planned for it any more
     assert notes[1]["why"] == "E-mail: EMAIL_UNSUBSCRIBED; Text message: REVOKED"
     walk([enrolled.lead_id], at=now)
-    assert len(Qualification.objects.get(closed_at=None).outreach) == 3
+    assert len(Qualification.objects.get(closed_at=None).outreach) == 2
+
+
+def ask_to_call(row: Enrollment, now: datetime) -> CallTask:
+    return CallTask.objects.create(
+        enrollment=row, step=row.step, lead=row.lead, text="Ask.", opened_at=now, due_at=now + timedelta(days=1)
+    )
+
+
+def test_a_call_asked_for_lapses_when_calls_are_withdrawn(enrolled: Enrollment, now) -> None:
+    task = ask_to_call(enrolled, now)
+    ledger.record(enrolled.lead.phone_id, "internal_dnc", occurred_at=now, now=now)
+    walk([enrolled.lead_id], at=now)
+    task.refresh_from_db()
+    assert (task.settled_at, task.is_done, task.lapsed_code) == (now, False, "INTERNAL_DNC")
+    enrolled.refresh_from_db()
+    assert enrolled.state == EnrollmentState.ACTIVE  # mail is open
+
+
+def test_a_call_asked_for_stays_when_only_texts_are_withdrawn(enrolled: Enrollment, now) -> None:
+    task = ask_to_call(enrolled, now)
+    events.record_preference(enrolled.lead_id, {"channels": ["voice", "email"]}, at=now)
+    walk([enrolled.lead_id], at=now)
+    task.refresh_from_db()
+    assert task.settled_at is None
 
 
 def test_words_that_withdraw_bring_nobody_to_the_telephone(enrolled: Enrollment, now) -> None:
@@ -206,4 +232,4 @@ def test_plan_takes_the_same_number_of_queries_for_one_and_for_twenty(guide, now
         with CaptureQueriesContext(connection) as queries:
             assert len(enrollment.plan(group, at=now).entered) == len(group)
         counts.append(len(queries))
-    assert counts[0] == counts[1] <= 18
+    assert counts[0] == counts[1] <= 19  # the last one: calls asked for whose numbers were withdrawn

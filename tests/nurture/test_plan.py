@@ -36,14 +36,14 @@ def test_simulation_of_a_draft_counts_per_day_and_contacts_nobody(guide, enrolle
     assert (calendar.meant, calendar.simulated) == (1, 1)
     assert calendar.days[now.date()] == {"email": 1}
     effects = {(effect.fate.value, effect.code): effect.steps for effect in calendar.effects}
-    assert effects["skipped", "CONDITION_NOT_MET"] == 1
+    assert effects["skipped", "CONDITION_NOT_MET"] == 3  # the text for who has no mailbox, the letter, the video
     assert not Attempt.objects.exists()
 
 
 def test_new_version_is_published_and_leads_finish_the_old_one(enrolled: Enrollment, now: datetime) -> None:
     draft = publishing.draft_sequence(enrolled.sequence_id)
     assert publishing.draft_sequence(enrolled.sequence_id) == draft
-    assert draft.steps.count() == 7
+    assert draft.steps.count() == 9
     draft.steps.filter(position__gt=2).delete()
     publishing.publish_sequence(draft.pk, at=now)
     assert list(Sequence.objects.filter(code="first_visit").order_by("version").values_list("status", flat=True)) == [

@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 from twilio.request_validator import RequestValidator
 
-from consent.models import Attempt, ConsentEvent
+from consent import addresses
+from consent.models import Attempt, ConsentEvent, Permission
 from leads import contact
 from leads.models import Interaction, Lead
 from medcrm.lib.errors import RuleError
@@ -75,6 +76,42 @@ def test_stop_is_about_the_address_that_sent_it_whatever_the_lead_has_now(sent: 
 def test_words_of_a_stranger_reach_the_ledger_all_the_same(sequences, now: datetime) -> None:
     receive_reply(answer("STOP", provider="twilio", channel="sms", sender="+15125559999"), at=now)
     assert ConsentEvent.objects.filter(kind="inbound", verdict="revoke").count() == 1
+
+
+def test_stop_speaks_for_the_number_it_came_from_not_for_the_one_the_lead_has_now(sent: Message, now) -> None:
+    lead = Lead.objects.get()
+    old, pair = lead.phone, (addresses.PHONE, "+15125550177")
+    lead.phone = addresses.lock_addresses([pair])[pair]
+    lead.save()
+    receive_reply(answer("STOP", provider="twilio", channel="sms", sender=old.value), at=now)
+    assert Permission.objects.get(address=old, channel="sms").state == "blocked"
+    assert not ConsentEvent.objects.filter(address=lead.phone, kind="inbound").exists()
+
+
+def test_what_comes_of_words_of_staff_is_heard_too(enrolled: Enrollment, django_user_model, now) -> None:
+    by = django_user_model.objects.create_user("caller1")
+    entry = write(enrolled.lead_id, "sms", body="See you at nine.", by=by, clock=lambda: now)
+    report = Report(provider="twilio", key="a", kind="failed", attempt_id=entry.attempt_id, error="21610")
+    receive_report(report, at=now)
+    complaint = Report(provider="email", key="b", kind="complained", provider_id="?", recipient="Alpha1@example.org")
+    receive_report(complaint, at=now)
+    kinds = ConsentEvent.objects.exclude(kind__in=["grant", "inquiry"]).values_list("kind", flat=True)
+    assert sorted(kinds) == ["email_complaint", "revoke"]
+
+
+def test_messages_of_staff_keep_the_limits_too_unless_they_answer(sent: Message, django_user_model, now) -> None:
+    by = django_user_model.objects.create_user("caller1")
+    later = now + timedelta(hours=1)
+    words = {"subject": "Your visit", "body": "See you then.", "by": by, "clock": lambda: later}
+    with pytest.raises(RuleError) as refused:
+        write(sent.enrollment.lead_id, "email", **words)
+    assert refused.value.code == "FREQUENCY_LIMIT"
+    assert not Interaction.objects.filter(kind="note").exists()
+    receive_reply(answer("When can I come?"), at=now + timedelta(minutes=30))
+    entry = write(sent.enrollment.lead_id, "email", **words)
+    assert Attempt.objects.get(pk=entry.attempt_id).state == "sent"
+    with pytest.raises(RuleError):
+        write(sent.enrollment.lead_id, "email", **words)  # answered already
 
 
 def test_bounce_and_complaint_go_to_the_ledger(sent: Message, now: datetime) -> None:
@@ -186,10 +223,29 @@ def test_preference_page_takes_answers_and_the_lead_moves_on(enrolled, client, s
     assert client.get(path).status_code == 200
     assert not Interaction.objects.filter(facts__has_key="preference").exists()
     fields = {"request": "appointment", "timing": "two_weeks", "preferred_clinic": "rrk", "payer": "ppo"}
-    assert client.post(path, {**fields, "stops_texts_and_calls": "on"}).status_code == 200
+    assert client.post(path, {**fields, "stops_texts": "on", "stops_calls": "on"}).status_code == 200
     lead = Lead.objects.select_related("source").get()
     assert (lead.request, lead.timing_id, lead.preferred_clinic_id) == ("appointment", "two_weeks", "rrk")
     assert not contact.may_contact(lead, "sms", at=timezone.now())
+
+
+@pytest.mark.parametrize(
+    ("ticked", "kind", "only"), [("stops_texts", "revoke", "sms"), ("stops_calls", "internal_dnc", "voice")]
+)
+def test_preference_page_asks_for_texts_and_calls_apart(enrolled, client, settings, ticked, kind, only) -> None:
+    settings.SECURE_SSL_REDIRECT = False
+    path = links.preferences_url(recipient(enrolled)).removeprefix(settings.PUBLIC_URL)
+    assert client.post(path, {ticked: "on"}).status_code == 200
+    event = ConsentEvent.objects.get(address=enrolled.lead.phone_id, source="preference_page")
+    assert (event.kind, event.scope, event.facts) == (kind, "all", {"only": [only]})
+
+
+def test_preference_page_keeps_that_unencrypted_words_are_accepted(enrolled, client, settings) -> None:
+    settings.SECURE_SSL_REDIRECT = False
+    path = links.preferences_url(recipient(enrolled)).removeprefix(settings.PUBLIC_URL)
+    assert "not encrypted" in client.get(path).content.decode()
+    client.post(path, {"accepts_unencrypted": "on"})
+    assert ConsentEvent.objects.filter(kind="unencrypted_accepted", source="preference_page").count() == 2
 
 
 def test_preference_page_refuses_what_it_did_not_offer(enrolled, client, settings) -> None:

@@ -9,10 +9,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from consent import addresses, ledger
 from consent.models import Permission
 from leads.criteria import condition
 from leads.lifecycle import Stage
 from leads.models import Lead
+from leads.visibility import visible
 from medcrm.lib.models import VersionStatus
 from routing import router
 from routing.models import Agent, Assignment, Clock, Handoff, RouteSet, RoutingRule, Script, Team
@@ -260,11 +262,47 @@ def test_lead_that_needs_nobody_keeps_its_owner_but_owes_nothing(now):
     assert not lead.handoffs.open()
 
 
-def test_lead_that_never_needed_anybody_has_no_team_and_no_handoff(now):
+def test_lead_that_never_needed_anybody_is_with_who_takes_calls_and_owes_nothing(now):
     lead = make_lead(now, "nurture")
     route(now, lead)
-    assert (lead.team, lead.owner) == ("", None)
+    assert (lead.team, lead.owner, lead.next_action) == ("intake", None, "")
     assert not lead.handoffs.exists()
+    assert not lead.clocks.exists()
+    assert list(Lead.objects.filter(visible(agent("intake1").user))) == [lead]
+    assert not Lead.objects.filter(visible(agent("quotes1").user)).exists()
+    route(now + timedelta(hours=1), lead)
+    assert lead.assignments.count() == 1
+
+
+def mailbox(value: str = "alpha@example.org") -> int:
+    return addresses.lock_addresses([(addresses.EMAIL, value)])[addresses.EMAIL, value].pk
+
+
+@pytest.mark.parametrize(
+    ("step", "owes"),
+    [
+        ("appointment", "Book the appointment by e-mail: no calls"),
+        ("callback", "Write: first attempt by e-mail: no calls"),
+    ],
+)
+def test_withdrawn_calls_change_what_is_owed_to_a_way_that_is_open(now, step, owes):
+    lead = reachable(now, step=step, email_id=mailbox())
+    route(now, lead)
+    assert "no calls" not in lead.next_action
+    ledger.record(lead.phone_id, "internal_dnc", occurred_at=now, now=now)
+    route(now + timedelta(hours=1), lead)
+    assert lead.next_action == owes
+    ledger.record(lead.email_id, "email_unsub", occurred_at=now, now=now)
+    route(now + timedelta(hours=2), lead)
+    assert "no calls" not in lead.next_action  # no way is open: the next-step rules hold it
+
+
+def test_who_may_only_be_written_to_gets_the_words_for_writing(now):
+    lead = reachable(now, step="callback", email_id=mailbox())
+    ledger.record(lead.phone_id, "internal_dnc", occurred_at=now, now=now)
+    route(now, lead)
+    handoff = lead.handoffs.get(state="offered")
+    assert (lead.team, handoff.script_id) == ("qualification", "in_writing")
 
 
 def test_waking_lead_does_not_push_its_old_owner_over_the_cap(now):
