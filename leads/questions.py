@@ -27,7 +27,9 @@ def problems(asked: object) -> list[str]:
         elif isinstance(row, dict) and row.get("value") is not None:
             found += _about_value(name, row["value"])
         elif name in KNOWN_ONLY:
-            found.append(_("%(name)s: nobody is asked for it. Write the value that it always has.") % {"name": _said(name)})
+            found.append(
+                _("%(name)s: nobody is asked for it. Write the value that it always has.") % {"name": _said(name)}
+            )
         if isinstance(row, dict) and (odd := sorted(row.keys() - KEYS)):
             found.append(_("A question has “field”, “required” or “value”, not “%(odd)s”.") % {"odd": ", ".join(odd)})
     return list(dict.fromkeys(found))

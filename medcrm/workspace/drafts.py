@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from consent import gate
 from leads import contact
@@ -28,6 +29,11 @@ class Editor:
 
     name: str
     typed_at: datetime | None
+
+
+def on_the_line(user: AbstractBaseUser) -> QuerySet[Draft]:
+    """The calls this person has begun or taken and not recorded yet."""
+    return Draft.objects.filter(Q(attempt__isnull=False) | Q(is_inbound=True), user=user)
 
 
 def of(lead_id: int, user: AbstractBaseUser) -> Draft | None:

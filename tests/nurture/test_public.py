@@ -198,7 +198,9 @@ def test_what_the_form_asks_reaches_the_lead(sequences, client: Client) -> None:
     assert (lead.budget, lead.agreement) == ("planned", "sent")
 
 
-@pytest.mark.parametrize("asked", ["phone", ["nobody"], ["lead_type"], ["zip", "zip"], [{"field": "zip", "colour": "red"}], [3]])
+@pytest.mark.parametrize(
+    "asked", ["phone", ["nobody"], ["lead_type"], ["zip", "zip"], [{"field": "zip", "colour": "red"}], [3]]
+)
 def test_questions_that_no_form_can_ask_are_refused(asked: object) -> None:
     assert len(questions.problems(asked)) == 1
 
