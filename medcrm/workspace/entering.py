@@ -73,22 +73,22 @@ def enter(entry: Entry, *, by: AbstractBaseUser, at: datetime) -> Entered:
     heard = Heard(by, entry.permitted, entry.words)
     inquiry = intake.receive(entry.source, raw, delivery, at=at, heard=heard)
     lead, is_named = inquiry.lead, bool(body.get("first_name") or body.get("last_name"))
-    may_talk = not inquiry.is_repeat or is_named or _sees(by, lead, visible)
-    if entry.is_here and may_talk and _sees(by, lead, trained_for):
+    may_talk = not inquiry.is_repeat or is_named or _is(lead, visible(by))
+    if entry.is_here and may_talk and _is(lead, trained_for(by)):
         _talk(lead, by, at)
     if not inquiry.is_repeat:
         _take(lead, by, at)
     journey.advance([lead.pk], at=at)
     lead.refresh_from_db()
-    return Entered(lead, inquiry.is_repeat, _sees(by, lead, in_reach))
+    return Entered(lead, inquiry.is_repeat, _is(lead, in_reach(by, at=at)))
 
 
-def in_reach(user: AbstractBaseUser) -> Q:
+def in_reach(user: AbstractBaseUser, *, at: datetime) -> Q:
     """What a person sees, and besides, of a service they are trained for, whom they have on the line right now.
 
     Whoever has spoken with a lead records it, whichever team the rules give the lead to meanwhile.
     """
-    return visible(user) | (Q(pk__in=drafts.on_the_line(user).values("lead")) & trained_for(user))
+    return visible(user) | (Q(pk__in=drafts.on_the_line(user, at=at).values("lead")) & trained_for(user))
 
 
 def known(phone: str, email: str, fields: Mapping[str, object], *, reader: AbstractBaseUser) -> Known:
@@ -112,8 +112,8 @@ def _key(key: str, raw: bytes, by: AbstractBaseUser) -> str:
     return f"staff-{by.pk}-{hashlib.sha256(key.encode() + raw).hexdigest()}" if key else ""
 
 
-def _sees(user: AbstractBaseUser, lead: Lead, condition) -> bool:
-    return Lead.objects.filter(condition(user), pk=lead.pk).exists()
+def _is(lead: Lead, condition: Q) -> bool:
+    return Lead.objects.filter(condition, pk=lead.pk).exists()
 
 
 def _talk(lead: Lead, by: AbstractBaseUser, at: datetime) -> None:

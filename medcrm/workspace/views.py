@@ -51,7 +51,9 @@ def lead_of(request: HttpRequest, pk: int, *, verb: str = "view") -> Lead:
     reading.note(request, action, "leads.lead", [pk])
     if not request.user.has_perm(f"leads.{verb}_lead"):
         raise PermissionDenied
-    rows = Lead.objects.filter(entering.in_reach(request.user), merged_into=None).select_related(*RELATED)
+    rows = Lead.objects.filter(entering.in_reach(request.user, at=timezone.now()), merged_into=None).select_related(
+        *RELATED
+    )
     return get_object_or_404(rows, pk=pk)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Group, User
 
 from consent import gate, ledger
 from consent.models import ConsentEvent
 from leads import contact
+from leads.admin.inquiry import InquiryAdmin
 from leads.models import Inquiry, Interaction, Lead
 from medcrm import journey
 from medcrm.workspace.models import Draft
@@ -46,6 +48,7 @@ def test_who_rings_is_entered_through_the_intake_and_the_call_is_recorded_at_onc
     assert (inquiry.status, inquiry.lead, inquiry.source_id) == ("accepted", lead, "phone")
     assert (lead.first_name, lead.phone.value, lead.service_id) == ("Ana", "+15125550142", "ortho")
     assert Interaction.objects.get(inquiry=inquiry).by == caller
+    assert InquiryAdmin(Inquiry, admin.site).entered_by(inquiry) == caller.get_full_name()
     assert ConsentEvent.objects.get(kind="inquiry").by == caller
     assert lead.decision and lead.score is not None  # it walked the road before its page is shown
     page = client.get(answer["Location"])
