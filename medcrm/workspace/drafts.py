@@ -26,6 +26,7 @@ from routing.models import Lease
 
 FRESH = timedelta(minutes=30)  # whoever typed longer ago has gone on to something else
 CAPS = "FREQ_CAP_"
+SHIFT = timedelta(hours=12)  # what was not recorded by then is no talk that goes on
 LONGEST = 4000  # characters of one field; more is a pasted page
 
 
@@ -45,17 +46,19 @@ class Editor:
     typed_at: datetime | None
 
 
+def on_the_line(user: AbstractBaseUser, *, at: datetime) -> QuerySet[Draft]:
+    """The talks this person has begun and not recorded yet, of this shift: theirs to record, whatever becomes of the
+    lead in the middle of them."""
+    spoken = Q(attempt__isnull=False) | Q(is_inbound=True)
+    return Draft.objects.filter(spoken, user=user, saved_at__gt=at - SHIFT)
+
+
 def of(lead_id: int, user: AbstractBaseUser, *, lock: bool = False) -> Draft | None:
     """What this person has typed about the lead, or about one that was merged into it meanwhile."""
     mine = Draft.objects.filter(Q(lead=lead_id) | Q(lead__merged_into=lead_id), user=user)
     # A call under way comes before mere words.
     rows = mine.select_related("attempt__address").order_by("attempt", "-is_inbound", "-saved_at", "pk")
     return (rows.select_for_update(of=("self",)) if lock else rows).first()
-
-
-def calling(user: AbstractBaseUser) -> QuerySet[Draft]:
-    """The calls this person is in: theirs to record, whatever becomes of the lead in the middle of them."""
-    return Draft.objects.filter(Q(attempt__isnull=False) | Q(is_inbound=True), user=user)
 
 
 @transaction.atomic

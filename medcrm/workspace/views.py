@@ -8,7 +8,7 @@ from datetime import datetime
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Q, Subquery, Value
+from django.db.models import Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -26,7 +26,7 @@ from leads.visibility import visible
 from medcrm import journey
 from medcrm.lib import reading
 from medcrm.lib.errors import InvalidFields, RuleError
-from medcrm.workspace import drafts, lists, recording, searching
+from medcrm.workspace import drafts, entering, lists, recording, searching
 from medcrm.workspace import my_work as work
 from medcrm.workspace import page as pages
 from medcrm.workspace.forms import CallForm
@@ -55,13 +55,9 @@ def lead_of(request: HttpRequest, pk: int, *, verb: str = "view") -> Lead:
     reading.note(request, action, "leads.lead", [pk])
     if not request.user.has_perm(f"leads.{verb}_lead"):
         raise PermissionDenied
-    called = drafts.calling(request.user)
-    mine = Q(pk__in=called.values("lead")) | Q(pk__in=called.values("lead__merged_into"))
     kept = Lead.objects.filter(pk=pk).values("merged_into")
-    row = get_object_or_404(
-        Lead.objects.filter(visible(request.user) | mine, merged_into=None).select_related(*RELATED),
-        pk=Coalesce(Subquery(kept), Value(pk)),
-    )
+    rows = Lead.objects.filter(entering.in_reach(request.user, at=timezone.now()), merged_into=None)
+    row = get_object_or_404(rows.select_related(*RELATED), pk=Coalesce(Subquery(kept), Value(pk)))
     reading.note(request, action, "leads.lead", [row.pk])
     return row
 
