@@ -26,6 +26,8 @@ from django.views.decorators.http import require_POST
 from leads import fhir
 from leads.admin import lead_page
 from leads.admin.appointments import BookingActions
+from leads.admin.documents import DocumentActions
+from leads.admin.journal import NoteActions
 from leads.filters import BehindFilter, CapturedFilter, DueFilter, OpenFilter, OwnerFilter, TeamFilter, start_of_day
 from leads.lifecycle import OPEN
 from leads.models import Clinic, Lead, Payer, ServiceLine, TimingWindow
@@ -116,7 +118,7 @@ def facts_form(data: object = None, *, obj: Lead | None = None, request: HttpReq
 
 
 @admin.register(Lead)
-class LeadAdmin(BookingActions, ReadOnlyAdmin):
+class LeadAdmin(BookingActions, DocumentActions, NoteActions, ReadOnlyAdmin):
     about = ("leads.lead", "pk")
     list_display = (
         "who_and_what",
@@ -154,7 +156,7 @@ class LeadAdmin(BookingActions, ReadOnlyAdmin):
     sortable_by = ("captured",)
     change_form_template = "leads/lead.html"
     list_before_template = "workspace/saved_views.html"
-    actions_detail = ("correct_facts", "book_visit")
+    actions_detail = ("correct_facts", "add_note", "record_document", "book_visit")
     empty_text = _(
         "Leads appear here as inquiries come in. To receive inquiries, an administrator makes a key for a source."
     )

@@ -12,7 +12,19 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from leads.models import BandRule, Inquiry, Interaction, Lead, Qualification, ScoringCategory, ScoringModel, ScoringRule
+from leads.models import (
+    BandRule,
+    Document,
+    Inquiry,
+    Interaction,
+    Lead,
+    MissingItem,
+    MissingKind,
+    Qualification,
+    ScoringCategory,
+    ScoringModel,
+    ScoringRule,
+)
 from medcrm import counts
 from routing.models import Agent, Team
 from tests.rows import NOW, make, make_rows
@@ -104,6 +116,39 @@ def test_correcting_facts_notes_who_did_it_and_lets_the_lead_walk_again(client, 
     assert (lead.last_name, lead.age) == ("Reed", 44)
     assert lead.advance_due_at is not None
     assert lead.interactions.get().by == supervisor
+
+
+def test_a_note_is_added_without_a_call(client, supervisor):
+    lead = make(Lead, team="intake")
+    path = f"/admin/leads/lead/{lead.pk}/add-note/"
+    empty = client.post(path, {"told": " "})
+    assert (empty.status_code, lead.interactions.count()) == (200, 0)
+    assert empty.context["form"].errors["requested"]
+    parts = {"spoken_with": "The front desk", "fact_source": "Letter of Nov 3", "contact_change": "Rather by text"}
+    client.post(path, {**parts, "text": "Left the form at the desk."})
+    note = lead.interactions.get()
+    assert (note.kind, note.direction, note.by, note.facts) == ("note", "internal", supervisor, parts)
+    shown = client.get(f"/admin/leads/lead/{lead.pk}/change/").content.decode()
+    assert "Left the form at the desk." in shown
+    assert "Letter of Nov 3" in shown
+
+
+def test_any_document_is_recorded_on_the_leads_page_and_settles_what_a_call_asked_for(client, supervisor):
+    card = make(Document, code="insurance_card", is_agreement=False)
+    make(Document, code="nda", is_agreement=True)
+    asked = make(MissingKind, code="card", document=card)
+    lead = make(Lead, team="intake", lead_type="patient")
+    item = make(MissingItem, lead=lead, kind=asked, origin="call", follow_up_on=NOW.date())
+    path = f"/admin/leads/lead/{lead.pk}/record-document/"
+    assert [row.pk for row in client.get(path).context["form"].fields["document"].queryset] == ["insurance_card"]
+    client.post(path, {"document": "insurance_card", "status": "requested"})
+    item.refresh_from_db()
+    assert (lead.documents.get().status, item.settled_at) == ("requested", None)
+    client.post(path, {"document": "insurance_card", "status": "received", "expires_on": "2030-01-31"})
+    item.refresh_from_db()
+    row = lead.documents.get()
+    assert (row.document_id, row.status, row.expires_on.isoformat()) == ("insurance_card", "received", "2030-01-31")
+    assert item.settled_at is not None
 
 
 def test_the_days_of_a_filter_are_those_of_the_readers_clock(client, supervisor):
