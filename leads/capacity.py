@@ -82,10 +82,13 @@ def taking(rows: QuerySet, path: str = "") -> QuerySet:
 
 
 def service_status() -> Expression:
-    """`offered`, `not_offered` (nowhere, or closed everywhere) or `organisation`; unknown without a service."""
+    """`offered`, `not_offered` (nowhere, or closed everywhere), `organisation`, or `other_audience` where an
+    organisation names a service that is not for its kind; unknown without a service."""
+    theirs = ServiceLine.objects.filter(pk=OuterRef("service"), audience=OuterRef("lead_type"), is_active=True)
     return _status(
         When(service__isnull=True, then=None),
-        When(IS_ORGANISATION, then=Value("organisation")),
+        When(IS_ORGANISATION & Exists(theirs), then=Value("organisation")),
+        When(IS_ORGANISATION, then=Value("other_audience")),
         When(Exists(taking(given(Offering.objects.all()))), then=Value("offered")),
         default="not_offered",
     )

@@ -121,6 +121,9 @@ FIT_FAILS = {
     ("service_status", "not_offered"): Reason(
         "service_not_offered", "No clinic gives this service to new patients.", "service"
     ),
+    ("service_status", "other_audience"): Reason(
+        "service_for_others", "The service is not one for this kind of organisation.", "service"
+    ),
     ("location_status", "outside"): Reason("outside_area", "No clinic that gives it is within reach.", "location"),
     ("payer_status", "not_accepted"): Reason("payer_not_accepted", "The payer is not accepted within reach.", "payer"),
     ("age_status", "not_eligible"): Reason("not_eligible", "The age is outside the service's limits.", "age_eligible"),

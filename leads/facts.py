@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.contrib.postgres.aggregates import ArrayAgg
@@ -25,6 +25,7 @@ from django.db.models import (
     Subquery,
     Sum,
     TextChoices,
+    TextField,
     Value,
     When,
 )
@@ -47,6 +48,7 @@ from leads.models import (
     Payer,
     ServiceLine,
     Source,
+    Stakeholder,
     StopReason,
     TimingWindow,
 )
@@ -278,6 +280,30 @@ def complete_fields(at: datetime) -> Expression:
     return contact_points(at) + located + served
 
 
+class InText(Func):
+    """A plain value that is kept as JSON, as text."""
+
+    template = "(%(expressions)s #>> '{}')"
+    output_field = TextField()
+
+
+def answer_to(code: str) -> Callable[[datetime], Expression]:
+    """What an organisation answered to a question that no field stands behind [R32, R34]; unknown until asked."""
+
+    def answer(at: datetime) -> Expression:
+        said = Answer.objects.in_force(at).filter(lead=OuterRef("pk"), code=code).exclude(value="unknown")
+        told = said.annotate(told=InText(F("value"))).values("told")[:1]
+        return Case(When(capacity.IS_ORGANISATION, then=Subquery(told)), output_field=TextField())
+
+    return answer
+
+
+def scheduler_named(at: datetime) -> Expression:
+    """Whether somebody is known who arranges visits or referrals [R20]."""
+    people = Stakeholder.objects.filter(lead=OuterRef("pk"), role=ContactRole.SCHEDULER)
+    return Case(When(Q(contact_role=ContactRole.SCHEDULER) | Exists(people), then=Value(True)), default=Value(False))
+
+
 def contradictions(at: datetime) -> Expression:
     """Answers in force that fail their question though the facts pass its check: somebody must look at both."""
     passed = Q()
@@ -289,7 +315,12 @@ def contradictions(at: datetime) -> Expression:
 
 
 NOT_FOR_ORGANISATIONS = ("not_applicable", "not applicable")
-SERVED = [("offered", "offered"), ("not_offered", "not offered"), ("organisation", "for organisations")]
+SERVED = [
+    ("offered", "offered"),
+    ("not_offered", "not offered"),
+    ("organisation", "for organisations"),
+    ("other_audience", "not for this kind of organisation"),
+]
 PLACE = [("in_catchment", "in catchment"), ("telehealth", "telehealth"), ("outside", "outside"), NOT_FOR_ORGANISATIONS]
 PAYING = [
     ("accepted", "accepted"),
@@ -297,6 +328,28 @@ PAYING = [
     ("not_accepted", "not accepted"),
     NOT_FOR_ORGANISATIONS,
 ]
+SAID = [("yes", "yes"), ("no", "no")]
+ANSWERS: Mapping[str, tuple[str, Sequence[tuple[str, str]]]] = {
+    "service_capacity": ("room for patients this quarter", SAID),
+    "patient_flow": ("patients a month", [("few", "fewer than 5"), ("some", "5 to 20"), ("many", "more than 20")]),
+    "record_exchange": (
+        "exchange of records today",
+        [("interface", "an interface"), ("portal", "a portal"), ("fax", "fax or mail"), ("none", "none")],
+    ),
+    "collaboration_type": (
+        "type of collaboration",
+        [
+            ("refer_to_us", "refers patients to us"),
+            ("refer_to_them", "receives patients from us"),
+            ("both_ways", "referrals both ways"),
+            ("programme", "a shared programme"),
+            ("integration", "exchange of records"),
+        ],
+    ),
+    "pilot": ("starts with a pilot", SAID),
+    "training": ("needs training", SAID),
+    "implementation": ("needs help to put it in place", SAID),
+}
 ELIGIBLE = [("eligible", "eligible"), ("not_eligible", "not eligible")]
 
 register(
@@ -413,4 +466,9 @@ register(
         gathered=unanswered_together,
     ),
     Fact("reply_waits", "reply that waits for an answer", Kind.YES_NO, reply_waits),
+    Fact("scheduler_named", "who arranges visits is known", Kind.YES_NO, scheduler_named),
+    *(
+        Fact(f"answer_{code}", f"answer: {label}", Kind.CODE, answer_to(code), (lambda codes=codes: codes))
+        for code, (label, codes) in ANSWERS.items()
+    ),
 )

@@ -141,9 +141,11 @@ CODES: Mapping[str, str] = {
     "is_existing_patient": "existing_patient",
 }
 # Questions that are answered by yes or no and change no field.
-PLAIN = ("question_answered", "service_capacity", "pilot", "training", "implementation")
+PLAIN = ("identity", "question_answered", "service_capacity", "pilot", "training", "implementation")
 # Answered in words, kept as answers only.
-WORDED = ("collaboration_type",)
+WORDED = ("collaboration_type", "patient_flow", "record_exchange", "how_heard")
+# What a lead's row says before anybody was asked; only an answer makes it known.
+ASSUMED: Mapping[str, str] = {"urgency": Urgency.ROUTINE}
 
 
 def field_of(code: str, question: Question | None = None) -> str:

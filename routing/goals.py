@@ -1,9 +1,13 @@
-"""By when must a team do what it owes? Goals are rows; the most specific one wins."""
+"""By when must a team do what it owes? Goals are rows: of a team, of a score band, of both, or of neither.
+
+A row of team and band says it all. Else the earlier of the team's and the band's time counts, so that a high score is
+served the same day whatever the team may take for others [R22, 2.18].
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -22,8 +26,13 @@ class Target:
     warn_percent: int = 75
     on_breach: str = "notify"
     marks_away: bool = False
+    or_sooner: Target | None = None
 
     def due_at(self, start: datetime, calendar: WorkingCalendar) -> datetime:
+        own = self._own_due_at(start, calendar)
+        return min(own, self.or_sooner.due_at(start, calendar)) if self.or_sooner else own
+
+    def _own_due_at(self, start: datetime, calendar: WorkingCalendar) -> datetime:
         if self.minutes is not None:
             return add_working_time(start, timedelta(minutes=self.minutes), calendar)
         return end_of_business_days(start, self.business_days or 0, calendar)
@@ -52,11 +61,18 @@ class GoalBook:
         }
 
     def target(self, owed: str, team: str, band: str, rule: RoutingRule | None = None) -> Target:
-        """The rule's own goal, else team and band, team, band, neither."""
-        keys = ((owed, team, band), (owed, team, ""), (owed, None, band), (owed, None, ""))
-        found = next((self._goals[key] for key in keys if key in self._goals), NO_GOAL)
+        """The rule's own goal, else that of team and band, else the earlier of the team's and the band's."""
+        found = self._found(owed, team, band)
         if rule is not None and (rule.goal_minutes is not None or rule.goal_business_days is not None):
             return Target(
                 rule.goal_minutes, rule.goal_business_days, found.warn_percent, found.on_breach, found.marks_away
             )
         return found
+
+    def _found(self, owed: str, team: str, band: str) -> Target:
+        of_both, of_team, of_band, of_neither = (
+            self._goals.get(key) for key in ((owed, team, band), (owed, team, ""), (owed, None, band), (owed, None, ""))
+        )
+        if not of_both and of_team and of_band and band:
+            return replace(of_team, or_sooner=of_band)
+        return of_both or of_team or of_band or of_neither or NO_GOAL

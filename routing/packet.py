@@ -14,25 +14,34 @@ from django.db.models import F, Q
 
 from leads import qualification
 from leads.models import Answer, Authorization, Inquiry, Interaction, Lead, MissingItem, Qualification, Stakeholder
-from leads.vocabulary import AuthorizationState, Direction, InteractionKind
+from leads.vocabulary import AuthorizationState, Direction, InteractionKind, NoteFact
 from routing import permission
 
 Packet = dict[str, object]
 
 CONFIRMING = (Answer.Origin.CALL, Answer.Origin.DOCUMENT, Answer.Origin.STAFF)
 ATTEMPTS_SHOWN = 10  # the last ten tell the story; the timeline has all
+NOTES_SHOWN = 5
+NOTE_LENGTH = 600  # a long letter is read on the timeline
+
+PLACE = ("zip", "city", "state")
+ORGANISATION = ("organisation", "contact_role", "clinic_size", "budget", "rollout", "approver", "agreement")
 
 # What is added, dated, to a handoff that was accepted; the rest is the receiver's own doing.
 ADDED_LATER = (
     "inquiry",
     "service",
     "clinic",
+    *PLACE,
     "question",
     "request",
     "timing",
+    "urgency",
     "payer",
+    *ORGANISATION,
     "documents_held",
     "documents_missing",
+    "missing",
     "authorization",
 )
 
@@ -52,7 +61,7 @@ def build(leads: Sequence[Lead], *, at: datetime) -> dict[int, Packet]:
         "inquiry": _latest_inquiry(ids),
         "confirmed": _confirmed(ids),
         "decision_path": _stakeholders(ids),
-        "attempts": _attempts(ids),
+        **_told(ids),
         "channels": permission.channels(leads, at=at),
     }
     return {
@@ -69,12 +78,22 @@ def build(leads: Sequence[Lead], *, at: datetime) -> dict[int, Packet]:
     }
 
 
-EMPTY: dict[str, object] = {"inquiry": "", "confirmed": {}, "decision_path": [], "attempts": [], "channels": {}}
+EMPTY: dict[str, object] = {
+    "inquiry": "",
+    "confirmed": {},
+    "decision_path": [],
+    "attempts": [],
+    "notes": [],
+    "channels": {},
+}
 
 
 def news(packet: Mapping[str, object], known: Mapping[str, object]) -> Packet:
-    """What a fresh packet says that an accepted one, with its additions, does not yet."""
-    return {name: packet[name] for name in ADDED_LATER if packet.get(name) != known.get(name)}
+    """What a fresh packet says that an accepted one, with its additions, does not yet.
+
+    A packet that was accepted before a part was handed over knows nothing of it; a blank part is no news to it.
+    """
+    return {name: packet[name] for name in ADDED_LATER if (packet.get(name) or None) != (known.get(name) or None)}
 
 
 def _of_lead(lead: Lead) -> Packet:
@@ -96,9 +115,7 @@ def _of_lead(lead: Lead) -> Packet:
         "timezone": lead.timezone,
         "preferred_channel": lead.preferred_channel,
         "preferred_time": lead.preferred_time,
-        "organisation": lead.organisation,
-        "contact_role": lead.contact_role,
-        "clinic_size": lead.clinic_size,
+        **{name: getattr(lead, name) for name in (*PLACE, *ORGANISATION)},
         "score_band": lead.score_band,
         "readiness": lead.readiness,
         "next_step": lead.next_step,
@@ -144,18 +161,31 @@ def _stakeholders(ids: Sequence[int]) -> dict[int, list[dict[str, object]]]:
     return {lead: [dict(zip(columns, row, strict=True)) for row in rows] for lead, rows in groups.items()}  # type: ignore[misc]
 
 
-def _attempts(ids: Sequence[int]) -> dict[int, list[dict[str, object]]]:
-    """The last calls to and from the lead, newest first."""
+def _told(ids: Sequence[int]) -> dict[str, dict[int, list[dict[str, object]]]]:
+    """The last calls to and from each lead, and what was noted on them or beside them, both newest first."""
     spoken = Q(kind__in=[InteractionKind.CALL, InteractionKind.VOICEMAIL], direction=Direction.OUTBOUND)
     rows = (
-        Interaction.objects.filter(spoken | Q(kind=InteractionKind.INBOUND_CALL), lead__in=ids)
+        Interaction.objects.filter(
+            spoken | Q(kind__in=[InteractionKind.INBOUND_CALL, InteractionKind.NOTE]), lead__in=ids
+        )
         .order_by("lead_id", F("at").desc(), "-pk")
-        .values_list("lead", "at", "kind", "disposition", "by__username")
+        .values("lead", "at", "kind", "disposition", "by__username", "text", "facts", "addendum_to__at")
     )
-    return {
-        lead: [
-            {"at": at.isoformat(), "kind": kind, "disposition": disposition or "", "by": by or ""}
-            for at, kind, disposition, by in calls[:ATTEMPTS_SHOWN]
-        ]
-        for lead, calls in _grouped(rows).items()
-    }  # type: ignore[misc]
+    attempts, notes = defaultdict(list), defaultdict(list)
+    for row in rows:
+        if row["kind"] != InteractionKind.NOTE and len(attempts[row["lead"]]) < ATTEMPTS_SHOWN:
+            attempts[row["lead"]].append(_entry(row) | {"disposition": row["disposition"] or ""})
+        said = {name: row["facts"][name] for name in NoteFact.values if row["facts"].get(name)}
+        if (row["text"] or said) and len(notes[row["lead"]]) < NOTES_SHOWN:
+            corrected = row["addendum_to__at"]
+            told = {"text": _shortened(row["text"]), "facts": said}
+            notes[row["lead"]].append(_entry(row) | told | {"corrects": corrected.isoformat() if corrected else ""})
+    return {"attempts": attempts, "notes": notes}
+
+
+def _entry(row: Mapping[str, object]) -> dict[str, object]:
+    return {"at": row["at"].isoformat(), "kind": row["kind"], "by": row["by__username"] or ""}
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= NOTE_LENGTH else f"{text[:NOTE_LENGTH].rstrip()}…"

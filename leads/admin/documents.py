@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.base import OfLead
-from leads.models import Authorization, DocumentStatus, MissingItem
+from leads.models import Authorization, Document, DocumentStatus, MissingItem
 from leads.services import events
 from leads.vocabulary import AuthorizationState, DocumentState
 from medcrm.lib.actions import ActionForm, service_action, verb_permission
@@ -23,13 +25,45 @@ class DocumentForm(ActionForm):
     expires_on = forms.DateField(label=_("Valid until"), required=False)
 
 
+class LeadDocumentForm(DocumentForm):
+    document = forms.ModelChoiceField(
+        Document.objects.filter(is_active=True), label=_("Which document?"), help_text=_("Any, asked for or not.")
+    )
+    field_order = ("document", "status", "expires_on")
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        if self.obj is not None and not self.obj.is_organisation:
+            self.fields["document"].queryset = Document.objects.filter(is_active=True, is_agreement=False)
+
+
+class DocumentActions:
+    """What the lead's page offers to who may record documents."""
+
+    @service_action(
+        _("Record a document"),
+        permissions=["document"],
+        form=LeadDocumentForm,
+        icon="task",
+        text=_("A document that arrived wakes a lead that waits for it."),
+        submit=_("Save"),
+    )
+    def record_document(
+        self, request: HttpRequest, pk: int, *, at: datetime, document: Document, status: str, expires_on: date | None
+    ) -> None:
+        events.record_document(pk, document.pk, at=at, status=status, expires_on=expires_on, by=request.user)
+
+    def has_document_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm("leads.record_documentstatus")
+
+
 @admin.register(DocumentStatus)
 class DocumentStatusAdmin(OfLead, ReadOnlyAdmin):
     list_display = ("document", "of_lead", "status_badge", "changed_at", "expires_on")
     list_select_related = ("lead", "document")
     list_filter = (("status", ChoicesDropdownFilter), ("document", RelatedDropdownFilter))
     actions = actions_detail = ("record",)
-    empty_text = _("Documents appear here when a lead's service asks for them.")
+    empty_text = _("Documents appear here when somebody asks for one or records one on a lead's page.")
     status_badge = badge_column("status", _("Status"))
     has_record_permission = verb_permission("record")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from leads.admin.base import OfLead
 from leads.models import Interaction, ScoreChange
 from leads.services import notes
+from leads.vocabulary import NoteFact
 from medcrm.lib.actions import ActionForm, service_action, verb_permission
 from medcrm.lib.admin import ReadOnlyAdmin
 from medcrm.lib.badges import field_badge
@@ -27,6 +29,57 @@ class AddendumForm(ActionForm):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("e.g. “The referral is from Dr. Lee, not from Dr. Li.”"),
     )
+
+
+class NoteForm(ActionForm):
+    """The template of a note [2.17]; author and time are noted by themselves."""
+
+    HINTS: ClassVar = {
+        NoteFact.REQUESTED: _("What they asked for"),
+        NoteFact.CONFIRMED: _("Facts they confirmed"),
+        NoteFact.NOT_CONFIRMED: _("What is still open"),
+        NoteFact.TOLD: _("What you said happens next"),
+        NoteFact.ACTION: _("What you did"),
+        NoteFact.NEXT: _("Who does what, by when"),
+        NoteFact.CONTACT_CHANGE: _("e.g. rather by text, after 4 pm"),
+        NoteFact.SPOKEN_WITH: _("e.g. the person, a caregiver, the front desk"),
+        NoteFact.FACT_SOURCE: _("e.g. their letter of Nov 3, the referring practice"),
+    }
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        for part, hint in self.HINTS.items():
+            box = forms.TextInput(attrs={"placeholder": hint})
+            self.fields[part.value] = forms.CharField(
+                label=part.label, required=False, max_length=notes.FACT_LIMIT, widget=box
+            )
+        self.fields["text"] = forms.CharField(
+            label=_("Anything else"),
+            required=False,
+            max_length=2000,
+            widget=forms.Textarea(attrs={"rows": 2}),
+            help_text=_("Facts only: no opinions, nothing clinical."),
+        )
+        self.look()
+
+    def clean(self) -> dict[str, object]:
+        said = super().clean() or {}
+        return {"text": said.pop("text", ""), "facts": said}
+
+
+class NoteActions:
+    """What the lead's page offers to who may change the lead."""
+
+    @service_action(
+        _("Add a note"),
+        permissions=["correct"],
+        form=NoteForm,
+        icon="note_add",
+        text=_("What was learned or done without a call: a letter, a visit at the desk, a word with a colleague."),
+        submit=_("Add"),
+    )
+    def add_note(self, request: HttpRequest, pk: int, *, at: datetime, facts: dict[str, str], text: str) -> None:
+        notes.add_note(pk, facts, by=request.user, at=at, text=text)
 
 
 @admin.register(Interaction)

@@ -27,6 +27,8 @@ from leads import fhir
 from leads.admin import lead_page
 from leads.admin.activity import ActivityActions
 from leads.admin.appointments import BookingActions
+from leads.admin.documents import DocumentActions
+from leads.admin.journal import NoteActions
 from leads.filters import BehindFilter, CapturedFilter, DueFilter, OpenFilter, OwnerFilter, TeamFilter, start_of_day
 from leads.lifecycle import OPEN
 from leads.models import Clinic, Lead, Payer, ServiceLine, TimingWindow
@@ -135,7 +137,7 @@ class WishesForm(ActionForm):
 
 
 @admin.register(Lead)
-class LeadAdmin(BookingActions, ActivityActions, ReadOnlyAdmin):
+class LeadAdmin(BookingActions, ActivityActions, DocumentActions, NoteActions, ReadOnlyAdmin):
     about = ("leads.lead", "pk")
     list_display = (
         "who_and_what",
@@ -174,7 +176,14 @@ class LeadAdmin(BookingActions, ActivityActions, ReadOnlyAdmin):
     change_form_template = "leads/lead.html"
     list_before_template = "workspace/saved_views.html"
     actions = ("record_activity",)
-    actions_detail = ("correct_facts", "book_visit", "record_wishes", "record_activity")
+    actions_detail = (
+        "correct_facts",
+        "add_note",
+        "record_document",
+        "book_visit",
+        "record_wishes",
+        "record_activity",
+    )
     empty_text = _(
         "Leads appear here as inquiries come in. To receive inquiries, an administrator makes a key for a source."
     )

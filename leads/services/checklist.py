@@ -362,7 +362,9 @@ def _said(question: Question, known: _Known) -> Said | None:
             at=form.at,
             is_stale=value is None or _ran_out(question, form.at, known.at),
         )
-    return None if value is None else Said(value, known.label(question, value))
+    if value is None or value == targets.ASSUMED.get(question.lead_field):
+        return None
+    return Said(value, known.label(question, value))
 
 
 def _ran_out(question: Question, said_at: datetime, now: datetime) -> bool:

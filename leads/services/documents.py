@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Q
 
 from leads import requalification
-from leads.models import Authorization, DocumentStatus, Interaction, Lead
+from leads.models import Authorization, DocumentStatus, Interaction, Lead, MissingItem
 from leads.vocabulary import AuthorizationState, Direction, DocumentState, InteractionKind
 
 DECIDED = (AuthorizationState.APPROVED, AuthorizationState.DENIED, AuthorizationState.NOT_NEEDED)
+HELD = (AuthorizationState.APPROVED, AuthorizationState.NOT_NEEDED)
 
 
 def write_document(
@@ -31,6 +33,7 @@ def write_document(
     row, _ = DocumentStatus.objects.update_or_create(lead=lead, document_id=document, defaults=values)
     write_entry(lead, InteractionKind.DOCUMENT, {"document": document, "status": status}, by=by, at=at)
     if status == DocumentState.RECEIVED:
+        _settle(lead, Q(kind__document=document), at=at)
         requalification.fire("document_received", [lead.pk], cause=f"{row.document} received.", at=at)
     return row
 
@@ -51,9 +54,16 @@ def write_authorization(
         lead=lead, service_id=service, defaults=values | ({"reference": reference} if reference else {})
     )
     write_entry(lead, InteractionKind.DOCUMENT, {"authorization": service, "status": status}, by=by, at=at)
+    if status in HELD and service == lead.service_id:
+        _settle(lead, Q(kind="prior_authorization"), at=at)
     if status in DECIDED:
         requalification.fire("authorization_decided", [lead.pk], cause=f"Authorization {status}.", at=at)
     return row
+
+
+def _settle(lead: Lead, what: Q, *, at: datetime) -> None:
+    """What a call had asked for is here; where it does not count, an expired letter say, the checks ask again."""
+    MissingItem.objects.filter(what, lead=lead, settled_at=None).update(settled_at=at)
 
 
 def write_entry(

@@ -16,7 +16,10 @@ from leads.vocabulary import Outcome
 from medcrm.lib.errors import InvalidFields, RuleError
 from medcrm.workspace import saying
 
-NOTE_PARTS = ("requested", "confirmed", "not_confirmed", "told", "action", "next")
+NOTE_PARTS = (
+    *("requested", "confirmed", "not_confirmed", "told", "action", "next"),
+    *("contact_change", "spoken_with", "fact_source"),
+)
 # How the service calls a field → how the form does; a reason is asked for in the form that fits the outcome.
 FIELDS = {"follow_up": "follow_up_on"}
 REASON_OF = {Outcome.HOLD: "hold_reason", Outcome.DISQUALIFIED: "stop_reason"}
@@ -62,6 +65,9 @@ class CallForm(forms.Form):
     told = line(_("Told the lead"), _("What you said happens next"))
     action = line(_("Action taken"), _("What you did"))
     next = line(_("Next"), _("Who does what, by when"))
+    contact_change = line(_("Change of contact preference"), _("e.g. rather by text, after 4 pm"))
+    spoken_with = line(_("Spoken with"), _("The person, a caregiver, the front desk"))
+    fact_source = line(_("Source of the facts"), _("Where you know it from"))
     note = forms.CharField(
         label=_("Anything else"),
         required=False,

@@ -13,7 +13,19 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from consent.models import ConsentEvent
-from leads.models import BandRule, Inquiry, Interaction, Lead, Qualification, ScoringCategory, ScoringModel, ScoringRule
+from leads.models import (
+    BandRule,
+    Document,
+    Inquiry,
+    Interaction,
+    Lead,
+    MissingItem,
+    MissingKind,
+    Qualification,
+    ScoringCategory,
+    ScoringModel,
+    ScoringRule,
+)
 from medcrm import counts
 from routing.models import Agent, Team
 from tests.rows import NOW, make, make_rows
@@ -139,6 +151,39 @@ def test_all_who_attended_are_recorded_at_once(client, supervisor, catalogue):
     assert Interaction.objects.filter(kind="webinar_attended", lead__in=leads).count() == 3
     client.post("/admin/leads/lead/", {**told, "kind": "email_reply", "text": "Yes"})
     assert not Interaction.objects.filter(kind="email_reply").exists()
+
+
+def test_a_note_is_added_without_a_call(client, supervisor):
+    lead = make(Lead, team="intake")
+    path = f"/admin/leads/lead/{lead.pk}/add-note/"
+    empty = client.post(path, {"told": " "})
+    assert (empty.status_code, lead.interactions.count()) == (200, 0)
+    assert empty.context["form"].errors["requested"]
+    parts = {"spoken_with": "The front desk", "fact_source": "Letter of Nov 3", "contact_change": "Rather by text"}
+    client.post(path, {**parts, "text": "Left the form at the desk."})
+    note = lead.interactions.get()
+    assert (note.kind, note.direction, note.by, note.facts) == ("note", "internal", supervisor, parts)
+    shown = client.get(f"/admin/leads/lead/{lead.pk}/change/").content.decode()
+    assert "Left the form at the desk." in shown
+    assert "Letter of Nov 3" in shown
+
+
+def test_any_document_is_recorded_on_the_leads_page_and_settles_what_a_call_asked_for(client, supervisor):
+    card = make(Document, code="insurance_card", is_agreement=False)
+    make(Document, code="nda", is_agreement=True)
+    asked = make(MissingKind, code="card", document=card)
+    lead = make(Lead, team="intake", lead_type="patient")
+    item = make(MissingItem, lead=lead, kind=asked, origin="call", follow_up_on=NOW.date())
+    path = f"/admin/leads/lead/{lead.pk}/record-document/"
+    assert [row.pk for row in client.get(path).context["form"].fields["document"].queryset] == ["insurance_card"]
+    client.post(path, {"document": "insurance_card", "status": "requested"})
+    item.refresh_from_db()
+    assert (lead.documents.get().status, item.settled_at) == ("requested", None)
+    client.post(path, {"document": "insurance_card", "status": "received", "expires_on": "2030-01-31"})
+    item.refresh_from_db()
+    row = lead.documents.get()
+    assert (row.document_id, row.status, row.expires_on.isoformat()) == ("insurance_card", "received", "2030-01-31")
+    assert item.settled_at is not None
 
 
 def test_the_days_of_a_filter_are_those_of_the_readers_clock(client, supervisor):

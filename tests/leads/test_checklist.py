@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from leads import qualification
+from leads import criteria, qualification
 from leads.models import Answer, DocumentStatus, Lead, MissingItem, Question, Stakeholder
 from leads.services import calls, checklist, events
 from leads.services.calls import CallReport
@@ -265,3 +265,74 @@ def test_the_checks_of_a_batch_agree_with_those_of_one(organisation, submit, now
         _lead, assessment = qualification.assess_one(lead.pk, at=now)
         stored = [getattr(lead, f"{check}_check") for check in Check]
         assert stored == [assessment.verdict(check) for check in Check]
+
+
+@pytest.mark.parametrize(
+    ("lead_type", "service", "fit"),
+    [
+        ("b2b", "screening", "pass"),
+        ("b2b", "ortho", "fail"),
+        ("partner", "screening", "fail"),
+        ("partner", "referral_network", "pass"),
+    ],
+)
+def test_an_organisations_service_must_be_one_for_its_kind(organisation, submit, now, lead_type, service, fit) -> None:
+    """[R14] What fails is looked at by a person: somebody may have been taken for an organisation by mistake."""
+    lead = submit("partner", lead_type=lead_type, service=service, organisation="Test Practice")
+    journey.advance([lead.pk], at=now)
+    lead.refresh_from_db()
+    assert lead.fit_check == fit
+    assert (lead.decision == "review") is (fit == "fail")
+
+
+def test_a_partner_without_room_for_patients_fails_capacity(organisation, submit, caller, now) -> None:
+    """[R15, R32]"""
+    lead = submit("partner", lead_type="partner", service="referral_network", organisation="Test Practice")
+    for code, value in [("service_capacity", "no"), ("patient_flow", "some"), ("record_exchange", "fax")]:
+        checklist.answer_question(lead.pk, code, value, by=caller, at=now)
+    sheet = checklist.assess_now(lead.pk, at=now)
+    assert part(sheet, Check.CAPACITY).verdict == Verdict.FAIL
+    assert question(sheet, "service_capacity").reasons
+    for code, value in [("service_capacity", "no"), ("patient_flow", "some"), ("record_exchange", "fax")]:
+        rule = [[{"fact": f"answer_{code}", "op": "is", "value": value}]]
+        criteria.validate(rule)
+        assert Lead.objects.filter(criteria.condition(rule, at=now)).get() == lead
+    assert not Lead.objects.filter(criteria.condition([[{"fact": "answer_pilot", "op": "known"}]], at=now)).exists()
+
+
+def test_rules_know_whether_somebody_is_named_who_arranges_visits(organisation, submit, caller, now) -> None:
+    """[R20]"""
+    lead = submit("partner", lead_type="partner", service="referral_network", organisation="Test Practice")
+    named = [[{"fact": "scheduler_named", "op": "is", "value": True}]]
+    assert not Lead.objects.filter(criteria.condition(named, at=now)).exists()
+    checklist.answer_question(lead.pk, "scheduler", "Jo Alpha", by=caller, at=now)
+    assert Lead.objects.filter(criteria.condition(named, at=now)).get() == lead
+
+
+def test_urgency_is_asked_until_somebody_says_it(lead, caller, now) -> None:
+    """[R30] Every lead begins as routine, which nobody said."""
+    assert question(checklist.sheet(lead, at=now), "urgency").is_open
+    checklist.answer_question(lead.pk, "urgency", "routine", by=caller, at=now)
+    asked = question(checklist.sheet(lead, at=now), "urgency")
+    assert (asked.is_open, asked.said.value) == (False, "routine")
+
+
+@pytest.mark.parametrize("lead_type", ["patient", "partner", "b2b"])
+def test_identity_channel_time_and_how_they_heard_are_asked_of_everybody(
+    organisation, submit, caller, now, lead_type
+) -> None:
+    """[2.10, 2.19] Who it is, is asked on every call; none of these settles a check."""
+    service = {"patient": "ortho", "partner": "referral_network", "b2b": "screening"}[lead_type]
+    lead = submit("partner", lead_type=lead_type, service=service, organisation="Test Practice")
+    before = checklist.sheet(lead, at=now)
+    asked = [question(before, code) for code in ("identity", "preferred_channel", "preferred_time", "how_heard")]
+    assert [(each.is_open, each.settles) for each in asked] == [(True, False)] * 4
+    checklist.answer_question(lead.pk, "identity", "no", by=caller, at=now)
+    checklist.answer_question(lead.pk, "preferred_channel", "sms", by=caller, at=now)
+    checklist.answer_question(lead.pk, "how_heard", "known", by=caller, at=now)
+    lead.refresh_from_db()
+    assert lead.preferred_channel == "sms"
+    after = checklist.sheet(lead, at=now)
+    assert [each.verdict for each in after.parts] == [each.verdict for each in before.parts]
+    assert not question(after, "identity").is_open
+    assert question(checklist.sheet(lead, at=now + timedelta(days=1)), "identity").is_open

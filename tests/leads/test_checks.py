@@ -94,6 +94,11 @@ def test_an_organisation_has_no_slots_and_names_its_approver() -> None:
     assert assessment.unknown[0] == "approver"
 
 
+def test_an_organisation_that_names_a_service_for_others_fails_fit() -> None:
+    fit = assess(replace(READY, lead_type="b2b", service_status="other_audience")).findings[Check.FIT]
+    assert (fit.verdict, [reason.code for reason in fit.reasons]) == (Verdict.FAIL, ["service_for_others"])
+
+
 def test_a_partner_without_agreement_misses_it() -> None:
     facts = replace(READY, lead_type="partner", needs_agreement=True, agreement="sent")
     assert assess(facts).missing == ["agreement"]

@@ -45,6 +45,7 @@ DOC = Path(settings.BASE_DIR) / "docs" / "roles.md"
 ASKS = {
     ("leads.lead", "correct"): ("leads.lead", "change"),
     ("leads.lead", "book"): ("leads.appointment", "book"),
+    ("leads.lead", "document"): ("leads.documentstatus", "record"),
     ("leads.offering", "slots"): ("leads.availability", "change"),
     ("leads.source", "issue_key"): ("leads.sourcekey", "issue"),
     ("routing.agent", "hand_over"): ("leads.lead", "reassign"),

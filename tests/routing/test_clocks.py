@@ -39,6 +39,10 @@ def open_clocks(lead: Lead) -> dict[str, datetime]:
     [
         ("2026-12-01T16:00", "appointment", "high", "2026-12-01T20:00"),  # J-001: 4 working hours
         ("2026-12-05T03:30", "appointment", "high", "2026-12-07T18:00"),  # J-022: Friday night
+        ("2026-12-01T22:30", "appointment", "high", "2026-12-01T23:00"),  # half an hour before closing: the same day
+        ("2026-12-01T22:30", "appointment", "medium", "2026-12-02T17:30"),
+        ("2026-12-01T16:00", "discovery", "high", "2026-12-01T23:00"),  # high is the same day, whoever owes it
+        ("2026-12-01T16:00", "discovery", "medium", "2026-12-02T23:00"),
         ("2026-12-01T16:00", "callback", "high", "2026-12-02T00:00"),  # the same day, until 18:00
         ("2026-12-01T16:00", "callback", "medium", "2026-12-05T00:00"),  # 3 business days
         ("2026-12-01T16:00", "quote", "low", "2026-12-02T23:00"),  # 1 business day
@@ -75,6 +79,13 @@ def test_a_source_proposed_to_be_of_less_intent_makes_its_next_leads_due_later(a
     proposals.accept(asked.pk, "", by=admin_user, at=at)
     after = route(make_lead(at, "callback", score_band="low"), at)
     assert (before.next_action_due_at, after.next_action_due_at) == (utc("2026-12-02T00:00"), utc("2026-12-05T00:00"))
+
+
+@pytest.mark.parametrize("step", ["appointment", "callback"])
+def test_what_is_urgent_is_due_within_the_hour(now, step):
+    """[R30]"""
+    assert route(make_lead(now, step, urgency="urgent"), now).next_action_due_at == now + timedelta(hours=1)
+    assert route(make_lead(now, step, urgency="soon"), now).next_action_due_at > now + timedelta(hours=1)
 
 
 def test_clock_starts_when_the_lead_changed_not_when_a_worker_saw_it(now):

@@ -5,14 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import DatabaseError, transaction
 
 from leads.models import Answer, DocumentStatus, Lead, MissingItem, Stakeholder
-from routing import handoff, router
+from leads.services import notes
+from routing import handoff, packet, router
 from routing.models import Handoff
 from tests.routing.factories import make_call, make_inquiry, make_lead
 
 pytestmark = pytest.mark.usefixtures("organisation")
+
+
+@pytest.fixture
+def caller(organisation):
+    return get_user_model().objects.create_user("caller1", is_staff=True)
 
 
 def route(lead: Lead, now) -> Handoff:
@@ -32,24 +39,68 @@ def test_packet_says_what_is_asked_known_and_open(now):
     Stakeholder.objects.create(lead=lead, name="Jo Alpha", role="caregiver", may_be_told=True)
     Answer.objects.create(lead=lead, code="location", cycle=1, value="aus", origin="call", answered_at=now)
     make_call(lead, "no_answer", at=now - timedelta(hours=1))
-    packet = route(lead, now).packet
-    assert packet["service"] == "cardio"
-    assert packet["clinic"] == "aus"
-    assert packet["question"] == "Can I drive afterwards?"
-    assert packet["unknown"] == ["payer"]
-    assert packet["documents_missing"] == ["referral_letter"]
-    assert packet["documents_held"] == ["medical_history"]
-    assert packet["decision_path"][0]["name"] == "Jo Alpha"
-    assert packet["confirmed"] == {"location": "aus"}
-    assert packet["attempts"][0]["disposition"] == "no_answer"
-    assert packet["promised"]["due_at"] == lead.next_action_due_at.isoformat()
-    assert packet["script"] == "documents"
+    told = route(lead, now).packet
+    assert told["service"] == "cardio"
+    assert told["clinic"] == "aus"
+    assert told["question"] == "Can I drive afterwards?"
+    assert told["unknown"] == ["payer"]
+    assert told["documents_missing"] == ["referral_letter"]
+    assert told["documents_held"] == ["medical_history"]
+    assert told["decision_path"][0]["name"] == "Jo Alpha"
+    assert told["confirmed"] == {"location": "aus"}
+    assert told["attempts"][0]["disposition"] == "no_answer"
+    assert told["promised"]["due_at"] == lead.next_action_due_at.isoformat()
+    assert told["script"] == "documents"
+
+
+def test_packet_says_where_the_lead_is_and_what_was_noted_before(now, caller):
+    lead = make_lead(now, urgency="soon")
+    noted = "Knee MRI done in May; wife arranges visits"
+    make_call(lead, "sent_to_team", at=now - timedelta(hours=2), confirmed=noted, callback_at="2026-12-01T10:00+00:00")
+    first = notes.add_note(lead.pk, {}, text="Asked by mail for the report.", by=caller, at=now)
+    notes.add_addendum(first.pk, "The report is from April.", by=caller, at=now)
+    told = route(lead, now).packet
+    assert (told["zip"], told["city"], told["state"], told["urgency"]) == ("78704", "Austin", "TX", "soon")
+    assert [(note["text"], note["facts"]) for note in told["notes"]] == [
+        ("The report is from April.", {}),
+        ("Asked by mail for the report.", {}),
+        ("", {"confirmed": noted}),
+    ]
+    assert told["notes"][0]["corrects"] == now.isoformat()
+    assert [note["by"] for note in told["notes"]] == ["caller1", "caller1", ""]
+
+
+def test_a_note_on_an_offered_handoff_issues_it_again_and_on_an_accepted_one_adds_nothing(now, caller):
+    lead = make_lead(now)
+    assert route(lead, now).issue == 1
+    notes.add_note(lead.pk, {"requested": "A morning visit"}, by=caller, at=now)
+    row = route(lead, now)
+    assert (row.issue, row.packet["notes"][0]["facts"]) == (2, {"requested": "A morning visit"})
+    accept(row, now)
+    notes.add_note(lead.pk, {"requested": "An evening visit"}, by=caller, at=now)
+    assert route(lead, now).additions == []
+
+
+def test_packet_of_an_organisation_says_budget_rollout_approver_and_agreement(now):
+    facts = {"budget": "planned", "rollout": "March", "approver": "The COO", "agreement": "sent", "clinic_size": 12}
+    lead = make_lead(now, "discovery", lead_type="b2b", service_id="screening", organisation="Beta", **facts)
+    told = route(lead, now).packet
+    assert {name: told[name] for name in facts} == facts
+    accept(lead.handoffs.get(), now)
+    Lead.objects.filter(pk=lead.pk).update(agreement="signed")
+    assert route(lead, now).additions == [{"at": now.isoformat(), "facts": {"agreement": "signed"}}]
+
+
+def test_a_packet_accepted_before_places_were_handed_over_learns_only_what_says_something(now):
+    known = {"service": "ortho", "documents_missing": ["referral_letter"]}
+    fresh = {"service": "ortho", "documents_missing": [], "zip": "78704", "budget": "", "clinic_size": None}
+    assert packet.news(fresh, known) == {"documents_missing": [], "zip": "78704"}
 
 
 def test_without_a_preferred_clinic_the_nearest_within_reach_is_named(now):
     lead = make_lead(now, preferred_clinic_id=None)
-    packet = route(lead, now).packet
-    assert (packet["clinic"], packet["clinic_is_preferred"]) == ("aus", False)
+    told = route(lead, now).packet
+    assert (told["clinic"], told["clinic_is_preferred"]) == ("aus", False)
 
 
 def test_new_inquiry_before_acceptance_issues_the_packet_again(now):

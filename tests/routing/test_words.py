@@ -1,6 +1,7 @@
 """A packet is frozen in codes and read in words."""
 
 from routing import words
+from routing.models import Handoff
 
 
 def test_codes_are_read_as_the_names_they_have_today(catalogue) -> None:
@@ -22,6 +23,29 @@ def test_codes_are_read_as_the_names_they_have_today(catalogue) -> None:
         "decision_path": [{"name": "Ana", "role": "Decision maker"}],
         "attempts": [{"at": "2026-12-01T10:00", "disposition": "No answer"}, {"at": "", "disposition": ""}],
     }
+
+
+def test_notes_permission_and_choices_are_read_in_words(catalogue) -> None:
+    note = {"at": "x", "by": "ana", "kind": "call", "text": "", "facts": {"not_confirmed": "The payer"}, "corrects": ""}
+    packet = {"urgency": "urgent", "channels": {"voice": "granted", "sms": "expired"}, "notes": [note]}
+    assert words.readable(packet) == {
+        "urgency": "Urgent",
+        "channels": {"Calls": "Permitted", "Texts": "Expired"},
+        "notes": [{**note, "kind": "Call", "facts": {"Not confirmed": "The payer"}}],
+    }
+
+
+def test_what_was_added_names_each_part_and_what_is_missing_is_said_once(catalogue) -> None:
+    added = [{"at": "x", "facts": {"service": "ortho", "documents_missing": [], "inquiry": "0b1"}}]
+    told = words.packet_of(
+        Handoff(packet={"documents_missing": ["records"], "missing": ["records", "agreement"]}, additions=added)
+    )
+    assert told["packet"]["missing"] == ["Signed agreement"]
+    assert told["additions"][0]["parts"] == [
+        ("Service", "Orthopedic consult"),
+        ("Documents missing", "none any more"),
+        ("New inquiry", ""),
+    ]
 
 
 def test_what_was_added_shows_only_what_it_says(catalogue) -> None:
