@@ -16,6 +16,7 @@ from consent.models import Attempt
 from consent.request import Content
 from leads import contact
 from leads.models import Interaction, Lead
+from leads.services import due
 from leads.vocabulary import Direction, InteractionKind
 from medcrm.lib.errors import InvalidFields, RuleError
 from nurture import links, outbox, rendering
@@ -42,6 +43,7 @@ def write(
     gate.settle(
         entry.attempt_id, state, now=clock(), outcome=medium, provider_id=receipt.provider_id, error=problem[:300]
     )
+    due.mark_due(Lead.objects.filter(pk=lead_id), at=clock())  # a person's own words may pay what is owed
     if problem:
         raise RuleError("NOT_SENT", f"It did not leave: {problem} It stays on the timeline; try again or call.")
     return entry
