@@ -139,6 +139,7 @@ WORK = [
     Screen("lead", "supervisor", lead_page),
     Screen("lead-history", "supervisor", of_the_lead("history")),
     Screen("lead-correct", "supervisor", of_the_lead("correct_facts")),
+    Screen("lead-decide", "scheduling1", of_the_lead("decide")),
     Screen("lead-reassign", "supervisor", of_the_lead("reassign")),
     Screen("lead-book", "scheduling1", of_the_lead("book_visit")),
     Screen("handoffs", "supervisor", listed("routing_handoff")),
