@@ -20,6 +20,7 @@ from consent.models import Attempt
 from consent.request import Content
 from leads import contact
 from leads.models import Interaction, Lead
+from leads.services import due
 from leads.vocabulary import Direction, InteractionKind
 from medcrm.lib.errors import InvalidFields, RuleError
 from nurture import caps, links, outbox, rendering
@@ -54,6 +55,7 @@ def write(
     if isinstance(refusal, NotSent) and refusal.is_opted_out:
         address_id = _recipient(lead, medium).address_id
         outbox.take_over_opt_out(address_id, at=clock(), provider=receipt.provider)
+    due.mark_due(Lead.objects.filter(pk=lead_id), at=clock())  # a person's own words may pay what is owed
     if problem:
         raise RuleError("NOT_SENT", f"It did not leave: {problem} It stays on the timeline; try again or call.")
     return entry

@@ -11,10 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
-from leads.models import Appointment, Interaction, Lead
-from leads.vocabulary import AppointmentState, Direction, InteractionKind
+from consent.lifecycle import AttemptState
+from consent.models import Permission
+from consent.models.ledger import PermissionState
+from consent.vocabulary import GrantChannel
+from leads.models import Appointment, Interaction, Lead, Qualification
+from leads.vocabulary import AppointmentState, Decision, Direction, InteractionKind
 from routing import owed as debts
 from routing.cadence import CadenceBook
 from routing.calendar import WorkingCalendar, add_working_time, close_of_day, next_open, working_time_between
@@ -32,11 +36,21 @@ class Standing:
     """What happened to a lead in its present cycle, as far as debts are concerned."""
 
     act: Act | None = None
+    wrote: Act | None = None  # the last text or mail in a person's own words
     visit: tuple[datetime, int | None] | None = None  # booked when, by whom
     clocks: tuple[Clock, ...] = ()
 
     def open(self, owed: str) -> Clock | None:
         return next((c for c in self.clocks if c.owed == owed and c.met_at is None and c.ended_at is None), None)
+
+    def acts(self, owed: str) -> list[Act]:
+        """The acts that may pay it, the first one first; a follow-up is settled by the act that counts alone."""
+        found = {self.act} if owed == Owed.FOLLOW_UP else {self.act, self.wrote}
+        return sorted((act for act in found if act is not None), key=lambda act: act.at)
+
+    @property
+    def booked_at(self) -> datetime | None:
+        return self.visit[0] if self.visit else None
 
     @property
     def paid(self) -> frozenset[str]:
@@ -67,7 +81,7 @@ def standings(leads: Sequence[Lead], *, at: datetime) -> dict[int, Standing]:
     """What is known of each lead's debts, in three queries."""
     cycles = {lead.pk: lead.cycle for lead in leads}
     clocks: dict[int, list[Clock]] = defaultdict(list)
-    for clock in Clock.objects.filter(lead__in=cycles).order_by("pk"):
+    for clock in _clocks(cycles):
         # A cycle that was closed leaves its open clocks to be ended, not its payments to be counted.
         if clock.cycle == cycles[clock.lead_id] or (clock.met_at is None and clock.ended_at is None):
             clocks[clock.lead_id].append(clock)
@@ -77,32 +91,63 @@ def standings(leads: Sequence[Lead], *, at: datetime) -> dict[int, Standing]:
         for clock in rows
         if clock.owed == Owed.DECISION and clock.met_at is not None
     }
-    acts, visits = _last_acts(cycles, resumed, at), _visits(leads)
-    return {pk: Standing(acts.get(pk), visits.get(pk), tuple(clocks[pk])) for pk in cycles}
+    (acts, wrote), visits = _last_acts(cycles, resumed, at), _visits(leads)
+    return {pk: Standing(acts.get(pk), wrote.get(pk), visits.get(pk), tuple(clocks[pk])) for pk in cycles}
 
 
-def _last_acts(ids: Iterable[int], resumed: Mapping[int, datetime], at: datetime) -> dict[int, Act]:
-    """The last call a person made or took, of the open cycle, with what it promised and the tries before it.
+def _clocks(leads: Iterable[int]) -> QuerySet[Clock]:
+    """The leads' clocks, each with when and by whom its cycle was decided, and whether nobody may call the lead."""
+    cycle = Qualification.objects.filter(lead=OuterRef("lead"), cycle=OuterRef("cycle"), decided_at__isnull=False)
+    decided = cycle.exclude(decision=Decision.REVIEW)
+    blocked = Permission.objects.filter(
+        address=OuterRef("lead__phone"), channel=GrantChannel.VOICE, state=PermissionState.BLOCKED
+    )
+    return (
+        Clock.objects.filter(lead__in=leads)
+        .annotate(
+            decided_at=Subquery(decided.values("decided_at")[:1]),
+            decided_by=Subquery(decided.values("decided_by")[:1]),
+            is_mail_only=Q(lead__phone=None) | Exists(blocked),
+        )
+        .order_by("pk")
+    )
 
-    Tries count from when a supervisor last said to go on.
+
+def _last_acts(
+    ids: Iterable[int], resumed: Mapping[int, datetime], at: datetime
+) -> tuple[dict[int, Act], dict[int, Act]]:
+    """The last act of a person in the open cycle, with what it promised and the tries before it; and the last writing.
+
+    Calls made and taken, texts and mails in one's own words. Writing is no try, and takes the place of a call only
+    where no other call is agreed. Tries count from when a supervisor last said to go on.
     """
     outbound = Q(kind__in=[InteractionKind.CALL, InteractionKind.VOICEMAIL], direction=Direction.OUTBOUND)
     taken = Q(kind=InteractionKind.INBOUND_CALL, disposition__isnull=False)
+    left = Q(attempt__state__in=[AttemptState.SENT, AttemptState.UNKNOWN], by__isnull=False)
+    written = Q(kind=InteractionKind.NOTE, direction=Direction.OUTBOUND) & left
     since = Q(lead__qualifications__closed_at=None, at__gte=F("lead__qualifications__opened_at"))
     rows = (
-        Interaction.objects.filter(outbound | taken, since, lead__in=list(ids), at__lte=at)
+        Interaction.objects.filter(outbound | taken | written, since, lead__in=list(ids), at__lte=at)
+        .annotate(decided_at=F("lead__qualifications__decided_at"))
         .select_related("disposition")
         .order_by("lead_id", "at", "pk")
     )
     acts: dict[int, Act] = {}
+    wrote: dict[int, Act] = {}
     for row in rows:
         earlier = acts.get(row.lead_id)
+        if row.kind == InteractionKind.NOTE:
+            tries = earlier.unanswered if earlier else 0
+            act = wrote[row.lead_id] = _act(row, tries, resumed.get(row.lead_id))
+            if earlier is None or debts.gives_way(earlier, row.at):
+                acts[row.lead_id] = act
+            continue
         is_answered = row.disposition is not None and row.disposition.makes_contact
         resumed_at = resumed.get(row.lead_id)
         is_forgiven = resumed_at is not None and row.at <= resumed_at
         tries = 0 if is_answered or is_forgiven else (earlier.unanswered if earlier else 0) + 1
         acts[row.lead_id] = _act(row, tries, resumed_at)
-    return acts
+    return acts, wrote
 
 
 def _act(row: Interaction, unanswered: int, resumed_at: datetime | None) -> Act:
@@ -118,6 +163,9 @@ def _act(row: Interaction, unanswered: int, resumed_at: datetime | None) -> Act:
         retry_after_minutes=row.disposition.retry_after_minutes if row.disposition else None,
         unanswered=unanswered,
         resumed_at=resumed_at,
+        decided_at=row.decided_at,
+        asks=bool(row.facts.get("missing")),
+        is_written=row.kind == InteractionKind.NOTE,
     )
 
 
@@ -145,13 +193,19 @@ def _meet(clock: Clock, state: Standing, owner: int | None) -> bool:
         if by or owner:
             clock.met_at, clock.met_by_id = booked_at, by or owner
         return clock.met_at is not None
-    act = state.act
-    if act is None:
-        return False
-    booked = clock.owed == Owed.BOOKING and act.is_success and act.at >= clock.started_at
-    if booked or debts.pays(act, clock.owed, clock.started_at, clock.cause_id):
+    if clock.owed == Owed.REVIEW and clock.decided_at and clock.decided_at >= clock.started_at:
+        clock.met_at, clock.met_by_id = clock.decided_at, clock.decided_by
+        return True
+    act = next((act for act in state.acts(clock.owed) if _is_paid(clock, act)), None)
+    if act is not None:
         clock.met_at, clock.met_by_id, clock.met_act_id = act.at, act.by_id or owner, act.id
-    return clock.met_at is not None
+    return act is not None
+
+
+def _is_paid(clock: Clock, act: Act) -> bool:
+    if clock.owed == Owed.BOOKING:
+        return act.is_success and act.at >= clock.started_at
+    return debts.pays(act, clock.owed, clock.started_at, clock.cause_id, is_mail_only=clock.is_mail_only)
 
 
 @dataclass(frozen=True)
@@ -215,7 +269,8 @@ def _follow_up(act: Act, lead: Lead, team: Team, books: Books) -> Wanted:
     if act.callback_at:
         due, why, is_promise = act.callback_at, "call back as promised", True
     elif act.follow_up_on:
-        due, why, is_promise = close_of_day(act.follow_up_on, team.calendar), "ask for what is missing", True
+        why = "ask for what is missing" if act.asks else "ask again as agreed"
+        due, is_promise = close_of_day(act.follow_up_on, team.calendar), True
     elif act.retry_after_minutes is not None:
         plan, after = books.cadences.plan(team.pk), timedelta(minutes=act.retry_after_minutes)
         due, why = plan.next_try(act.at, after, team.calendar, lead.timezone or team.timezone), "try again"

@@ -34,6 +34,9 @@ class Act:
     retry_after_minutes: int | None = None
     unanswered: int = 0  # tries since the lead was last reached or a supervisor said to go on, this one included
     resumed_at: datetime | None = None  # when a supervisor said to go on trying
+    decided_at: datetime | None = None  # when a person last decided the cycle
+    asks: bool = False  # for something that is missing
+    is_written: bool = False  # a text or a mail in their own words, not a call
 
     @property
     def counts_from(self) -> datetime:
@@ -41,32 +44,54 @@ class Act:
         return max(self.at, self.resumed_at or self.at)
 
 
-def step_owed(decision: str, next_step: str, stage: str, *, is_booked: bool) -> Owed | None:
-    """What the road's decision makes a team owe; None when no person has anything to do."""
-    if stage in (Stage.CONVERTED, Stage.LOST, Stage.STOPPED):
-        return None
+def step_owed(decision: str, next_step: str, stage: str, *, is_booked: bool, is_promised: bool = False) -> Owed | None:
+    """What the road's decision makes a team owe; where it owes nothing, a promise is owed all the same [R37]."""
+    owed = None if stage in (Stage.CONVERTED, Stage.LOST, Stage.STOPPED) else _by_decision(decision, next_step)
+    if owed == Owed.BOOKING and is_booked:
+        owed = None
+    return owed or (Owed.FOLLOW_UP if is_promised else None)
+
+
+def _by_decision(decision: str, next_step: str) -> Owed | None:
     if decision == Decision.REVIEW:
         return Owed.REVIEW
     if decision == Decision.HOLD:
         return Owed.DOCUMENTS if next_step == NextStep.DOCUMENTS else None
-    if decision != Decision.FORWARD or (is_booked and next_step == NextStep.APPOINTMENT):
-        return None
-    return OWED_BY_STEP.get(next_step)
+    return OWED_BY_STEP.get(next_step) if decision == Decision.FORWARD else None
 
 
-def pays(act: Act, owed: str, started_at: datetime, cause: int | None = None) -> bool:
-    """Whether this act pays a debt that began at `started_at`; no act pays the debt it made itself."""
+def is_promised(act: Act | None, stage: str, booked_at: datetime | None) -> bool:
+    """Whether a time agreed with the lead still binds somebody: until a visit is booked, or a person stops the lead."""
+    if act is None or (act.callback_at is None and act.follow_up_on is None):
+        return False
+    is_void = stage == Stage.STOPPED and act.decided_at is not None and act.decided_at > act.at
+    return not is_void and (booked_at is None or booked_at <= act.at)
+
+
+def gives_way(act: Act, at: datetime) -> bool:
+    """Whether a text or a mail of `at` takes the act's place: not while a call is agreed or planned."""
+    is_call_due = act.callback_at is not None or act.retry_after_minutes is not None
+    return not is_call_due and (act.follow_up_on is None or act.follow_up_on <= at.date())
+
+
+def pays(act: Act, owed: str, started_at: datetime, cause: int | None = None, *, is_mail_only: bool = False) -> bool:
+    """Whether this act pays a debt that began at `started_at`; no act pays the debt it made itself.
+
+    What needs the person on the line is paid in writing only where nobody may call them.
+    """
     if act.at < started_at or act.id == cause or owed in PAID_BY_RESULT:
         return False
-    return act.reached or owed not in NEEDS_CONTACT
+    return act.reached or owed not in NEEDS_CONTACT or (act.is_written and is_mail_only)
 
 
 def open_debts(step: Owed, paid: Collection[str], act: Act | None, *, is_exhausted: bool = False) -> tuple[Owed, ...]:
     """The step's own debt until it is paid, and a follow-up from the first human act on.
 
     While a lead is with a team there is always something owed, so nothing is left lying; when all tries are used up
-    it is a supervisor's decision.
+    it is a supervisor's decision. A promise to a lead that is with nobody is all that is owed to it.
     """
+    if step == Owed.FOLLOW_UP:
+        return (step,)
     if is_exhausted:
         return (Owed.DECISION,)
     debts = () if step in paid else (step,)

@@ -27,7 +27,8 @@ from routing.cadence import CadenceBook
 from routing.clocks import Books, ClockPlan, Standing, Wanted
 from routing.goals import GoalBook
 from routing.handoff import Offer
-from routing.models import Assignment, Cadence, Goal, Notice, RouteSet, RoutingRule, Script, Team
+from routing.models import Agent, Assignment, Cadence, Goal, Notice, RouteSet, RoutingRule, Script, Team
+from routing.owed import Act
 from routing.roster import Need, Roster, may_keep
 from routing.vocabulary import ACTIONS, WRITTEN, AssignedBecause, Owed, Strategy
 
@@ -100,7 +101,7 @@ class RuleBook:
     fallback: Team | None
     documented: Mapping[str, Script] = field(default_factory=dict)  # training → its script with a consent step
     matches: Mapping[int, int] = field(default_factory=dict)
-    pinned: Mapping[int, Team] = field(default_factory=dict)
+    pinned: dict[int, Team] = field(default_factory=dict)
 
     def match(self, leads: Sequence[Lead], steps: Mapping[int, Owed], *, at: datetime) -> None:
         """Find each lead's first rule that holds, and the team a person put it in."""
@@ -108,6 +109,17 @@ class RuleBook:
             queryset = Lead.objects.filter(pk__in=[lead.pk for lead in leads])
             facts = criteria.facts_query(queryset, self.asks, at=at)
             self.place(facts, {lead.pk: Debt(lead.pk, steps.get(lead.pk), lead.cycle) for lead in leads})
+
+    def keep_word(self, promises: Mapping[Lead, Act]) -> None:
+        """Leave what was promised to a lead that waits with its team, or with that of whoever promised it."""
+        if not promises:
+            return
+        teams = Team.objects.active().in_bulk()
+        agents = Agent.objects.active().filter(user__in={act.by_id for act in promises.values()})
+        own = dict(agents.values_list("user", "team"))
+        for lead, act in promises.items():
+            if team := teams.get(lead.team) or teams.get(own.get(act.by_id, "")):
+                self.pinned.setdefault(lead.pk, team)
 
     @property
     def asks(self) -> list[str]:
@@ -178,6 +190,7 @@ def decide(
     """
     todo = [lead for lead in leads if lead.pk in steps]
     book.match(todo, steps, at=at)
+    book.keep_word({lead: standing[lead.pk].act for lead in todo if steps[lead.pk] == Owed.FOLLOW_UP})
     teams = {team.pk: team for lead in todo if (team := book.team(lead.pk))}
     rosters = staffing.rosters(list(teams.values()), at=at, lock=is_real)
     routes = [
@@ -248,7 +261,11 @@ def steps_of(leads: Sequence[Lead], standing: Mapping[int, Standing]) -> dict[in
     """Lead → what its next step makes somebody owe; leads that need nobody are left out."""
     steps = {
         lead.pk: owed.step_owed(
-            lead.decision, lead.next_step, lead.stage, is_booked=standing[lead.pk].visit is not None
+            lead.decision,
+            lead.next_step,
+            lead.stage,
+            is_booked=standing[lead.pk].visit is not None,
+            is_promised=owed.is_promised(standing[lead.pk].act, lead.stage, standing[lead.pk].booked_at),
         )
         for lead in leads
     }
@@ -267,6 +284,8 @@ def _choose(
     owner_id, candidates = _keep(lead, team, need, roster, at=at)
     if owner_id is not None and owner_id != lead.owner_id:
         because = AssignedBecause.STAND_IN
+    if owner_id is None and step == Owed.FOLLOW_UP:
+        owner_id = _promiser(state.act, need, roster, at=at)
     if owner_id is None:
         choice = roster.choose(need, rule.strategy if rule else Strategy.ROUND_ROBIN, at=at)
         owner_id, candidates = choice.user_id, choice.why_not
@@ -320,14 +339,25 @@ def _keep(lead: Lead, team: Team, need: Need, roster: Roster, *, at: datetime) -
     return None, {}
 
 
+def _promiser(act: Act | None, need: Need, roster: Roster, *, at: datetime) -> int | None:
+    """Whoever promised it, where they may have the lead: they know what was said."""
+    member = roster.member(act.by_id) if act else None
+    if member is None or not roster.may_get(member, need, at=at):
+        return None
+    roster.give(member)
+    return member.user_id
+
+
 def write(routes: Sequence[Route], idle: Sequence[Lead], standing: Mapping[int, Standing], *, at: datetime) -> None:
     """Write what was decided. Order of locks: leads (the caller's), cursors, assignments."""
     changed = [route for route in routes if route.is_change]
     Assignment.objects.bulk_create([_assignment(route, at) for route in changed], batch_size=BATCH)
     ownership.set_owners([_ownership(route) for route in changed], at=at)
     routes = [route for route in routes if route.clocks]  # the rest owes nothing: owner and team are all there is
-    packets = packet.build([route.lead for route in routes], at=at)
-    handoff.sync([_offer(route, packets[route.lead.pk]) for route in routes], [lead.pk for lead in idle], at=at)
+    # A promise that stays with whoever has the lead is no handoff.
+    handed = [route for route in routes if route.is_change or route.step != Owed.FOLLOW_UP]
+    packets = packet.build([route.lead for route in handed], at=at)
+    handoff.sync([_offer(route, packets[route.lead.pk]) for route in handed], [lead.pk for lead in idle], at=at)
     plans = {lead.pk: ClockPlan(lead.cycle) for lead in idle}
     plans |= {r.lead.pk: ClockPlan(r.lead.cycle, r.team, r.owner_id, r.clocks) for r in routes}
     started = clocks.sync(plans, standing, at=at)

@@ -5,7 +5,7 @@ Nothing here is typed over: facts are corrected by an action that keeps who did 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django import forms
@@ -27,15 +27,15 @@ from leads import fhir
 from leads.admin import lead_page
 from leads.admin.activity import ActivityActions
 from leads.admin.appointments import BookingActions
+from leads.admin.deciding import DecideForm
 from leads.admin.documents import DocumentActions
 from leads.admin.journal import NoteActions
 from leads.filters import BehindFilter, CapturedFilter, DueFilter, OpenFilter, OwnerFilter, TeamFilter, start_of_day
-from leads.lifecycle import OPEN
 from leads.models import Clinic, Lead, Payer, ServiceLine, TimingWindow
 from leads.search import find_leads
-from leads.services import corrections, wishes
+from leads.services import corrections, reviews, wishes
 from leads.visibility import visible
-from leads.vocabulary import Agreement, Budget, ContactRole, ForWhom, Request, Urgency
+from leads.vocabulary import Agreement, Budget, ContactRole, ForWhom, Outcome, Request, Urgency
 from medcrm.lib.access import scope_of, team_names
 from medcrm.lib.actions import ActionForm, service_action
 from medcrm.lib.admin import ReadOnlyAdmin
@@ -177,6 +177,7 @@ class LeadAdmin(BookingActions, ActivityActions, DocumentActions, NoteActions, R
     list_before_template = "workspace/saved_views.html"
     actions = ("record_activity",)
     actions_detail = (
+        "decide",
         "correct_facts",
         "add_note",
         "record_document",
@@ -266,6 +267,28 @@ class LeadAdmin(BookingActions, ActivityActions, DocumentActions, NoteActions, R
     ) -> None:
         wishes.record_wishes(pk, answers, said=said, accepts_unencrypted=accepts_unencrypted, by=request.user, at=at)
 
+    @service_action(
+        _("Decide without a call"),
+        permissions=["correct"],
+        form=DecideForm,
+        icon="gavel",
+        text=_("For what needs no call, or may not be called. Your decision stands until a fact of the lead changes."),
+        submit=_("Decide"),
+    )
+    def decide(
+        self,
+        request: HttpRequest,
+        pk: int,
+        *,
+        at: datetime,
+        outcome: str,
+        reason: str,
+        follow_up: date | None,
+        note: str,
+    ) -> None:
+        given = {"reason": reason, "until": follow_up, "text": note}
+        reviews.decide_by_hand(pk, Outcome(outcome), by=request.user, at=at, **given)
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.fhir_view))
         return [path("<int:pk>/fhir/", view, name="leads_lead_fhir"), *super().get_urls()]
@@ -303,7 +326,7 @@ class LeadAdmin(BookingActions, ActivityActions, DocumentActions, NoteActions, R
 def due_badge(lead: Lead, *, at: datetime) -> SafeString | None:
     """When the next action is owed, as a word: overdue and for how long, today at what time, or the date."""
     due = lead.next_action_due_at
-    if due is None or lead.stage not in OPEN:
+    if due is None:
         return None
     local = timezone.localtime(due)
     if due < at:

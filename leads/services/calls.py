@@ -8,12 +8,13 @@ from datetime import date, datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Q
 
 from consent import addresses, ledger
 from consent.addresses import InvalidAddress
 from consent.models import Address, Attempt
 from leads import lifecycle, qualification, requalification, timing
-from leads.lifecycle import Stage
+from leads.lifecycle import OPEN, Stage
 from leads.models import (
     Answer,
     Disposition,
@@ -25,11 +26,13 @@ from leads.models import (
     StopReason,
 )
 from leads.services import answers, due, notes
-from leads.services.answers import Given, Origin
-from leads.vocabulary import Decision, Direction, InteractionKind, NextStep, Outcome, Verdict
+from leads.services.answers import REPEAT_INQUIRY, Given, Origin
+from leads.vocabulary import Check, Decision, Direction, InteractionKind, NextStep, Outcome, Verdict
 from medcrm.lib.errors import InvalidFields
 
 MOVES_ON = (Outcome.APPOINTMENT_SET, Outcome.SENT_TO_TEAM)
+DROPPED = "call_dropped"  # the one thing a call of theirs that reached nobody may be
+AUTHORIZATION = "prior_authorization"
 
 
 @dataclass(frozen=True)
@@ -59,19 +62,22 @@ def record_call(
 ) -> Interaction:
     """Close the call: keep what was said, what it does to permission, and where its outcome puts the lead.
 
-    Without a reserved attempt the call is the lead's own. Locks the lead. Raise InvalidFields when something mandatory
-    is missing or contradicts a check; nothing is written then.
+    Without a reserved attempt the call is the lead's own. What it says of the lead is learnt before its outcome is
+    judged. Locks the lead. Raise InvalidFields when something mandatory is missing or contradicts a check; nothing is
+    written then.
     """
     reached = _addresses(report)
     lead = Lead.objects.lock().select_related("phone").get(pk=lead_id)
     disposition = Disposition.objects.filter(pk=report.disposition, is_active=True).first()
     outcome = _outcome(report, disposition)
-    given = _refuse_gaps(lead, report, disposition, outcome, at)
-    call = _write_timeline(lead, report, disposition, attempt, by, at)
+    given = _refuse_gaps(lead, report, disposition, outcome, attempt, at)
+    is_old = bool(given or lead.advance_due_at)  # what the checks said was before this call
+    call = _write_timeline(lead, report, disposition, outcome, attempt, by, at)
     _tell_consent(lead, disposition, call, by, at)
     _reach_anew(lead, reached, disposition, report, at, called=_called(lead, attempt))
     _learn(lead, report, given, call, by, at)
     if outcome:
+        _refuse_outcome(lead, report, outcome, is_old=is_old, at=at)
         decide(lead, outcome, report, by=by, at=at)
     elif lead.stage == Stage.NEW:
         lead.stage = Stage.WORKING
@@ -83,7 +89,12 @@ def record_call(
 def decide(
     lead: Lead, outcome: Outcome, report: CallReport, *, at: datetime, by: AbstractBaseUser | None = None
 ) -> None:
-    """Record a person's outcome on the open cycle and put the locked lead, unsaved, where it says."""
+    """Record a person's outcome on the open cycle and put the locked lead, unsaved, where it says.
+
+    A lead that was closed starts its next cycle first, so that how the last one ended stays on record [R41].
+    """
+    if _leads_elsewhere(lead, outcome, report):
+        requalification.reopen(lead, REPEAT_INQUIRY, cause="A person decided anew.", at=at)
     cycle = qualification.open_cycles([lead], at=at)[lead.pk]
     lead.decision, lead.next_step = decision_for(outcome, lead)
     lead.hold_reason_id = report.reason if outcome == Outcome.HOLD else _waiting_reason(lead, outcome)
@@ -99,6 +110,14 @@ def decide(
     cycle.save()
     if outcome in (Outcome.HOLD, Outcome.DISQUALIFIED) and report.follow_up_on:
         requalification.arm_date(lead, cycle, due_at=start_of(report.follow_up_on, lead), at=at)
+
+
+def _leads_elsewhere(lead: Lead, outcome: Outcome, report: CallReport) -> bool:
+    """Whether a closed lead would end otherwise than it did; a stop for the same reason only confirms it."""
+    if lead.stage in OPEN:
+        return False
+    is_stopped_again = outcome == Outcome.DISQUALIFIED and lead.stage == Stage.STOPPED
+    return not is_stopped_again or lead.stop_reason_id != _stop_reason(report)
 
 
 def decision_for(outcome: Outcome, lead: Lead) -> tuple[Decision, NextStep]:
@@ -120,9 +139,31 @@ def contradicts(lead: Lead, outcome: str) -> bool:
     return outcome in MOVES_ON and Verdict.FAIL in (lead.fit_check, lead.capacity_check)
 
 
+def judge_anew(lead: Lead, *, at: datetime) -> None:
+    """Set the verdicts an outcome may contradict, on the locked lead, unsaved, to what the facts of now give."""
+    _lead, found = qualification.assess_one(lead.pk, at=at)
+    lead.fit_check, lead.capacity_check = found.verdict(Check.FIT), found.verdict(Check.CAPACITY)
+
+
+def outcome_problems(lead: Lead, report: CallReport, outcome: Outcome, *, at: datetime) -> dict[str, list[str]]:
+    """What an outcome lacks before it may stand, by field: its reason, or the date that ends it."""
+    errors: dict[str, list[str]] = {}
+    if problem := _reason_problem(lead, report, outcome):
+        errors["reason"] = [problem]
+    elif outcome == Outcome.HOLD and report.follow_up_on is None and not _wakes_by_itself(report.reason):
+        errors["follow_up"] = ["Nothing would wake this lead. Say on which date to look at it again."]
+    if _is_past(report.follow_up_on, lead, at):
+        errors["follow_up"] = ["This date is past. Say on which date to ask again."]
+    return errors
+
+
 def start_of(day: date, lead: Lead) -> datetime:
     """Midnight that begins the day where the lead is, or in UTC where that is unknown."""
     return timing.start_of(day, lead.timezone)
+
+
+def _is_past(day: date | None, lead: Lead, at: datetime) -> bool:
+    return day is not None and start_of(day, lead) + timedelta(days=1) <= at
 
 
 def _outcome(report: CallReport, disposition: Disposition | None) -> Outcome | None:
@@ -138,7 +179,12 @@ def _outcome(report: CallReport, disposition: Disposition | None) -> Outcome | N
 
 
 def _refuse_gaps(
-    lead: Lead, report: CallReport, disposition: Disposition | None, outcome: Outcome | None, at: datetime
+    lead: Lead,
+    report: CallReport,
+    disposition: Disposition | None,
+    outcome: Outcome | None,
+    attempt: Attempt | None,
+    at: datetime,
 ) -> list[Given]:
     """Return the answers, checked. Raise InvalidFields naming each field that is mandatory here, or contradicts."""
     errors: dict[str, list[str]] = {}
@@ -156,14 +202,16 @@ def _refuse_gaps(
         errors["disposition"] = ["Choose how the call ended."]
     if report.outcome and outcome is None:
         errors["outcome"] = [f"“{report.outcome}” is no outcome."]
+    if disposition and disposition.is_final and not report.outcome and outcome is None:
+        errors["outcome"] = ["This result ends the conversation. Say what comes of it."]
+    if disposition and attempt is None and _only_ours(disposition):
+        errors["disposition"] = ["Only a call of ours can end so. Reserve the call first, or choose what they wanted."]
     if disposition and disposition.needs_callback and report.callback_at is None:
         errors["callback_at"] = ["Say when to call back: date and time."]
     if disposition and disposition.needs_missing_items and not report.missing:
         errors["missing"] = ["Say what is missing."]
     if report.callback_at and report.callback_at < at:
         errors["callback_at"] = ["This time is past. Say when to call back."]
-    if report.follow_up_on and start_of(report.follow_up_on, lead) + timedelta(days=1) <= at:
-        errors["follow_up"] = ["This date is past. Say on which date to ask again."]
     if report.missing and report.follow_up_on is None:
         errors["follow_up"] = ["Say on which date to ask again for what is missing."]
     known = (
@@ -171,13 +219,37 @@ def _refuse_gaps(
     )
     if unknown := [code for code in report.missing if code not in known]:
         errors["missing"] = [f"“{code}” is nothing that can be missing." for code in unknown]
-    if outcome and (problem := _reason_problem(lead, report, outcome)):
-        errors["reason"] = [problem]
-    elif outcome == Outcome.HOLD and report.follow_up_on is None and not _wakes_by_itself(report.reason):
-        errors["follow_up"] = ["Nothing would wake this lead. Say on which date to look at it again."]
+    if _is_past(report.follow_up_on, lead, at):
+        errors["follow_up"] = ["This date is past. Say on which date to ask again."]
+    if outcome and not (outcome in MOVES_ON and (given or lead.advance_due_at)):  # else judged when they are learnt
+        errors = outcome_problems(lead, report, outcome, at=at) | errors
     if errors:
         raise InvalidFields(errors)
     return given
+
+
+def _refuse_outcome(lead: Lead, report: CallReport, outcome: Outcome, *, is_old: bool, at: datetime) -> None:
+    """Judge the outcome by the facts as this call left them. Raise InvalidFields, which undoes what was written."""
+    errors: dict[str, list[str]] = {}
+    if outcome in MOVES_ON and is_old:
+        judge_anew(lead, at=at)
+        errors = outcome_problems(lead, report, outcome, at=at)
+    if outcome == Outcome.DOCUMENTS_REQUESTED and not report.missing and not is_collecting(lead, at=at):
+        errors["missing"] = ["Say which documents are missing, and on which date to ask for them."]
+    if errors:
+        raise InvalidFields(errors)
+
+
+def _only_ours(disposition: Disposition) -> bool:
+    """Whether nothing but a call of ours can end so: nobody who calls us does not answer."""
+    return disposition.group == Disposition.Group.NOT_CONNECTED and disposition.pk != DROPPED
+
+
+def is_collecting(lead: Lead, *, at: datetime) -> bool:
+    """Whether it is known what to collect: a call said that it is missing, or the checks do."""
+    collected = Q(kind__document__isnull=False) | Q(kind=AUTHORIZATION)
+    known = MissingItem.objects.filter(collected, lead=lead, settled_at=None, origin=MissingItem.Origin.CALL)
+    return known.exists() or bool(qualification.assess_one(lead.pk, at=at)[1].missing)
 
 
 def _reason_problem(lead: Lead, report: CallReport, outcome: Outcome) -> str:
@@ -253,6 +325,7 @@ def _write_timeline(
     lead: Lead,
     report: CallReport,
     disposition: Disposition,
+    outcome: Outcome | None,
     attempt: Attempt | None,
     by: AbstractBaseUser | None,
     at: datetime,
@@ -260,7 +333,11 @@ def _write_timeline(
     kind = InteractionKind.VOICEMAIL if disposition.is_voicemail else InteractionKind.CALL
     facts: dict[str, object] = dict(notes.check_facts(report.facts))
     if report.missing:
-        facts |= {"missing": list(report.missing), "follow_up_on": str(report.follow_up_on)}
+        facts["missing"] = list(report.missing)
+    if report.follow_up_on:
+        # A date that only ends a wait is no promise to ask: a trigger keeps it.
+        is_promise = bool(report.missing) or outcome != Outcome.HOLD
+        facts["follow_up_on" if is_promise else "wakes_on"] = str(report.follow_up_on)
     if report.callback_at:
         facts["callback_at"] = report.callback_at.isoformat()
     return Interaction.objects.create(

@@ -1,4 +1,4 @@
-"""Who looked at the decisions that went against the checks, and what did a supervisor decide without a call?"""
+"""Who looked at the decisions that went against the checks, and what did a person decide without a call?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from leads.models import Interaction, Lead, Qualification
 from leads.services import calls, due
 from leads.services.calls import CallReport
 from leads.vocabulary import Direction, InteractionKind, Outcome
-from medcrm.lib.errors import RuleError
+from medcrm.lib.errors import InvalidFields, RuleError
 
 
 @transaction.atomic
@@ -39,16 +39,33 @@ def decide_by_hand(
     reason: str = "",
     until: date | None = None,
 ) -> Lead:
-    """Keep what a supervisor decided, with its words on the timeline; without an outcome the cycle goes on as it was.
+    """Keep what a person decided without a call, with their words on the timeline; without an outcome the cycle goes on
+    as it was [R5, R38].
 
-    Locks the lead.
+    Against a failed check the words are the reason. Locks the lead. Raise InvalidFields for what the decision lacks.
     """
     lead = Lead.objects.lock().get(pk=lead_id)
     if outcome:
-        calls.decide(lead, outcome, CallReport("", reason=reason, follow_up_on=until), by=by, at=at)
+        has_code = outcome in (Outcome.HOLD, Outcome.DISQUALIFIED)
+        report = CallReport("", reason=reason if has_code else text.strip(), follow_up_on=until)
+        _refuse(lead, outcome, report, at)
+        calls.decide(lead, outcome, report, by=by, at=at)
         lead.save()
     Interaction.objects.create(
         lead=lead, kind=InteractionKind.NOTE, direction=Direction.INTERNAL, at=at, by=by, text=text
     )
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return lead
+
+
+def _refuse(lead: Lead, outcome: Outcome, report: CallReport, at: datetime) -> None:
+    """Raise InvalidFields for what this outcome needs and the decision does not say."""
+    if outcome == Outcome.APPOINTMENT_SET:
+        raise InvalidFields({"outcome": ["A visit is set by booking it: press “Book a visit”."]})
+    if outcome == Outcome.DOCUMENTS_REQUESTED and not calls.is_collecting(lead, at=at):
+        told = "Nothing to collect is known. Ask on a call what is missing, and record it with its date."
+        raise InvalidFields({"outcome": [told]})
+    if outcome in calls.MOVES_ON:
+        calls.judge_anew(lead, at=at)
+    if errors := calls.outcome_problems(lead, report, outcome, at=at):
+        raise InvalidFields(errors)

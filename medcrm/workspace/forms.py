@@ -57,7 +57,10 @@ class CallForm(forms.Form):
     )
     missing = forms.MultipleChoiceField(label=_("What is missing"), required=False, widget=forms.CheckboxSelectMultiple)
     follow_up_on = forms.DateField(
-        label=_("Ask again on"), required=False, widget=forms.DateInput(attrs={"type": "date", "class": "mc-input"})
+        label=_("Ask again, or wake, on"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date", "class": "mc-input"}),
+        help_text=_("For what is missing: when you ask. For a wait: when it ends; else the reason's own days count."),
     )
     requested = line(_("Requested"), _("What they asked for"))
     confirmed = line(_("Confirmed"), _("Facts they confirmed"))

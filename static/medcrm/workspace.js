@@ -44,11 +44,14 @@
     const result = checked("disposition");
     const outcome = checked("outcome")?.value || "";
     const needs = (result?.dataset.needs || "").split(" ");
+    const implied = outcome || (result?.dataset.outcome ?? "");
+    const isMissing = needs.includes("missing") || implied === "documents_requested";
     const movesOn = ["appointment_set", "sent_to_team"].includes(outcome);
     const wanted = {
       callback: needs.includes("callback"),
-      missing: needs.includes("missing") || outcome === "documents_requested",
+      missing: isMissing,
       hold: outcome === "hold",
+      day: isMissing || outcome === "hold",
       stop: outcome === "disqualified" || (outcome === "" && Boolean(result) && "stops" in result.dataset),
       override: movesOn && (by("ws-checklist")?.dataset.failed || "").includes("yes"),
     };
@@ -133,6 +136,7 @@
     i: () => click("[aria-keyshortcuts=i]"),
     t: () => click("[aria-keyshortcuts=t]"),
     m: () => click("[aria-keyshortcuts=m]"),
+    v: () => click("[aria-keyshortcuts=v]"),
     q: () => focus("#ws-consent:not(:has(:checked)) [data-answer]") || focus("[data-question][data-open] [data-answer], [data-question] [data-answer]"),
     d: () => focus("#ws-find"),
     o: () => focus("#ws-outcome input:checked, #ws-outcome input"),

@@ -140,6 +140,7 @@ WORK = [
     Screen("lead", "supervisor", lead_page),
     Screen("lead-history", "supervisor", of_the_lead("history")),
     Screen("lead-correct", "supervisor", of_the_lead("correct_facts")),
+    Screen("lead-decide", "scheduling1", of_the_lead("decide")),
     Screen("lead-wishes", "scheduling1", of_the_lead("record_wishes")),
     Screen("lead-reassign", "supervisor", of_the_lead("reassign")),
     Screen("lead-activity", "supervisor", of_the_lead("record_activity")),

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import TimeoutError
 
-from leads.models import Interaction, Lead, Qualification
+from leads.models import Interaction, Lead, Qualification, Trigger
 from medcrm.workspace.models import Draft
 
 RESERVED = "text=Call reserved"
@@ -21,7 +21,7 @@ DAY = [
     ("appointment set", ["1"], ("appointment_set", "appointment_set")),
     ("sent to the next", ["2"], ("sent_to_team", "sent_to_team")),
     ("added to nurture", ["3"], ("added_to_nurture", "nurture")),
-    ("needs to think", ["5", "->hold", "Wants"], ("needs_to_think", "hold")),
+    ("needs to think", ["5", "->hold", "Wants", "->follow", "03012027"], ("needs_to_think", "hold")),
     ("not interested", [], ("not_interested", "disqualified")),
     ("waiting on family", ["7"], ("waiting_on_approval", "review")),
 ]
@@ -93,6 +93,31 @@ def test_ten_leads_to_ten_outcomes_by_keyboard_alone(desk):
     assert recorded == {expected for _words, _keys, expected in DAY}
     assert all(call.attempt.state == "sent" and call.facts["requested"] == "A visit" for call in calls)
     assert not Draft.objects.exists()
+    woken = Trigger.objects.get(kind="date_reached", disarmed_at=None, lead__interactions__disposition="needs_to_think")
+    assert str(woken.due_at.date()) == "2027-03-01"
+
+
+def test_a_lead_is_decided_without_a_call_by_keyboard(stage, send_in):
+    lead = send_in()
+    Lead.objects.filter(pk=lead.pk).update(owner=User.objects.get(username="scheduling1"), team="scheduling")
+    page = stage.page("scheduling1")
+    page.goto(f"/admin/work/{lead.pk}/")
+    strike(page, "v", "#dialog [name=outcome]")
+    press(page, ["->outcome", "Disqualified", "->reason", "Vendor", "->note", "Sells us lamps."])
+    page.keyboard.press("Tab")
+    tab_to_submit(page)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Done: Decide without a call")
+    lead.refresh_from_db()
+    assert (lead.stage, lead.stop_reason_id) == ("stopped", "vendor")
+
+
+def tab_to_submit(page) -> None:
+    for _ in range(10):
+        if page.evaluate("document.activeElement.type") == "submit":
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError("the button that decides cannot be reached by Tab")
 
 
 def test_answers_by_one_key_move_the_verdict_without_a_reload(stage, send_in):

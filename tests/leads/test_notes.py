@@ -47,7 +47,7 @@ def test_an_empty_note_is_refused(submit, author, now) -> None:
 
 def test_a_correction_stands_beside_the_entry_it_corrects(submit, author, now) -> None:
     lead = submit()
-    call = calls.record_call(lead.pk, CallReport(disposition="no_answer", note="Dr. Li"), by=author, at=now)
+    call = calls.record_call(lead.pk, CallReport(disposition="needs_to_think", note="Dr. Li"), by=author, at=now)
     first = notes.add_addendum(call.pk, "Dr. Lee", by=author, at=now)
     second = notes.add_addendum(first.pk, "Dr. Leigh", by=author, at=now)
     call.refresh_from_db()

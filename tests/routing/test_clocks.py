@@ -8,14 +8,17 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from consent import ledger
-from leads.models import Appointment, Lead, Proposal
-from leads.services import proposals
+from consent.models import Address, Attempt
+from leads.models import Appointment, Interaction, Lead, Proposal
+from leads.services import proposals, reviews
+from leads.vocabulary import Outcome
 from medcrm import roles
 from medcrm.lib.errors import RuleError
 from routing import exhausted, router, sweep
 from routing.calendar import DAYS
 from routing.models import Agent, Cadence, Goal, Notice, Team
 from tests.routing.factories import make_call, make_lead, make_leads, reachable
+from tests.rows import make
 
 pytestmark = pytest.mark.usefixtures("organisation")
 
@@ -337,3 +340,109 @@ def test_own_day_off_is_no_working_day(now):
     agent.days_off = [date(2026, 12, 1)]
     assert not agent.calendar.is_working_day(date(2026, 12, 1))
     assert agent.team.calendar.is_working_day(date(2026, 12, 1))
+
+
+PROMISES = [
+    ("callback_requested", {"callback_at": "2026-12-03T21:00:00+00:00"}, "2026-12-03T21:00", "call back as promised"),
+    (
+        "missing_information",
+        {"missing": ["payer"], "follow_up_on": "2026-12-03"},
+        "2026-12-03T23:00",
+        "ask for what is missing",
+    ),
+    ("needs_to_think", {"follow_up_on": "2026-12-03"}, "2026-12-03T23:00", "ask again as agreed"),
+]
+
+
+@pytest.mark.parametrize(("disposition", "facts", "due", "why"), PROMISES)
+@pytest.mark.parametrize("step", ["held", "nurture", "stopped"])
+def test_what_was_promised_is_owed_wherever_the_lead_stands(now, step, disposition, facts, due, why):
+    states = {
+        "held": {"decision": "hold", "next_step": "none", "stage": "held", "hold_reason_id": "no_capacity"},
+        "stopped": {"decision": "stop", "next_step": "none", "stage": "stopped", "stop_reason_id": "price"},
+    }
+    lead = route(make_lead(now, "nurture", **states.get(step, {})), now)
+    promiser = Agent.objects.get(user__username="scheduling2")
+    make_call(lead, disposition, at=now, by=promiser.user, **facts)
+    route(lead, now)
+    clock = lead.clocks.open().get()
+    assert (clock.owed, clock.due_at, clock.why, clock.is_promise) == ("follow_up", utc(due), why, True)
+    assert (clock.team_id, clock.owner) == ("scheduling", promiser.user), "whoever promised it keeps it"
+    assert lead.next_action_due_at == utc(due)
+    make_call(lead, "price", at=utc("2026-12-03T20:00"), by=promiser.user)
+    route(lead, utc("2026-12-03T20:00"))
+    clock.refresh_from_db()
+    assert (clock.met_by, open_clocks(lead), lead.next_action_due_at) == (promiser.user, {}, None)
+
+
+def test_a_promise_stays_with_the_team_that_has_the_lead_when_it_must_wait(now):
+    lead = route(make_lead(now), now)
+    owner, handoffs = lead.owner, lead.handoffs.count()
+    promised = now + timedelta(days=2)
+    make_call(lead, "callback_requested", at=now, by=owner, callback_at=promised.isoformat())
+    Lead.objects.filter(pk=lead.pk).update(decision="hold", next_step="none", stage="held", hold_reason="no_capacity")
+    route(lead, now + timedelta(hours=1))
+    assert open_clocks(lead) == {"follow_up": promised}
+    assert (lead.team, lead.owner, lead.handoffs.count()) == ("scheduling", owner, handoffs)
+
+
+def test_a_promise_ends_with_the_booking_and_with_a_persons_stop(now, supervisor):
+    promised = {"callback_at": (now + timedelta(days=2)).isoformat()}
+    booked, stopped = route(make_lead(now), now), route(make_lead(now), now)
+    for lead in (booked, stopped):
+        make_call(lead, "callback_requested", at=now, by=lead.owner, **promised)
+        route(lead, now)
+    later = now + timedelta(hours=1)
+    Appointment.objects.create(
+        lead=booked, service_id="ortho", clinic_id="aus", date=now.date(), created_at=later, changed_at=later
+    )
+    reviews.decide_by_hand(stopped.pk, Outcome.DISQUALIFIED, reason="spam", text="A robot.", by=supervisor, at=later)
+    assert open_clocks(route(booked, later)) == open_clocks(route(stopped, later)) == {}
+
+
+def write(lead: Lead, at: datetime, *, state: str = "sent", by: object = None) -> None:
+    """A mail in a person's own words, as nurture.personal leaves it."""
+    attempt = make(Attempt, address=make(Address), state=state)
+    Interaction.objects.create(
+        lead=lead, kind="note", direction="outbound", at=at, by=by or lead.owner, attempt=attempt, text="Hello"
+    )
+
+
+@pytest.mark.parametrize("step", ["callback", "partnership", "documents"])
+def test_a_mail_in_a_persons_own_words_pays_and_owes_a_follow_up(now, step):
+    lead = route(make_lead(now, step), now)
+    (owed,) = open_clocks(lead)
+    write(lead, now + timedelta(minutes=5), state="failed")
+    assert list(open_clocks(route(lead, now + timedelta(minutes=5)))) == [owed], "it did not leave"
+    write(lead, now + timedelta(minutes=10))
+    route(lead, now + timedelta(minutes=10))
+    assert lead.clocks.get(owed=owed).met_by == lead.owner
+    assert list(open_clocks(lead)) == ["follow_up"]
+
+
+def test_a_mail_pays_a_quote_only_where_nobody_may_call(now):
+    callable_, mailed, blocked = reachable(now, next_step="quote"), make_lead(now, "quote"), reachable(now, 102)
+    Lead.objects.filter(pk=blocked.pk).update(next_step="quote")
+    ledger.record(blocked.phone_id, "internal_dnc", now=now, occurred_at=now, source="call")
+    for lead in (callable_, mailed, blocked):
+        route(lead, now)
+        write(lead, now + timedelta(minutes=10))
+        route(lead, now + timedelta(minutes=10))
+    assert [list(open_clocks(lead)) for lead in (callable_, mailed, blocked)] == [
+        ["quote"],
+        ["follow_up"],
+        ["follow_up"],
+    ]
+
+
+def test_a_mail_is_no_call_that_was_promised_and_no_try(now):
+    lead = route(make_lead(now, "callback"), now)
+    promised = now + timedelta(hours=2)
+    make_call(lead, "callback_requested", at=now, by=lead.owner, callback_at=promised.isoformat())
+    write(lead, now + timedelta(hours=1))
+    assert open_clocks(route(lead, now + timedelta(hours=1))) == {"follow_up": promised}
+    other = route(make_lead(now, "callback"), now)
+    Cadence.objects.update(max_attempts=2)
+    make_call(other, "no_answer", at=now, by=other.owner)
+    write(other, now + timedelta(minutes=5))
+    assert list(open_clocks(route(other, now + timedelta(minutes=5)))) == ["follow_up"]

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from consent import addresses, ledger
 from consent.models import Attempt
-from leads.models import Inquiry, Interaction, Lead, MissingItem
+from leads.models import Inquiry, Interaction, Lead, MissingItem, Trigger
 from leads.services import merging
 from medcrm import journey
 from medcrm.workspace.models import Draft
@@ -316,3 +316,65 @@ def test_a_lead_can_be_worked_when_the_words_of_its_inquiry_are_gone_or_not_read
     with transaction.atomic(), pgtrigger.ignore("leads.Inquiry:raw_is_kept"):
         Inquiry.objects.update(raw_body=body)
     assert client.get(f"/admin/work/{lead.pk}/").status_code == 200
+
+
+def test_a_wait_is_given_the_day_on_which_it_ends(client, lead):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    fields = {"disposition": "needs_to_think", "outcome": "hold", "hold_reason": "timing_later"}
+    record(client, lead, **fields, follow_up_on="2027-03-01")
+    wakes = Trigger.objects.get(lead=lead, kind="date_reached", disarmed_at=None)
+    assert str(wakes.due_at) == "2027-03-01 06:00:00+00:00"  # midnight in Austin
+    assert not lead.clocks.open().exists(), "the trigger keeps the day; nobody owes anything before"
+
+
+def test_a_call_back_promised_to_a_lead_in_nurture_is_in_the_list_of_whoever_promised_it(client, lead, caller):
+    Lead.objects.filter(pk=lead.pk).update(decision="hold", next_step="nurture", stage="nurturing", request="info")
+    lead.qualifications.update(decided_at="2026-12-01T15:00Z", decision="hold", next_step="nurture")
+    client.post(f"/admin/work/{lead.pk}/called-us/")
+    record(client, lead, disposition="callback_requested", callback_at="2026-12-03T15:00")
+    rows = client.get("/admin/work/").context["work"].rows
+    assert [(row.lead, row.clock.owed, row.clock.is_promise) for row in rows] == [(lead, "follow_up", True)]
+    assert rows[0].due
+    lead.refresh_from_db()
+    assert lead.stage == "nurturing"
+
+
+def test_a_lead_is_decided_from_the_page_without_a_call(client, lead, caller):
+    Lead.objects.filter(pk=lead.pk).update(phone=None)
+    assert 'aria-keyshortcuts="v"' in client.get(f"/admin/work/{lead.pk}/").content.decode()
+    path = f"/admin/leads/lead/{lead.pk}/decide/"
+    htmx = {"HX-Request": "true", "HX-Current-URL": f"http://testserver/admin/work/{lead.pk}/"}
+    wrong = client.post(path, {"outcome": "disqualified", "reason": "no_capacity", "note": "x"}, headers=htmx)
+    assert wrong.context["form"].errors.keys() == {"reason"}
+    wrong = client.post(path, {"outcome": "hold", "reason": "timing_later"}, headers=htmx)
+    assert wrong.context["form"].errors.keys() == {"note"}
+    done = client.post(
+        path, {"outcome": "disqualified", "reason": "vendor", "note": "Sells lamps; wrote by mail."}, headers=htmx
+    )
+    assert done.headers["HX-Redirect"] == f"/admin/work/{lead.pk}/"
+    lead.refresh_from_db()
+    assert (lead.stage, lead.stop_reason_id) == ("stopped", "vendor")
+    assert lead.qualifications.get(closed_at=None).decided_by == caller
+    note = Interaction.objects.get(kind="note")
+    assert (note.text, note.by) == ("Sells lamps; wrote by mail.", caller)
+    assert not Attempt.objects.exists()
+
+
+def test_who_may_only_read_decides_nothing(client, lead):
+    user = User.objects.create(username="reader", is_staff=True)
+    user.groups.add(Group.objects.get(name="compliance"))
+    client.force_login(user)
+    assert client.post(f"/admin/leads/lead/{lead.pk}/decide/", {"outcome": "review", "note": "x"}).status_code == 403
+    assert b"/decide/" not in client.get(f"/admin/work/{lead.pk}/").content
+
+
+def test_a_mail_pays_the_first_attempt_that_is_owed(client, lead, caller, now):
+    Lead.objects.filter(pk=lead.pk).update(next_step="callback")
+    lead.qualifications.update(decided_at=now, decision="forward", next_step="callback", decided_by=caller)
+    journey.advance([lead.pk], at=now)
+    Lead.objects.filter(pk=lead.pk).update(team="scheduling", owner=caller)
+    client.post(f"/admin/work/{lead.pk}/write/email/", {"subject": "Your visit", "body": "When may we call?"})
+    lead.refresh_from_db()
+    assert lead.advance_due_at == now
+    journey.advance([lead.pk], at=now)
+    assert lead.clocks.get(owed="first_attempt").met_by == caller

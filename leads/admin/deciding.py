@@ -1,0 +1,39 @@
+"""What does a person fill in to decide about a lead without a call?"""
+
+from __future__ import annotations
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from leads.models import HoldReason, StopReason
+from leads.vocabulary import Outcome
+from medcrm.lib.actions import ActionForm
+
+# A visit is set by booking it.
+OFFERED = [(outcome.value, outcome.label) for outcome in Outcome if outcome != Outcome.APPOINTMENT_SET]
+
+
+class DecideForm(ActionForm):
+    """An outcome, its reason where it has one, and the words that stay on the timeline."""
+
+    outcome = forms.ChoiceField(label=_("What comes of it"), choices=[("", _("choose…")), *OFFERED])
+    reason = forms.ChoiceField(label=_("Why it waits or stops"), required=False)
+    follow_up = forms.DateField(
+        label=_("Wake on"), required=False, help_text=_("For a wait. Left empty, the reason's own days count.")
+    )
+    note = forms.CharField(
+        label=_("Note"),
+        max_length=300,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("What you know and from where. Against a failed check this is your reason; a supervisor reads it."),
+    )
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        waits, stops = (model.objects.filter(is_active=True) for model in (HoldReason, StopReason))
+        self.fields["reason"].choices = [
+            ("", "—"),
+            (_("It waits"), list(waits.values_list("pk", "name"))),
+            (_("It stops"), list(stops.values_list("pk", "name"))),
+        ]
+        self.look()

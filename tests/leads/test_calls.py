@@ -1,0 +1,181 @@
+"""How a call ends and what follows: by the facts as the call left them, with nothing lost and nothing written over."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+
+from leads import contact
+from leads.models import Appointment, Interaction, Lead, Qualification, Trigger
+from leads.services import calls, reviews
+from leads.services.calls import CallReport
+from leads.vocabulary import Outcome
+from medcrm import journey
+from medcrm.lib.errors import InvalidFields
+
+
+@pytest.fixture
+def caller(organisation) -> User:
+    return User.objects.get(username="qualification1")
+
+
+@pytest.fixture
+def walked(organisation, submit, now):
+    def make(**fields: object) -> Lead:
+        lead = submit(**fields)
+        journey.advance([lead.pk], at=now)
+        lead.refresh_from_db()
+        return lead
+
+    return make
+
+
+def record(lead: Lead, at, disposition: str, **report: object) -> Lead:
+    calls.record_call(lead.pk, CallReport(disposition, **report), at=at)
+    journey.advance([lead.pk], at=at)
+    lead.refresh_from_db()
+    return lead
+
+
+def refused(lead: Lead, at, disposition: str, **report: object) -> set[str]:
+    before = Interaction.objects.count()
+    with pytest.raises(InvalidFields) as refusal:
+        calls.record_call(lead.pk, CallReport(disposition, **report), at=at)
+    assert Interaction.objects.count() == before, "what is refused leaves nothing behind"
+    return set(refusal.value.errors)
+
+
+# F6: the outcome is judged by what the call itself says
+
+
+def test_an_outcome_is_judged_by_what_was_said_on_the_same_call(walked, now) -> None:
+    lead = walked(payer="")
+    said = {"fields": {"payer": "medicaid"}, "outcome": "sent_to_team"}
+    assert refused(lead, now, "sent_to_team", **said) == {"reason"}
+    lead.refresh_from_db()
+    assert lead.payer is None
+    record(lead, now, "sent_to_team", **said, reason="The clinic takes this plan by letter.")
+    cycle = lead.qualifications.get(closed_at=None)
+    assert (lead.fit_check, cycle.override_reason) == ("fail", "The clinic takes this plan by letter.")
+
+
+def test_what_the_call_brings_needs_no_reason_any_more(walked, now) -> None:
+    lead = walked(service="pt")
+    assert (lead.capacity_check, lead.hold_reason_id) == ("fail", "awaiting_referral")
+    assert refused(lead, now, "sent_to_team") == {"reason"}
+    record(lead, now, "sent_to_team", answers={"referral_letter": "yes"})
+    assert lead.qualifications.get(closed_at=None).override_reason == ""
+
+
+# F5: a closed lead starts its next cycle
+
+
+@pytest.mark.parametrize(
+    ("disposition", "report", "ends"),
+    [
+        ("sent_to_team", {"outcome": "sent_to_team", "reason": "Pays herself now."}, "forwarded"),
+        ("added_to_nurture", {}, "nurturing"),
+        ("chose_other_provider", {}, "stopped"),
+    ],
+)
+def test_a_call_of_a_stopped_lead_leaves_its_stop_on_record(walked, now, disposition, report, ends) -> None:
+    lead = walked(payer="medicaid")
+    assert (lead.stage, lead.stop_reason_id) == ("stopped", "payer_not_accepted")
+    record(lead, now + timedelta(days=1), disposition, **report)
+    assert (lead.stage, lead.cycle) == (ends, 2)
+    old = Qualification.objects.get(lead=lead, cycle=1)
+    assert (old.decision, old.stop_reason_id) == ("stop", "payer_not_accepted")
+    assert old.closed_at is not None
+    assert Trigger.objects.get(qualification=old, fired_at__isnull=False).kind_id == "repeat_inquiry"
+
+
+def test_a_stop_that_is_confirmed_stays_in_its_cycle(walked, now) -> None:
+    lead = walked()
+    record(lead, now, "not_interested")
+    record(lead, now + timedelta(days=1), "not_interested")
+    assert (lead.stage, lead.cycle) == ("stopped", 1)
+
+
+def test_a_refusal_after_the_visit_is_no_outcome_of_the_visit(walked, now) -> None:
+    lead = walked()
+    record(lead, now, "appointment_set")
+    Lead.objects.filter(pk=lead.pk).update(stage="converted")
+    record(lead, now + timedelta(days=9), "not_interested")
+    outcomes = list(lead.qualifications.order_by("cycle").values_list("cycle", "outcome"))
+    assert outcomes == [(1, "appointment_set"), (2, "disqualified")]
+
+
+# F22, F30: one obvious result
+
+
+def test_asking_for_documents_says_which_and_when_unless_the_checks_know(walked, now) -> None:
+    lead = walked()
+    assert refused(lead, now, "waiting_on_documents") == {"missing"}
+    assert refused(lead, now, "waiting_on_documents", missing=["records"]) == {"follow_up"}
+    record(lead, now, "waiting_on_documents", missing=["records"], follow_up_on=now.date() + timedelta(days=2))
+    assert (lead.next_step, lead.qualifications.get(closed_at=None).outcome) == ("documents", "documents_requested")
+    assert record(walked(phone="512-555-0103", service="pt"), now, "waiting_on_documents").next_step == "documents"
+
+
+def test_a_final_result_says_what_comes_of_it(walked, now) -> None:
+    lead = walked()
+    assert refused(lead, now, "existing_patient") == {"outcome"}
+    assert record(lead, now, "existing_patient", outcome="sent_to_team").decision == "forward"
+
+
+def test_nobody_who_calls_us_does_not_answer(walked, now) -> None:
+    lead = walked()
+    for disposition in ("no_answer", "busy", "voicemail_left", "invalid_number"):
+        assert refused(lead, now, disposition) == {"disposition"}
+    assert record(lead, now, "call_dropped").interactions.get(disposition="call_dropped").kind == "inbound_call"
+    calls.record_call(lead.pk, CallReport("no_answer"), attempt=contact.reserve_call(lead, at=now), at=now)
+    assert lead.interactions.get(disposition="no_answer").kind == "call"
+
+
+# F4: a decision without a call
+
+
+def test_a_lead_in_review_is_decided_without_a_call_and_its_review_is_done(walked, caller, now) -> None:
+    lead = walked()
+    record(lead, now, "needs_to_think", outcome="review")
+    assert lead.clocks.open().get().owed == "review"
+    later = now + timedelta(hours=1)
+    reviews.decide_by_hand(lead.pk, Outcome.DISQUALIFIED, reason="vendor", text="Sells us lamps.", by=caller, at=later)
+    journey.advance([lead.pk], at=later)
+    lead.refresh_from_db()
+    assert (lead.stage, lead.stop_reason_id) == ("stopped", "vendor")
+    assert lead.interactions.get(kind="note").text == "Sells us lamps."
+    paid = lead.clocks.get(owed="review")
+    assert (paid.met_at, paid.met_by) == (later, caller)
+    assert not lead.clocks.open().exists()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "given", "field"),
+    [
+        (Outcome.HOLD, {}, "reason"),
+        (Outcome.HOLD, {"reason": "vendor"}, "reason"),
+        (Outcome.DISQUALIFIED, {"reason": "no_capacity"}, "reason"),
+        (Outcome.HOLD, {"reason": "timing_later", "until": "yesterday"}, "follow_up"),
+        (Outcome.DOCUMENTS_REQUESTED, {}, "outcome"),
+        (Outcome.APPOINTMENT_SET, {}, "outcome"),
+    ],
+)
+def test_a_decision_without_a_call_lacks_nothing_either(walked, caller, now, outcome, given, field) -> None:
+    lead = walked()
+    if given.get("until"):
+        given = {**given, "until": now.date() - timedelta(days=2)}
+    with pytest.raises(InvalidFields) as refusal:
+        reviews.decide_by_hand(lead.pk, outcome, text="So it is.", by=caller, at=now, **given)
+    assert refusal.value.field == field
+    assert not lead.interactions.filter(kind="note").exists()
+
+
+def test_against_a_failed_check_the_note_is_the_reason_a_supervisor_reads(walked, caller, now) -> None:
+    lead = walked(payer="medicaid")
+    reviews.decide_by_hand(lead.pk, Outcome.SENT_TO_TEAM, text="The clinic agreed by mail.", by=caller, at=now)
+    cycle = lead.qualifications.get(closed_at=None)
+    assert (cycle.cycle, cycle.override_reason) == (2, "The clinic agreed by mail.")
+    assert not Appointment.objects.exists()
