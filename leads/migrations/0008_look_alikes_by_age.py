@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('leads', '0008_first_names_by_index'),
+        ('leads', '0007_text_shown_with_inquiry'),
     ]
 
     operations = [
