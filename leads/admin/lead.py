@@ -250,13 +250,9 @@ class LeadAdmin(BookingActions, ActivityActions, DocumentActions, NoteActions, R
     def correct_facts(self, request: HttpRequest, pk: int, *, at: datetime, fields: dict[str, object]) -> None:
         corrections.correct_facts(pk, fields, by=request.user, at=at)
 
-    def has_work_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Who works leads hears what people say about being contacted."""
-        return request.user.has_perm("leads.change_lead")
-
     @service_action(
         _("Note contact wishes"),
-        permissions=["work"],
+        permissions=["correct"],
         form=WishesForm,
         icon="record_voice_over",
         text=wishes.QUESTION,
