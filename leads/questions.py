@@ -8,6 +8,7 @@ from rest_framework import serializers
 from leads.serializers import InquirySerializer
 
 NOT_ASKED = {"consent", "documents", "is_test", "page_url"}  # the form itself says these, or nobody does
+KNOWN_ONLY = {"lead_type"}  # it chooses the questions and the services, so the source must know it beforehand
 NAMES = sorted(set(InquirySerializer().fields) - NOT_ASKED)
 KEYS = {"field", "required", "value"}
 
@@ -25,6 +26,10 @@ def problems(asked: object) -> list[str]:
             found.append(_("“%(name)s” is asked twice.") % {"name": name})
         elif isinstance(row, dict) and row.get("value") is not None:
             found += _about_value(name, row["value"])
+        elif name in KNOWN_ONLY:
+            found.append(
+                _("%(name)s: nobody is asked for it. Write the value that it always has.") % {"name": _said(name)}
+            )
         if isinstance(row, dict) and (odd := sorted(row.keys() - KEYS)):
             found.append(_("A question has “field”, “required” or “value”, not “%(odd)s”.") % {"odd": ", ".join(odd)})
     return list(dict.fromkeys(found))
@@ -35,8 +40,12 @@ def _about_value(name: str, value: object) -> list[str]:
     try:
         InquirySerializer().fields[name].run_validation(value)
     except serializers.ValidationError as error:
-        return [f"{name.replace('_', ' ').capitalize()}: {problem}" for problem in error.detail]
+        return [f"{_said(name)}: {problem}" for problem in error.detail]
     return []
+
+
+def _said(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def values_of(name: str) -> list[str]:

@@ -23,9 +23,9 @@ from consent.addresses import InvalidAddress
 from leads.models import Clinic, Inquiry, Payer, ServiceLine, Source, TimingWindow
 from leads.services import intake
 from leads.services.intake import Delivery
-from leads.vocabulary import ContactRole, LeadType, Request, SourceKind
+from leads.vocabulary import Agreement, Budget, ContactRole, LeadType, Request, SourceKind
 from medcrm.lib.errors import RuleError
-from nurture.forms import TIMES
+from nurture.forms import TIMES, WAYS
 
 HOSTED = (
     SourceKind.WEBSITE_FORM,
@@ -220,7 +220,30 @@ ORGANISATION_REQUESTS = (
     (Request.QUESTION, _("An answer to a question")),
     (Request.INFO, _("Information only, for now")),
 )
+URGENCY = (("routine", _("No hurry")), ("soon", _("Soon, please")), ("urgent", _("It is urgent")))
+BEEN_HERE = (("yes", _("Yes, I have been a patient")), ("no", _("No, this would be the first time")))
+BUDGET = (
+    (Budget.APPROVED, _("Approved")),
+    (Budget.PLANNED, _("Planned")),
+    (Budget.NONE, _("None yet")),
+    (Budget.UNKNOWN, _("I do not know")),
+)
+AGREEMENT = (
+    (Agreement.SIGNED, _("Signed")),
+    (Agreement.SENT, _("Sent, not signed yet")),
+    (Agreement.NONE, _("None yet")),
+    (Agreement.BLOCKED, _("Not possible at present")),
+)
 FOR_WHOM = (("self", _("Myself")), ("family", _("Somebody in my family")), ("other", _("Somebody else")))
+
+
+def _been_here(form: HostedForm) -> forms.Field:
+    return forms.TypedChoiceField(
+        label=_("Have you been to one of our clinics?"),
+        choices=[("", _("Please choose")), *BEEN_HERE],
+        coerce=lambda said: said == "yes",
+        empty_value=None,
+    )
 
 
 def _requests(form: HostedForm) -> forms.Field:
@@ -247,13 +270,18 @@ FIELDS: Mapping[str, Callable[[HostedForm], forms.Field]] = {
     "question": _words(
         _("Your question"), max_length=200, help_text=_("In one sentence. Please leave out medical details.")
     ),
+    "urgency": _choice(_("How urgent is it?"), URGENCY),
+    "is_existing_patient": _been_here,
     "age": _number(_("Age of the person who comes")),
     "for_whom": _choice(_("Who is it for?"), FOR_WHOM),
     "language": _choice(_("Your language"), settings.LANGUAGES),
+    "preferred_channel": _choice(_("How do you like to hear from us?"), WAYS),
     "preferred_time": _choice(_("When is a good time to reach you?"), TIMES),
     "organisation": _words(_("Organisation"), max_length=120, autocomplete="organization"),
     "contact_role": _choice(_("Your role"), ContactRole.choices),
     "clinic_size": _number(_("How many people work there?")),
     "rollout": _words(_("When would you like to start?"), max_length=80),
+    "budget": _choice(_("Is there a budget for it?"), BUDGET),
     "approver": _words(_("Who decides?"), max_length=120),
+    "agreement": _choice(_("Is there an agreement between us?"), AGREEMENT),
 }  # fmt: skip

@@ -178,7 +178,29 @@ def test_every_source_asks_what_its_form_knows_how_to_ask(sequences) -> None:
         assert {row.field for row in hosted.questions(source) if row.value is None} <= hosted.FIELDS.keys()
 
 
-@pytest.mark.parametrize("asked", ["phone", ["nobody"], ["zip", "zip"], [{"field": "zip", "colour": "red"}], [3]])
+def test_every_question_that_a_source_may_ask_is_on_its_form(sequences, client: Client) -> None:
+    asked = [name for name in questions.NAMES if name not in questions.KNOWN_ONLY]
+    assert hosted.FIELDS.keys() == set(asked)
+    Source.objects.filter(pk="landing").update(questions=[{"field": name, "required": True} for name in asked])
+    page = client.get("/f/landing/").content.decode()
+    shown = set(re.findall(r'<(?:input|select)[^>]* name="(\w+)"', page))
+    assert set(asked) <= shown
+
+
+def test_what_the_form_asks_reaches_the_lead(sequences, client: Client) -> None:
+    asked = ["first_name", "phone", "urgency", "is_existing_patient", "preferred_channel", "budget", "agreement"]
+    Source.objects.filter(pk="landing").update(questions=asked)
+    told = {"urgency": "urgent", "is_existing_patient": "no", "preferred_channel": "sms", "budget": "planned"}
+    answer = send(client, "landing", first_name="Alpha", phone="512-555-0101", agreement="sent", **told)
+    assert answer.status_code == 303
+    lead = Lead.objects.get()
+    assert (lead.urgency, lead.is_existing_patient, lead.preferred_channel) == ("urgent", False, "sms")
+    assert (lead.budget, lead.agreement) == ("planned", "sent")
+
+
+@pytest.mark.parametrize(
+    "asked", ["phone", ["nobody"], ["lead_type"], ["zip", "zip"], [{"field": "zip", "colour": "red"}], [3]]
+)
 def test_questions_that_no_form_can_ask_are_refused(asked: object) -> None:
     assert len(questions.problems(asked)) == 1
 
