@@ -149,6 +149,8 @@ def facts_of(lead: Lead) -> list[tuple[str, object]]:
         (_("Language"), _language(lead.language)),
         (_("Prefers"), " · ".join(part for part in (lead.preferred_channel, lead.preferred_time) if part)),
         (_("Urgency"), lead.get_urgency_display()),
+        (_("Came by"), _came_by(lead)),
+        (_("Usual next step of this source"), lead.source.expectation),
     ]
     if lead.is_organisation:
         rows += [
@@ -161,6 +163,12 @@ def facts_of(lead: Lead) -> list[tuple[str, object]]:
             (_("Agreement"), lead.get_agreement_display()),
         ]
     return [(label, value) for label, value in rows if value not in ("", None)]
+
+
+def _came_by(lead: Lead) -> str:
+    """The source, and what it says of how much is meant before anything else is known [R8]."""
+    told = {"source": lead.source.name, "intent": str(lead.source.get_intent_display()).lower()}
+    return _("%(source)s (%(intent)s intent)") % told
 
 
 def _language(code: str) -> str:

@@ -121,7 +121,7 @@ class ProposalAdmin(ReadOnlyAdmin):
         icon="check",
         text=_(
             "The change goes into a draft of the rules; nothing is in force until somebody publishes the draft. Only"
-            " the intent of a source changes at once."
+            " the intent of a source changes at once: a call to its next leads is due later."
         ),
     )
     def accept(self, request: HttpRequest, pk: int, *, at: datetime, value: str) -> None:

@@ -8,7 +8,8 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from consent import ledger
-from leads.models import Appointment, Lead
+from leads.models import Appointment, Lead, Proposal
+from leads.services import proposals
 from medcrm import roles
 from medcrm.lib.errors import RuleError
 from routing import exhausted, router, sweep
@@ -44,8 +45,36 @@ def open_clocks(lead: Lead) -> dict[str, datetime]:
     ],
 )
 def test_due_in_the_teams_working_time(at, step, band, due):
-    lead = route(make_lead(utc(at), step, score_band=band), utc(at))
+    lead = route(make_lead(utc(at), step, score_band=band, source_id="ads"), utc(at))
     assert lead.next_action_due_at == utc(due)
+
+
+@pytest.mark.parametrize(
+    ("source", "band", "due"),
+    [
+        ("phone", "low", "2026-12-01T16:15"),  # call back in minutes
+        ("partner", "low", "2026-12-01T20:00"),  # within four working hours
+        ("web_consult", "low", "2026-12-02T00:00"),  # high intent: the same day
+        ("webinar", "low", "2026-12-04T00:00"),  # medium intent: two business days
+        ("webinar", "high", "2026-12-02T00:00"),  # who ranks high is called the same day all the same
+        ("ads", "low", "2026-12-05T00:00"),  # low intent: what the score says
+    ],
+)
+def test_the_source_says_how_soon_a_call_is_due(source, band, due):
+    at = utc("2026-12-01T16:00")
+    lead = route(make_lead(at, "callback", score_band=band, source_id=source), at)
+    assert (lead.team, lead.next_action_due_at) == ("qualification", utc(due))
+
+
+def test_a_source_proposed_to_be_of_less_intent_makes_its_next_leads_due_later(admin_user):
+    at = utc("2026-12-01T16:00")
+    asked = Proposal.objects.create(
+        kind=Proposal.Kind.INTENT, about="web_consult", title="", old_value="high", new_value="low", made_at=at
+    )
+    before = route(make_lead(at, "callback", score_band="low"), at)
+    proposals.accept(asked.pk, "", by=admin_user, at=at)
+    after = route(make_lead(at, "callback", score_band="low"), at)
+    assert (before.next_action_due_at, after.next_action_due_at) == (utc("2026-12-02T00:00"), utc("2026-12-05T00:00"))
 
 
 def test_clock_starts_when_the_lead_changed_not_when_a_worker_saw_it(now):
