@@ -16,10 +16,16 @@ def visible(user: AbstractBaseUser, path: str = "") -> Q:
     if not scope.sees_all_teams:
         # A team's index serves its members; who is in no team sees only what is owned in person.
         condition &= Q(**{f"{path}team__in": scope.teams}) if scope.teams else Q(**{f"{path}owner": user.pk})
+    return condition & trained_for(user, path)
+
+
+def trained_for(user: AbstractBaseUser, path: str = "") -> Q:
+    """The condition for leads of any team whose service this person may know of."""
+    scope = scope_of(user)
     hidden = () if scope.sees_sensitive else _untrained_for(user, scope.trainings)
-    if hidden:
-        condition &= Q(**{f"{path}service__isnull": True}) | ~Q(**{f"{path}service__in": hidden})
-    return condition
+    if not hidden:
+        return Q()
+    return Q(**{f"{path}service__isnull": True}) | ~Q(**{f"{path}service__in": hidden})
 
 
 def _untrained_for(user: AbstractBaseUser, trainings: frozenset[str]) -> tuple[str, ...]:

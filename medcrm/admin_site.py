@@ -47,6 +47,7 @@ SECTIONS: Sequence[Section] = (
         (
             Entry(_("My leads"), "person_check", "leads.lead", "whose=me&state=open", "change"),
             Entry(_("Leads"), "groups", "leads.lead"),
+            Entry(_("New lead"), "person_add", "leads.lead", verb="enter", page="workspace:new_lead"),
             Entry(_("Handoffs"), "move_up", "routing.handoff"),
             Entry(_("Calls to make"), "call", "nurture.calltask"),
             Entry(_("Notices"), "notifications", "routing.notice", count=unread_notices),

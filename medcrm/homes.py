@@ -86,9 +86,9 @@ def day_of_caller(user: AbstractBaseUser, *, at: datetime) -> Home:
             promised=Count("pk", filter=Q(is_promise=True)),
         )
     )
-    calls = Interaction.objects.filter(by=user, at__gte=today, kind__in=CALLS).aggregate(
-        made=Count("pk"), reached=Count("pk", filter=Q(disposition__reaches_right_party=True))
-    )
+    # The entry of who rang in is no call yet: the record of how the talk ended is.
+    ended = Interaction.objects.filter(by=user, at__gte=today, kind__in=CALLS, disposition__isnull=False)
+    calls = ended.aggregate(made=Count("pk"), reached=Count("pk", filter=Q(disposition__reaches_right_party=True)))
     work = reverse("workspace:my_work")
     return Home(
         _("Next for you"),

@@ -103,7 +103,7 @@ EVIDENCE = """consent.address consent.consentevent consent.attempt consent.discl
 WORKER = together(
     each(VOCABULARY, VIEW),
     each(LEAD_STORY, VIEW),
-    each("leads.lead", ("view", "change")),
+    each("leads.lead", ("view", "change", "enter")),
     each("leads.stakeholder", WRITE),
     each("leads.interaction", ("amend",)),
     each("routing.handoff", ("accept", "return")),

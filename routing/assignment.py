@@ -142,7 +142,7 @@ def move_breached(lead_ids: Sequence[int], *, to_fallback: bool, at: datetime) -
     return routes
 
 
-def claim(lead_id: int, agent: Agent, *, at: datetime) -> WhyNot | None:
+def claim(lead_id: int, agent: Agent, *, at: datetime, note: str = "") -> WhyNot | None:
     """Make a locked lead of the queue this agent's if training, language, presence and caps allow, else say why not.
 
     Callers do not wait for each other: what one takes is no turn of the team's. The caller of this sees to it that an
@@ -155,7 +155,8 @@ def claim(lead_id: int, agent: Agent, *, at: datetime) -> WhyNot | None:
     why = why_not_eligible(staffing.member(agent, at=at), desk.need(lead, team, at), at=at)
     if why is None:
         choice = Choice(agent.user_id)
-        desk.write([desk.route(lead, team, choice, AssignedBecause.CLAIMED, by=agent.user, at=at)], at=at)
+        route = desk.route(lead, team, choice, AssignedBecause.CLAIMED, by=agent.user, note=note, at=at)
+        desk.write([route], at=at)
     return why
 
 

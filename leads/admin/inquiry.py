@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.base import OfLead
-from leads.models import Inquiry, Lead
+from leads.models import Inquiry, Interaction, Lead
 from leads.search import find_leads
 from leads.services import intake
 from leads.visibility import visible
@@ -108,10 +108,11 @@ class InquiryAdmin(OfLead, ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": (("source", "received_at"), ("status_badge", "settled_at"), "of_lead")}),
         (None, {"fields": ("errors_in_words", "raw_in_lines", "repaired_in_lines")}),
-        (_("Delivery"), {"fields": (("came_from", "user_agent"), "idempotency_key", "seal")}),
+        (_("Delivery"), {"fields": (("came_from", "user_agent"), "entered_by", "idempotency_key", "seal")}),
     )
     readonly_fields = (
-        "status_badge", "of_lead", "errors_in_words", "raw_in_lines", "repaired_in_lines", "came_from", "seal"
+        "status_badge", "of_lead", "errors_in_words", "raw_in_lines", "repaired_in_lines", "came_from", "entered_by",
+        "seal",
     )  # fmt: skip
     fits: ClassVar = {"repair": lambda inquiry: inquiry.status == Inquiry.Status.REFUSED}
     actions_detail = ("repair",)
@@ -159,6 +160,12 @@ class InquiryAdmin(OfLead, ReadOnlyAdmin):
     @display(description=_("Network address"))
     def came_from(self, obj: Inquiry) -> str | None:
         return obj.remote_addr
+
+    @display(description=_("Entered by"))
+    def entered_by(self, obj: Inquiry) -> str:
+        """Who typed it in while the person rang or stood there; a form and a system have no name."""
+        entry = Interaction.objects.filter(inquiry=obj).exclude(by=None).select_related("by").first()
+        return entry.by.get_full_name() or entry.by.get_username() if entry else ""
 
     @display(description=_("Seal of the text (SHA-256)"))
     def seal(self, obj: Inquiry) -> str:

@@ -7,7 +7,7 @@ that reached us is lost, and the same delivery twice is one inquiry.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from django.db.models import Q
 
 from consent import addresses, ledger
 from consent.models import Address
+from consent.vocabulary import Level, Purpose
 from leads.lifecycle import OPEN
 from leads.models import (
     DocumentStatus,
@@ -73,7 +74,16 @@ class Delivery:
     user_agent: str = ""
 
 
-def receive(source: Source, raw: bytes, delivery: Delivery, *, at: datetime) -> Inquiry:
+@dataclass(frozen=True)
+class Heard:
+    """By whom the inquiry was typed in, and what the person said to them about being contacted: channels and words."""
+
+    by: AbstractBaseUser
+    channels: Sequence[str] = ()
+    words: str = ""
+
+
+def receive(source: Source, raw: bytes, delivery: Delivery, *, at: datetime, heard: Heard | None = None) -> Inquiry:
     """Keep the raw body, then turn it into a lead. Return the inquiry; a repeated delivery returns the first one.
 
     Raise InvalidFields (kept as refused), KeyReused, StillBeingTakenIn or BodyTooLarge.
@@ -85,7 +95,7 @@ def receive(source: Source, raw: bytes, delivery: Delivery, *, at: datetime) -> 
         error = BodyTooLarge(len(raw))
         refuse(inquiry, {"body": [error.message]}, at=at)
         raise error
-    return take_in(inquiry, raw, at=at)
+    return take_in(inquiry, raw, at=at, heard=heard)
 
 
 def note_unread(source: Source, size: int, delivery: Delivery, *, at: datetime) -> Inquiry:
@@ -104,14 +114,14 @@ def answer_again(inquiry: Inquiry) -> Inquiry:
     return inquiry
 
 
-def take_in(inquiry: Inquiry, body: bytes | dict[str, object], *, at: datetime) -> Inquiry:
+def take_in(inquiry: Inquiry, body: bytes | dict[str, object], *, at: datetime, heard: Heard | None = None) -> Inquiry:
     """Accept a kept submission, or keep why it was refused and raise InvalidFields."""
     try:
         submission = normalise(body if isinstance(body, dict) else parse(body))
     except InvalidFields as error:
         refuse(inquiry, error.errors, at=at)
         raise
-    return accept(inquiry, submission, at=at)
+    return accept(inquiry, submission, at=at, heard=heard)
 
 
 def keep(source: Source, raw: bytes, delivery: Delivery, *, at: datetime) -> tuple[Inquiry, bool]:
@@ -154,7 +164,7 @@ def replay(inquiry_id: int, fields: dict[str, object], *, by: AbstractBaseUser, 
 
 
 @transaction.atomic
-def accept(inquiry: Inquiry, submission: Submission, *, at: datetime) -> Inquiry:
+def accept(inquiry: Inquiry, submission: Submission, *, at: datetime, heard: Heard | None = None) -> Inquiry:
     """Match or open the lead, record consent and the timeline entry, mark the lead due. Locks addresses, then the lead.
 
     The inquiry is accepted in the same transaction as everything that follows from it.
@@ -167,10 +177,10 @@ def accept(inquiry: Inquiry, submission: Submission, *, at: datetime) -> Inquiry
         lead = open_lead(inquiry.source, submission, phone, email, at=at)
     else:
         attach(lead, inquiry, submission, phone, email, at=at)
-    record_consent(inquiry, submission, [address for address in (phone, email) if address], at=at)
+    record_consent(inquiry, submission, [address for address in (phone, email) if address], at=at, heard=heard)
     _record_documents(lead, submission.documents, at=at)
     _settle(inquiry, lead, at=at)
-    _write_timeline(lead, inquiry, submission, at=at)
+    _write_timeline(lead, inquiry, submission, at=at, by=heard.by if heard else None)
     bell.ring()
     return inquiry
 
@@ -206,8 +216,13 @@ def match(submission: Submission, phone: Address | None, email: Address | None) 
         shared |= Q(phone=phone)
     if email:
         shared |= Q(email=email)
-    candidates = Lead.objects.filter(shared, merged_into=None, lead_type=submission.fields["lead_type"]).lock()
-    same = [lead for lead in candidates if is_same_name(lead, submission.fields)]
+    candidates = Lead.objects.filter(shared, merged_into=None, lead_type=submission.fields["lead_type"])
+    return the_same(candidates.lock(), submission.fields)
+
+
+def the_same(candidates: Iterable[Lead], fields: Mapping[str, object]) -> Lead | None:
+    """Which of the leads that share an address is the one meant: of this type and name, an open one first."""
+    same = [lead for lead in candidates if lead.lead_type == fields["lead_type"] and is_same_name(lead, fields)]
     return max(same, key=lambda lead: (lead.stage in OPEN, lead.pk), default=None)
 
 
@@ -244,8 +259,15 @@ def attach(
     answers.tell_news(lead, [*news, answers.REPEAT_INQUIRY], told, cause=f"New inquiry from {inquiry.source}.", at=at)
 
 
-def record_consent(inquiry: Inquiry, submission: Submission, held: Sequence[Address], *, at: datetime) -> None:
-    """Write what the person did to the ledger: the inquiry itself, and a grant for each box ticked.
+def record_consent(
+    inquiry: Inquiry,
+    submission: Submission,
+    held: Sequence[Address],
+    *,
+    at: datetime,
+    heard: Heard | None = None,
+) -> None:
+    """Write what the person did to the ledger: the inquiry itself, a grant for each box ticked, and what was said.
 
     A purchased list is no act of the person, so it establishes no relationship and grants nothing [2.2].
     """
@@ -255,6 +277,7 @@ def record_consent(inquiry: Inquiry, submission: Submission, held: Sequence[Addr
         "occurred_at": at,
         "seller": source.seller_id,
         "source": source.pk,
+        "by": heard.by if heard else None,
         "evidence": {
             "inquiry": str(inquiry.public_id),
             "page_url": submission.page_url,
@@ -273,7 +296,33 @@ def record_consent(inquiry: Inquiry, submission: Submission, held: Sequence[Addr
                     address.pk, "grant", channels=ticked, disclosure=source.disclosure, fresh_opt_in=True, **common
                 )
             )
+        if heard:
+            entries += _said_aloud(address, heard, common)
     ledger.record_many(entries, now=at)
+
+
+def _said_aloud(address: Address, heard: Heard, common: Mapping[str, object]) -> list[ledger.Entry]:
+    """What was permitted by word of mouth: information, never advertising, and it undoes no opt-out.
+
+    Nothing was shown and nothing signed, so it is express, not written, consent [T01, T03, H01], and an opt-out ends
+    with a new form, a START or a signature only [V10].
+    """
+    said = [channel for channel in heard.channels if (channel in VOICE_AND_TEXT) == (address.kind == PHONE)]
+    if not said:
+        return []
+    level = Level.PEC if address.kind == PHONE else Level.EMAIL_OPTIN
+    return [
+        ledger.Entry(
+            address.pk,
+            "grant",
+            channels=said,
+            purposes=[Purpose.INFORMATIONAL],
+            level=level,
+            text=heard.words,
+            facts={"spoken": True},
+            **common,
+        )
+    ]
 
 
 def is_same_name(lead: Lead, fields: Mapping[str, object]) -> bool:
@@ -299,12 +348,15 @@ TIMELINE_KINDS = {
 }
 
 
-def _write_timeline(lead: Lead, inquiry: Inquiry, submission: Submission, *, at: datetime) -> None:
+def _write_timeline(
+    lead: Lead, inquiry: Inquiry, submission: Submission, *, at: datetime, by: AbstractBaseUser | None = None
+) -> None:
     Interaction.objects.create(
         lead=lead,
         kind=TIMELINE_KINDS.get(SourceKind(inquiry.source.kind), InteractionKind.FORM_SUBMISSION),
         direction=Direction.INBOUND,
         at=at,
+        by=by,
         inquiry=inquiry,
         service_id=submission.fields.get("service") or None,
         text=str(submission.fields.get("question", "")),

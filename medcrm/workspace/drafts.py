@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from consent import gate
 from leads import contact
@@ -19,6 +20,7 @@ from routing import worklist
 from routing.models import Lease
 
 FRESH = timedelta(minutes=30)  # whoever typed longer ago has gone on to something else
+SHIFT = timedelta(hours=12)  # what was not recorded by then is no talk that goes on
 LONGEST = 4000  # characters of one field; more is a pasted page
 
 
@@ -28,6 +30,12 @@ class Editor:
 
     name: str
     typed_at: datetime | None
+
+
+def on_the_line(user: AbstractBaseUser, *, at: datetime) -> QuerySet[Draft]:
+    """The talks this person has begun and not recorded yet, of this shift."""
+    spoken = Q(attempt__isnull=False) | Q(is_inbound=True)
+    return Draft.objects.filter(spoken, user=user, saved_at__gt=at - SHIFT)
 
 
 def of(lead_id: int, user: AbstractBaseUser) -> Draft | None:

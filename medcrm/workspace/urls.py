@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from medcrm.workspace import views
+from medcrm.workspace import entry_views, views
 
 app_name = "workspace"
 
@@ -16,6 +16,8 @@ urlpatterns = [
     path("search/", inside(views.search), name="search"),
     path("work/", inside(views.my_work), name="my_work"),
     path("work/next/", inside(views.call_next), name="call_next"),
+    path("new-lead/", inside(entry_views.new_lead), name="new_lead"),
+    path("new-lead/known/", inside(entry_views.known_leads), name="known_leads"),
     path("work/views/", inside(views.save_view), name="save_view"),
     path("work/views/<int:pk>/drop/", inside(views.drop_view), name="drop_view"),
     path("work/<int:pk>/", inside(views.lead), name="lead"),

@@ -23,7 +23,7 @@ from leads.visibility import visible
 from medcrm import journey
 from medcrm.lib import reading
 from medcrm.lib.errors import InvalidFields, RuleError
-from medcrm.workspace import drafts, lists, recording, searching
+from medcrm.workspace import drafts, entering, lists, recording, searching
 from medcrm.workspace import my_work as work
 from medcrm.workspace import page as pages
 from medcrm.workspace.forms import CallForm
@@ -51,7 +51,9 @@ def lead_of(request: HttpRequest, pk: int, *, verb: str = "view") -> Lead:
     reading.note(request, action, "leads.lead", [pk])
     if not request.user.has_perm(f"leads.{verb}_lead"):
         raise PermissionDenied
-    rows = Lead.objects.filter(visible(request.user), merged_into=None).select_related(*RELATED)
+    rows = Lead.objects.filter(entering.in_reach(request.user, at=timezone.now()), merged_into=None).select_related(
+        *RELATED
+    )
     return get_object_or_404(rows, pk=pk)
 
 
@@ -260,8 +262,14 @@ def record(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, _("Recorded for %(who)s: %(what)s.") % told)
             if request.POST.get("then") == "next":
                 return _go_on(request)
-            return HttpResponseRedirect(reverse("workspace:lead", args=[row.pk]))
+            return HttpResponseRedirect(_page_of(row, request))
     return _show(request, row, form)
+
+
+def _page_of(row: Lead, request: HttpRequest) -> str:
+    """The lead's page; the list where what was recorded gave the lead to a team out of sight."""
+    is_seen = Lead.objects.filter(visible(request.user), pk=row.pk).exists()
+    return reverse("workspace:lead", args=[row.pk]) if is_seen else reverse("workspace:my_work")
 
 
 def _result(entry: object, form: CallForm) -> str:

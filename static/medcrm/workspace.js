@@ -129,6 +129,7 @@
     s: () => click("[aria-keyshortcuts=s]"),
     a: () => click("[aria-keyshortcuts=a]"),
     w: () => click("#nav-my-work, a[href$='/admin/work/']"),
+    l: () => click("#new-lead"),
     x: () => click("#call-next"),
   };
 
