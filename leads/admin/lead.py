@@ -25,6 +25,7 @@ from django.views.decorators.http import require_POST
 
 from leads import fhir
 from leads.admin import lead_page
+from leads.admin.activity import ActivityActions
 from leads.admin.appointments import BookingActions
 from leads.filters import BehindFilter, CapturedFilter, DueFilter, OpenFilter, OwnerFilter, TeamFilter, start_of_day
 from leads.lifecycle import OPEN
@@ -116,7 +117,7 @@ def facts_form(data: object = None, *, obj: Lead | None = None, request: HttpReq
 
 
 @admin.register(Lead)
-class LeadAdmin(BookingActions, ReadOnlyAdmin):
+class LeadAdmin(BookingActions, ActivityActions, ReadOnlyAdmin):
     about = ("leads.lead", "pk")
     list_display = (
         "who_and_what",
@@ -154,7 +155,8 @@ class LeadAdmin(BookingActions, ReadOnlyAdmin):
     sortable_by = ("captured",)
     change_form_template = "leads/lead.html"
     list_before_template = "workspace/saved_views.html"
-    actions_detail = ("correct_facts", "book_visit")
+    actions = ("record_activity",)
+    actions_detail = ("correct_facts", "book_visit", "record_activity")
     empty_text = _(
         "Leads appear here as inquiries come in. To receive inquiries, an administrator makes a key for a source."
     )

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from consent import inbound, ledger
+from consent import inbound, ledger, wording
 from consent.vocabulary import Verdict
 from leads import contact, lifecycle, requalification
 from leads.lifecycle import Stage
@@ -26,7 +26,7 @@ from leads.services import answers, documents, due, slots
 from leads.services.answers import Given, Origin
 from leads.services.documents import write_entry
 from leads.vocabulary import AppointmentState, Direction, DocumentState, InteractionKind
-from medcrm.lib.errors import InvalidFields
+from medcrm.lib.errors import InvalidFields, RuleError
 
 ENDS_A_BOOKING = {AppointmentState.NO_SHOW: "no_show", AppointmentState.CANCELLED: "appointment_cancelled"}
 REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)
@@ -34,15 +34,33 @@ REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)
 
 @transaction.atomic
 def record_activity(
-    lead_id: int, kind: InteractionKind, *, at: datetime, service: str = "", count: int = 1, text: str = ""
+    lead_id: int,
+    kind: InteractionKind,
+    *,
+    at: datetime,
+    service: str = "",
+    count: int = 1,
+    text: str = "",
+    happened_at: datetime | None = None,
+    by: AbstractBaseUser | None = None,
 ) -> Interaction:
-    """Keep something the lead did: a download, visits, a reply. Activity alone never qualifies [R13]."""
-    withdraws = _hear(lead_id, kind, text, at)
+    """Keep something the lead did: a download, visits, a reply. Activity alone never qualifies [R13].
+
+    With `by` a person writes it down, perhaps later than it happened. Raise RuleError for a time to come, and for a
+    START from hearsay: after an opt-out only what reaches us from the person permits again [V10].
+    """
+    happened_at = happened_at or at
+    if happened_at > at:
+        raise RuleError("NOT_YET", "This is still to come. Enter when it happened.", field="happened_at")
+    if by is not None and kind in REPLIES and wording.classify(text) == Verdict.START:
+        raise RuleError("NOT_HEARSAY", "A START counts only where it arrives by itself. Send the form.", field="text")
+    withdraws = _hear(lead_id, kind, text, happened_at, now=at)
     activity = Interaction.objects.create(
         lead_id=lead_id,
         kind=kind,
         direction=Direction.INBOUND,
-        at=at,
+        at=happened_at,
+        by=by,
         service_id=service or None,
         count=count,
         text=text,
@@ -171,7 +189,7 @@ def record_preference(lead_id: int, fields: Mapping[str, object], *, at: datetim
     return lead
 
 
-def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime) -> bool:
+def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime, *, now: datetime) -> bool:
     """What a reply says about permission goes to the ledger before anything else; say whether it only withdraws."""
     if kind not in REPLIES:
         return False
@@ -186,7 +204,7 @@ def _hear(lead_id: int, kind: InteractionKind, text: str, at: datetime) -> bool:
         channel="email" if by_mail else "sms",
         seller=lead.source.seller,
         occurred_at=at,
-        now=at,
+        now=now,
         also=[lead.phone_id] if by_mail and lead.phone_id else [],
         source=kind,
     )

@@ -132,6 +132,7 @@ HOMES = [
 WORK = [
     Screen("my-work", "scheduling1", named("workspace:my_work")),
     Screen("my-work-empty", "supervisor", named("workspace:my_work")),
+    Screen("new-lead", "scheduling1", named("workspace:new_lead")),
     Screen("workspace", "scheduling1", workspace),
     Screen("leads", "supervisor", listed(LEADS)),
     Screen("leads-found", "supervisor", search),
@@ -140,6 +141,7 @@ WORK = [
     Screen("lead-history", "supervisor", of_the_lead("history")),
     Screen("lead-correct", "supervisor", of_the_lead("correct_facts")),
     Screen("lead-reassign", "supervisor", of_the_lead("reassign")),
+    Screen("lead-activity", "supervisor", of_the_lead("record_activity")),
     Screen("lead-book", "scheduling1", of_the_lead("book_visit")),
     Screen("handoffs", "supervisor", listed("routing_handoff")),
     Screen("handoff", "scheduling1", first_of(Handoff, state="offered", to_team="scheduling")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -12,6 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from consent.models import ConsentEvent
 from leads.models import BandRule, Inquiry, Interaction, Lead, Qualification, ScoringCategory, ScoringModel, ScoringRule
 from medcrm import counts
 from routing.models import Agent, Team
@@ -104,6 +105,40 @@ def test_correcting_facts_notes_who_did_it_and_lets_the_lead_walk_again(client, 
     assert (lead.last_name, lead.age) == ("Reed", 44)
     assert lead.advance_due_at is not None
     assert lead.interactions.get().by == supervisor
+
+
+def test_staff_record_what_a_lead_did_where_no_system_tells_us(client, supervisor, catalogue):
+    lead = make(Lead, team="intake")
+    path = f"/admin/leads/lead/{lead.pk}/record-activity/"
+    week_ago = timezone.localtime(timezone.now() - timedelta(days=7)).strftime("%Y-%m-%dT%H:%M")
+    client.post(path, {"kind": "webinar_attended", "happened_at": week_ago, "text": "Knee pain evening"})
+    attended = lead.interactions.get()
+    assert (attended.kind, attended.by, attended.text) == ("webinar_attended", supervisor, "Knee pain evening")
+    assert 6 <= (attended.recorded_at - attended.at).days <= 7
+    lead.refresh_from_db()
+    assert lead.advance_due_at is not None
+    for wrong in ({"kind": "page_visit", "happened_at": "2199-01-01T09:00"}, {"kind": "email_reply"}, {"kind": "call"}):
+        assert client.post(path, wrong).context["form"].errors
+    assert lead.interactions.count() == 1
+
+
+def test_an_answer_that_staff_record_is_heard_by_the_ledger_and_a_start_by_hearsay_is_not(client, supervisor, submit):
+    lead = submit()
+    path = f"/admin/leads/lead/{lead.pk}/record-activity/"
+    client.post(path, {"kind": "sms_reply", "text": "STOP"})
+    assert ConsentEvent.objects.filter(address=lead.phone_id, kind="inbound", verdict="revoke").exists()
+    assert lead.interactions.filter(kind="sms_reply", by=supervisor).exists()
+    assert "text" in client.post(path, {"kind": "sms_reply", "text": "START"}).context["form"].errors
+    assert not ConsentEvent.objects.filter(verdict="start").exists()
+
+
+def test_all_who_attended_are_recorded_at_once(client, supervisor, catalogue):
+    leads = [make(Lead, team="intake") for _ in range(3)]
+    told = {"action": "record_activity", "_selected_action": [lead.pk for lead in leads], "_confirmed": "1"}
+    client.post("/admin/leads/lead/", {**told, "kind": "webinar_attended", "text": "Open day"})
+    assert Interaction.objects.filter(kind="webinar_attended", lead__in=leads).count() == 3
+    client.post("/admin/leads/lead/", {**told, "kind": "email_reply", "text": "Yes"})
+    assert not Interaction.objects.filter(kind="email_reply").exists()
 
 
 def test_the_days_of_a_filter_are_those_of_the_readers_clock(client, supervisor):
