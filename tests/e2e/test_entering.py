@@ -38,6 +38,6 @@ def test_who_rings_is_entered_by_keyboard_alone(stage, send_in):
     if folder := os.environ.get("LOOK"):
         page.screenshot(path=f"{folder}/after.png")
         phone = stage.page("scheduling1", viewport={"width": 390, "height": 844})
-        phone.goto("/admin/work/new/")
+        phone.goto("/admin/new-lead/")
         phone.screenshot(path=f"{folder}/new-lead-phone.png", full_page=True)
         phone.close()

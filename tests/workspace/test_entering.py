@@ -16,7 +16,7 @@ from medcrm.workspace.models import Draft
 
 pytestmark = pytest.mark.django_db
 
-NEW = "/admin/work/new/"
+NEW = "/admin/new-lead/"
 RINGS = {
     "source": "phone",
     "is_here": "on",
