@@ -168,7 +168,7 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
         record_withdrawal(pk, scope, said=said, occurred_at=occurred_at or at, by=request.user, now=at)
 
     @service_action(
-        _("Number looked up"),
+        _("Looked up"),
         permissions=["revoke"],
         form=NumberCheckForm,
         icon="fact_check",

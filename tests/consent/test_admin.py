@@ -176,7 +176,7 @@ def test_a_withdrawal_is_recorded_as_it_was_said(compliance: Client, lived: Addr
 
 def test_what_was_looked_up_said_or_entered_by_mistake_is_written_down(compliance: Client, lived: Address) -> None:
     page = url(Address, "change", lived.pk).removesuffix("change/")
-    assert compliance.post(f"{page}number_check/", {"result": "no", "note": "query 7"}, follow=True).status_code == 200
+    assert compliance.post(f"{page}number-check/", {"result": "no", "note": "query 7"}, follow=True).status_code == 200
     told = {"kind": "location", "said": "on the call: I live in Phoenix", "state": "AZ"}
     assert compliance.post(f"{page}said/", told, follow=True).status_code == 200
     [checked, place] = ConsentEvent.objects.filter(kind__in=["number_check", "location"]).order_by("seq")
@@ -187,7 +187,7 @@ def test_what_was_looked_up_said_or_entered_by_mistake_is_written_down(complianc
     assert compliance.post(f"{event}correct/", {"reason": "another person"}, follow=True).status_code == 200
     assert ConsentEvent.objects.get(kind="correction").about == place.pk
     mailbox = url(Address, "change", make_address("email", "ana@example.org").pk)
-    assert "number_check" not in compliance.get(mailbox).content.decode()
+    assert "number-check/" not in compliance.get(mailbox).content.decode()
 
 
 def test_the_review_queue_shows_what_waits_and_empties(compliance: Client, lived: Address) -> None:

@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, days: int, **options: object) -> None:
         checked = ConsentEvent.objects.filter(
-            address=OuterRef("address"), kind=EventKind.NUMBER_CHECK, recorded_at__gt=OuterRef("at")
+            address=OuterRef("address"), kind=EventKind.NUMBER_CHECK, recorded_at__gte=OuterRef("at")
         )
         refused = Attempt.objects.filter(code="RND_CHECK_REQUIRED", at__gt=timezone.now() - timedelta(days=days))
         waiting = refused.exclude(Exists(checked)).filter(address__value__isnull=False)
