@@ -41,6 +41,7 @@ class ScorePart:
     points: int
     cap: int | None
     rules: Sequence[ScoringRule]
+    follow_up: str
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ def score_parts(lead: Lead) -> list[ScorePart]:
             int(lead.score_parts.get(category.code, 0)),
             category.cap,
             [rule for rule in rules if rule.category_id == category.pk],
+            category.follow_up,
         )
         for category in categories
     ]

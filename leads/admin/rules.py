@@ -187,7 +187,7 @@ class PreviewedAdmin(CarriedAdmin):
 
 class CategoryInline(TabularInline):
     model = ScoringCategory
-    fields = ("code", "name", "cap", "half_life_days")
+    fields = ("code", "name", "cap", "half_life_days", "follow_up")
     tab = True
 
 
@@ -266,7 +266,7 @@ class BandRuleAdmin(RuleAdmin):
 
 @admin.register(ScoringCategory)
 class ScoringCategoryAdmin(ModelAdmin):
-    list_display = ("name", "code", "cap", "half_life_days", "model")
+    list_display = ("name", "code", "cap", "half_life_days", "follow_up", "model")
     list_select_related = ("model",)
     list_filter = (("model__status", ChoicesDropdownFilter),)
     search_fields = ("name", "code")

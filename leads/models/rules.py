@@ -74,6 +74,13 @@ class ScoringCategory(models.Model):
         blank=True,
         help_text=_("Points halve after this many quiet days, and again after as many; blank: never."),
     )
+    follow_up = models.CharField(
+        max_length=120,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("What its points lead to, e.g. “The team it goes to”; shown beside them."),
+    )
 
     class Meta:
         verbose_name_plural = _("scoring categories")

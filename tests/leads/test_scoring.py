@@ -7,8 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from leads import scoring
+from leads.admin import lead_page
 from leads.models import Lead, ScoreChange, ScoringModel
-from leads.services import events
+from leads.services import events, versions
 from leads.vocabulary import InteractionKind
 
 
@@ -54,6 +55,16 @@ def test_the_explanation_adds_up_to_the_score(submit, now) -> None:
     assert sum(lead.score_parts.values()) == lead.score
     assert sum(points for _name, points, _sentence in scoring.explanation(lead)) == lead.score
     assert [name for name, _points, _sentence in scoring.explanation(lead)][0] == "Asks for an appointment or a call"
+
+
+def test_each_part_of_a_score_says_what_it_leads_to_and_a_draft_keeps_it(submit, now) -> None:
+    """[R21]"""
+    lead = scored(submit(), now)
+    told = {part.name: part.follow_up for part in lead_page.score_parts(lead)}
+    assert told["Timing"] == "By when it is done"
+    assert all(told.values())
+    draft = versions.start_draft(ScoringModel, lead.score_model_id)
+    assert {row.name: row.follow_up for row in draft.categories.all()}.items() >= told.items()
 
 
 def test_activity_alone_stays_under_its_cap_and_out_of_readiness(submit, now) -> None:
