@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html_join
@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from consent import addresses, bundle, erasure, fhir, people, timeline
+from consent import addresses, bundle, fhir, people, timeline
 from consent.addresses import InvalidAddress
 from consent.models import Address, Permission
 from consent.withdrawals import record_withdrawal
@@ -36,6 +36,7 @@ LOOKS = {
     "review": ("warn", "person_search"),
     "blocked": ("bad", "block"),
 }
+FORGET = "privacy.add_erasure"
 SCOPES = [
     ("all", _("Stop marketing, and anything automated (the usual meaning)")),
     ("marketing", _("Stop marketing only; they said so")),
@@ -82,10 +83,6 @@ class WithdrawalForm(ActionForm):
     )
 
 
-class ReasonForm(ActionForm):
-    reason = forms.CharField(label=_("Why"), max_length=60, help_text=_("e.g. “request of 3 May, ticket 117”."))
-
-
 @admin.register(Address)
 class AddressAdmin(ByAddress, ReadOnlyAdmin):
     """One page per address: the permission, the story, the proof."""
@@ -99,7 +96,7 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
     about = ("consent.address", "pk")
     ordering = ("-pk",)
     sortable_by = ()
-    actions_detail = ("withdraw", "erase")
+    actions_detail = ("withdraw",)
     fields = ("kind", "value", "line_type", "erased_at", "broken_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -129,17 +126,6 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
         self, request: HttpRequest, pk: int, *, at: datetime, scope: str, said: str, occurred_at: datetime | None
     ) -> None:
         record_withdrawal(pk, scope, said=said, occurred_at=occurred_at or at, by=request.user, now=at)
-
-    @service_action(
-        _("Erase personal data"),
-        permissions=["revoke"],
-        form=ReasonForm,
-        icon="delete_forever",
-        variant="danger",
-        text=_("Destroys the address and all words and evidence kept with it. The wish to be left alone stays."),
-    )
-    def erase(self, request: HttpRequest, pk: int, *, at: datetime, reason: str) -> None:
-        erasure.erase(pk, now=at, by=request.user, reason=reason)
 
     def get_urls(self) -> list[URLPattern]:
         def named(view: Callable[..., HttpResponse], part: str) -> URLPattern:
@@ -180,6 +166,9 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
             context["channels"] = [(told, _state_badge(told.view.state)) for told in context["story"].channels]
             context["is_now"] = "at" not in request.GET
             context["may_export"] = self.has_export_permission(request)
+            # One road to forgetting: by request, which shows first whom it concerns and asks the litigation holds.
+            if address.value and request.user.has_perm(FORGET):
+                context["forget_url"] = f"{reverse('admin:privacy_erasure_add')}?address={address.pk}"
             context["title"] = _t("Permission to contact %(address)s") % {"address": address}
         return super().changeform_view(request, object_id, form_url, context)
 

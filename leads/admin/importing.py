@@ -64,7 +64,6 @@ COUNTS = {
     "days": _("Days set"),
     "documents": _("Documents noted"),
     "numbers": _("Numbers on the list"),
-    "not_a_number": _("Lines that are no number"),
     "updated": _("Updated"),
     "removed": _("Leads taken out"),
     "detached": _("Taken off known leads"),

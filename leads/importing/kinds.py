@@ -60,6 +60,8 @@ class Outcome:
 
     counts: Counter = field(default_factory=Counter)
     told: list[dict[str, object]] = field(default_factory=list)
+    reasons: Counter = field(default_factory=Counter)
+    """Refused rows by code, of a kind that takes its file whole and keeps them itself."""
 
 
 Taker = Callable[[ImportRun, list[Row], datetime, bool], Outcome]

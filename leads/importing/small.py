@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from consent import addresses, ledger, lists
 from consent.models import Disclosure, Seller
 from consent.vocabulary import ListKind, Scope
-from leads.importing import cells, files, kinds
+from leads.importing import cells, files, kinds, refusing
 from leads.importing.cells import CellError
 from leads.importing.kinds import Field, Kind, Option, Outcome, Row
 from leads.importing.leads import source_tag, zones
@@ -213,17 +214,35 @@ def _leads_of(rows: list[dict[str, object]]) -> dict[str, int]:
 # Do-not-call lists
 
 
+def listed(text: str) -> str:
+    """A number that a list can hold, from what a spreadsheet made of it too; nothing is guessed."""
+    value = cells.phone(text)
+    if not value.startswith("+1"):
+        raise CellError("NOT_A_US_NUMBER", f"“{text[:20]}” is no number of North America; these lists hold no others.")
+    return value
+
+
+def check_numbers(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome:
+    """Read the numbers of a list; what is none is refused."""
+    found = [parse(row, {"number": listed}) for row in rows]
+    return Outcome(Counter(numbers=sum("number" in each for each in found)))
+
+
 def take_list(run: ImportRun, staged: Path, at: datetime) -> Outcome:
-    """Load the column of numbers as a new version of the list, all or nothing."""
-    place = next(n for n, column in enumerate(run.reading["header"]) if run.mapping.get(column) == "number")
+    """Load the column of numbers as a new version of the list, all or nothing; rows without one are refused."""
     state = str(run.options.get("state") or "").upper()
+    reasons: Counter[str] = Counter()
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as out:
         position = 0
         while True:
-            rows, position = files.read(staged, position, 20_000)
-            out.writelines(f"{(row[place] if place < len(row) else '').removesuffix('.0')}\n" for _number, row in rows)
-            if not rows:
+            raw, position = files.read(staged, position, 20_000)
+            if not raw:
                 break
+            rows = kinds.open_rows(DNC, run.mapping, run.reading["header"], raw)
+            for row in rows:
+                if not row.problems and (number := parse(row, {"number": listed}).get("number")):
+                    out.write(f"{number}\n")
+            reasons += refusing.keep(run, rows)
         out.flush()
         loaded = lists.load(
             Path(out.name),
@@ -235,7 +254,7 @@ def take_list(run: ImportRun, staged: Path, at: datetime) -> Outcome:
             else at,
             by=run.by,
         )
-    return Outcome({"numbers": loaded.numbers, "not_a_number": loaded.bad_count})  # type: ignore[arg-type]
+    return Outcome(Counter(numbers=loaded.numbers), reasons=reasons)
 
 
 kinds.register(
@@ -281,12 +300,12 @@ kinds.register(
         take_documents,
     )
 )
-kinds.register(
+DNC = kinds.register(
     Kind(
         "dnc",
         _("Do-not-call list"),
         (Field("number", _("Number"), ("phone", "phone number", "telephone", "do not call"), is_required=True),),
-        lambda run, rows, at, is_dry: Outcome(),
+        check_numbers,
         (
             Option("state", _("State"), help_text=_("Two letters; blank for the national list.")),
             Option("version", _("Version"), help_text=_("As the registry names it; blank: the file's name.")),

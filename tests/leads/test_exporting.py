@@ -10,11 +10,13 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.contrib.auth.models import Group, User
+from django.core.files.base import ContentFile
 from fhir.resources.R4B.bundle import Bundle
 
 from leads import exporting, fhir
-from leads.models import Answer, Export
+from leads.models import Answer, Export, Lead
 from leads.services import events
 from medcrm.lib.errors import RuleError
 
@@ -58,6 +60,46 @@ def test_a_formula_leaves_as_text(organisation, submit, now, form: str) -> None:
     [row] = rows_of(taken("leads", form, person("compliance"), now))
     assert row["last_name"] == (EVIL if form == "json" else f"'{EVIL}")
     assert "0142" in str(row["phone"])
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "json"])
+def test_a_control_character_stops_no_export(organisation, submit, now, form: str) -> None:
+    lead = submit(phone="512-555-0142")
+    Lead.objects.filter(pk=lead.pk).update(last_name="Re\x0bed\x1f", question="a\ufffe\x08b")
+    export = taken("leads", form, person("compliance"), now)
+    assert export.state == "ready", export.problem
+    if form != "json":
+        assert (rows_of(export)[0]["last_name"], rows_of(export)[0]["question"]) == ("Reed", "ab")
+
+
+@pytest.mark.parametrize("error", [ValueError("Ana\x0bReed cannot be used"), SoftTimeLimitExceeded()])
+def test_an_export_that_breaks_fails_with_a_sentence_and_stands_in_nobodys_way(
+    organisation, submit, now, monkeypatch, caplog, error: Exception
+) -> None:
+    def breaks(path: Path, names: object, rows: object) -> int:
+        path.write_text("Ana Reed")
+        raise error
+
+    submit()
+    by = person("compliance")
+    monkeypatch.setitem(exporting.WRITERS, "xlsx", breaks)
+    first = exporting.ask("leads", "xlsx", reason="audit", by=by, at=now)
+    second = taken("leads", "csv", by, now)
+    first.refresh_from_db()
+    assert (first.state, first.file.name, second.state) == ("failed", "", "ready")
+    assert first.problem
+    assert "Ana" not in first.problem + caplog.text
+
+
+def test_a_file_that_a_crash_left_is_known_and_written_over(organisation, submit, now) -> None:
+    submit()
+    export = exporting.ask("leads", "csv", reason="audit", by=person("compliance"), at=now)
+    export.refresh_from_db()
+    export.file.storage.save(export.file.name, ContentFile(b"half"))
+    assert exporting.work_due(at=now)
+    done = Export.objects.get()
+    assert (done.state, done.file.name) == ("ready", export.file.name)
+    assert done.file.open("rb").read() != b"half"
 
 
 def test_the_reason_and_the_file_are_on_record(organisation, submit, now) -> None:

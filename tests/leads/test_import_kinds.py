@@ -71,9 +71,31 @@ def test_documents_find_their_lead_by_id_or_its_own_address(organisation, submit
 
 def test_a_list_of_numbers_becomes_a_version(organisation, now: datetime) -> None:
     run = bring("Number\n512-555-0142\n(512) 555-0143\nhello\n", now, kind="dnc", state="TX", version="2026-11")
-    assert (run.phase, run.counts["numbers"], run.counts["not_a_number"]) == (Phase.IMPORTED, 2, 1), run.problem
+    assert (run.phase, run.counts["numbers"], run.counts["rejected"]) == (Phase.IMPORTED, 2, 1), run.problem
     entries = ListEntry.objects.filter(snapshot__state="TX", snapshot__version="2026-11")
     assert set(entries.values_list("number", flat=True)) == {15125550142, 15125550143}
+
+
+@pytest.mark.parametrize("is_dry", [True, False])
+def test_a_number_that_a_spreadsheet_mangled_blocks_nobody_else_and_comes_back(organisation, now, is_dry: bool) -> None:
+    cells = [
+        "5.1255501E+09",
+        "5.12555E+09",
+        "5125550142.0",
+        "5.125550143E+09",
+        "'5125550144",
+        "=A1",
+        "+44 20 7946 0958",
+    ]
+    run = bring("Number,Note\n" + "".join(f"{cell},x\n" for cell in cells), now, kind="dnc", state="TX", is_dry=is_dry)
+    assert codes(run) == {2: "PHONE_ROUNDED", 3: "PHONE_ROUNDED", 7: "FORMULA", 8: "NOT_A_US_NUMBER"}
+    assert (run.counts["numbers"], run.counts["rejected"]) == (3, 4), run.problem
+    assert run.counts["reasons"] == {"PHONE_ROUNDED": 2, "FORMULA": 1, "NOT_A_US_NUMBER": 1}
+    listed = set(ListEntry.objects.values_list("number", flat=True))
+    assert listed == (set() if is_dry else {15125550142, 15125550143, 15125550144})
+    rejects = "".join(runs.rejected_file(run)).splitlines()
+    assert len(rejects) == 5
+    assert rejects[1].startswith("5.1255501E+09,x,2,")
 
 
 def test_staff_come_in_without_passwords_and_never_with_wide_rights(organisation, now: datetime) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zipfile
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import openpyxl
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -389,6 +391,41 @@ def test_an_undo_takes_out_what_nobody_touched_and_says_what_stays(submit, shown
     ben.delete()
     assert world()[0] == before[0]
     assert world()[2] == before[2]
+
+
+def test_a_file_that_is_too_large_is_refused_with_a_sentence(
+    catalogue, now: datetime, settings, tmp_path: Path
+) -> None:
+    settings.IMPORT_MAX_BYTES = 1_000_000
+    with pytest.raises(files.UnreadableFile, match="larger than 1 MB"):
+        runs.upload("leads", io.BytesIO(b"phone\n" + b"5125550142\n" * 100_000), "a.csv", at=now)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as trap:
+        trap.writestr("xl/worksheets/sheet1.xml", b" " * 6_000_000)
+    packed.seek(0)
+    with pytest.raises(files.UnreadableFile, match="too much"):
+        runs.upload("leads", packed, "a.xlsx", at=now)
+    assert not ImportRun.objects.exists()
+    assert not [path for path in (tmp_path / "private").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("error", [SoftTimeLimitExceeded(), ValueError("Ana Reed is no number")])
+def test_an_import_that_breaks_fails_with_a_sentence_that_quotes_nobody(
+    catalogue, now: datetime, monkeypatch, caplog, error: Exception
+) -> None:
+    def breaks(path: Path, reading: object) -> None:
+        raise error
+
+    monkeypatch.setattr(files, "stage", breaks)
+    run = bring("name,phone\nAna Reed,512-555-0142\n", now)
+    assert (run.phase, run.due_at) == (Phase.FAILED, None)
+    assert run.problem
+    assert "Ana" not in run.problem + caplog.text
+
+
+def test_control_characters_stay_outside(catalogue, now: datetime) -> None:
+    run = bring("name,phone\nAna\x0b Re\x1fed,512-555-0142\n", now)
+    assert Lead.objects.get().name == "Ana Reed", codes(run)
 
 
 # Columns
