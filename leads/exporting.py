@@ -34,6 +34,7 @@ from leads.models import Export, Interaction, Lead
 from leads.visibility import visible
 from medcrm.lib import bell
 from medcrm.lib.errors import RuleError
+from medcrm.lib.masking import mask
 from medcrm.lib.redaction import where
 from medcrm.lib.spreadsheet import harmless
 
@@ -45,6 +46,7 @@ SALT = "medcrm.export"
 SHEET_ROWS = 1_048_575  # what a worksheet holds below its header
 FULL = "leads.export_contacts_lead"
 CONTACT = frozenset({"phone__value", "email__value", "address__value"})
+FREE = frozenset({"question", "next_action", "organisation", "text"})  # in which people write numbers too
 Row = Sequence[object]
 
 
@@ -224,7 +226,10 @@ def token_of(export: Export) -> str:
 
 
 def open_by(token: str, *, user: AbstractBaseUser, at: datetime) -> Export:
-    """The export a link is for. Raise RuleError for a link that is forged, old, or another person's."""
+    """The export a link is for. Raise RuleError for a link that is forged, old, or another person's.
+
+    The right is asked again: a role may be gone since the export was asked for.
+    """
     try:
         pk = signing.loads(token, salt=SALT, max_age=LIVES)["export"]
     except signing.BadSignature:
@@ -232,6 +237,9 @@ def open_by(token: str, *, user: AbstractBaseUser, at: datetime) -> Export:
     export = Export.objects.filter(pk=pk, by=user.pk).first()
     if export is None or export.state != Export.State.READY or export.expires_at is None or export.expires_at <= at:
         raise RuleError("LINK_INVALID", "This link is not valid any more. Ask for the export again.")
+    what = WHATS.get(export.what)
+    if what and not (user.has_perm(what.permission) and (export.is_masked or user.has_perm(FULL))):
+        raise RuleError("NOT_YOURS_TO_EXPORT", _t("Your role may not take this out any more. Ask compliance."))
     return export
 
 
@@ -265,9 +273,14 @@ def _place_of(export: Export) -> str:
 
 
 def _shown(rows: Iterable[Row], columns: Sequence[str], *, is_masked: bool) -> Iterator[list[object]]:
-    hidden = {place for place, name in enumerate(columns) if is_masked and name in CONTACT}
+    hide = {name: shortened for name in CONTACT} | {name: _masked for name in FREE}
+    hidden = {place: hide[name] for place, name in enumerate(columns) if is_masked and name in hide}
     for row in rows:
-        yield [shortened(value) if place in hidden else value for place, value in enumerate(row)]
+        yield [hidden[place](value) if place in hidden else value for place, value in enumerate(row)]
+
+
+def _masked(value: object) -> object:
+    return mask(value) if isinstance(value, str) else value
 
 
 def shortened(value: object) -> str:

@@ -95,8 +95,10 @@ def erase(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> Eras
         person.rows(personal.HOLDINGS["leads.importrow"]), person.lead_ids, kept=held_runs()
     )
     titles = list(_titles(person).values_list("pk", flat=True))
+    # All are found before any is emptied: some are known by a name that is in another.
+    rows = {name: person.rows(holding) for name, holding in personal.HOLDINGS.items()}
     for name, holding in personal.HOLDINGS.items():
-        done[name] = holding.empty(person.rows(holding))
+        done[name] = holding.empty(rows[name])
     done["admin.logentry"] = LogEntry.objects.filter(pk__in=titles).update(object_repr=FORGOTTEN)
     milestones.refresh(person.lead_ids)  # its facts are empty now
     request.leads = list(Lead.objects.filter(pk__in=person.lead_ids).order_by("pk").values_list("public_id", flat=True))

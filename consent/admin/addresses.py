@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -28,6 +28,7 @@ from medcrm.lib.actions import ActionForm, service_action, verb_permission
 from medcrm.lib.admin import ReadOnlyAdmin
 from medcrm.lib.badges import badge
 from medcrm.lib.columns import display
+from medcrm.lib.errors import RuleError
 from medcrm.lib.filters import ChoicesDropdownFilter
 
 LOOKS = {
@@ -137,14 +138,24 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
     def evidence_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Hand out the bundle as of the moment on the page; the export is logged."""
         address, at, reason = self._to_export(request, pk)
-        made = bundle.export(address, at=at, now=timezone.now(), by=request.user, reason=reason)
+        try:
+            made = bundle.export(address, at=at, now=timezone.now(), by=request.user, reason=reason)
+        except RuleError as error:
+            return self._back(request, pk, error)
         return _download(made.content, made.name, "application/zip")
 
     def fhir_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Hand out the permission as FHIR R4; the export is logged."""
         address, at, reason = self._to_export(request, pk)
-        text = fhir.export(address, at=at, now=timezone.now(), by=request.user, reason=reason)
+        try:
+            text = fhir.export(address, at=at, now=timezone.now(), by=request.user, reason=reason)
+        except RuleError as error:
+            return self._back(request, pk, error)
         return _download(text.encode(), f"consent-{address.pk}.json", "application/fhir+json")
+
+    def _back(self, request: HttpRequest, pk: int, error: RuleError) -> HttpResponse:
+        self.message_user(request, error.message, messages.ERROR)
+        return HttpResponseRedirect(reverse("admin:consent_address_change", args=[pk]))
 
     def _to_export(self, request: HttpRequest, pk: int) -> tuple[Address, datetime, str]:
         address = self.get_object(request, str(pk))

@@ -22,7 +22,7 @@ from django.conf import settings
 from openpyxl.utils.exceptions import InvalidFileException
 
 from medcrm.lib.errors import RuleError
-from medcrm.lib.spreadsheet import printable
+from medcrm.lib.spreadsheet import FORMULA_STARTS, printable
 
 CELL_LIMIT = 64 * 1024  # characters; more is a file that is broken, as by a quote that is never closed
 KEPT_OF_HUGE = 2_000  # what the reject file shows of such a cell
@@ -210,6 +210,8 @@ def _names(header: Sequence[str]) -> list[str]:
     names: list[str] = []
     for place, cell in enumerate(header, start=1):
         name = " ".join(cell.split())[:80] or f"column {place}"
+        if name[0] == "'" and name[1:].startswith(FORMULA_STARTS):
+            name = name[1:]  # the apostrophe is ours, from a reject file
         while name in names:
             name += " (2)"
         names.append(name)

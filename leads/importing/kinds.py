@@ -81,6 +81,8 @@ class Kind:
     take_whole: Callable[[ImportRun, Path, datetime], Outcome] | None = None
     chunk: int = 1000
     reader: Callable[[ImportRun, datetime], Read] | None = None
+    undo_chunk: Callable[..., bool] | None = None
+    """(run, at=…) takes the next part out again and says whether there may be more; without it there is no undo."""
 
     @property
     def names(self) -> set[str]:

@@ -190,7 +190,7 @@ def undo(run_id: int, *, at: datetime) -> ImportRun:
     """Take a whole import out again, as far as nothing else has touched what it made; what stays is said with why."""
     run = ImportRun.objects.select_for_update().get(pk=run_id)
     _check(run, Phase.UNDOING)
-    if not kinds.kind_of(run.kind).makes_leads:
+    if kinds.kind_of(run.kind).undo_chunk is None:
         raise RuleError("NO_UNDO", "This kind of import cannot be undone. Import a corrected file instead.")
     run.position, run.row, run.undo_counts = 0, 0, {}
     run.rows.filter(phase=Phase.UNDOING).delete()
@@ -282,7 +282,8 @@ def _work_on(run_id: int, at: datetime) -> bool:
     elif run.phase == Phase.RELEASING:
         has_more = releasing.release_chunk(run, at=at)
     else:
-        has_more = releasing.undo_chunk(run, at=at)
+        undo_chunk = kinds.kind_of(run.kind).undo_chunk
+        has_more = undo_chunk is not None and undo_chunk(run, at=at)
     if not has_more:
         run.phase, run.due_at, run.finished_at = DONE[Phase(run.phase)], None, at
     run.save()
@@ -350,12 +351,12 @@ def rejected_file(run: ImportRun) -> Iterator[str]:
     """The rows that were not taken, as CSV with their row number and reason, to be mended and sent again."""
     header = [column for column in run.reading["header"] if column not in OURS]
     kept = [place for place, column in enumerate(run.reading["header"]) if column not in OURS]
-    yield "\ufeff" + _line([*header, *OURS])
+    yield "\ufeff" + _line([*map(harmless, header), *OURS])
     phases = (Phase.CHECKING,) if run.phase in (Phase.CHECKING, Phase.CHECKED) else (Phase.IMPORTING,)
     for row in run.rows.filter(phase__in=phases).order_by("row").iterator(chunk_size=2000):
         cells = [row.cells[place] if place < len(row.cells) else "" for place in kept]
         surplus = row.cells[len(run.reading["header"]) :]
-        reasons = "; ".join(in_words(problem) for problem in row.problems)
+        reasons = harmless("; ".join(in_words(problem) for problem in row.problems))
         yield _line([*map(harmless, cells), str(row.row), reasons, *map(harmless, surplus)])
 
 

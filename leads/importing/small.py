@@ -14,12 +14,12 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from consent import addresses, ledger, lists
-from consent.models import Disclosure, Seller
+from consent.models import Address, Disclosure, Seller
 from consent.vocabulary import ListKind, Scope
-from leads.importing import cells, files, kinds, refusing
+from leads.importing import cells, files, kinds, refusing, releasing
 from leads.importing.cells import CellError
 from leads.importing.kinds import Field, Kind, Option, Outcome, Row
-from leads.importing.leads import source_tag, zones
+from leads.importing.leads import ERASED, source_tag, zones
 from leads.importing.reading_leads import CHANNEL_WORDS, disclosures, words
 from leads.models import Clinic, Document, ImportRun, Lead, Offering, ServiceLine
 from leads.serializers import CHANNELS
@@ -83,6 +83,7 @@ def take_consent(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) ->
         "proof": partial(cells.text_of, limit=500),
     }
     claims = [claim for row in rows if (claim := _claim(row, parse(row, parsers))) and not row.problems]
+    claims = _without_erased(claims)
     outcome = Outcome()
     for claim in claims:
         outcome.counts["granted" if claim.values.get("happened", "grant") == "grant" else "withdrawn"] += 1
@@ -93,6 +94,18 @@ def take_consent(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) ->
     entries = [entry for claim in claims for entry in _entries(run, claim, held, str(seller))]
     ledger.record_many(entries, now=at)
     return outcome
+
+
+def _without_erased(claims: list[Claim]) -> list[Claim]:
+    """Refuse consent of somebody who was erased: a file is no fresh act. A withdrawal is taken, it only adds to it."""
+    named = addresses.named(pair for claim in claims for pair in claim.pairs)
+    rows = Address.objects.filter(keyed_hash__in=named, value=None)
+    erased = {named[digest] for digest in rows.values_list("keyed_hash", flat=True)}
+    for claim in claims:
+        for pair in claim.pairs:
+            if pair in erased and claim.values.get("happened", "grant") == "grant":
+                claim.row.refuse("ERASED_ADDRESS", pair[0], ERASED)
+    return [claim for claim in claims if not claim.row.problems]
 
 
 def _claim(row: Row, values: dict[str, object]) -> Claim:
@@ -271,6 +284,7 @@ kinds.register(
         ),
         take_consent,
         (Option("seller", _("Seller"), sellers, help_text=_("For whom consent was given.")), ZONE),
+        undo_chunk=releasing.void_chunk,
     )
 )
 kinds.register(

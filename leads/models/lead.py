@@ -241,6 +241,7 @@ class Lead(models.Model):
             models.Index("zip", Upper("last_name"), name="lead_zip_and_name", condition=~Q(zip="") & ~Q(last_name="")),
             # read by name search (prefix, any case)
             models.Index(OpClass(Upper("last_name"), "text_pattern_ops"), name="lead_last_name"),
+            models.Index(OpClass(Upper("first_name"), "text_pattern_ops"), name="lead_first_name"),
             models.Index(
                 OpClass(Upper("organisation"), "text_pattern_ops"),
                 name="lead_organisation",

@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from consent import addresses, erasure
 from consent.models import ConsentEvent, Disclosure, ListEntry, Permission
 from leads.importing import runs
 from leads.models import Availability, DocumentStatus, ImportRun, Lead
@@ -39,6 +40,42 @@ def test_consent_comes_in_with_proof_and_withdrawals_without(organisation, now: 
         ("ana@example.org", "email_unsub", ""),
     }
     assert set(Permission.objects.values_list("state", flat=True)) == {"blocked"}
+
+
+@pytest.mark.parametrize("is_dry", [True, False])
+def test_a_file_gives_no_consent_to_who_was_erased_but_takes_their_withdrawal(organisation, now, is_dry: bool) -> None:
+    shown = str(Disclosure.objects.first())
+    gone = addresses.lock_many(addresses.named([("phone", "+15125550142")]))[("phone", "+15125550142")]
+    erasure.erase(gone.pk, now=now, by=None, reason="asked")
+    run = bring(
+        "phone,happened,channels,happened at,text shown,proof\n"
+        f"512-555-0142,grant,sms,2026-10-01,{shown},https://x.example.org/1\n"
+        "512-555-0142,do not call,,2026-11-01,,\n",
+        now,
+        kind="consent",
+        is_dry=is_dry,
+    )
+    assert codes(run) == {2: "ERASED_ADDRESS"}
+    assert (run.counts.get("granted"), run.counts["withdrawn"]) == (None, 1)
+    assert not ConsentEvent.objects.filter(kind="grant").exists()
+
+
+def test_a_file_of_consent_is_taken_back_and_its_withdrawals_stay(organisation, now: datetime) -> None:
+    shown = str(Disclosure.objects.first())
+    run = bring(
+        "phone,happened,channels,happened at,text shown,proof\n"
+        f"512-555-0142,grant,sms,2026-10-01,{shown},https://x.example.org/1\n"
+        "512-555-0143,do not call,,2026-11-01,,\n",
+        now,
+        kind="consent",
+    )
+    states = Permission.objects.filter(address__value="+15125550142").values_list("state", flat=True)
+    assert "granted" in states
+    run = work(runs.undo(run.pk, at=now), now)
+    assert (run.phase, run.undo_counts) == (Phase.UNDONE, {"voided": 1}), run.problem
+    assert "granted" not in states.all()
+    blocked = Permission.objects.filter(address__value="+15125550143")
+    assert set(blocked.values_list("state", flat=True)) == {"blocked"}
 
 
 def test_open_slots_are_set_by_day(organisation, now: datetime) -> None:

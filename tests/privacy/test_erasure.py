@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import pghistory
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
@@ -19,6 +20,7 @@ from django.core.management.base import CommandError
 from django.db import connection, models
 from django.utils import timezone
 
+from audit.models import Access
 from consent import addresses, gate, verify
 from consent.models import Address, Attempt
 from gateway import keys, outbox
@@ -92,7 +94,13 @@ def told(organisation, submit, now) -> Lead:
     )
     calls.record_call(lead.pk, report, at=now, attempt=attempt)
     user = User.objects.filter(is_superuser=False).first()
-    corrections.correct_facts(lead.pk, {"preferred_time": "after the flamingo parade, or marmalade"}, by=user, at=now)
+    with pghistory.context(action="correct", why="Zebulonia rang about marmalade"):
+        facts = {"preferred_time": "after the flamingo parade, or marmalade", "organisation": "Thornbury"}
+        corrections.correct_facts(lead.pk, facts, by=user, at=now)
+    with connection.cursor() as cursor:  # as the end of that request's transaction does
+        cursor.execute("SELECT set_config('pghistory.context_id', '', true)")
+    for query in ("q=zebulonia+quixwater", "q=%28512%29+555-0187", "q=zebulonia.quixwater%40example.org"):
+        make(Access, query=query, subjects=[], address=None)  # nobody was found, or nobody in scope
     events.record_activity(lead.pk, InteractionKind.SMS_REPLY, at=now, text="It is Zebulonia, call 512-555-0187")
     events.record_document(lead.pk, "referral_letter", at=now)
     events.record_authorization(lead.pk, "ortho", "approved", at=now, reference="PA-XYZZY")
@@ -160,6 +168,7 @@ def forget(lead: Lead, at) -> Erasure:
 def test_nothing_is_left_in_a_dump_but_the_stated_places(told, written, now):
     before = traces()
     assert {"leads_lead", "leads_inquiry", "leads_interaction", "consent_address", "consent_eventvalue"} <= set(before)
+    assert {"pghistory_context", "audit_access"} <= set(before)
     assert {"nurture_message", "routing_handoff", "django_admin_log", "leads_stakeholder"} <= set(before)
     assert set().union(*before.values()) == set(SECRETS), "a value that was never stored proves nothing"
     done = forget(told, now + timedelta(days=1))
@@ -362,6 +371,18 @@ def test_an_address_of_several_persons_asks_which_one_is_meant(told, submit, cli
     assert (told.first_name, told.phone.value) == ("Zebulonia", "+15125550187")
 
 
+def test_somebody_on_anothers_decision_path_is_forgotten_by_the_own_address(told, now):
+    phone = addresses.lock_many(addresses.named([("phone", "+15125550133")]))[("phone", "+15125550133")].pk
+    Stakeholder.objects.create(lead=told, name="Odette Plimsoll", role="caregiver", phone_id=phone)
+    request = erasure.request_erasure(erasure.find_person("512-555-0133"), reason="Request 3", by=None, at=now)
+    erasure.erase(request.pk, by=None, at=now)
+    row = Stakeholder.objects.get(role="caregiver", name="—")
+    assert (row.phone, row.lead_id) == (None, told.pk)
+    assert Stakeholder.objects.filter(name="Hugo Gloopstein").exists()
+    told.refresh_from_db()
+    assert told.first_name == "Zebulonia"
+
+
 def test_several_leads_of_one_name_or_merged_are_one_person(told, submit, now):
     again = submit(at=now, **(PERSON | {"last_name": "Married"}))
     Lead.objects.filter(pk=again.pk).update(merged_into=told)
@@ -440,6 +461,19 @@ def test_retention_counts_first_then_forgets_what_is_older_and_not_on_hold(told,
     assert set(kept) == {held.pk, young.pk}
     RetentionRule.objects.filter(pk="raw_inquiries").update(days=0)
     assert retention.apply(at=at).results["raw_inquiries"] == {"due": 2, "on_hold": 1, "done": 1}
+
+
+def test_the_parts_of_a_note_go_with_its_words_and_won_leads_have_a_rule_of_their_own(told, now):
+    retention.load_rules()
+    RetentionRule.objects.filter(pk="timeline_words").update(days=0)
+    for stage in ("working", "converted"):
+        Lead.objects.filter(pk=told.pk).update(stage=stage)
+    assert retention.apply(at=now + timedelta(days=1)).results["timeline_words"]["due"] == 0
+    RetentionRule.objects.filter(pk="timeline_words_won").update(days=0)
+    assert retention.apply(at=now + timedelta(days=1)).results["timeline_words_won"]["done"] >= 2
+    call = Interaction.objects.get(lead=told, kind="call")
+    assert (call.text, "told" in call.facts) == ("", False)
+    assert retention.apply(at=now + timedelta(days=1)).results["timeline_words_won"]["due"] == 0
 
 
 @pytest.mark.parametrize("code", sorted(personal.RETAINED))
