@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from consent import ledger, pdf, verify
 from consent.checkpoints import export as export_checkpoint
 from consent.models import Address, Attempt, CheckpointHead, ConsentEvent, Disclosure, ExportLog
 from consent.vocabulary import ExportKind
+from medcrm.lib.errors import RuleError
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -63,6 +65,7 @@ class Material:
 @transaction.atomic
 def export(address: Address, *, at: datetime, now: datetime, by: AbstractBaseUser | None, reason: str) -> Evidence:
     """Build the bundle of an address as of a moment and log who took it and why."""
+    demand_reason(reason)
     material = gather(address, at=at)
     files = _files(material)
     files["manifest.json"] = _json({name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())})
@@ -72,6 +75,12 @@ def export(address: Address, *, at: datetime, now: datetime, by: AbstractBaseUse
         at=now, by=by, kind=ExportKind.EVIDENCE, address=address, as_of=at, sha256=made.sha256, reason=reason[:200]
     )
     return made
+
+
+def demand_reason(reason: str) -> None:
+    """Raise RuleError unless it is said for whom and why something leaves."""
+    if not reason.strip():
+        raise RuleError("REASON_MISSING", _("Say for whom and why."), field="reason")
 
 
 def gather(address: Address, *, at: datetime) -> Material:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from consent import ledger
+from consent.bundle import demand_reason
 from consent.fold import ChannelView
 from consent.models import Address, ConsentEvent, ExportLog
 from consent.vocabulary import ExportKind
@@ -29,6 +30,7 @@ STATUS = {"granted": "active", "blocked": "rejected", "review": "proposed", "non
 @transaction.atomic
 def export(address: Address, *, at: datetime, now: datetime, by: AbstractBaseUser | None, reason: str) -> str:
     """Return the permission of an address as of a moment as a FHIR R4 bundle in JSON, and log the export."""
+    demand_reason(reason)
     text = bundle(address, at=at).model_dump_json(indent=1, exclude_none=True)
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     ExportLog.objects.create(

@@ -23,6 +23,10 @@ CHUNK = 20_000  # lines per write to the server
 VERSIONS_KEPT = 2  # entries of older versions go; their snapshot rows, which decisions name, stay
 SHRINK_ALLOWED = 0.5  # a list that lost half its numbers is more likely a broken file
 DIGITS = re.compile(r"\D+")
+# One number and nothing else, as registries and people write it; “5.12555E+09” is what a spreadsheet left of one.
+LINE = re.compile(
+    r"[\s\"]*\+?(?:1[ .,-]?)?\(?([2-9]\d\d)[\s.,;)\"-]*([2-9]\d\d)[ .-]?(\d{4})(?:[\s\",;]\D*)?", re.ASCII
+)
 BAD_LINES_KEPT = 50
 
 
@@ -113,10 +117,8 @@ def _chunks(file: Path, digest: hashlib._Hash, loaded: Loaded) -> Iterator[str]:
 
 def _number(raw: bytes) -> str:
     """Return the number of a line as digits with the country code: “512,5550100”, “5125550100”, “+1 512 555 0100”."""
-    digits = DIGITS.sub("", raw.decode("latin-1"))
-    if len(digits) == 11 and digits[0] == "1":
-        digits = digits[1:]
-    return f"1{digits}" if len(digits) == 10 and digits[0] > "1" and digits[3] > "1" else ""
+    found = LINE.fullmatch(raw.decode("latin-1"))
+    return "1" + "".join(found.groups()) if found else ""
 
 
 def _report(loaded: Loaded, raw: bytes) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from gateway.models import Answered, Client
-from medcrm.lib.errors import RuleError
+from medcrm.lib.errors import InvalidFields, RuleError
 
 KEPT = timedelta(days=3)  # far longer than any caller retries
 LIMIT = 200
@@ -32,6 +32,14 @@ class KeyReused(RuleError):
         )
 
 
+def check_key(key: str) -> None:
+    """Raise InvalidFields for a key that cannot be kept whole."""
+    if len(key) > LIMIT:
+        raise InvalidFields(
+            {"Idempotency-Key": [f"At most {LIMIT} characters; this has {len(key)}. Send a shorter one."]}
+        )
+
+
 def digest(method: str, path: str, body: bytes) -> str:
     return hashlib.sha256(b"\n".join((method.encode(), path.encode(), body))).hexdigest()
 
@@ -40,9 +48,11 @@ def digest(method: str, path: str, body: bytes) -> str:
 def once(client: Client, key: str, request_sha256: str, act: Callable[[], Reply], *, at: datetime) -> Reply:
     """Do it, or answer as the first time. A second request with the key waits for the first one to end.
 
-    Only what was done is kept: a refusal changed nothing, so the same request may be tried again. Raise KeyReused.
+    Only what was done is kept: a refusal changed nothing, so the same request may be tried again. Raise KeyReused, or
+    InvalidFields for a key that is too long: cut, it could be another one.
     """
-    row = Answered(client=client, key=key[:LIMIT], request_sha256=request_sha256, at=at)
+    check_key(key)
+    row = Answered(client=client, key=key, request_sha256=request_sha256, at=at)
     Answered.objects.bulk_create([row], ignore_conflicts=True)
     kept = Answered.objects.select_for_update().get(client=client, key=row.key)
     if kept.request_sha256 != request_sha256:

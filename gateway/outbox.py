@@ -257,8 +257,12 @@ def _check_events(events: Sequence[str]) -> None:
         raise RuleError("UNKNOWN_EVENT", f"Choose at least one of: {known}.", field="events")
 
 
-def forget(*, at: datetime) -> int:
-    """Drop events that were spread and are too old to replay, with their deliveries and log."""
+def forget(*, at: datetime, kept_leads: Sequence[int] = ()) -> int:
+    """Drop events that were spread and are too old to replay, with their deliveries and log.
+
+    `kept_leads` are on litigation hold: what other systems were told about them stays.
+    """
     waiting = Delivery.objects.filter(event=OuterRef("pk"), state="pending")
     old = OutboxEvent.objects.filter(at__lt=at - KEPT, spread_at__isnull=False).exclude(Exists(waiting))
+    old = old.exclude(lead__in=kept_leads) if kept_leads else old
     return old.delete()[0]

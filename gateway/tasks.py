@@ -1,4 +1,7 @@
-"""What runs by the clock: telling subscribers, and forgetting what nobody can ask for any more."""
+"""What runs by the clock: telling subscribers, and forgetting answers that nobody can ask for any more.
+
+What subscribers were told is forgotten by `privacy.tasks`, which knows who is on hold.
+"""
 
 from __future__ import annotations
 
@@ -15,5 +18,4 @@ def deliver_due() -> None:
 
 @shared_task
 def forget_old() -> None:
-    outbox.forget(at=timezone.now())
     idempotency.forget(at=timezone.now())

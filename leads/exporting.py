@@ -17,6 +17,8 @@ from pathlib import Path
 from uuid import UUID
 
 import openpyxl
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.contrib.auth.models import AbstractBaseUser
 from django.core import signing
 from django.core.files import File
@@ -24,6 +26,7 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from consent.models import Attempt, ConsentEvent
@@ -31,7 +34,11 @@ from leads.models import Export, Interaction, Lead
 from leads.visibility import visible
 from medcrm.lib import bell
 from medcrm.lib.errors import RuleError
+from medcrm.lib.masking import mask
+from medcrm.lib.redaction import where
 from medcrm.lib.spreadsheet import harmless
+
+log = structlog.get_logger(__name__)
 
 WORK = "medcrm.tasks.export_due"
 LIVES = timedelta(hours=24)
@@ -39,6 +46,7 @@ SALT = "medcrm.export"
 SHEET_ROWS = 1_048_575  # what a worksheet holds below its header
 FULL = "leads.export_contacts_lead"
 CONTACT = frozenset({"phone__value", "email__value", "address__value"})
+FREE = frozenset({"question", "next_action", "organisation", "text"})  # in which people write numbers too
 Row = Sequence[object]
 
 
@@ -148,6 +156,8 @@ def ask(
         by=by,
         asked_at=at,
     )
+    export.file.name = _place_of(export)  # before there is anything, so that no crash leaves a file nobody knows of
+    export.save(update_fields=["file"])
     bell.ring(WORK)
     return export
 
@@ -170,18 +180,35 @@ def keep_report(name: str, table: bytes, *, rows: int, reason: str, by: Abstract
 
 
 def work_due(*, at: datetime) -> bool:
-    """Write one export that waits and that nobody else is writing; say whether there was one."""
+    """Write one export that waits and that nobody else is writing; say whether there was one.
+
+    Whatever goes wrong ends this export with a sentence: those behind it must not wait for it for ever.
+    """
     with transaction.atomic():
         waiting = Export.objects.filter(state=Export.State.WAITING).select_for_update(skip_locked=True, of=("self",))
         export = waiting.order_by("asked_at").select_related("by").first()
         if export is None:
             return False
         try:
-            _write(export, at)
+            with transaction.atomic():
+                _write(export, at)
         except RuleError as error:
-            export.state, export.problem = Export.State.FAILED, error.message[:300]
+            _fail(export, error.message)
+        except SoftTimeLimitExceeded:
+            _fail(export, _t("It took too long. Choose a later beginning, or take it out as CSV or JSON."))
+        except Exception as error:  # noqa: BLE001 - its words may quote a person, so only where it broke is written
+            log.error("export_failed", export=export.pk, error=type(error).__name__, where=where(error))
+            sentence = _t("It stopped by an error (%(error)s). Try another format, or tell who runs MedCRM.")
+            _fail(export, sentence % {"error": type(error).__name__})
         export.save()
     return True
+
+
+def _fail(export: Export, problem: str) -> None:
+    """End it, and leave no file of people behind that no link and no expiry knows."""
+    if export.file:
+        export.file.delete(save=False)
+    export.state, export.problem = Export.State.FAILED, problem[:300]
 
 
 def expire(*, at: datetime) -> int:
@@ -199,7 +226,10 @@ def token_of(export: Export) -> str:
 
 
 def open_by(token: str, *, user: AbstractBaseUser, at: datetime) -> Export:
-    """The export a link is for. Raise RuleError for a link that is forged, old, or another person's."""
+    """The export a link is for. Raise RuleError for a link that is forged, old, or another person's.
+
+    The right is asked again: a role may be gone since the export was asked for.
+    """
     try:
         pk = signing.loads(token, salt=SALT, max_age=LIVES)["export"]
     except signing.BadSignature:
@@ -207,6 +237,9 @@ def open_by(token: str, *, user: AbstractBaseUser, at: datetime) -> Export:
     export = Export.objects.filter(pk=pk, by=user.pk).first()
     if export is None or export.state != Export.State.READY or export.expires_at is None or export.expires_at <= at:
         raise RuleError("LINK_INVALID", "This link is not valid any more. Ask for the export again.")
+    what = WHATS.get(export.what)
+    if what and not (user.has_perm(what.permission) and (export.is_masked or user.has_perm(FULL))):
+        raise RuleError("NOT_YOURS_TO_EXPORT", _t("Your role may not take this out any more. Ask compliance."))
     return export
 
 
@@ -222,15 +255,32 @@ def _write(export: Export, at: datetime) -> None:
         path = Path(folder) / f"file.{export.format}"
         export.rows = WRITERS[export.format](path, names, shown)
         export.sha256 = hashlib.file_digest(path.open("rb"), "sha256").hexdigest()
-        with path.open("rb") as stream:
-            export.file.save(f"{export.what}-{export.pk}.{export.format}", File(stream), save=False)
+        _store(export, path)
     export.state, export.ready_at, export.expires_at = Export.State.READY, at, at + LIVES
 
 
+def _store(export: Export, path: Path) -> None:
+    """Put the file where its row said since it was asked for, over what a crash may have left there."""
+    name = export.file.name or _place_of(export)
+    storage = export.file.storage
+    storage.delete(name)
+    with path.open("rb") as stream:
+        export.file.name = storage.save(name, File(stream))
+
+
+def _place_of(export: Export) -> str:
+    return export.file.field.generate_filename(export, f"{export.what}-{export.pk}.{export.format}")
+
+
 def _shown(rows: Iterable[Row], columns: Sequence[str], *, is_masked: bool) -> Iterator[list[object]]:
-    hidden = {place for place, name in enumerate(columns) if is_masked and name in CONTACT}
+    hide = {name: shortened for name in CONTACT} | {name: _masked for name in FREE}
+    hidden = {place: hide[name] for place, name in enumerate(columns) if is_masked and name in hide}
     for row in rows:
-        yield [shortened(value) if place in hidden else value for place, value in enumerate(row)]
+        yield [hidden[place](value) if place in hidden else value for place, value in enumerate(row)]
+
+
+def _masked(value: object) -> object:
+    return mask(value) if isinstance(value, str) else value
 
 
 def shortened(value: object) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid5
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from consent import fhir as consent_fhir
+from consent.models import Address
 from leads.models import Answer, Appointment, Export, Lead
 from leads.services import merging
 from leads.vocabulary import AppointmentState
@@ -61,8 +64,8 @@ def bundle(lead: Lead, *, at: datetime) -> Bundle:
     from fhir.resources.R4B.bundle import Bundle  # here, because it costs every process that never exports 28 MB
 
     family = merging.family(lead)
-    held = [address for address in (lead.phone, lead.email) if address]
-    resources = [_patient(lead)]
+    held = _addresses(lead, family)
+    resources = [_patient(lead, held)]
     for address in held:
         resources += [_of(lead, consent) for consent in consent_fhir.consents(address, at=at)]
     visits = Appointment.objects.filter(lead__in=family).select_related("service", "clinic").order_by("pk")
@@ -75,17 +78,30 @@ def bundle(lead: Lead, *, at: datetime) -> Bundle:
             "resourceType": "Bundle",
             "type": "collection",
             "timestamp": _instant(at),
-            "entry": [{"fullUrl": f"urn:uuid:{lead.public_id}", "resource": resources[0]}]
-            + [{"resource": resource} for resource in resources[1:]],
+            "entry": [{"fullUrl": _url(resource), "resource": resource} for resource in resources],
         }
     )
 
 
+def _addresses(lead: Lead, family: Sequence[int]) -> list[Address]:
+    """The lead's own, then those of the leads that were merged into it."""
+    merged = Lead.objects.filter(pk__in=family).exclude(pk=lead.pk).select_related("phone", "email").order_by("pk")
+    found = {address.pk: address for one in (lead, *merged) for address in (one.phone, one.email) if address}
+    return list(found.values())
+
+
+def _url(resource: dict[str, Any]) -> str:
+    """A name that is the same in every bundle; a patient's is the public id, which references within the bundle use."""
+    if resource["resourceType"] == "Patient":
+        return f"urn:uuid:{resource['id']}"
+    return f"urn:uuid:{uuid5(NAMESPACE_URL, 'medcrm:{resourceType}/{id}'.format(**resource))}"
+
+
 def _reference(lead: Lead) -> dict[str, str]:
-    return {"reference": f"Patient/{lead.public_id}"}
+    return {"reference": f"urn:uuid:{lead.public_id}"}
 
 
-def _patient(lead: Lead) -> dict[str, Any]:
+def _patient(lead: Lead, held: Sequence[Address]) -> dict[str, Any]:
     patient: dict[str, Any] = {
         "resourceType": "Patient",
         "id": str(lead.public_id),
@@ -95,7 +111,7 @@ def _patient(lead: Lead) -> dict[str, Any]:
     name = {"family": lead.last_name, "given": [lead.first_name] if lead.first_name else None}
     if lead.name:
         patient["name"] = [{key: value for key, value in name.items() if value}]
-    telecom = [{"system": a.kind, "value": a.value} for a in (lead.phone, lead.email) if a and a.value]
+    telecom = [{"system": a.kind, "value": a.value} for a in held if a.value]
     if telecom:
         patient["telecom"] = telecom
     place = {"postalCode": lead.zip, "city": lead.city, "state": lead.state}
@@ -123,6 +139,9 @@ def _appointment(lead: Lead, visit: Appointment) -> dict[str, Any]:
     }
     if visit.starts_at:
         row["start"], row["end"] = _instant(visit.starts_at), _instant(visit.starts_at)
+    elif row["status"] != "cancelled":  # only a cancelled one may lack them [app-3]; no hour agreed: the clinic's day
+        midnight = datetime.combine(visit.date, time.min, ZoneInfo(visit.clinic.timezone))
+        row["start"], row["end"] = _instant(midnight), _instant(midnight + timedelta(days=1))
     return row
 
 

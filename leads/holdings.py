@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
+from django.db.models import JSONField, Q
+from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
+from leads.vocabulary import NoteFact
 from medcrm.lib.personal import Harmless, Holding, Retained, declare
 
 RAW = {"raw_body": "", "repaired": None, "errors": {}, "remote_addr": None, "user_agent": "", "idempotency_key": ""}
 RAW_GUARDS = ("leads.Inquiry:raw_is_kept",)
+# What a caller put into the parts of a note; codes and counts of an entry stay.
+WITHOUT_NOTE = RawSQL("facts - %s::text[]", (list(NoteFact.values),), output_field=JSONField())
 TIMELINE_GUARDS = ("leads.Interaction:timeline_is_append_only",)
 
 declare(
@@ -53,7 +57,12 @@ declare(
         kept="pgh_label phone email preferred_channel language timezone",
         why="What staff changed, and when; the values are gone.",
     ),
-    Holding("leads.stakeholder", {"name": "—", "phone": None, "email": None}, lead="lead"),
+    Holding(
+        "leads.stakeholder",
+        {"name": "—", "phone": None, "email": None},
+        lead="lead",
+        about=lambda lead_ids, address_ids: Q(phone__in=address_ids) | Q(email__in=address_ids),
+    ),
     Holding("leads.authorization", {"reference": ""}, lead="lead"),
     Holding("leads.inquiry", RAW, lead="lead", mentions="raw_body", guards=RAW_GUARDS, kept="body_sha256"),
     Holding("leads.interaction", {"text": "", "facts": {}}, lead="lead", guards=TIMELINE_GUARDS),
@@ -140,14 +149,20 @@ declare(
         lead="lead",
         guards=RAW_GUARDS,
     ),
-    Retained(
-        "timeline_words",
-        _("Notes and words on the timeline of closed leads"),
-        "leads.interaction",
-        "at",
-        emptied={"text": ""},
-        condition=Q(lead__stage__in=["stopped", "lost"]) & ~Q(text=""),
-        lead="lead",
-        guards=TIMELINE_GUARDS,
+    *(
+        Retained(
+            code,
+            label,
+            "leads.interaction",
+            "at",
+            emptied={"text": "", "facts": WITHOUT_NOTE},
+            condition=Q(lead__stage__in=stages) & (~Q(text="") | Q(facts__has_any_keys=NoteFact.values)),
+            lead="lead",
+            guards=TIMELINE_GUARDS,
+        )
+        for code, label, stages in (
+            ("timeline_words", _("Notes and words on the timeline of stopped and lost leads"), ["stopped", "lost"]),
+            ("timeline_words_won", _("Notes and words on the timeline of converted leads"), ["converted"]),
+        )
     ),
 )

@@ -64,12 +64,20 @@ DIMENSIONS: Mapping[str, tuple[Promise, str]] = {
 }
 
 
+EARLIEST, LATEST = date(1970, 1, 1), date(2199, 12, 31)
+
+
 @dataclass(frozen=True)
 class Period:
     """Whole days in the reader's zone, the last one included."""
 
     first: date
     last: date
+
+    def __post_init__(self) -> None:
+        """Stay within days that have a before and an after in every zone; nobody was a lead beyond them."""
+        object.__setattr__(self, "first", min(max(self.first, EARLIEST), LATEST))
+        object.__setattr__(self, "last", min(max(self.last, EARLIEST), LATEST))
 
     @property
     def days(self) -> int:

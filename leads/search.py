@@ -20,7 +20,8 @@ def find_leads(leads: QuerySet[Lead], term: str) -> QuerySet[Lead]:
     """Leads of `leads` with this public id, phone in any format or its last four digits, e-mail, or name prefix (of a
     person or organisation).
 
-    Two words are taken as first and last name. A term that can be nothing of this finds nothing.
+    Two words are taken as first and last name, or the other way round as in “Reed, Ana”. A term that can be nothing of
+    this finds nothing.
     """
     term = " ".join(term.split())
     if not term:
@@ -29,6 +30,7 @@ def find_leads(leads: QuerySet[Lead], term: str) -> QuerySet[Lead]:
     if exact is not None:
         return leads.filter(exact)
     found = list(_by_last_name(leads, term)[:LIMIT])
+    found += _by_first_name(leads, term)[:LIMIT]
     found += _by_organisation(leads, term)[:LIMIT]
     return leads.filter(pk__in=found)
 
@@ -58,11 +60,16 @@ def _by_address(kind: str, normalise, term: str, field: str) -> Q:
 
 
 def _by_last_name(leads: QuerySet[Lead], term: str) -> QuerySet:
-    first, _, last = term.rpartition(" ")
+    one, _, other = (part.strip() for part in term.rpartition("," if "," in term else " "))
     names = Q(last_name__istartswith=term)
-    if first:
-        names |= Q(last_name__istartswith=last, first_name__istartswith=first)
+    if one:
+        names |= Q(last_name__istartswith=other, first_name__istartswith=one)
+        names |= Q(last_name__istartswith=one, first_name__istartswith=other)
     return leads.filter(names).order_by().values_list("pk", flat=True)
+
+
+def _by_first_name(leads: QuerySet[Lead], term: str) -> QuerySet:
+    return leads.filter(first_name__istartswith=term).order_by().values_list("pk", flat=True)
 
 
 def _by_organisation(leads: QuerySet[Lead], term: str) -> QuerySet:

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from medcrm.health import REQUESTS
 
 log = structlog.get_logger(__name__)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
@@ -25,11 +26,12 @@ def requests(get_response: Handler) -> Handler:
             response = get_response(request)
             took = time.monotonic() - began
             route = getattr(request.resolver_match, "route", "") or "none"
-            REQUESTS.labels(request.method or "", route, str(response.status_code)).observe(took)
+            method = request.method if request.method in METHODS else "other"  # a series each, and anybody may send one
+            REQUESTS.labels(method, route, str(response.status_code)).observe(took)
             if not route.startswith(("health/", "metrics")):
                 log.info(
                     "request",
-                    method=request.method,
+                    method=method,
                     route=route,
                     status=response.status_code,
                     ms=round(took * 1000),

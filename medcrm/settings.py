@@ -209,6 +209,7 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=600_000_000)  # twice what a million leads take
 
 # Transport security: on unless the operator serves plain HTTP on purpose (the demo on loopback does)
 
@@ -290,7 +291,8 @@ CELERY_BEAT_SCHEDULE = {
     "verify-ledger": {"task": "consent.tasks.verify_ledger", "schedule": crontab(hour=8, minute=15)},
     "deliver-webhooks": {"task": "gateway.tasks.deliver_due", "schedule": 5.0},
     "apply-retention": {"task": "privacy.tasks.apply_retention", "schedule": crontab(hour=8, minute=45)},
-    "forget-webhooks": {"task": "gateway.tasks.forget_old", "schedule": crontab(hour=7, minute=45)},
+    "forget-answers": {"task": "gateway.tasks.forget_old", "schedule": crontab(hour=7, minute=45)},
+    "forget-webhooks": {"task": "privacy.tasks.forget_events", "schedule": crontab(hour=7, minute=50)},
 }
 
 # Nurture: where public pages are reached from outside, and who carries each medium (nurture/channels)

@@ -18,12 +18,16 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from consent.models import Address
+from leads.models import Lead
+from medcrm.lib import reading
 from medcrm.lib.actions import service_action, verb_permission, widgets
 from medcrm.lib.admin import ModelAdmin, ReadOnlyAdmin
 from medcrm.lib.columns import badge_column, display, link
 from medcrm.lib.errors import RuleError
 from medcrm.lib.filters import ChoicesDropdownFilter
-from privacy import erasure, pdf
+from medcrm.lib.moments import said
+from privacy import erasure, holds, pdf, people
 from privacy.models import Erasure, Hold, RetentionRule, RetentionRun
 
 
@@ -37,11 +41,61 @@ class _ByPerson(forms.ModelForm):
         widget=widgets.UnfoldAdminTextInputWidget,
     )
 
-    def clean_whom(self) -> erasure.Person:
+    chosen = forms.MultipleChoiceField(
+        label=_("Which of them?"),
+        required=False,
+        widget=widgets.UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=_("Only what is ticked, and what was merged with it, is meant. A shared address stays the others'."),
+    )
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        """Ask whose leads these are only where several persons have what was typed."""
+        super().__init__(*args, **kwargs)
+        leads = several(self.data.get("whom", ""))
+        if leads:
+            self.fields["chosen"].choices = [(str(lead.public_id), told(lead)) for lead in leads]
+        else:
+            del self.fields["chosen"]
+
+    def clean(self) -> dict[str, object]:
+        given = super().clean()
         try:
-            return erasure.find_person(self.cleaned_data["whom"])
+            given["person"] = people.find_person(given.get("whom", ""), given.get("chosen", ()))
+        except people.SeveralPersons:
+            self.add_error("chosen", _("Several persons are known by this. Tick the leads of the one it is about."))
         except RuleError as error:
-            raise forms.ValidationError(error.message) from None
+            self.add_error("whom", error.message)
+        return given
+
+
+def several(term: str) -> list[Lead]:
+    """The leads with this address where they are not of one person; otherwise none."""
+    leads = people.leads_by(term)
+    return [] if people.is_one(leads) else leads
+
+
+def told(lead: Lead) -> str:
+    """Enough to tell two people apart: name, what the lead is, since when, and its id."""
+    name = lead.name or lead.organisation or _("No name")
+    return f"{name} · {lead.get_lead_type_display()} · {said(lead.created_at)} · {lead.public_id}"
+
+
+class _ByPersonAdmin(ModelAdmin):
+    """Adds a row about a person, who is found by what is typed and, where several are, ticked."""
+
+    def asked(self, request: HttpRequest) -> tuple:
+        leads = several(request.POST.get("whom", "")) if request.method == "POST" else []
+        reading.note(request, "search", "leads.lead", [lead.pk for lead in leads])
+        return ((None, {"fields": ("whom", *(["chosen"] if leads else []), "reason")}),)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, object]:
+        """The address whose page led here; its value goes into the field, and never into the URL."""
+        pk = request.GET.get("address", "")
+        address = Address.objects.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 19 else None
+        if address is None or not request.user.has_perm("consent.view_address"):
+            return {}
+        reading.note(request, "view", "consent.address", [address.pk])
+        return {"whom": address.value or ""}
 
 
 class ErasureForm(_ByPerson):
@@ -57,7 +111,7 @@ class HoldForm(_ByPerson):
 
 
 @admin.register(Erasure)
-class ErasureAdmin(ModelAdmin):
+class ErasureAdmin(_ByPersonAdmin):
     form = ErasureForm
     list_display = ("requested_at", "reason", "state_badge", "how_many", "settled_at", "settled_by")
     list_select_related = ("settled_by",)
@@ -71,7 +125,7 @@ class ErasureAdmin(ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Erasure | None = None) -> tuple:
         if obj is None:
-            return ((None, {"fields": ("whom", "reason")}),)
+            return self.asked(request)
         return (
             (None, {"fields": (("state_badge", "reason"), ("requested_at", "requested_by"), "certificate")}),
             (_("What is known"), {"fields": ("of_leads", "rows_found")}),
@@ -85,7 +139,7 @@ class ErasureAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Erasure, form: ErasureForm, change: bool) -> None:
         given = form.cleaned_data
-        made = erasure.request_erasure(given["whom"], reason=given["reason"], by=request.user, at=timezone.now())
+        made = erasure.request_erasure(given["person"], reason=given["reason"], by=request.user, at=timezone.now())
         obj.pk, obj.public_id, obj.requested_at = made.pk, made.public_id, made.requested_at
 
     def get_urls(self) -> list:
@@ -124,7 +178,8 @@ class ErasureAdmin(ModelAdmin):
 
     @display(description=_("Leads"))
     def of_leads(self, obj: Erasure) -> SafeString:
-        return format_html_join(", ", "{}", [(lead,) for lead in obj.leads])
+        leads = Lead.objects.filter(public_id__in=obj.leads).order_by("pk")
+        return format_html_join(", ", "{}", [(link(lead, lead.public_id),) for lead in leads])
 
     @display(description=_("Rows found"))
     def rows_found(self, obj: Erasure) -> SafeString | str:
@@ -161,7 +216,7 @@ class ErasureAdmin(ModelAdmin):
 
 
 @admin.register(Hold)
-class HoldAdmin(ModelAdmin):
+class HoldAdmin(_ByPersonAdmin):
     about = ("leads.lead", "lead_id")
     form = HoldForm
     list_display = ("placed_at", "reason", "of_lead", "placed_by", "lifted_at")
@@ -174,7 +229,7 @@ class HoldAdmin(ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Hold | None = None) -> tuple:
         if obj is None:
-            return ((None, {"fields": ("whom", "reason")}),)
+            return self.asked(request)
         return ((None, {"fields": (("of_lead", "reason"), ("placed_at", "placed_by"), ("lifted_at", "lifted_by"))}),)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Hold | None = None) -> tuple[str, ...]:
@@ -182,12 +237,12 @@ class HoldAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Hold, form: HoldForm, change: bool) -> None:
         given, at = form.cleaned_data, timezone.now()
-        for made in erasure.place_holds(given["whom"], reason=given["reason"], by=request.user, at=at):
+        for made in holds.place_holds(given["person"], reason=given["reason"], by=request.user, at=at):
             obj.pk, obj.lead_id = made.pk, made.lead_id
 
     @display(description=_("Lead"))
     def of_lead(self, obj: Hold) -> str:
-        return link(obj.lead, obj.lead.public_id)
+        return link(obj.lead, obj.lead.public_id) if obj.lead else _("An address without a lead")
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
@@ -202,7 +257,7 @@ class HoldAdmin(ModelAdmin):
         text=_("What is due may be erased again from now on."),
     )
     def lift(self, request: HttpRequest, pk: int, *, at) -> None:
-        erasure.lift_hold(pk, by=request.user, at=at)
+        holds.lift_hold(pk, by=request.user, at=at)
 
 
 @admin.register(RetentionRule)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.apps import apps
@@ -18,22 +16,20 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
-from consent import addresses
 from consent import erasure as consent_erasure
-from consent.addresses import InvalidAddress
 from consent.models import Address, EventValue
 from leads import milestones
 from leads.importing import runs
 from leads.models import Lead
-from leads.search import find_leads
 from leads.services import forgetting
 from medcrm import journey
 from medcrm.lib import personal
 from medcrm.lib.errors import RuleError
-from medcrm.lib.personal import Holding
-from privacy.models import Erasure, Hold
+from privacy.holds import OnHold, held_runs, lift_hold, place_holds, refuse_held, with_address
+from privacy.models import Erasure
+from privacy.people import Person, SeveralPersons, find_person, person_of
 
 FORGOTTEN = "—"
 KEPT = {
@@ -41,75 +37,11 @@ KEPT = {
     "consent_consentevent": "the chain of events: codes, times and the salted commitment of what was erased",
     "consent_listentry": "do-not-call lists of others, as they were published",
     "consent_checkpointhead": "keyed hashes under signed checkpoints",
-    "files of imports": "one that is under way goes a month after its import ended, that of an export after a day",
+    "files of imports": "one that is under way, or kept by the litigation hold of another, goes a month after its end"
+    " or when the hold is lifted; that of an export after a day",
     "leads_lead": "what was asked for, when, where it came from and how it ended, under a pseudonym",
     "auth_user": "members of staff who worked on it",
 }
-
-
-@dataclass(frozen=True)
-class Person:
-    """One person's leads, merged ones too, and addresses; shared ones belong to somebody else as well.
-
-    `written` is kind and value of the addresses, by which rows are found that were refused and belong to no lead.
-    """
-
-    lead_ids: Sequence[int]
-    address_ids: Sequence[int]
-    shared_ids: Sequence[int] = ()
-    written: Sequence[tuple[str, str]] = ()
-
-    def rows(self, holding: Holding) -> QuerySet:
-        return holding.rows(self.lead_ids, self.address_ids, self.written)
-
-
-class OnHold(RuleError):
-    """A litigation hold forbids it."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__("LITIGATION_HOLD", f"It is on litigation hold: {reason}. Lift the hold first.")
-
-
-def find_person(term: str) -> Person:
-    """The person with this lead id, phone or e-mail, lead or not. Raise RuleError when nobody is found."""
-    leads = find_leads(Lead.objects.all(), term) if _is_exact(term) else Lead.objects.none()
-    person = person_of(list(leads.values_list("pk", flat=True)))
-    if not person.lead_ids:
-        person = _without_lead(term)
-    if not find(person):
-        raise RuleError(
-            "NOT_FOUND", "Nobody is known by this. Enter a lead id, a phone number or an e-mail.", field="whom"
-        )
-    return person
-
-
-def _without_lead(term: str) -> Person:
-    """Whoever has this address: known from the ledger, or only from rows that were refused."""
-    for kind, normalise in addresses.KINDS.items():
-        with suppress(InvalidAddress):
-            value = normalise(term)
-            known = addresses.find(kind, value)
-            return person_of([], [known.pk]) if known else Person([], [], written=[(kind, value)])
-    return Person([], [])
-
-
-def person_of(lead_ids: Sequence[int], address_ids: Sequence[int] = ()) -> Person:
-    """These leads, those merged into them or that they were merged into, their addresses and these."""
-    known: set[int] = set()
-    new = set(lead_ids)
-    while new:
-        known |= new
-        rows = Lead.objects.filter(Q(pk__in=new) | Q(merged_into__in=new)).values_list("pk", "merged_into")
-        new = {pk for row in rows for pk in row if pk} - known
-    pairs = Lead.objects.filter(pk__in=known).values_list("phone", "email")
-    used = {address for pair in pairs for address in pair if address} | set(address_ids)
-    others = (
-        Lead.objects.exclude(pk__in=known).filter(Q(phone__in=used) | Q(email__in=used)).values_list("phone", "email")
-    )
-    shared = {address for pair in others for address in pair if address} & used
-    own = sorted(used - shared)
-    written = Address.objects.filter(pk__in=own, value__isnull=False).values_list("kind", "value")
-    return Person(sorted(known), own, sorted(shared), list(written))
 
 
 def find(person: Person) -> Mapping[str, int]:
@@ -128,8 +60,7 @@ def request_erasure(person: Person, *, reason: str, by: AbstractBaseUser | None,
     """Keep what was found, as numbers, for a person to look at before anything is erased."""
     if not reason.strip():
         raise RuleError("REASON_NEEDED", "Say why, e.g. “Request 2026-04 by e-mail”.", field="reason")
-    if not person.address_ids and not person.lead_ids:  # known only from what was refused; the address keeps the wish
-        person = person_of([], [held.pk for held in addresses.lock_many(addresses.named(person.written)).values()])
+    person = with_address(person)
     return Erasure.objects.create(
         reason=reason[:200],
         leads=list(Lead.objects.filter(pk__in=person.lead_ids).order_by("pk").values_list("public_id", flat=True)),
@@ -152,7 +83,7 @@ def erase(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> Eras
     asked = list(Lead.objects.filter(public_id__in=request.leads).values_list("pk", flat=True))
     named = Address.objects.filter(keyed_hash__in=request.addresses)
     person = person_of(asked, list(named.values_list("pk", flat=True)))
-    _refuse_held(person)
+    refuse_held(person)
     done: dict[str, int] = {}
     for address_id in person.address_ids:
         consent_erasure.erase(address_id, now=at, by=by, reason="request")
@@ -160,10 +91,14 @@ def erase(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> Eras
     forgetting.close_leads(person.lead_ids, at=at)
     journey.advance(person.lead_ids, at=at)
     forgetting.drop_addresses(person.lead_ids, person.shared_ids)
-    done["files of imports"] = runs.drop_files(person.rows(personal.HOLDINGS["leads.importrow"]), person.lead_ids)
+    done["files of imports"] = runs.drop_files(
+        person.rows(personal.HOLDINGS["leads.importrow"]), person.lead_ids, kept=held_runs()
+    )
     titles = list(_titles(person).values_list("pk", flat=True))
+    # All are found before any is emptied: some are known by a name that is in another.
+    rows = {name: person.rows(holding) for name, holding in personal.HOLDINGS.items()}
     for name, holding in personal.HOLDINGS.items():
-        done[name] = holding.empty(person.rows(holding))
+        done[name] = holding.empty(rows[name])
     done["admin.logentry"] = LogEntry.objects.filter(pk__in=titles).update(object_repr=FORGOTTEN)
     milestones.refresh(person.lead_ids)  # its facts are empty now
     request.leads = list(Lead.objects.filter(pk__in=person.lead_ids).order_by("pk").values_list("public_id", flat=True))
@@ -200,29 +135,6 @@ def certificate(request: Erasure) -> dict[str, object]:
     return body | {"sha256": hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()}
 
 
-# Holds
-
-
-@transaction.atomic
-def place_holds(person: Person, *, reason: str, by: AbstractBaseUser | None, at: datetime) -> list[Hold]:
-    """Keep everything about a person's leads until the holds are lifted."""
-    if not reason.strip():
-        raise RuleError("REASON_NEEDED", "Say for which case, e.g. “Matter 2026-117”.", field="reason")
-    rows = [Hold(lead_id=pk, reason=reason[:200], placed_at=at, placed_by=by) for pk in person.lead_ids]
-    return Hold.objects.bulk_create(rows)
-
-
-def lift_hold(hold_id: int, *, by: AbstractBaseUser | None, at: datetime) -> None:
-    """End a hold; lifting twice keeps the first time."""
-    Hold.objects.filter(pk=hold_id, lifted_at=None).update(lifted_at=at, lifted_by=by)
-
-
-def _refuse_held(person: Person) -> None:
-    held = Hold.objects.filter(lead__in=person.lead_ids, lifted_at=None).first()
-    if held is not None:
-        raise OnHold(held.reason)
-
-
 def _titles(person: Person) -> object:
     """The admin's log entries about the person's rows; their titles may hold a name."""
     found = Q(pk__in=[])
@@ -236,6 +148,17 @@ def _titles(person: Person) -> object:
     return LogEntry.objects.filter(found)
 
 
-def _is_exact(term: str) -> bool:
-    """A name alone is nobody in particular."""
-    return "@" in term or sum(sign.isdigit() for sign in term) >= 7
+__all__ = [
+    "OnHold",
+    "Person",
+    "SeveralPersons",
+    "certificate",
+    "drop",
+    "erase",
+    "find",
+    "find_person",
+    "lift_hold",
+    "person_of",
+    "place_holds",
+    "request_erasure",
+]

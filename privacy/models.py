@@ -21,9 +21,12 @@ def user_key(**kwargs: object) -> models.ForeignKey:
 
 
 class Hold(models.Model):
-    """A litigation hold: nothing about this lead is erased or expires until it is lifted."""
+    """A litigation hold: nothing about this lead and these addresses is erased or expires until it is lifted."""
 
-    lead = models.ForeignKey(Lead, on_delete=models.PROTECT, related_name="+")
+    lead = models.ForeignKey(Lead, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    addresses = ArrayField(
+        models.CharField(max_length=64), default=list, db_default=[], help_text=_("Keyed hashes of the person's own.")
+    )
     reason = models.CharField(max_length=200, help_text=_("A case number, e.g. “Matter 2026-117”; no names."))
     placed_at = models.DateTimeField()
     placed_by = user_key()
@@ -33,11 +36,14 @@ class Hold(models.Model):
     class Meta:
         verbose_name = _("litigation hold")
         ordering = ["-pk"]
-        # read by privacy.erasure and privacy.retention
+        # read by privacy.holds
         indexes = [models.Index(name="privacy_hold_open", fields=["lead"], condition=Q(lifted_at__isnull=True))]
+        constraints = [
+            models.CheckConstraint(name="privacy_hold_of_somebody", condition=Q(lead__isnull=False) | ~Q(addresses=[]))
+        ]
 
     def __str__(self) -> str:
-        return f"{self.reason} ({self.lead.public_id})"
+        return f"{self.reason} ({self.lead.public_id if self.lead else _('an address without a lead')})"
 
 
 class Erasure(models.Model):

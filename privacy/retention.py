@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from django.apps import apps
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Q, QuerySet
 
 from medcrm.lib import personal
 from medcrm.lib.personal import Retained
-from privacy.models import Hold, RetentionRule, RetentionRun
+from privacy import holds
+from privacy.models import RetentionRule, RetentionRun
 
 BATCH = 1000  # rows emptied in one transaction
 
@@ -45,7 +46,7 @@ def apply(*, at: datetime, dry: bool = False) -> RetentionRun:
 
 def _apply(kind: Retained, before: datetime, *, dry: bool) -> Result:
     due = due_rows(kind, before)
-    free = due.exclude(_held(kind)) if kind.lead else due
+    free = due.exclude(_held(kind))
     counted, freed = due.count(), free.count()
     done = 0
     while not dry:
@@ -61,5 +62,11 @@ def due_rows(kind: Retained, before: datetime) -> QuerySet:
     return apps.get_model(kind.model)._base_manager.filter(kind.condition, **{f"{kind.age}__lt": before})
 
 
-def _held(kind: Retained) -> Exists:
-    return Exists(Hold.objects.filter(lead=OuterRef(kind.lead), lifted_at=None))
+def _held(kind: Retained) -> Q:
+    """Rows about somebody on hold, however the room reaches them: by lead, by address, or as somebody wrote it."""
+    person = holds.held()
+    ways = [kind.holding(), personal.HOLDINGS.get(kind.model)]
+    found = Q(pk__in=[])
+    for way in filter(None, ways):
+        found |= Q(pk__in=person.rows(way).values("pk"))
+    return found

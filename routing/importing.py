@@ -6,14 +6,26 @@ from datetime import datetime
 from functools import partial
 
 from django.contrib.auth.models import Group, User
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from leads.importing import cells, kinds
+from leads.importing import cells, kinds, releasing
 from leads.importing.kinds import Field, Kind, Outcome, Row
 from leads.importing.reading_leads import words
 from leads.importing.small import parse
 from leads.models import Clinic, ImportRun
 from routing.models import Agent, Team
+from routing.vocabulary import AssignedBecause as Because
+
+# What the router makes of a lead that is released; a person's act among it means that somebody worked.
+releasing.MACHINE_MADE |= {
+    "routing.assignment": releasing.MachineMade(
+        Q(by__isnull=False) | Q(because__in=[Because.REASSIGNED, Because.RETURNED, Because.CLAIMED]),
+        guards=["routing.Assignment:assignments_are_append_only"],
+    ),
+    "routing.handoff": releasing.MachineMade(Q(accepted_at__isnull=False) | Q(returned_at__isnull=False)),
+    "routing.clock": releasing.MachineMade(Q(met_at__isnull=False) | Q(cause__isnull=False)),
+}
 
 PERSON = ("first_name", "last_name", "email")
 PROFILE = ("open_cap", "daily_cap", "languages", "trainings", "skills")

@@ -35,6 +35,7 @@ SPECIAL: dict[str, dict[str, object]] = {
         "verdict": "open",
     },
     "leads.importmapping": {"kind": "leads"},
+    "privacy.hold": {"lead": lambda: make(apps.get_model("leads.lead"))},
     "leads.timingwindow": {"kind": "open"},
     "leads.interaction": {"kind": "note", "direction": "internal"},
     "leads.inquiry": {"status": "received"},

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html_join
@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from consent import addresses, bundle, erasure, fhir, noting, people, timeline
+from consent import addresses, bundle, fhir, noting, people, timeline
 from consent.addresses import InvalidAddress
 from consent.models import Address, Permission
 from consent.vocabulary import AddressKind
@@ -30,6 +30,7 @@ from medcrm.lib.actions import ActionForm, service_action, verb_permission
 from medcrm.lib.admin import ReadOnlyAdmin
 from medcrm.lib.badges import badge
 from medcrm.lib.columns import display
+from medcrm.lib.errors import RuleError
 from medcrm.lib.filters import ChoicesDropdownFilter
 
 LOOKS = {
@@ -38,6 +39,7 @@ LOOKS = {
     "review": ("warn", "person_search"),
     "blocked": ("bad", "block"),
 }
+FORGET = "privacy.add_erasure"
 SCOPES = [
     ("all", _("Stop marketing, and anything automated (the usual meaning)")),
     ("marketing", _("Stop marketing only; they said so")),
@@ -135,7 +137,7 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
     about = ("consent.address", "pk")
     ordering = ("-pk",)
     sortable_by = ()
-    actions_detail = ("withdraw", "number_check", "said", "erase")
+    actions_detail = ("withdraw", "number_check", "said")
     fits: ClassVar = {"number_check": lambda address: address.kind == AddressKind.PHONE}
     fields = ("kind", "value", "line_type", "erased_at", "broken_at")
 
@@ -191,17 +193,6 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
     ) -> None:
         noting.note_said(pk, kind, occurred_at=occurred_at or at, by=request.user, now=at, **told)
 
-    @service_action(
-        _("Erase personal data"),
-        permissions=["revoke"],
-        form=ReasonForm,
-        icon="delete_forever",
-        variant="danger",
-        text=_("Destroys the address and all words and evidence kept with it. The wish to be left alone stays."),
-    )
-    def erase(self, request: HttpRequest, pk: int, *, at: datetime, reason: str) -> None:
-        erasure.erase(pk, now=at, by=request.user, reason=reason)
-
     def get_urls(self) -> list[URLPattern]:
         def named(view: Callable[..., HttpResponse], part: str) -> URLPattern:
             guarded = self.admin_site.admin_view(require_POST(view))
@@ -212,14 +203,24 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
     def evidence_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Hand out the bundle as of the moment on the page; the export is logged."""
         address, at, reason = self._to_export(request, pk)
-        made = bundle.export(address, at=at, now=timezone.now(), by=request.user, reason=reason)
+        try:
+            made = bundle.export(address, at=at, now=timezone.now(), by=request.user, reason=reason)
+        except RuleError as error:
+            return self._back(request, pk, error)
         return _download(made.content, made.name, "application/zip")
 
     def fhir_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Hand out the permission as FHIR R4; the export is logged."""
         address, at, reason = self._to_export(request, pk)
-        text = fhir.export(address, at=at, now=timezone.now(), by=request.user, reason=reason)
+        try:
+            text = fhir.export(address, at=at, now=timezone.now(), by=request.user, reason=reason)
+        except RuleError as error:
+            return self._back(request, pk, error)
         return _download(text.encode(), f"consent-{address.pk}.json", "application/fhir+json")
+
+    def _back(self, request: HttpRequest, pk: int, error: RuleError) -> HttpResponse:
+        self.message_user(request, error.message, messages.ERROR)
+        return HttpResponseRedirect(reverse("admin:consent_address_change", args=[pk]))
 
     def _to_export(self, request: HttpRequest, pk: int) -> tuple[Address, datetime, str]:
         address = self.get_object(request, str(pk))
@@ -241,6 +242,9 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
             context["channels"] = [(told, _state_badge(told.view.state)) for told in context["story"].channels]
             context["is_now"] = "at" not in request.GET
             context["may_export"] = self.has_export_permission(request)
+            # One road to forgetting: by request, which shows first whom it concerns and asks the litigation holds.
+            if address.value and request.user.has_perm(FORGET):
+                context["forget_url"] = f"{reverse('admin:privacy_erasure_add')}?address={address.pk}"
             context["title"] = _t("Permission to contact %(address)s") % {"address": address}
         return super().changeform_view(request, object_id, form_url, context)
 

@@ -65,10 +65,10 @@ COUNTS = {
     "documents": _("Documents noted"),
     "numbers": _("Numbers on the list"),
     "numbers_checked": _("Numbers checked"),
-    "not_a_number": _("Lines that are no number"),
     "updated": _("Updated"),
     "removed": _("Leads taken out"),
     "detached": _("Taken off known leads"),
+    "voided": _("Permissions taken back"),
     "kept": _("Kept, because somebody worked on them"),
 }
 
@@ -136,11 +136,11 @@ class ImportRunAdmin(ReadOnlyAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list:
         run = self.get_object(request, object_id)
         offered = OFFERED.get(run.phase, ()) if run else ()
-        makes_leads = bool(run) and kinds.kind_of(run.kind).makes_leads
+        kind = kinds.kind_of(run.kind) if run else None
         names = {
             f"{self.opts.app_label}_{self.opts.model_name}_{name}"
             for name in offered
-            if makes_leads or name == "cancel"
+            if name == "cancel" or kind and (kind.makes_leads or name == "undo" and kind.undo_chunk)
         }
         return [a for a in super().get_actions_detail(request, object_id) if a.action_name in names]
 

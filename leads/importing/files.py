@@ -18,14 +18,17 @@ from datetime import date, datetime, time
 from pathlib import Path
 
 import openpyxl
+from django.conf import settings
 from openpyxl.utils.exceptions import InvalidFileException
 
 from medcrm.lib.errors import RuleError
+from medcrm.lib.spreadsheet import FORMULA_STARTS, printable
 
 CELL_LIMIT = 64 * 1024  # characters; more is a file that is broken, as by a quote that is never closed
 KEPT_OF_HUGE = 2_000  # what the reject file shows of such a cell
 HEADER_COLUMNS = 500
 SHARED_STRINGS_LIMIT = 80 * 1024 * 1024  # bytes unpacked; openpyxl keeps them all in memory
+UNPACKED = 5  # times the largest file: sheets shrink to a tenth, a file that is a trap to a thousandth
 DELIMITERS = ",;\t|"
 BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 TRIED = ("utf-8", "cp1252", "latin-1")
@@ -151,9 +154,7 @@ def _rows(path: Path, reading: Reading, encoding: str) -> Iterator[Iterator[list
             yield rows
         return
     with path.open(encoding=encoding, newline="") as stream:
-        yield (
-            cells for cells in csv.reader((line.replace("\x00", "") for line in stream), delimiter=reading.delimiter)
-        )
+        yield (cells for cells in csv.reader((printable(line) for line in stream), delimiter=reading.delimiter))
 
 
 @contextmanager
@@ -161,8 +162,10 @@ def _sheet(path: Path) -> Iterator[tuple[str, Iterator[list[str]]]]:
     """The first sheet that holds anything, row by row, as text."""
     try:
         with zipfile.ZipFile(path) as packed:
-            strings = next((i.file_size for i in packed.infolist() if i.filename.endswith("sharedStrings.xml")), 0)
-        if strings > SHARED_STRINGS_LIMIT:
+            parts = packed.infolist()
+        strings = next((part.file_size for part in parts if part.filename.endswith("sharedStrings.xml")), 0)
+        unpacked = sum(part.file_size for part in parts)
+        if strings > SHARED_STRINGS_LIMIT or unpacked > UNPACKED * settings.IMPORT_MAX_BYTES:
             raise UnreadableFile("This workbook holds too much text to be read as such. Save it as “CSV UTF-8”.")
         book = openpyxl.load_workbook(path, read_only=True)
     except (zipfile.BadZipFile, InvalidFileException, KeyError, OSError) as error:
@@ -187,7 +190,7 @@ def as_text(value: object) -> str:
         return value.date().isoformat() if value.time() == time(0) else value.isoformat(sep=" ")
     if isinstance(value, date):
         return value.isoformat()
-    return str(value)
+    return printable(str(value))
 
 
 def _top(rows: Iterator[list[str]], samples: int) -> tuple[list[str], list[list[str]]]:
@@ -207,6 +210,8 @@ def _names(header: Sequence[str]) -> list[str]:
     names: list[str] = []
     for place, cell in enumerate(header, start=1):
         name = " ".join(cell.split())[:80] or f"column {place}"
+        if name[0] == "'" and name[1:].startswith(FORMULA_STARTS):
+            name = name[1:]  # the apostrophe is ours, from a reject file
         while name in names:
             name += " (2)"
         names.append(name)

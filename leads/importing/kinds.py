@@ -60,6 +60,8 @@ class Outcome:
 
     counts: Counter = field(default_factory=Counter)
     told: list[dict[str, object]] = field(default_factory=list)
+    reasons: Counter = field(default_factory=Counter)
+    """Refused rows by code, of a kind that takes its file whole and keeps them itself."""
 
 
 Taker = Callable[[ImportRun, list[Row], datetime, bool], Outcome]
@@ -79,6 +81,8 @@ class Kind:
     take_whole: Callable[[ImportRun, Path, datetime], Outcome] | None = None
     chunk: int = 1000
     reader: Callable[[ImportRun, datetime], Read] | None = None
+    undo_chunk: Callable[..., bool] | None = None
+    """(run, at=…) takes the next part out again and says whether there may be more; without it there is no undo."""
 
     @property
     def names(self) -> set[str]:

@@ -25,7 +25,7 @@ from consent.addresses import Held, Pair
 from consent.models import Address
 from consent.vocabulary import GrantChannel
 from leads import targets
-from leads.importing import kinds
+from leads.importing import kinds, releasing
 from leads.importing.kinds import Kind, Option, Outcome, Row
 from leads.importing.reading_leads import FIELDS, LEAD, Reader, Wanted, labels, source_of
 from leads.lifecycle import OPEN
@@ -96,15 +96,14 @@ def _look_up(named: Mapping[str, Pair]) -> dict[Pair, Held]:
     return {named[digest]: Held(*row) for digest, *row in rows}
 
 
+ERASED = "This person's data were erased at their wish. Leave the row out; they may ask anew."
+
+
 def _is_erased(wanted: Wanted, held: Mapping[Pair, Held]) -> bool:
     """A person who was erased at their own wish does not come back by a file."""
     found = [kind for kind, value in wanted.pairs if (row := held.get((kind, value))) is not None and row.value is None]
     for kind in found:
-        wanted.row.refuse(
-            "ERASED_ADDRESS",
-            kind,
-            "This person's data were erased at their wish. Leave the row out; they may ask anew.",
-        )
+        wanted.row.refuse("ERASED_ADDRESS", kind, ERASED)
     return bool(found)
 
 
@@ -334,6 +333,7 @@ KIND = kinds.register(
         take=take,
         reader=Reader,
         makes_leads=True,
+        undo_chunk=releasing.undo_chunk,
         chunk=CHUNK,
         options=(
             Option("source", _("Source"), sources, is_required=True, help_text=_("Where these leads come from.")),

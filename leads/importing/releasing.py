@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 
+import pgtrigger
 from django.db import connection
-from django.db.models import ProtectedError
+from django.db.models import DO_NOTHING, PROTECT, Exists, ForeignObjectRel, OuterRef, ProtectedError, Q
 
 from consent import ledger
 from consent.models import ConsentEvent
 from consent.vocabulary import EventKind
-from leads.models import ImportRow, ImportRun, Inquiry, Interaction, Lead
+from leads.models import ImportRow, ImportRun, Inquiry, Interaction, Lead, Qualification
 from leads.models.importing import ImportPhase as Phase
+from leads.vocabulary import Direction, InteractionKind
 from medcrm.lib import bell
 
 CHUNK = 2000
+NOTHING = Q(pk__in=[])
 PACE = 50
 """Leads a second put on the road: fewer than one worker walks, so a fresh inquiry never waits behind an import."""
 
@@ -32,17 +37,35 @@ WITH part AS (
 )
 SELECT count(*), max(id) FROM part
 """
-# Rows that the machine makes by itself once a lead walks; they go with the lead. Anything else means somebody worked.
-MACHINE_MADE = {
-    "leads.duplicatecandidate",
-    "leads.scorechange",
-    "leads.documentstatus",
-    "leads.milestone",
-    "leads.missingitem",
-    "leads.snapshot",
-    "leads.trigger",
-}
+
+
+@dataclass(frozen=True)
+class MachineMade:
+    """Rows that the road makes by itself once a lead walks; they go with the lead.
+
+    `worked` are those among them that show that a person worked; `guards` are set aside to delete the others.
+    """
+
+    worked: Q = NOTHING
+    guards: Sequence[str] = ()
+
+
+MACHINE_MADE: dict[str, MachineMade] = dict.fromkeys(
+    (
+        "leads.duplicatecandidate",
+        "leads.scorechange",
+        "leads.documentstatus",
+        "leads.milestone",
+        "leads.missingitem",
+        "leads.snapshot",
+        "leads.trigger",
+    ),
+    MachineMade(),
+)
+"""By model. Rooms above add theirs. A row of any other model means that somebody worked on the lead."""
 # Rows that belong to the import, or that are looked at one by one below.
+ROAD = Q(kind__in=[InteractionKind.ASSIGNMENT, InteractionKind.SYSTEM], direction=Direction.INTERNAL, by=None)
+"""Entries of the timeline that nobody made."""
 OWN = {"leads.inquiry", "leads.interaction", "leads.qualification", "leads.importrow"}
 
 
@@ -73,13 +96,14 @@ def undo_chunk(run: ImportRun, *, at: datetime) -> bool:
         Inquiry.objects.filter(import_run=run, lead__in=lead_ids, is_repeat=False).values_list("lead_id", flat=True)
     )
     gone = [pk for pk in leads if pk in made and pk not in touched]
-    repeats = [pk for pk, lead_id, _repeat, _public in inquiries if lead_id not in made]
+    pinned = {pk for pk in leads if touched.get(pk, set()) & _pins()}  # nothing about these may go
+    repeats = [pk for pk, lead_id, _repeat, _public in inquiries if lead_id not in made and lead_id not in pinned]
     _unfill(run, repeats, leads)
     entries = Interaction.objects.filter(inquiry__in=repeats)
     entries.delete()
     Inquiry.objects.filter(pk__in=repeats).delete()
     _delete(gone)
-    kept = sorted(set(leads) & made - set(gone))
+    kept = sorted(set(leads) & made - set(gone) | pinned - made)
     ImportRow.objects.bulk_create(
         ImportRow(
             run=run,
@@ -96,27 +120,57 @@ def undo_chunk(run: ImportRun, *, at: datetime) -> bool:
     return True
 
 
+def void_chunk(run: ImportRun, *, at: datetime) -> bool:
+    """Take back the next grants that a file of consent claimed; the withdrawals in it stay."""
+    tag = f"import:{run.pk}"
+    voided = ConsentEvent.objects.filter(
+        address=OuterRef("address"), about=OuterRef("pk"), kind=EventKind.CORRECTION, source=tag
+    )
+    mine = ConsentEvent.objects.filter(~Exists(voided), source=tag, kind=EventKind.GRANT)
+    found = list(mine.order_by("address_id", "seq").values_list("pk", "address_id")[:CHUNK])
+    _correct(run, found, at)
+    run.undo_counts = dict(Counter(run.undo_counts) + Counter(voided=len(found)))
+    return len(found) == CHUNK
+
+
 def _touched(run: ImportRun, lead_ids: Sequence[int]) -> dict[int, set[str]]:
     """Lead → what somebody else did with it. One query per table that points to leads, rooms above included."""
     found: dict[int, set[str]] = defaultdict(set)
-    for relation in Lead._meta.related_objects:
+    for relation in _relations():
         model, name = relation.related_model, relation.field.name
-        if model._meta.label_lower in MACHINE_MADE | OWN or name.startswith("pgh_"):
-            continue
-        rows = model._base_manager.filter(**{f"{name}__in": lead_ids}).order_by()
+        made = MACHINE_MADE.get(model._meta.label_lower)
+        rows = model._base_manager.filter(made.worked if made else Q(), **{f"{name}__in": lead_ids}).order_by()
         for pk in rows.values_list(relation.field.attname, flat=True).distinct():
             found[pk].add(str(model._meta.verbose_name))
     others = Inquiry.objects.filter(lead__in=lead_ids).exclude(import_run=run).order_by()
-    entries = Interaction.objects.filter(lead__in=lead_ids).exclude(inquiry__import_run=run).order_by()
-    decided = Lead.objects.filter(pk__in=lead_ids, qualifications__decided_at__isnull=False).order_by()
+    entries = Interaction.objects.filter(lead__in=lead_ids).exclude(inquiry__import_run=run).exclude(ROAD).order_by()
+    decided = Qualification.objects.filter(lead__in=lead_ids).exclude(decided_by=None, outcome="").order_by()
     for label, rows in (
-        ("another inquiry", others.values_list("lead_id", flat=True)),
-        ("an entry on its timeline", entries.values_list("lead_id", flat=True)),
-        ("a decision", decided.values_list("pk", flat=True)),
+        ("another inquiry", others),
+        ("an entry on its timeline", entries),
+        ("a decision", decided),
     ):
-        for pk in rows.distinct():
+        for pk in rows.values_list("lead_id", flat=True).distinct():
             found[pk].add(label)
     return found
+
+
+def _relations() -> list[ForeignObjectRel]:
+    """What points to a lead and is looked at: also what hides from the lead, if it would forbid to delete it."""
+    return [
+        relation
+        for relation in Lead._meta.get_fields(include_hidden=True)
+        if isinstance(relation, ForeignObjectRel)
+        and relation.related_model._meta.label_lower not in OWN
+        and not relation.field.name.startswith("pgh_")
+        and relation.on_delete is not DO_NOTHING
+        and (not relation.hidden or relation.on_delete is PROTECT)
+    ]
+
+
+def _pins() -> set[str]:
+    """Names of rows that keep a lead as it is, as a litigation hold does."""
+    return {str(relation.related_model._meta.verbose_name) for relation in _relations() if relation.hidden}
 
 
 def _void(run: ImportRun, leads: Sequence[Lead], at: datetime) -> None:
@@ -125,14 +179,18 @@ def _void(run: ImportRun, leads: Sequence[Lead], at: datetime) -> None:
     claimed = ConsentEvent.objects.filter(
         address_id__in=ids, source=f"import:{run.pk}", kind__in=[EventKind.GRANT, EventKind.INQUIRY]
     )
-    voided = set(
-        ConsentEvent.objects.filter(
-            address_id__in=ids, kind=EventKind.CORRECTION, source=f"import:{run.pk}"
-        ).values_list("about", flat=True)
-    )
+    _correct(run, list(claimed.values_list("pk", "address_id")), at)
+
+
+def _correct(run: ImportRun, claimed: Sequence[tuple[int, int]], at: datetime) -> None:
+    """Write against each of these events (key, address) that it was a mistake, once."""
+    tag = f"import:{run.pk}"
+    ids = {address_id for _pk, address_id in claimed}
+    done = ConsentEvent.objects.filter(address_id__in=ids, kind=EventKind.CORRECTION, source=tag)
+    voided = set(done.values_list("about", flat=True))
     entries = [
-        ledger.Entry(address_id, EventKind.CORRECTION, occurred_at=at, about=pk, source=f"import:{run.pk}", by=run.by)
-        for pk, address_id in claimed.order_by("address_id", "seq").values_list("pk", "address_id")
+        ledger.Entry(address_id, EventKind.CORRECTION, occurred_at=at, about=pk, source=tag, by=run.by)
+        for pk, address_id in sorted(claimed, key=lambda pair: (pair[1], pair[0]))
         if pk not in voided
     ]
     ledger.record_many(entries, now=at)
@@ -155,7 +213,12 @@ def _unfill(run: ImportRun, inquiry_ids: Sequence[int], leads: dict[int, Lead]) 
 
 
 def _delete(lead_ids: Sequence[int]) -> None:
-    """Timeline first, then inquiries, then the leads: the order that their keys protect."""
+    """What the road made, timeline, inquiries, then the leads: the order that their keys protect."""
+    for relation in _relations():
+        if relation.related_model._meta.label_lower in MACHINE_MADE:
+            made = MACHINE_MADE[relation.related_model._meta.label_lower]
+            with pgtrigger.ignore(*made.guards) if made.guards else nullcontext():
+                relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": lead_ids}).delete()
     Interaction.objects.filter(lead__in=lead_ids).delete()
     Inquiry.objects.filter(lead__in=lead_ids).delete()
     try:

@@ -14,21 +14,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
+from xml.etree.ElementTree import ParseError
+from zipfile import BadZipFile
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.files import File
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
-from leads.importing import ahead, files, kinds, releasing
+from leads.importing import ahead, files, kinds, refusing, releasing
 from leads.importing.files import OURS, UnreadableFile
 from leads.importing.kinds import Kind, Outcome, Row
 from leads.models import ImportMapping, ImportRow, ImportRun, Inquiry
 from leads.models.importing import ImportPhase as Phase
-from medcrm.lib import bell, copying
+from medcrm.lib import bell
 from medcrm.lib.errors import InvalidTransition, RuleError
 from medcrm.lib.moments import said
+from medcrm.lib.redaction import where
 from medcrm.lib.spreadsheet import harmless
 
 log = structlog.get_logger(__name__)
@@ -36,6 +42,7 @@ log = structlog.get_logger(__name__)
 WORK = "medcrm.tasks.import_due"
 PREVIEWED = 20
 FILES_LIVE = timedelta(days=30)  # after the last thing that was done with the import
+NOTHING = Q(pk__in=[])
 READING = (Phase.CHECKING, Phase.IMPORTING)
 # From where each verb may be said.
 MAY = {
@@ -68,6 +75,9 @@ def upload(
     for chunk in iter(lambda: file.read(1 << 20), b""):
         digest.update(chunk)
         size += len(chunk)
+        if size > settings.IMPORT_MAX_BYTES:
+            most = settings.IMPORT_MAX_BYTES // 1_000_000
+            raise UnreadableFile(_("The file is larger than %(most)d MB. Send it in parts.") % {"most": most})
     file.seek(0)
     if not size:
         raise UnreadableFile("The file is empty. Choose another one.")
@@ -180,7 +190,7 @@ def undo(run_id: int, *, at: datetime) -> ImportRun:
     """Take a whole import out again, as far as nothing else has touched what it made; what stays is said with why."""
     run = ImportRun.objects.select_for_update().get(pk=run_id)
     _check(run, Phase.UNDOING)
-    if not kinds.kind_of(run.kind).makes_leads:
+    if kinds.kind_of(run.kind).undo_chunk is None:
         raise RuleError("NO_UNDO", "This kind of import cannot be undone. Import a corrected file instead.")
     run.position, run.row, run.undo_counts = 0, 0, {}
     run.rows.filter(phase=Phase.UNDOING).delete()
@@ -191,17 +201,20 @@ def undo(run_id: int, *, at: datetime) -> ImportRun:
 # Files
 
 
-def expire_files(*, at: datetime) -> int:
-    """Delete the files of imports that nothing has been done with for a month; what they did stays in its rows."""
-    old = ImportRun.objects.filter(due_at=None).exclude(file="")
+def expire_files(*, at: datetime, kept: Q = NOTHING) -> int:
+    """Delete the files of imports that nothing has been done with for a month; what they did stays in its rows.
+
+    `kept` are runs that a litigation hold keeps.
+    """
+    old = ImportRun.objects.filter(due_at=None).exclude(file="").exclude(kept)
     before = at - FILES_LIVE
     return _drop(old.filter(Q(finished_at__lt=before) | Q(finished_at=None, created_at__lt=before)))
 
 
-def drop_files(rows: QuerySet[ImportRow], lead_ids: Sequence[int]) -> int:
-    """Delete the files that these refused rows or leads came from, unless the import is under way."""
+def drop_files(rows: QuerySet[ImportRow], lead_ids: Sequence[int], *, kept: Q = NOTHING) -> int:
+    """Delete the files that these refused rows or leads came from, unless the import is under way or `kept`."""
     wanted = Q(pk__in=rows.values("run")) | Q(pk__in=Inquiry.objects.filter(lead__in=lead_ids).values("import_run"))
-    return _drop(ImportRun.objects.filter(wanted, due_at=None).exclude(file=""))
+    return _drop(ImportRun.objects.filter(wanted, due_at=None).exclude(file="").exclude(kept))
 
 
 def _drop(found: QuerySet[ImportRun]) -> int:
@@ -243,9 +256,13 @@ def work_on(run_id: int, *, at: datetime) -> bool:
         return _work_on(run_id, at)
     except RuleError as error:
         _fail(run_id, error.message, at)
-    except (ValueError, KeyError, OSError, DataError, IntegrityError) as error:
-        log.exception("import_failed", run=run_id)
-        _fail(run_id, f"{type(error).__name__}: {error}", at)
+    except SoftTimeLimitExceeded:
+        _fail(run_id, _("This step took too long. Save the file as “CSV UTF-8” or in parts, and send that."), at)
+    except (ValueError, KeyError, OSError, MemoryError, DataError, IntegrityError, BadZipFile, ParseError) as error:
+        # Its words may quote a cell, so neither log nor page repeats them.
+        log.error("import_failed", run=run_id, error=type(error).__name__, where=where(error))
+        problem = _("It stopped by an error (%(error)s). Start it again; if it stops too, tell who runs MedCRM.")
+        _fail(run_id, problem % {"error": type(error).__name__}, at)
     return True
 
 
@@ -265,7 +282,8 @@ def _work_on(run_id: int, at: datetime) -> bool:
     elif run.phase == Phase.RELEASING:
         has_more = releasing.release_chunk(run, at=at)
     else:
-        has_more = releasing.undo_chunk(run, at=at)
+        undo_chunk = kinds.kind_of(run.kind).undo_chunk
+        has_more = undo_chunk is not None and undo_chunk(run, at=at)
     if not has_more:
         run.phase, run.due_at, run.finished_at = DONE[Phase(run.phase)], None, at
     run.save()
@@ -282,7 +300,8 @@ def _read_on(run: ImportRun, at: datetime) -> bool:
     kind = kinds.kind_of(run.kind)
     if kind.take_whole and run.phase == Phase.IMPORTING:
         outcome = kind.take_whole(run, staged, at)
-        run.counts, run.row = {**outcome.counts, "written": run.rows_total}, run.rows_total
+        refused = {"rejected": outcome.reasons.total(), "reasons": dict(outcome.reasons)} if outcome.reasons else {}
+        run.counts, run.row = {**outcome.counts, **refused, "written": run.rows_total}, run.rows_total
         return False
     rows, position = ahead.chunk(kind, run, staged, at=at)
     if not rows:
@@ -292,24 +311,11 @@ def _read_on(run: ImportRun, at: datetime) -> bool:
     ahead.read_on(kind, run, staged, position, at=at)
     for row in rows:
         row.read = None  # it names its row, and such pairs would wait for the collector
-    refused = [row for row in rows if row.problems]
-    copying.copy_new(
-        [
-            ImportRow(
-                run=run,
-                phase=run.phase,
-                row=row.number,
-                cells=[cell[: files.KEPT_OF_HUGE] if len(cell) > files.CELL_LIMIT else cell for cell in row.raw],
-                problems=[problem.as_json() for problem in row.problems],
-            )
-            for row in refused
-        ]
-    )
-    reasons = Counter(row.problems[0].code for row in refused)
+    reasons = refusing.keep(run, rows)
     run.counts = dict(
         Counter({k: v for k, v in run.counts.items() if k != "reasons"})
         + outcome.counts
-        + Counter(rejected=len(refused), **({} if is_dry else {"written": len(rows)}))
+        + Counter(rejected=reasons.total(), **({} if is_dry else {"written": len(rows)}))
     ) | {"reasons": dict(Counter(run.counts.get("reasons", {})) + reasons)}
     run.preview = (run.preview + outcome.told)[:PREVIEWED]
     run.position, run.row = position, rows[-1].number
@@ -345,12 +351,12 @@ def rejected_file(run: ImportRun) -> Iterator[str]:
     """The rows that were not taken, as CSV with their row number and reason, to be mended and sent again."""
     header = [column for column in run.reading["header"] if column not in OURS]
     kept = [place for place, column in enumerate(run.reading["header"]) if column not in OURS]
-    yield "\ufeff" + _line([*header, *OURS])
+    yield "\ufeff" + _line([*map(harmless, header), *OURS])
     phases = (Phase.CHECKING,) if run.phase in (Phase.CHECKING, Phase.CHECKED) else (Phase.IMPORTING,)
     for row in run.rows.filter(phase__in=phases).order_by("row").iterator(chunk_size=2000):
         cells = [row.cells[place] if place < len(row.cells) else "" for place in kept]
         surplus = row.cells[len(run.reading["header"]) :]
-        reasons = "; ".join(in_words(problem) for problem in row.problems)
+        reasons = harmless("; ".join(in_words(problem) for problem in row.problems))
         yield _line([*map(harmless, cells), str(row.row), reasons, *map(harmless, surplus)])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +14,12 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from consent import addresses, ledger, lists, noting
-from consent.models import Disclosure, Seller
+from consent.models import Address, Disclosure, Seller
 from consent.vocabulary import CheckResult, ListKind, Scope
-from leads.importing import cells, files, kinds
+from leads.importing import cells, files, kinds, refusing, releasing
 from leads.importing.cells import CellError
 from leads.importing.kinds import Field, Kind, Option, Outcome, Row
-from leads.importing.leads import source_tag, zones
+from leads.importing.leads import ERASED, source_tag, zones
 from leads.importing.reading_leads import CHANNEL_WORDS, disclosures, words
 from leads.models import Clinic, Document, ImportRun, Lead, Offering, ServiceLine
 from leads.serializers import CHANNELS
@@ -83,6 +84,7 @@ def take_consent(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) ->
     }
     seller = str(run.options.get("seller") or "")
     claims = [claim for row in rows if (claim := _claim(row, parse(row, parsers), seller)) and not row.problems]
+    claims = _without_erased(claims)
     outcome = Outcome()
     for claim in claims:
         outcome.counts["granted" if claim.values.get("happened", "grant") == "grant" else "withdrawn"] += 1
@@ -92,6 +94,18 @@ def take_consent(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) ->
     entries = [entry for claim in claims for entry in _entries(run, claim, held)]
     ledger.record_many(entries, now=at)
     return outcome
+
+
+def _without_erased(claims: list[Claim]) -> list[Claim]:
+    """Refuse consent of somebody who was erased: a file is no fresh act. A withdrawal is taken, it only adds to it."""
+    named = addresses.named(pair for claim in claims for pair in claim.pairs)
+    rows = Address.objects.filter(keyed_hash__in=named, value=None)
+    erased = {named[digest] for digest in rows.values_list("keyed_hash", flat=True)}
+    for claim in claims:
+        for pair in claim.pairs:
+            if pair in erased and claim.values.get("happened", "grant") == "grant":
+                claim.row.refuse("ERASED_ADDRESS", pair[0], ERASED)
+    return [claim for claim in claims if not claim.row.problems]
 
 
 def _claim(row: Row, values: dict[str, object], seller: str) -> Claim:
@@ -255,17 +269,35 @@ def _leads_of(rows: list[dict[str, object]]) -> dict[str, int]:
 # Do-not-call lists
 
 
+def listed(text: str) -> str:
+    """A number that a list can hold, from what a spreadsheet made of it too; nothing is guessed."""
+    value = cells.phone(text)
+    if not value.startswith("+1"):
+        raise CellError("NOT_A_US_NUMBER", f"“{text[:20]}” is no number of North America; these lists hold no others.")
+    return value
+
+
+def check_numbers(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome:
+    """Read the numbers of a list; what is none is refused."""
+    found = [parse(row, {"number": listed}) for row in rows]
+    return Outcome(Counter(numbers=sum("number" in each for each in found)))
+
+
 def take_list(run: ImportRun, staged: Path, at: datetime) -> Outcome:
-    """Load the column of numbers as a new version of the list, all or nothing."""
-    place = next(n for n, column in enumerate(run.reading["header"]) if run.mapping.get(column) == "number")
+    """Load the column of numbers as a new version of the list, all or nothing; rows without one are refused."""
     state = str(run.options.get("state") or "").upper()
+    reasons: Counter[str] = Counter()
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as out:
         position = 0
         while True:
-            rows, position = files.read(staged, position, 20_000)
-            out.writelines(f"{(row[place] if place < len(row) else '').removesuffix('.0')}\n" for _number, row in rows)
-            if not rows:
+            raw, position = files.read(staged, position, 20_000)
+            if not raw:
                 break
+            rows = kinds.open_rows(DNC, run.mapping, run.reading["header"], raw)
+            for row in rows:
+                if not row.problems and (number := parse(row, {"number": listed}).get("number")):
+                    out.write(f"{number}\n")
+            reasons += refusing.keep(run, rows)
         out.flush()
         loaded = lists.load(
             Path(out.name),
@@ -277,7 +309,7 @@ def take_list(run: ImportRun, staged: Path, at: datetime) -> Outcome:
             else at,
             by=run.by,
         )
-    return Outcome({"numbers": loaded.numbers, "not_a_number": loaded.bad_count})  # type: ignore[arg-type]
+    return Outcome(Counter(numbers=loaded.numbers), reasons=reasons)
 
 
 kinds.register(
@@ -294,6 +326,7 @@ kinds.register(
         ),
         take_consent,
         (Option("seller", _("Seller"), sellers, help_text=_("For whom consent was given.")), ZONE),
+        undo_chunk=releasing.void_chunk,
     )
 )
 kinds.register(
@@ -336,12 +369,12 @@ kinds.register(
         take_documents,
     )
 )
-kinds.register(
+DNC = kinds.register(
     Kind(
         "dnc",
         _("Do-not-call list"),
         (Field("number", _("Number"), ("phone", "phone number", "telephone", "do not call"), is_required=True),),
-        lambda run, rows, at, is_dry: Outcome(),
+        check_numbers,
         (
             Option("state", _("State"), help_text=_("Two letters; blank for the national list.")),
             Option("version", _("Version"), help_text=_("As the registry names it; blank: the file's name.")),

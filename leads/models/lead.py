@@ -249,6 +249,7 @@ class Lead(models.Model):
             ),
             # read by name search (prefix, any case)
             models.Index(OpClass(Upper("last_name"), "text_pattern_ops"), name="lead_last_name"),
+            models.Index(OpClass(Upper("first_name"), "text_pattern_ops"), name="lead_first_name"),
             models.Index(
                 OpClass(Upper("organisation"), "text_pattern_ops"),
                 name="lead_organisation",

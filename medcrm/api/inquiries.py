@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from gateway import idempotency
 from gateway.vocabulary import ScopeCode
 from leads.authentication import HasSource, SourceKeyAuthentication
 from leads.models import Inquiry, Lead
@@ -111,6 +112,7 @@ class InquiriesView(ClientView):
     )
     def post(self, request: Request) -> Response:
         """Take in one inquiry. The same `Idempotency-Key` with the same body answers as the first time."""
+        idempotency.check_key(request.headers.get("Idempotency-Key", ""))
         delivery = Delivery(
             idempotency_key=request.headers.get("Idempotency-Key", ""),
             remote_addr=clients.address_of(request._request),

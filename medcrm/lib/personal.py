@@ -14,7 +14,7 @@ import pgtrigger
 from django.apps import apps
 from django.db import models
 from django.db.models import Func, Lookup, Q, QuerySet, TextField, Value
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Replace
 from django.db.models.lookups import Contains, IContains
 
 
@@ -23,9 +23,9 @@ class Holding:
     """One model's personal fields and what is put in their place, and how its rows are reached from a person.
 
     `lead` and `address` are paths from the row, `about` finds rows in any other way. `mentions` is the field in which a
-    row that belongs to no lead (it was refused) may hold an address as somebody wrote it. `guards` are the triggers
-    that keep these fields as they are, set aside for the one statement that empties them. `kept` names the other texts,
-    and `why` says why they name nobody.
+    row that belongs to no lead (it was refused, or only looked for) may hold an address as somebody wrote it. `guards`
+    are the triggers that keep these fields as they are, set aside for the one statement that empties them. `kept` names
+    the other texts, and `why` says why they name nobody.
     """
 
     model: str
@@ -46,7 +46,8 @@ class Holding:
         found = Q(pk__in=[])
         if self.mentions:
             for kind, value in written:
-                found |= Q(mentioned(self.mentions, kind, value), **{f"{self.lead}__isnull": True})
+                nobodys = {f"{self.lead}__isnull": True} if self.lead else {}
+                found |= Q(mentioned(self.mentions, kind, value), **nobodys)
         if self.lead:
             found |= Q(**{f"{self.lead}__in": list(lead_ids)})
         if self.about:
@@ -92,11 +93,17 @@ class Retained:
 
 
 def mentioned(name: str, kind: str, value: str) -> Lookup:
-    """Whether a text or JSON field holds this address: an e-mail in any case, a phone number with any signs in it."""
+    """Whether a text or JSON field holds this address: an e-mail in any case, a phone number with any signs in it.
+
+    Also as a URL writes it: “ana%40example.org”, “%28512%29+555-0142”.
+    """
     text = Cast(name, TextField())
     if kind != "phone":
+        for code, sign in (("%40", "@"), ("%2B", "+")):
+            text = Replace(text, Value(code), Value(sign), output_field=TextField())
         return IContains(text, value)
-    digits = Func(text, Value("[^0-9]"), Value(""), Value("g"), function="regexp_replace", output_field=TextField())
+    signs = Value("%[0-9A-Fa-f]{2}|[^0-9]")
+    digits = Func(text, signs, Value(""), Value("g"), function="regexp_replace", output_field=TextField())
     return Contains(digits, value.removeprefix("+1").removeprefix("+"))
 
 

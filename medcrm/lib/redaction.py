@@ -6,7 +6,9 @@ The last step before a line is written or an event is sent, for what libraries p
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import MutableMapping
+from pathlib import Path
 
 EMAIL = re.compile(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+\.[A-Za-z]{2,}")
 # Seven digits or more with the usual marks between them; ids, ports and times have fewer or other marks.
@@ -29,6 +31,12 @@ def redacted(text: str) -> str:
     for pattern, mark in MARKS:
         text = pattern.sub(mark, text)
     return text
+
+
+def where(error: BaseException) -> str:
+    """Where it broke, innermost first, and nothing of what it says: the words of an error may quote a person."""
+    frames = traceback.extract_tb(error.__traceback__)[-5:]
+    return " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames))
 
 
 def scrub_event(event: dict[str, object], hint: object = None) -> dict[str, object]:

@@ -16,7 +16,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from leads import summaries
-from leads.measures import DIMENSIONS, Beside, Figure, Period, is_value
+from leads.measures import DIMENSIONS, EARLIEST, Beside, Figure, Period, is_value
 from leads.models import Clinic, Milestone, ServiceLine, Source
 from leads.summaries import Counts
 from leads.vocabulary import Band, LeadType, Verdict
@@ -99,7 +99,7 @@ class Ask:
         days.empty_label, days.choices = USUALLY[usual], SPANS
         chosen = filters.form.cleaned_data if filters.form.is_valid() else getattr(filters.form, "cleaned_data", {})
         today = timezone.localtime(at).date()
-        last = chosen.get("last") or today
+        last = max(chosen.get("last") or today, EARLIEST)
         first = chosen.get("first") or last - timedelta(days=int(chosen.get("days") or usual) - 1)
         narrowed = {name: str(chosen[name]) for name in NARROWS if chosen.get(name)}
         by = data.get("by", "source") if data else "source"

@@ -208,6 +208,9 @@ def test_the_review_queue_reads_oldest_first(compliance: Client, lived: Address,
 def test_exports_need_a_post_and_are_logged(compliance: Client, lived: Address, now: datetime) -> None:
     evidence, fhir = url(Address, "evidence", lived.pk), url(Address, "fhir", lived.pk)
     assert compliance.get(evidence).status_code == 405
+    for path in (evidence, fhir):
+        assert compliance.post(path, {"at": now.isoformat(), "reason": " "}).status_code == 302, "for whom and why?"
+    assert not ExportLog.objects.exists()
     made = compliance.post(evidence, {"at": now.isoformat(), "reason": "complaint 7"})
     assert "summary.pdf" in zipfile.ZipFile(io.BytesIO(made.content)).namelist()
     assert "no-store" in made["Cache-Control"]

@@ -63,7 +63,7 @@ def test_the_bundle_verifies_itself_and_is_logged(lived: Address, now: datetime,
 
 
 def test_as_of_a_moment_shows_what_was_on_record_then(lived: Address, now: datetime, tmp_path: Path) -> None:
-    made = bundle.export(lived, at=now - timedelta(hours=1), now=now, by=None, reason="")
+    made = bundle.export(lived, at=now - timedelta(hours=1), now=now, by=None, reason="audit")
     folder = unpack(made.content, tmp_path)
     assert len(json.loads((folder / "events.json").read_text())) == 1
     assert {p["state"] for p in json.loads((folder / "permission.json").read_text())} == {"granted"}
@@ -82,7 +82,7 @@ def test_as_of_a_moment_shows_what_was_on_record_then(lived: Address, now: datet
 def test_a_touched_bundle_says_so(
     lived: Address, now: datetime, tmp_path: Path, file: str, old: str, new: str, broken: str
 ) -> None:
-    folder = unpack(bundle.export(lived, at=now, now=now, by=None, reason="").content, tmp_path)
+    folder = unpack(bundle.export(lived, at=now, now=now, by=None, reason="audit").content, tmp_path)
     path = folder / file
     path.write_text(path.read_text().replace(old, new))
     code, told = run_verify(folder)
@@ -92,14 +92,14 @@ def test_a_touched_bundle_says_so(
 def test_after_an_erasure_the_bundle_still_holds(lived: Address, now: datetime, tmp_path: Path) -> None:
     erasure.erase(lived.pk, now=now, by=None, reason="request")
     lived.refresh_from_db()
-    folder = unpack(bundle.export(lived, at=now, now=now, by=None, reason="").content, tmp_path)
+    folder = unpack(bundle.export(lived, at=now, now=now, by=None, reason="audit").content, tmp_path)
     code, told = run_verify(folder)
     assert code == 0 and "erased on request" in told
     assert "José" not in (folder / "events.json").read_text()
 
 
 def test_the_same_evidence_is_the_same_file(lived: Address, now: datetime) -> None:
-    one, two = (bundle.export(lived, at=now, now=now, by=None, reason="") for _ in range(2))
+    one, two = (bundle.export(lived, at=now, now=now, by=None, reason="audit") for _ in range(2))
     assert one.sha256 == two.sha256
 
 

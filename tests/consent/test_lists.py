@@ -32,6 +32,13 @@ def test_good_lines_go_in_and_bad_ones_are_named(file: Path, now: datetime) -> N
     assert loaded.snapshot.entries_count == 3 and len(loaded.snapshot.sha256) == 64
 
 
+@pytest.mark.parametrize("line", ["5.1255501E+09", "5.12555E+09", "5,1255501E+09", "1512555014.0", "512-555-0100 x5"])
+def test_a_line_that_a_spreadsheet_mangled_is_no_number(file: Path, now: datetime, line: str) -> None:
+    file.write_text(f"{line}\n5125550142,TX\n")
+    loaded = lists.load(file, kind="national_dnc", taken_at=now)
+    assert (loaded.numbers, sorted(loaded.bad)) == (1, [1])
+
+
 def test_the_newest_version_at_the_moment_decides(phone: Address, seller: object, file: Path, now: datetime) -> None:
     request = ask(phone, "voice_manual")
     assert gate.decide(request, at=now).code == "DNC_SCRUB_STALE"

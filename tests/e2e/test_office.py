@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page
 from consent import ledger
 from leads.importing import runs
 from leads.models import ImportRun, Lead, Publication, ScoringModel, ScoringRule
+from privacy.models import Erasure
 from routing import router
 from routing.models import Agent, Assignment
 from tests.routing.factories import make_leads
@@ -38,6 +39,22 @@ def test_compliance_proves_a_permission_as_of_a_past_date_and_downloads_the_bund
         page.get_by_role("button", name="Evidence bundle").click()
     names = zipfile.ZipFile(io.BytesIO(open(download.value.path(), "rb").read())).namelist()
     assert any(name.endswith(".pdf") for name in names) and any(name.endswith(".json") for name in names)
+
+
+def test_compliance_is_asked_which_of_two_persons_with_one_phone_wants_to_be_forgotten(stage, send_in):
+    mother = send_in(first_name="Maud", phone="+15125550191")
+    son = send_in(first_name="Theo", phone="+15125550191")
+    page = stage.page("compliance")
+    page.goto(reverse("admin:consent_address_change", args=[mother.phone_id]))
+    page.get_by_role("link", name="Request erasure").click()
+    assert page.get_by_label("Whom?").input_value() == "+15125550191"
+    page.fill("#id_reason", "Request 7")
+    page.press("#id_reason", "Enter")
+    page.wait_for_selector("text=Several persons are known by this")
+    page.get_by_label(f"{son.name} ·").check()
+    page.press("#id_reason", "Enter")
+    page.wait_for_url("**/privacy/erasure/")
+    assert Erasure.objects.get(reason="Request 7").leads == [son.public_id]
 
 
 def test_a_supervisor_moves_forty_leads_of_an_absent_agent_to_three_others_in_one_action(stage):

@@ -17,8 +17,18 @@ from consent.models import ConsentEvent
 from gateway import idempotency, keys
 from gateway.models import Answered, Client, Key
 from gateway.vocabulary import ScopeCode
-from leads.models import Appointment, Authorization, Availability, DocumentStatus, Interaction, Lead, ServiceLine
+from leads.models import (
+    Appointment,
+    Authorization,
+    Availability,
+    DocumentStatus,
+    Interaction,
+    Lead,
+    ServiceLine,
+    Source,
+)
 from leads.services import merging
+from leads.services.source_keys import issue_key
 from medcrm.api import authentication
 from medcrm.api.authentication import PERMISSIONS
 from medcrm.api.description import describe
@@ -113,7 +123,9 @@ def test_a_client_sees_its_teams_and_services_only_and_sensitive_ones_when_named
 
 
 def test_numbers_and_mailboxes_are_masked_in_every_answer_without_the_scope_for_them(call, lead):
-    Lead.objects.update(question="Call my wife on 512-555-0177")
+    Lead.objects.update(
+        question="Call my wife on 512-555-0177", approver="boss@example.net", rollout="ask 512-555-0179"
+    )
     call("POST", f"leads/{lead.public_id}/events/", {"kind": "sms_reply", "text": "Or 512-555-0178, ann@example.org"})
     blind = keys.make_client("blind", "Blind", scopes=set(ScopeCode.values) - {ScopeCode.CONTACTS_READ})
     path = f"leads/{lead.public_id}/"
@@ -126,7 +138,7 @@ def test_numbers_and_mailboxes_are_masked_in_every_answer_without_the_scope_for_
     assert masked.status_code == 400
     assert "question" in masked.content.decode()
     answers = [one, corrected, call("GET", "leads/", of=blind), call("GET", f"{path}events/", of=blind)]
-    for secret in ("5550101", lead.email.value, "555-0177", "555-0178", "ann@"):
+    for secret in ("5550101", lead.email.value, "555-0177", "555-0178", "555-0179", "ann@", "boss@"):
         assert [a for a in answers if secret in a.content.decode()] == [], secret
     full = call("GET", path).json()
     assert (full["phone"], full["email"], full["question"][-8:]) == ("+15125550101", lead.email.value, "555-0177")
@@ -403,3 +415,15 @@ def test_a_body_too_large_and_another_content_type_are_refused(call, lead, clien
 def test_a_path_that_leads_nowhere_is_refused_in_the_same_shape(call, path):
     answer = call("GET", path)
     assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("path", ["webhooks/", "inquiries/"])
+def test_a_key_that_is_too_long_to_be_kept_whole_is_refused(call, client, path):
+    key = "k" * 201
+    if path == "inquiries/":
+        headers = {"Authorization": f"Bearer {issue_key(Source.objects.get(pk='web_consult'))}", "Idempotency-Key": key}
+        answer = client.post("/api/v1/inquiries/", "{}", content_type="application/json", headers=headers)
+    else:
+        answer = call("POST", path, {"url": "https://x.example.org", "events": ["lead.created"]}, idempotency_key=key)
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["Idempotency-Key"])
+    assert not Answered.objects.exists()

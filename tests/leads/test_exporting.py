@@ -10,12 +10,15 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.contrib.auth.models import Group, User
+from django.core.files.base import ContentFile
 from fhir.resources.R4B.bundle import Bundle
 
 from leads import exporting, fhir
-from leads.models import Answer, Export
+from leads.models import Answer, Export, Lead
 from leads.services import events
+from leads.vocabulary import InteractionKind
 from medcrm.lib.errors import RuleError
 
 EVIL = "=cmd|' /C calc'!A0"
@@ -60,6 +63,46 @@ def test_a_formula_leaves_as_text(organisation, submit, now, form: str) -> None:
     assert "0142" in str(row["phone"])
 
 
+@pytest.mark.parametrize("form", ["csv", "xlsx", "json"])
+def test_a_control_character_stops_no_export(organisation, submit, now, form: str) -> None:
+    lead = submit(phone="512-555-0142")
+    Lead.objects.filter(pk=lead.pk).update(last_name="Re\x0bed\x1f", question="a\ufffe\x08b")
+    export = taken("leads", form, person("compliance"), now)
+    assert export.state == "ready", export.problem
+    if form != "json":
+        assert (rows_of(export)[0]["last_name"], rows_of(export)[0]["question"]) == ("Reed", "ab")
+
+
+@pytest.mark.parametrize("error", [ValueError("Ana\x0bReed cannot be used"), SoftTimeLimitExceeded()])
+def test_an_export_that_breaks_fails_with_a_sentence_and_stands_in_nobodys_way(
+    organisation, submit, now, monkeypatch, caplog, error: Exception
+) -> None:
+    def breaks(path: Path, names: object, rows: object) -> int:
+        path.write_text("Ana Reed")
+        raise error
+
+    submit()
+    by = person("compliance")
+    monkeypatch.setitem(exporting.WRITERS, "xlsx", breaks)
+    first = exporting.ask("leads", "xlsx", reason="audit", by=by, at=now)
+    second = taken("leads", "csv", by, now)
+    first.refresh_from_db()
+    assert (first.state, first.file.name, second.state) == ("failed", "", "ready")
+    assert first.problem
+    assert "Ana" not in first.problem + caplog.text
+
+
+def test_a_file_that_a_crash_left_is_known_and_written_over(organisation, submit, now) -> None:
+    submit()
+    export = exporting.ask("leads", "csv", reason="audit", by=person("compliance"), at=now)
+    export.refresh_from_db()
+    export.file.storage.save(export.file.name, ContentFile(b"half"))
+    assert exporting.work_due(at=now)
+    done = Export.objects.get()
+    assert (done.state, done.file.name) == ("ready", export.file.name)
+    assert done.file.open("rb").read() != b"half"
+
+
 def test_the_reason_and_the_file_are_on_record(organisation, submit, now) -> None:
     submit()
     export = taken("leads", "csv", person("compliance"), now)
@@ -101,6 +144,29 @@ def test_contact_data_is_shortened_for_who_may_not_take_it_out(organisation, sub
     assert (full["phone"], full["email"]) == ("+15125550142", "ana@example.org")
 
 
+def test_numbers_in_free_text_are_shortened_too(organisation, submit, now) -> None:
+    lead = submit(question="Call my sister at 512-555-0177")
+    events.record_activity(lead.pk, InteractionKind.SMS_REPLY, at=now, text="or write ana@example.org")
+    supervisor, compliance = person("supervisor"), person("compliance")
+    [shortened] = rows_of(taken("leads", "json", supervisor, now))
+    assert shortened["question"] == "Call my sister at (512) •••-0177"
+    assert "or write a•••@example.org" in [row["text"] for row in rows_of(taken("timeline", "json", supervisor, now))]
+    [full] = rows_of(taken("leads", "json", compliance, now))
+    assert full["question"] == "Call my sister at 512-555-0177"
+
+
+def test_who_lost_the_right_fetches_nothing_any_more(organisation, submit, now) -> None:
+    submit()
+    by = person("compliance")
+    export = taken("leads", "csv", by, now)
+    token = exporting.token_of(export)
+    assert exporting.open_by(token, user=by, at=now) == export
+    by.groups.clear()
+    with pytest.raises(RuleError) as error:
+        exporting.open_by(token, user=User.objects.get(pk=by.pk), at=now)
+    assert error.value.code == "NOT_YOURS_TO_EXPORT"
+
+
 def test_sensitive_leads_stay_inside_for_who_does_not_see_them(organisation, submit, now) -> None:
     submit(service="bh")
     assert rows_of(taken("leads", "json", person("supervisor"), now)) == []
@@ -140,7 +206,22 @@ def test_one_person_leaves_as_a_valid_fhir_bundle(organisation, submit, now) -> 
     kinds = [entry.resource.__class__.__name__ for entry in bundle.entry]
     assert kinds == ["Patient", "Consent", "Consent", "Consent", "Appointment", "QuestionnaireResponse"]
     assert bundle.entry[0].resource.name[0].family == "Reed"
-    assert {entry.resource.patient.reference for entry in bundle.entry[1:4]} == {f"Patient/{lead.public_id}"}
+    urls = [entry.fullUrl for entry in bundle.entry]
+    assert (urls[0], len(set(urls))) == (f"urn:uuid:{lead.public_id}", len(urls))
+    assert {entry.resource.patient.reference for entry in bundle.entry[1:4]} == {urls[0]}
+    visit = bundle.entry[4].resource
+    assert (visit.status, visit.end - visit.start) == ("booked", timedelta(days=1)), "no hour agreed: the day [app-3]"
     assert Export.objects.get(format="fhir").lead == lead
     with pytest.raises(RuleError):
         fhir.export(lead.pk, at=now, by=person("supervisor"), reason="curious")
+
+
+def test_addresses_of_merged_leads_leave_with_the_person(organisation, submit, now) -> None:
+    lead = submit(phone="512-555-0142", email="ana@example.org")
+    other = submit(phone="512-555-0143", email="reed@example.org", last_name="Old")
+    Lead.objects.filter(pk=other.pk).update(merged_into=lead)
+    bundle = Bundle.model_validate_json(fhir.export(lead.pk, at=now, by=person("compliance"), reason="transfer"))
+    values = [contact.value for contact in bundle.entry[0].resource.telecom]
+    assert values == ["+15125550142", "ana@example.org", "+15125550143", "reed@example.org"]
+    ids = [entry.resource.id for entry in bundle.entry if entry.resource.__class__.__name__ == "Consent"]
+    assert len(ids) == len(set(ids)) == 6

@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from consent import addresses, erasure
 from consent.models import ConsentEvent, Disclosure, ListEntry, Permission, Seller
 from leads.importing import runs
 from leads.models import Availability, DocumentStatus, ImportRun, Lead
@@ -72,6 +73,42 @@ def test_answers_of_the_reassigned_numbers_database_come_in(organisation, now: d
     }
 
 
+@pytest.mark.parametrize("is_dry", [True, False])
+def test_a_file_gives_no_consent_to_who_was_erased_but_takes_their_withdrawal(organisation, now, is_dry: bool) -> None:
+    shown = str(Disclosure.objects.first())
+    gone = addresses.lock_many(addresses.named([("phone", "+15125550142")]))[("phone", "+15125550142")]
+    erasure.erase(gone.pk, now=now, by=None, reason="asked")
+    run = bring(
+        "phone,happened,channels,happened at,text shown,proof\n"
+        f"512-555-0142,grant,sms,2026-10-01,{shown},https://x.example.org/1\n"
+        "512-555-0142,do not call,,2026-11-01,,\n",
+        now,
+        kind="consent",
+        is_dry=is_dry,
+    )
+    assert codes(run) == {2: "ERASED_ADDRESS"}
+    assert (run.counts.get("granted"), run.counts["withdrawn"]) == (None, 1)
+    assert not ConsentEvent.objects.filter(kind="grant").exists()
+
+
+def test_a_file_of_consent_is_taken_back_and_its_withdrawals_stay(organisation, now: datetime) -> None:
+    shown = str(Disclosure.objects.first())
+    run = bring(
+        "phone,happened,channels,happened at,text shown,proof\n"
+        f"512-555-0142,grant,sms,2026-10-01,{shown},https://x.example.org/1\n"
+        "512-555-0143,do not call,,2026-11-01,,\n",
+        now,
+        kind="consent",
+    )
+    states = Permission.objects.filter(address__value="+15125550142").values_list("state", flat=True)
+    assert "granted" in states
+    run = work(runs.undo(run.pk, at=now), now)
+    assert (run.phase, run.undo_counts) == (Phase.UNDONE, {"voided": 1}), run.problem
+    assert "granted" not in states.all()
+    blocked = Permission.objects.filter(address__value="+15125550143")
+    assert set(blocked.values_list("state", flat=True)) == {"blocked"}
+
+
 def test_open_slots_are_set_by_day(organisation, now: datetime) -> None:
     run = bring(
         "Service,Clinic,Date,Slots\nOrthopedic consult,Austin Central,2026-12-20,7\northo,okc,2026-12-20,7\n"
@@ -102,9 +139,31 @@ def test_documents_find_their_lead_by_id_or_its_own_address(organisation, submit
 
 def test_a_list_of_numbers_becomes_a_version(organisation, now: datetime) -> None:
     run = bring("Number\n512-555-0142\n(512) 555-0143\nhello\n", now, kind="dnc", state="TX", version="2026-11")
-    assert (run.phase, run.counts["numbers"], run.counts["not_a_number"]) == (Phase.IMPORTED, 2, 1), run.problem
+    assert (run.phase, run.counts["numbers"], run.counts["rejected"]) == (Phase.IMPORTED, 2, 1), run.problem
     entries = ListEntry.objects.filter(snapshot__state="TX", snapshot__version="2026-11")
     assert set(entries.values_list("number", flat=True)) == {15125550142, 15125550143}
+
+
+@pytest.mark.parametrize("is_dry", [True, False])
+def test_a_number_that_a_spreadsheet_mangled_blocks_nobody_else_and_comes_back(organisation, now, is_dry: bool) -> None:
+    cells = [
+        "5.1255501E+09",
+        "5.12555E+09",
+        "5125550142.0",
+        "5.125550143E+09",
+        "'5125550144",
+        "=A1",
+        "+44 20 7946 0958",
+    ]
+    run = bring("Number,Note\n" + "".join(f"{cell},x\n" for cell in cells), now, kind="dnc", state="TX", is_dry=is_dry)
+    assert codes(run) == {2: "PHONE_ROUNDED", 3: "PHONE_ROUNDED", 7: "FORMULA", 8: "NOT_A_US_NUMBER"}
+    assert (run.counts["numbers"], run.counts["rejected"]) == (3, 4), run.problem
+    assert run.counts["reasons"] == {"PHONE_ROUNDED": 2, "FORMULA": 1, "NOT_A_US_NUMBER": 1}
+    listed = set(ListEntry.objects.values_list("number", flat=True))
+    assert listed == (set() if is_dry else {15125550142, 15125550143, 15125550144})
+    rejects = "".join(runs.rejected_file(run)).splitlines()
+    assert len(rejects) == 5
+    assert rejects[1].startswith("5.1255501E+09,x,2,")
 
 
 def test_staff_come_in_without_passwords_and_never_with_wide_rights(organisation, now: datetime) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zipfile
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import openpyxl
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -20,8 +23,13 @@ from leads import contact
 from leads.importing import files, kinds, runs
 from leads.models import ImportRow, ImportRun, Inquiry, Interaction, Lead, Source
 from leads.models.importing import ImportPhase as Phase
+from medcrm import journey
 from medcrm.lib.errors import RuleError
+from nurture.models import Enrollment
+from privacy.models import Hold
+from routing.models import Assignment, Handoff
 from tests.leads import import_rows
+from tests.rows import make
 
 LATER = timedelta(minutes=5)
 
@@ -389,6 +397,89 @@ def test_an_undo_takes_out_what_nobody_touched_and_says_what_stays(submit, shown
     ben.delete()
     assert world()[0] == before[0]
     assert world()[2] == before[2]
+
+
+@pytest.fixture
+def walked(organisation, shown: str, now: datetime) -> ImportRun:
+    """Three leads of a file that were released and went down the whole road."""
+    rows = "".join(
+        f"{name},Reed,512-555-01{n},78701,ortho,two_weeks,appointment,sms,2026-11-30,{shown},https://x.example.org\n"
+        for n, name in enumerate(("Ana", "Ben", "Chi"), start=42)
+    )
+    head = "first name,last name,phone,zip,service,when,request,consent,consent date,consent wording,consent url\n"
+    run = bring(head + rows, now)
+    work(runs.release(run.pk, at=now), now)
+    journey.advance(list(Lead.objects.values_list("pk", flat=True)), at=now)
+    run.refresh_from_db()
+    return run
+
+
+def test_an_undo_after_the_release_takes_out_what_only_the_road_touched(walked: ImportRun, now: datetime) -> None:
+    assert Assignment.objects.exists()
+    assert Handoff.objects.exists() or Enrollment.objects.exists()
+    run = work(runs.undo(walked.pk, at=now + LATER), now + LATER)
+    assert (run.phase, run.undo_counts) == (Phase.UNDONE, {"removed": 3}), run.problem
+    assert not Lead.objects.exists()
+    assert not Assignment.objects.exists()
+
+
+def test_an_undo_keeps_what_a_person_took_or_a_hold_pins_and_goes_on_with_the_rest(
+    walked: ImportRun, submit, now: datetime
+) -> None:
+    ana, ben, chi = Lead.objects.order_by("first_name")
+    user = User.objects.filter(is_superuser=False).first()
+    make(Assignment, lead=ana, to_team_id=ana.team, because="reassigned", by=user, note="hers", rule=None, path={})
+    Hold.objects.create(lead=ben, reason="Matter 1", placed_at=now, lifted_at=now)
+    run = work(runs.undo(walked.pk, at=now + LATER), now + LATER)
+    assert run.phase == Phase.UNDONE, run.problem
+    assert (run.undo_counts["removed"], run.undo_counts["kept"]) == (1, 2)
+    assert set(Lead.objects.values_list("pk", flat=True)) == {ana.pk, ben.pk}
+    kept = {row.lead_id: row.problems[0]["sentence"] for row in run.rows.filter(phase=Phase.UNDOING)}
+    assert "assignment" in kept[ana.pk]
+    assert "litigation hold" in kept[ben.pk]
+
+
+def test_a_file_that_is_too_large_is_refused_with_a_sentence(
+    catalogue, now: datetime, settings, tmp_path: Path
+) -> None:
+    settings.IMPORT_MAX_BYTES = 1_000_000
+    with pytest.raises(files.UnreadableFile, match="larger than 1 MB"):
+        runs.upload("leads", io.BytesIO(b"phone\n" + b"5125550142\n" * 100_000), "a.csv", at=now)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as trap:
+        trap.writestr("xl/worksheets/sheet1.xml", b" " * 6_000_000)
+    packed.seek(0)
+    with pytest.raises(files.UnreadableFile, match="too much"):
+        runs.upload("leads", packed, "a.xlsx", at=now)
+    assert not ImportRun.objects.exists()
+    assert not [path for path in (tmp_path / "private").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("error", [SoftTimeLimitExceeded(), ValueError("Ana Reed is no number")])
+def test_an_import_that_breaks_fails_with_a_sentence_that_quotes_nobody(
+    catalogue, now: datetime, monkeypatch, caplog, error: Exception
+) -> None:
+    def breaks(path: Path, reading: object) -> None:
+        raise error
+
+    monkeypatch.setattr(files, "stage", breaks)
+    run = bring("name,phone\nAna Reed,512-555-0142\n", now)
+    assert (run.phase, run.due_at) == (Phase.FAILED, None)
+    assert run.problem
+    assert "Ana" not in run.problem + caplog.text
+
+
+def test_columns_that_look_like_formulas_leave_and_come_back_as_text(catalogue, now: datetime) -> None:
+    run = bring("=cmd,phone\nx,call me\n", now, name="supplier.csv")
+    text = "".join(runs.rejected_file(run)).removeprefix("\ufeff")
+    assert text.startswith("'=cmd,phone,")
+    again = runs.upload("leads", io.BytesIO(text.encode()), "again.csv", at=now)
+    assert again.reading["header"][:2] == ["=cmd", "phone"]
+
+
+def test_control_characters_stay_outside(catalogue, now: datetime) -> None:
+    run = bring("name,phone\nAna\x0b Re\x1fed,512-555-0142\n", now)
+    assert Lead.objects.get().name == "Ana Reed", codes(run)
 
 
 # Columns

@@ -62,6 +62,13 @@ def test_metrics_hold_the_queues_and_the_requests_by_route(client, submit):
     assert "medcrm_ledger_breaks 0.0" in text
 
 
+def test_made_up_methods_make_no_series_of_their_own(client):
+    client.generic("BREW", "/health/live")
+    text = client.get("/metrics").content.decode()
+    assert "BREW" not in text
+    assert 'medcrm_request_seconds_count{method="other"' in text
+
+
 @pytest.mark.parametrize(
     ("token", "headers", "address", "status"),
     [

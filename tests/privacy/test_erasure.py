@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import pghistory
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
@@ -19,8 +20,12 @@ from django.core.management.base import CommandError
 from django.db import connection, models
 from django.utils import timezone
 
+from audit.models import Access
 from consent import addresses, gate, verify
 from consent.models import Address, Attempt
+from gateway import keys, outbox
+from gateway.models import OutboxEvent
+from gateway.vocabulary import ScopeCode
 from leads import contact
 from leads.importing import files, runs
 from leads.models import Appointment, DocumentStatus, ImportRow, ImportRun, Inquiry, Interaction, Lead, Stakeholder
@@ -31,7 +36,7 @@ from medcrm import journey
 from medcrm.lib import personal
 from medcrm.lib.errors import RuleError
 from nurture.models import Enrollment, Message
-from privacy import erasure, retention
+from privacy import erasure, holds, retention
 from privacy.erasure import OnHold
 from privacy.models import Erasure, Hold, RetentionRule
 from routing.models import Clock, Handoff
@@ -89,7 +94,13 @@ def told(organisation, submit, now) -> Lead:
     )
     calls.record_call(lead.pk, report, at=now, attempt=attempt)
     user = User.objects.filter(is_superuser=False).first()
-    corrections.correct_facts(lead.pk, {"preferred_time": "after the flamingo parade, or marmalade"}, by=user, at=now)
+    with pghistory.context(action="correct", why="Zebulonia rang about marmalade"):
+        facts = {"preferred_time": "after the flamingo parade, or marmalade", "organisation": "Thornbury"}
+        corrections.correct_facts(lead.pk, facts, by=user, at=now)
+    with connection.cursor() as cursor:  # as the end of that request's transaction does
+        cursor.execute("SELECT set_config('pghistory.context_id', '', true)")
+    for query in ("q=zebulonia+quixwater", "q=%28512%29+555-0187", "q=zebulonia.quixwater%40example.org"):
+        make(Access, query=query, subjects=[], address=None)  # nobody was found, or nobody in scope
     events.record_activity(lead.pk, InteractionKind.SMS_REPLY, at=now, text="It is Zebulonia, call 512-555-0187")
     events.record_document(lead.pk, "referral_letter", at=now)
     events.record_authorization(lead.pk, "ortho", "approved", at=now, reference="PA-XYZZY")
@@ -157,6 +168,7 @@ def forget(lead: Lead, at) -> Erasure:
 def test_nothing_is_left_in_a_dump_but_the_stated_places(told, written, now):
     before = traces()
     assert {"leads_lead", "leads_inquiry", "leads_interaction", "consent_address", "consent_eventvalue"} <= set(before)
+    assert {"pghistory_context", "audit_access"} <= set(before)
     assert {"nurture_message", "routing_handoff", "django_admin_log", "leads_stakeholder"} <= set(before)
     assert set().union(*before.values()) == set(SECRETS), "a value that was never stored proves nothing"
     done = forget(told, now + timedelta(days=1))
@@ -279,6 +291,115 @@ def test_a_litigation_hold_keeps_everything_until_it_is_lifted(told, now):
     assert forget(told, now + timedelta(days=1)).state == "done"
 
 
+def test_a_hold_covers_who_is_known_by_address_only_and_every_lead_that_comes_later(organisation, submit, now):
+    addresses.lock_many(addresses.named([("phone", "+15125550144")]))
+    [hold] = holds.place_holds(erasure.find_person("512-555-0144"), reason="Matter 1", by=None, at=now)
+    assert (hold.lead, len(hold.addresses), str(hold)) == (None, 1, "Matter 1 (an address without a lead)")
+    request = erasure.request_erasure(erasure.find_person("512-555-0144"), reason="Request 1", by=None, at=now)
+    with pytest.raises(OnHold):
+        erasure.erase(request.pk, by=None, at=now)
+    later = submit(at=now, last_name="Late", phone="+15125550144", email="late@example.org")
+    with pytest.raises(OnHold):
+        forget(later, now)
+    assert list(holds.held().lead_ids) == [later.pk]
+    holds.lift_hold(hold.pk, by=None, at=now)
+    assert forget(later, now).state == "done"
+
+
+def test_a_hold_on_somebody_known_from_a_refused_row_keeps_row_and_file(refused, now):
+    at = now + timedelta(days=31)
+    holds.place_holds(erasure.find_person("512-555-0187"), reason="Matter 2", by=None, at=now)
+    assert runs.expire_files(at=at, kept=holds.held_runs()) == 0
+    RetentionRule.objects.update_or_create(pk="rejected_rows", defaults={"days": 0})
+    assert retention.apply(at=at).results["rejected_rows"] == {"due": 1, "on_hold": 1, "done": 0}
+    other = Lead.objects.get(first_name="Somebody")
+    assert forget(other, at).done.get("files of imports") is None, "the file holds the one on hold too"
+    holds.lift_hold(Hold.objects.get().pk, by=None, at=now)
+    assert runs.expire_files(at=at, kept=holds.held_runs()) == 1
+
+
+def test_what_other_systems_were_told_about_a_lead_on_hold_is_not_forgotten(organisation, submit, settings, now):
+    settings.WEBHOOK_ALLOW_LOOPBACK = True
+    system = keys.make_client("ehr", "Scheduling system", scopes=ScopeCode.values)
+    outbox.subscribe(system.pk, "http://127.0.0.1:9/hooks", ["lead.created"], at=now)
+    held = submit(at=now, last_name="Held", phone="+15125550144", email="held@example.org")
+    free = submit(at=now, last_name="Free", phone="+15125550145", email="free@example.org")
+    OutboxEvent.objects.update(spread_at=now)
+    holds.place_holds(erasure.person_of([held.pk]), reason="Matter 3", by=None, at=now)
+    later = timezone.now() + outbox.KEPT + timedelta(days=1)
+    outbox.forget(at=later, kept_leads=holds.held().lead_ids)
+    assert OutboxEvent.objects.filter(lead=held).exists()
+    assert not OutboxEvent.objects.filter(lead=free).exists()
+
+
+def test_the_page_of_an_address_leads_to_the_request_and_erases_nothing_by_itself(told, client):
+    from tests.medcrm.test_roles import person
+
+    client.force_login(person("compliance"))
+    page = client.get(f"/admin/consent/address/{told.phone_id}/change/").content.decode()
+    assert f"/admin/privacy/erasure/add/?address={told.phone_id}" in page
+    assert client.post(f"/admin/consent/address/{told.phone_id}/erase/", {"reason": "x"}).status_code != 200
+    assert Address.objects.get(pk=told.phone_id).value
+    asked = client.get(f"/admin/privacy/erasure/add/?address={told.phone_id}").content.decode()
+    assert 'value="+15125550187"' in asked
+    client.force_login(person("supervisor"))
+    page = client.get(f"/admin/consent/address/{told.phone_id}/change/").content.decode()
+    assert "/admin/privacy/erasure/add/" not in page
+
+
+def test_an_address_of_several_persons_asks_which_one_is_meant(told, submit, client, now):
+    from tests.medcrm.test_roles import person
+
+    son = submit(at=now, **(PERSON | {"first_name": "Hyacinth", "email": "hyacinth@example.org"}))
+    with pytest.raises(erasure.SeveralPersons):
+        erasure.find_person("512-555-0187")
+    assert list(erasure.find_person("512-555-0187", [str(son.public_id)]).lead_ids) == [son.pk]
+    client.force_login(person("compliance"))
+    asked = {"whom": "512-555-0187", "reason": "Request 1"}
+    page = client.post("/admin/privacy/erasure/add/", asked).content.decode()
+    assert "Several persons are known by this" in page
+    assert all(f"{lead.name} · " in page and str(lead.public_id) in page for lead in (told, son))
+    assert not Erasure.objects.exists()
+    client.post("/admin/privacy/erasure/add/", asked | {"chosen": [str(uuid4())]})
+    assert not Erasure.objects.exists(), "nobody else's lead can be ticked"
+    client.post("/admin/privacy/erasure/add/", asked | {"chosen": [str(son.public_id)]})
+    request = Erasure.objects.get()
+    client.post(f"/admin/privacy/erasure/{request.pk}/erase/", {})
+    told.refresh_from_db()
+    son.refresh_from_db()
+    assert (son.first_name, son.phone_id) == ("", None)
+    assert (told.first_name, told.phone.value) == ("Zebulonia", "+15125550187")
+
+
+def test_somebody_on_anothers_decision_path_is_forgotten_by_the_own_address(told, now):
+    phone = addresses.lock_many(addresses.named([("phone", "+15125550133")]))[("phone", "+15125550133")].pk
+    Stakeholder.objects.create(lead=told, name="Odette Plimsoll", role="caregiver", phone_id=phone)
+    request = erasure.request_erasure(erasure.find_person("512-555-0133"), reason="Request 3", by=None, at=now)
+    erasure.erase(request.pk, by=None, at=now)
+    row = Stakeholder.objects.get(role="caregiver", name="—")
+    assert (row.phone, row.lead_id) == (None, told.pk)
+    assert Stakeholder.objects.filter(name="Hugo Gloopstein").exists()
+    told.refresh_from_db()
+    assert told.first_name == "Zebulonia"
+
+
+def test_several_leads_of_one_name_or_merged_are_one_person(told, submit, now):
+    again = submit(at=now, **(PERSON | {"last_name": "Married"}))
+    Lead.objects.filter(pk=again.pk).update(merged_into=told)
+    assert set(erasure.find_person("512-555-0187").lead_ids) == {told.pk, again.pk}
+    assert Lead.objects.exclude(pk=told.pk).update(merged_into=None, last_name="QUIXWATER") == 1
+    assert set(erasure.find_person("512-555-0187").lead_ids) == {told.pk, again.pk}
+
+
+def test_the_command_names_who_is_meant_and_asks_for_the_lead(told, submit, capsys, now):
+    son = submit(at=now, **(PERSON | {"first_name": "Hyacinth", "email": "hyacinth@example.org"}))
+    with pytest.raises(CommandError, match=str(son.public_id)):
+        call_command("erase_person", "512-555-0187", "--erase", "--reason", "Request 9")
+    call_command("erase_person", "512-555-0187", "--lead", str(son.public_id), "--erase", "--reason", "Request 9")
+    assert json.loads(capsys.readouterr().out)["leads"] == [str(son.public_id)]
+    assert Lead.objects.get(pk=told.pk).first_name == "Zebulonia"
+
+
 def test_a_request_is_erased_once_and_its_certificate_is_frozen(told, now):
     done = forget(told, now + timedelta(days=1))
     body = erasure.certificate(done)
@@ -340,6 +461,19 @@ def test_retention_counts_first_then_forgets_what_is_older_and_not_on_hold(told,
     assert set(kept) == {held.pk, young.pk}
     RetentionRule.objects.filter(pk="raw_inquiries").update(days=0)
     assert retention.apply(at=at).results["raw_inquiries"] == {"due": 2, "on_hold": 1, "done": 1}
+
+
+def test_the_parts_of_a_note_go_with_its_words_and_won_leads_have_a_rule_of_their_own(told, now):
+    retention.load_rules()
+    RetentionRule.objects.filter(pk="timeline_words").update(days=0)
+    for stage in ("working", "converted"):
+        Lead.objects.filter(pk=told.pk).update(stage=stage)
+    assert retention.apply(at=now + timedelta(days=1)).results["timeline_words"]["due"] == 0
+    RetentionRule.objects.filter(pk="timeline_words_won").update(days=0)
+    assert retention.apply(at=now + timedelta(days=1)).results["timeline_words_won"]["done"] >= 2
+    call = Interaction.objects.get(lead=told, kind="call")
+    assert (call.text, "told" in call.facts) == ("", False)
+    assert retention.apply(at=now + timedelta(days=1)).results["timeline_words_won"]["due"] == 0
 
 
 @pytest.mark.parametrize("code", sorted(personal.RETAINED))

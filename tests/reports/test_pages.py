@@ -130,6 +130,17 @@ def test_a_figure_opens_the_leads_behind_it(lived: list[Lead], now: datetime, cl
     assert client.get("/admin/leads/lead/?behind=nonsense;from=x").status_code in (200, 302)
 
 
+@pytest.mark.parametrize(("first", "last"), [("2026-01-01", "9999-12-31"), ("0001-01-01", "0001-01-01")])
+def test_days_at_the_edge_of_the_calendar_are_no_error(
+    lived: list[Lead], client: Client, first: str, last: str
+) -> None:
+    client.force_login(person("supervisor"))
+    behind = f"captured;from={first};to={last}"
+    assert Figure.parse(behind) is not None
+    assert client.get("/admin/leads/lead/", {"behind": behind}).status_code == 200
+    assert client.get("/admin/reports/funnel/", {"first": first, "last": last, "compare": "on"}).status_code == 200
+
+
 @pytest.mark.parametrize("role", [role.code for role in roles.ROLES])
 def test_reports_open_for_readers_only(role: str, lived: list[Lead], now: datetime, client: Client) -> None:
     client.force_login(person(role))

@@ -15,6 +15,10 @@ from medcrm.lib import masking
 NOT_FACTS = ("lead_type", "phone", "email", "documents", "consent", "page_url", "is_test")
 
 
+FREE = ("question", "preferred_time", "organisation", "approver", "rollout", "next_action")
+"""Texts as somebody wrote them, in which a number or a mailbox may stand."""
+
+
 @extend_schema_serializer(
     examples=example(
         {
@@ -77,7 +81,7 @@ NOT_FACTS = ("lead_type", "phone", "email", "documents", "consent", "page_url", 
 class LeadSerializer(Reach):
     """A lead: who it is, what it asks for, and where it stands."""
 
-    masked = ("phone", "email", "question")
+    masked = ("phone", "email", *FREE)
 
     lead = public_id("public_id")
     phone = serializers.CharField(source="phone.value", default=None, allow_null=True, help_text=IN_FULL)
@@ -103,14 +107,19 @@ class FactsSerializer(InquirySerializer):
     def get_fields(self) -> dict[str, serializers.Field]:
         return {name: field for name, field in super().get_fields().items() if name not in NOT_FACTS}
 
-    def validate_question(self, text: str) -> str:
+    def validate(self, given: dict[str, object]) -> dict[str, object]:
         """A text that was read masked must not take the place of the one that has the number."""
-        if masking.MASKED in text:
-            raise serializers.ValidationError(
-                "This holds a masked number or mailbox and would overwrite the real one. Leave “question” out, or "
+        problems = {
+            name: [
+                f"This holds a masked number or mailbox and would overwrite the real one. Leave “{name}” out, or "
                 "write what you know in full."
-            )
-        return text
+            ]
+            for name in FREE
+            if masking.MASKED in str(given.get(name) or "")
+        }
+        if problems:
+            raise serializers.ValidationError(problems)
+        return super().validate(given)
 
 
 class LeadStatusSerializer(Shown):

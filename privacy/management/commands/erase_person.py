@@ -12,13 +12,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("whom")
+        parser.add_argument(
+            "--lead", action="append", default=[], help="Public id: which of several with this address."
+        )
         parser.add_argument("--reason", default="", help="Why, e.g. “Request 2026-04”; needed to erase.")
         parser.add_argument("--erase", action="store_true")
 
-    def handle(self, *, whom: str, reason: str, erase: bool, **options: object) -> None:
+    def handle(self, *, whom: str, lead: list[str], reason: str, erase: bool, **options: object) -> None:
         at = timezone.now()
         try:
-            person = erasure.find_person(whom)
+            person = erasure.find_person(whom, lead)
             if not erase:
                 found = {"leads": len(person.lead_ids), "found": dict(erasure.find(person))}
                 self.stdout.write(json.dumps(found, indent=1))
