@@ -80,7 +80,11 @@ class ConsentEventAdmin(ByAddress, ReadOnlyAdmin):
     sortable_by = ()
     actions = ("review",)
     actions_detail = ("review",)
-    fits: ClassVar = {"review": lambda event: event.kind == EventKind.INBOUND and event.verdict == Verdict.REVIEW}
+    fits: ClassVar = {
+        "review": lambda event: (
+            event.kind == EventKind.INBOUND and event.verdict == Verdict.REVIEW and event.about is None
+        )
+    }
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return ("recorded_at",) if request.GET.get(ToReview.parameter_name) == WAITING else self.ordering
@@ -203,7 +207,9 @@ class PermissionAdmin(ByAddress, ReadOnlyAdmin):
 
 @admin.register(ListSnapshot)
 class ListSnapshotAdmin(ReadOnlyAdmin):
-    empty_text = _("Load a list with manage.py import_dnc FILE. Without a fresh one no sales call is permitted.")
+    empty_text = _(
+        "Load a list with manage.py import_dnc FILE --taken-at DATE. Without a fresh one no sales call is permitted."
+    )
     list_display = ("version", "kind", "state", "taken_at", "entries_count", "loaded_at", "by")
     list_filter = (("kind", ChoicesDropdownFilter),)
     list_select_related = ("by",)
