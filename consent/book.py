@@ -27,6 +27,7 @@ class StateRule:
     week: Week = FEDERAL
     bans_holidays: bool = False
     extra_holidays: frozenset[date] = frozenset()
+    holiday_states: frozenset[str] = frozenset()  # whose own holidays count, where the state is not known
     bans_in_emergency: bool = False
     overlay: Week | None = None
     overlay_channels: frozenset[str] = frozenset()
@@ -171,6 +172,8 @@ def strictest_of(rules: Iterable[StateRule]) -> StateRule:
         "",
         week=reduce(_narrow, weeks, FEDERAL),
         bans_holidays=any(row.bans_holidays for row in rows),
+        extra_holidays=frozenset().union(*(row.extra_holidays for row in rows)),
+        holiday_states=frozenset(row.state for row in rows if row.bans_holidays),
         bans_in_emergency=any(row.bans_in_emergency for row in rows),
         cap_count=tightest.cap_count if tightest else None,
         cap_hours=tightest.cap_hours if tightest else None,

@@ -21,29 +21,19 @@ class Lists:
     """What the do-not-call lists say of a number. No national version at all is as bad as an old one."""
 
     national_taken_at: datetime | None = None
+    states_taken_at: tuple[tuple[str, datetime], ...] = ()
     on_national: bool = False
     on_state: bool = False
     ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the person wants of this contact: all that may have changed since it was reserved."""
+class Facts:
+    """Everything a decision rests on, gathered once for the instant asked about."""
 
     request: ContactRequest
     standing: Standing
     is_whole: bool
-
-    @property
-    def is_reply(self) -> bool:
-        """A reply answers something; without a message of the person it is information like any other."""
-        return self.request.is_reply and self.standing.last_message_at is not None
-
-
-@dataclass(frozen=True)
-class Facts(Wishes):
-    """Everything a decision rests on, gathered once for the instant asked about."""
-
     heard: tuple[Event, ...]
     grants: tuple[Event, ...]
     past: tuple[Past, ...]
@@ -51,6 +41,11 @@ class Facts(Wishes):
     location: Location
     book: Book
     line_type: str = LineType.UNKNOWN.value
+
+    @property
+    def is_reply(self) -> bool:
+        """A reply answers something; without a message of the person it is information like any other."""
+        return self.request.is_reply and self.standing.last_message_at is not None
 
     @property
     def rules(self) -> list[StateRule]:
@@ -82,6 +77,13 @@ class Facts(Wishes):
         if ask.awaits_permission or self.is_only_bought:  # proof before the first contact, by hand too
             return Level.EMAIL_OPTIN.value if ask.channel == Channel.EMAIL else Level.PEC.value
         return ""
+
+    def relationship(self, at: datetime, *kinds: str) -> Event | None:
+        """Find the relationship with the seller of the request; of one kind only, where a rule says so."""
+        policy, zones = self.book.policy, self.location.zones
+        return grants.relationship(
+            self.heard, seller=self.request.seller, policy=policy, zones=zones, at=at, kinds=kinds or grants.RELATIONS
+        )
 
     def grant(self, level: str, at: datetime) -> grants.Found:
         """Find the grant that gives this level for the request."""

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from consent.vocabulary import AUTOMATED, EventKind, GrantChannel, Level, Purpose, Scope, Verdict, granted_as
+from consent.vocabulary import (
+    AUTOMATED,
+    PHONE_CHANNELS,
+    EventKind,
+    GrantChannel,
+    Level,
+    Purpose,
+    Scope,
+    Verdict,
+    granted_as,
+)
 
 VOIDABLE = frozenset(
     {
@@ -28,8 +38,27 @@ VOIDABLE = frozenset(
 ONLY = "only"
 """The fact of a withdrawal that names its channels: the person was asked for each, and left the others open."""
 
+RESTRICTIVE = frozenset(
+    {
+        EventKind.REVOKE,
+        EventKind.INTERNAL_DNC,
+        EventKind.WRONG_NUMBER,
+        EventKind.DECEASED,
+        EventKind.EMAIL_UNSUB,
+        EventKind.EMAIL_COMPLAINT,
+        EventKind.EMAIL_HARD_BOUNCE,
+        EventKind.REASSIGNED,
+        EventKind.INVALID_NUMBER,
+        EventKind.EBR_TERMINATED,
+        EventKind.HIPAA_REVOKED,
+        EventKind.ERASURE,
+    }
+)
+"""What can only take permission away. It is heard as soon as we know of it, whatever its own clock says [11, V03]."""
+
+BY_PHONE = frozenset({"sms", "voice"}) | PHONE_CHANNELS
 BREADTH = {Scope.MARKETING: 0, Scope.ALL: 1, Scope.ALL_CONTACT: 2, Scope.EVERYTHING: 3}
-STRENGTH = {Level.EMAIL_OPTIN: 0, Level.PEC: 1, Level.PEWC: 2}
+STRENGTH = {Level.EMAIL_OPTIN.value: 0, Level.PEC.value: 1, Level.PEWC.value: 2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +90,14 @@ class Event:
         """A grant without a seller names nobody."""
         return seller in self.sellers
 
+    @property
+    def is_restrictive(self) -> bool:
+        return self.kind in RESTRICTIVE or self.verdict in (Verdict.REVOKE, Verdict.REVIEW)
+
+    def is_heard(self, at: datetime) -> bool:
+        """Whether it counts by then: a clock that runs ahead of ours delays no wish to be left alone."""
+        return self.occurred_at <= at or self.recorded_at <= at and self.is_restrictive
+
 
 @dataclass(frozen=True)
 class Withdrawal:
@@ -74,15 +111,13 @@ class Withdrawal:
     only: tuple[str, ...] = ()  # as a grant names them; blank: every channel that the scope reaches
 
     def blocks(self, channel: str, purpose: str) -> bool:
-        """Say whether it reaches this kind of contact [contact_rules 19, V08, V09]."""
+        """Say whether it reaches this kind of contact [contact_rules 19, V08, V09]; mail is asked of mailboxes only."""
         if self.only and granted_as(channel) not in self.only:
             return False
-        if self.scope == Scope.EVERYTHING:
-            return channel != "email" or self.is_final
+        if self.scope == Scope.EVERYTHING or purpose == Purpose.MARKETING:
+            return True
         if channel == "email":
             return self.scope == Scope.ALL_CONTACT
-        if purpose == Purpose.MARKETING:
-            return True
         return self.scope != Scope.MARKETING and channel in AUTOMATED
 
 
@@ -102,6 +137,7 @@ class Standing:
     erasure: UUID | None = None
     last_message_at: datetime | None = None
     last_message: UUID | None = None
+    is_mailbox: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,19 +155,27 @@ class ChannelView:
     event: UUID | None = None
 
 
-def in_order(events: Iterable[Event], at: datetime | None) -> list[Event]:
-    """Return the events up to an instant in the order in which they happened, voided ones left out."""
+def in_order(events: Iterable[Event], at: datetime | None, *, is_law: bool = False) -> list[Event]:
+    """Return the events up to an instant in the order in which they happened, voided ones left out.
+
+    `is_law`: what is about to happen obeys every wish in the ledger, also one that came while we waited for our turn.
+    """
     known = sorted(events, key=lambda e: (e.occurred_at, e.seq))
-    heard = [e for e in known if at is None or e.occurred_at <= at]
+    heard = known if at is None else [e for e in known if e.is_heard(at) or is_law and e.is_restrictive]
     voided = {e.about for e in heard if e.kind == EventKind.CORRECTION}
     return [e for e in heard if e.id not in voided or e.kind not in VOIDABLE]
 
 
-def stand(events: Sequence[Event], *, at: datetime | None, seller: str = "") -> Standing:
-    """Fold the events up to `at`. With a seller, only a fresh grant that names it lifts a withdrawal [V10]."""
-    heard = in_order(events, at)
+def stand(
+    events: Sequence[Event], *, at: datetime | None, seller: str = "", kind: str = "phone", is_law: bool = False
+) -> Standing:
+    """Fold the events of a phone or e-mail address up to `at`.
+
+    With a seller, only a fresh grant that names it lifts a withdrawal [V10].
+    """
+    heard = in_order(events, at, is_law=is_law)
     verdicts = _reviews(heard)
-    state = Standing()
+    state = Standing(is_mailbox=kind == "email")
     for event in heard:
         step = STEPS.get(event.kind)
         if step is not None:
@@ -179,15 +223,22 @@ def _on_clarify(state: Standing, event: Event, verdicts: dict[UUID, str], seller
 
 
 def _on_inbound(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    """A message by phone says nothing about a mailbox; one said elsewhere (`about`) is no message to this address."""
     verdict = event.verdict
+    if state.is_mailbox and event.facts.get("channel") in BY_PHONE:
+        verdict = Verdict.NONE.value
     if verdict == Verdict.REVIEW:
         verdict = verdicts.get(event.id, verdict)
+    if verdict == Verdict.REVOKE and state.is_mailbox:
+        return _on_unsub(state, event, verdicts, seller)
     if verdict == Verdict.REVOKE:
         return _withdraw(state, event, event.scope, "REVOKED")
     if verdict == Verdict.REVIEW:
         state = replace(state, to_review=(*state.to_review, event.id), to_review_since=event.occurred_at)
     elif verdict == Verdict.START:
         state = _lift(state, event, only_texts=True)
+    if event.about is not None:
+        return state
     return replace(state, last_message_at=event.occurred_at, last_message=event.id)
 
 
@@ -203,7 +254,12 @@ def _on_grant(state: Standing, event: Event, verdicts: dict[UUID, str], seller: 
 
 
 def _lift(state: Standing, event: Event, *, only_texts: bool = False) -> Standing:
-    """Drop withdrawals older than the act; START by text lifts no do-not-call request and nothing wider."""
+    """Drop withdrawals older than the act; START by text lifts no do-not-call request and nothing wider.
+
+    What stops mail needs an act that includes mail [contact_rules 19].
+    """
+    if state.is_mailbox and "email" not in event.channels:
+        return state
 
     def stays(w: Withdrawal) -> bool:
         if w.is_final or w.at >= event.occurred_at:
@@ -265,51 +321,87 @@ STEPS = {
 }
 
 
-def grants(events: Sequence[Event]) -> list[Event]:
-    """Return every grant that was not voided, also those that begin later; an erasure took the proof of older ones."""
+def grants(events: Sequence[Event], at: datetime | None = None) -> list[Event]:
+    """Return every grant that was not voided by `at`, also those that begin later; an erasure took older proof."""
+    known = sorted(events, key=lambda e: (e.occurred_at, e.seq))
+    heard = known if at is None else [e for e in known if e.kind == EventKind.GRANT or e.is_heard(at)]
+    voided = {e.about for e in heard if e.kind == EventKind.CORRECTION}
     found: list[Event] = []
-    for event in in_order(events, None):
+    for event in heard:
         if event.kind == EventKind.ERASURE:
             found = []
-        elif event.kind == EventKind.GRANT:
+        elif event.kind == EventKind.GRANT and event.id not in voided:
             found.append(event)
     return found
 
 
 def begins_at(grant: Event) -> datetime:
-    """A grant holds from its effective date, or from the act itself."""
-    return grant.effective_at or grant.occurred_at
+    """A grant holds from its effective date, and never before the act itself."""
+    return max(grant.effective_at or grant.occurred_at, grant.occurred_at)
 
 
 def views(events: Sequence[Event], *, kind: str, at: datetime | None = None) -> tuple[ChannelView, ...]:
-    """Return the permission per channel of a phone or e-mail address for lists; marketing is what is asked about."""
+    """Return the permission per channel of a phone or e-mail address for lists; marketing is what is asked about.
+
+    Without an instant, the rows that lists show: those keep `since` and `expires_at` for whoever asks about a day.
+    """
     channels = (GrantChannel.EMAIL,) if kind == "email" else (GrantChannel.VOICE, GrantChannel.SMS)
     if not any(event.kind in STEPS for event in events):  # as for most of an imported list
         return tuple(ChannelView(channel.value, "none") for channel in channels)
-    standing = stand(events, at=at)
-    given = [g for g in grants(events) if at is None or g.occurred_at <= at]
-    return tuple(_view(channel.value, standing, given) for channel in channels)
+    standing = stand(events, at=at, kind=kind)
+    given = [g for g in grants(events, at) if at is None or g.occurred_at <= at]
+    return tuple(_view(channel.value, standing, given, at) for channel in channels)
 
 
-def _view(channel: str, standing: Standing, given: Sequence[Event]) -> ChannelView:
+def barred(kind: str, code: str) -> tuple[ChannelView, ...]:
+    """The permission of an address about which nothing can be believed."""
+    channels = (GrantChannel.EMAIL,) if kind == "email" else (GrantChannel.VOICE, GrantChannel.SMS)
+    return tuple(ChannelView(channel.value, "blocked", code=code) for channel in channels)
+
+
+def _view(channel: str, standing: Standing, given: Sequence[Event], at: datetime | None) -> ChannelView:
     mine = [g for g in given if channel in g.channels]
-    best = max(mine, key=lambda g: (STRENGTH.get(Level(g.level), 0), g.occurred_at, g.seq), default=None)
+    holding = [g for g in mine if not _flaw(g, at)]
+    best = max(
+        holding or mine,
+        key=lambda g: (STRENGTH.get(_good_for(g, channel), 0), g.occurred_at, g.seq),
+        default=None,
+    )
     code, event = _obstacle(channel, standing)
     if code:
         state = "review" if code == "REVOCATION_REVIEW" else "blocked"
-        return ChannelView(channel, state, code=code, level=best.level if best else "", event=event)
+        return ChannelView(channel, state, code=code, level=_good_for(best, channel) if best else "", event=event)
     if best is None:
         return ChannelView(channel, "none")
     return ChannelView(
         channel,
-        "granted",
-        level=best.level,
-        purposes=tuple(sorted({p for g in mine for p in g.purposes})),
-        sellers=tuple(sorted({s for g in mine for s in g.sellers})),
+        "granted" if holding else "none",
+        code=_flaw(best, at) or ("CONSENT_EVIDENCE_INCOMPLETE" if _is_lacking(best, channel) else ""),
+        level=_good_for(best, channel),
+        purposes=tuple(sorted({p for g in holding or mine for p in g.purposes})),
+        sellers=tuple(sorted({s for g in holding or mine for s in g.sellers})),
         since=begins_at(best),
         expires_at=best.expires_at,
         event=best.id,
     )
+
+
+def _flaw(grant: Event, at: datetime | None) -> str:
+    """Name what keeps a grant from holding at all."""
+    if at is not None and begins_at(grant) > at:
+        return "CONSENT_NOT_YET_EFFECTIVE"
+    if at is not None and grant.expires_at is not None and grant.expires_at <= at:
+        return "CONSENT_EXPIRED"
+    return "" if grant.is_intact else "CONSENT_EVIDENCE_TAMPERED"
+
+
+def _good_for(grant: Event, channel: str) -> str:
+    return Level.PEC.value if _is_lacking(grant, channel) else grant.level
+
+
+def _is_lacking(grant: Event, channel: str) -> bool:
+    """A written consent to calls or texts without its six parts is good for information only [T03]."""
+    return channel != "email" and grant.level == Level.PEWC and not grant.is_evidence_complete
 
 
 def _obstacle(channel: str, standing: Standing) -> tuple[str, UUID | None]:

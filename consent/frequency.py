@@ -21,6 +21,7 @@ class Past:
     channel: str
     purpose: str
     subject: str = ""
+    attempt_id: int | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection, transaction
 
@@ -14,8 +14,7 @@ from consent import lifecycle, loading, rules
 from consent.frequency import Past
 from consent.lifecycle import AttemptState
 from consent.models import Attempt
-from consent.request import ContactRequest, Decision
-from consent.sentences import sentence
+from consent.request import ContactRequest, Decision, thawed
 from medcrm.lib import copying
 from medcrm.lib.errors import InvalidTransition, RuleError
 
@@ -68,7 +67,7 @@ def reserve_many(
     past: dict[int, tuple[Past, ...]] = {}
     with transaction.atomic():
         lock(request.address_id for request in requests)
-        for facts in loading.load(requests, at=at):
+        for facts in loading.load(requests, at=at, is_law=True):
             request = facts.request
             earlier = past.setdefault(request.address_id, facts.past)
             current = facts if earlier is facts.past else replace(facts, past=earlier)
@@ -126,7 +125,7 @@ def _frozen(value: object) -> object:
 
 @dataclass(frozen=True)
 class HandedOver:
-    """What became of an attempt at the last check: on its way, cancelled by the person's wish, or not reserved."""
+    """What became of an attempt at the last check: on its way, cancelled, or not reserved."""
 
     attempt_id: int
     state: str
@@ -135,10 +134,10 @@ class HandedOver:
 
 
 def hand_over(attempt_id: int, *, at: datetime) -> None:
-    """Check the person's wishes once more and mark the attempt as being handed to the provider. Locks the address.
+    """Decide once more and mark the attempt as being handed to the provider. Locks the address.
 
-    Raise NotContactable, with the attempt cancelled, if the person withdrew since it was reserved; InvalidTransition
-    if it is not reserved any more.
+    Raise NotContactable, with the attempt cancelled, if it may not be made any more: the person withdrew, the window
+    closed while it waited; InvalidTransition if it is not reserved any more.
     """
     [result] = hand_over_many([attempt_id], at=at)
     if result.refusal is not None:
@@ -152,16 +151,15 @@ class Reserved(NamedTuple):
 
     id: int
     state: str
-    address_id: int
-    channel: str
-    purpose: str
-    seller_id: str
-    rules_version: str
+    basis__request: dict[str, Any]
 
 
 @transaction.atomic
 def hand_over_many(attempt_ids: Sequence[int], *, at: datetime) -> list[HandedOver]:
-    """Hand over any number of attempts, in the order of their keys; only those on their way may be sent."""
+    """Hand over any number of attempts, in the order of their keys; only those on their way may be sent.
+
+    The whole gate again, as a batch may wait long for a slow provider [11]; four queries more for any number.
+    """
     rows = Attempt.objects.filter(pk__in=attempt_ids).order_by("pk")
     lock(rows.values_list("address_id", flat=True))
     locked = rows.select_for_update(of=("self",)).values_list(*Reserved._fields)
@@ -180,7 +178,7 @@ def _result(attempt: Reserved, refusal: Decision | None, is_ours: bool) -> Hande
 
 
 def _cancel(refusals: Mapping[int, Decision], *, at: datetime) -> None:
-    """End the attempts that the persons no longer want, each with its reason."""
+    """End the attempts that may not be made any more, each with its reason."""
     by_code: dict[str, list[int]] = defaultdict(list)
     for attempt_id, refusal in refusals.items():
         by_code[refusal.code].append(attempt_id)
@@ -189,25 +187,13 @@ def _cancel(refusals: Mapping[int, Decision], *, at: datetime) -> None:
 
 
 def _refusals(attempts: Sequence[Reserved], at: datetime) -> dict[int, Decision]:
-    """Map the attempts that the person's wishes no longer allow to the reason."""
-    asked = [
-        ContactRequest(address_id=a.address_id, channel=a.channel, purpose=a.purpose, seller=a.seller_id)
-        for a in attempts
-    ]
-    found = {}
-    for attempt, wishes in zip(attempts, loading.load_wishes(asked, at=at), strict=True):
-        ruling = rules.wishes(wishes, at)
-        if ruling is not None:
-            found[attempt.id] = Decision(
-                allowed=False,
-                kind=ruling.kind,
-                code=ruling.code,
-                sentence=sentence(ruling.code),
-                at=at,
-                rules_version=attempt.rules_version,
-                events=ruling.events,
-            )
-    return found
+    """Map the attempts that may not be made any more to the reason."""
+    if not attempts:
+        return {}
+    asked = [thawed(attempt.basis__request) for attempt in attempts]
+    loaded = loading.load(asked, at=at, is_law=True, own=[attempt.id for attempt in attempts])
+    decided = ((attempt.id, rules.decide(facts, at=at)) for attempt, facts in zip(attempts, loaded, strict=True))
+    return {attempt_id: decision for attempt_id, decision in decided if not decision.allowed}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ from datetime import date, datetime
 
 from consent.book import Policy
 from consent.fold import Event, begins_at
-from consent.vocabulary import EventKind, Level, Purpose, granted_as
+from consent.vocabulary import EventKind, Level, Purpose, Verdict, granted_as
+from consent.zones import zone
 
 SATISFIES: dict[str, frozenset[str]] = {
     Level.PEWC.value: frozenset({Level.PEWC.value}),
@@ -72,22 +73,58 @@ def _covers(purposes: Sequence[str], purpose: str) -> bool:
     return bool({Purpose.MARKETING, Purpose.INFORMATIONAL, purpose} & set(purposes))
 
 
-def relationship(heard: Sequence[Event], *, policy: Policy, at: datetime) -> Event | None:
-    """Return the purchase or inquiry that makes an established relationship [64.1200(f)(5), T14].
+RELATIONS = (EventKind.PURCHASE.value, EventKind.INQUIRY.value)
+ENDS = frozenset(
+    {
+        EventKind.EBR_TERMINATED,
+        EventKind.INTERNAL_DNC,
+        EventKind.REVOKE,
+        EventKind.WRONG_NUMBER,
+        EventKind.REASSIGNED,
+        EventKind.DECEASED,
+    }
+)
 
-    Calendar months, the last day included; ended by the person's word or by a do-not-call request.
+
+def relationship(
+    heard: Sequence[Event],
+    *,
+    seller: str,
+    policy: Policy,
+    zones: Sequence[str],
+    at: datetime,
+    kinds: Sequence[str] = RELATIONS,
+) -> Event | None:
+    """Return the purchase from, or inquiry to, this seller that makes a relationship [64.1200(f)(5), T14].
+
+    Calendar months, the last day included, on the calendar of every zone where the person may be. Every request to
+    stop ends it, a STOP by text too [V08], and only what the person does afterwards begins another. An event that
+    names no seller was about the only one there is.
     """
-    months = {EventKind.PURCHASE: policy.ebr_purchase_months, EventKind.INQUIRY: policy.ebr_inquiry_months}
-    ends = [e.occurred_at for e in heard if e.kind in (EventKind.EBR_TERMINATED, EventKind.INTERNAL_DNC)]
+    months = {EventKind.PURCHASE.value: policy.ebr_purchase_months, EventKind.INQUIRY.value: policy.ebr_inquiry_months}
+    ended_at = max((e.occurred_at for e in heard if _is_end(e, heard)), default=None)
     alive = [
         e
         for e in heard
-        if e.kind in months
+        if e.kind in kinds
         and e.occurred_at <= at
-        and at.date() <= add_months(e.occurred_at.date(), months[EventKind(e.kind)])
-        and not any(end >= e.occurred_at for end in ends)
+        and (not e.sellers or e.names(seller))
+        and (ended_at is None or ended_at < e.occurred_at)
+        and all(
+            at.astimezone(home).date() <= add_months(e.occurred_at.astimezone(home).date(), months[e.kind])
+            for home in map(zone, zones or ["UTC"])
+        )
     ]
     return max(alive, key=lambda e: (e.occurred_at, e.seq), default=None)
+
+
+def _is_end(event: Event, heard: Sequence[Event]) -> bool:
+    """A message that a person has read as a request to stop ends it too."""
+    if event.kind != EventKind.INBOUND:
+        return event.kind in ENDS
+    if event.verdict == Verdict.REVIEW:
+        return any(e.about == event.id and e.verdict == Verdict.REVOKE for e in heard if e.kind == EventKind.REVIEW)
+    return event.verdict == Verdict.REVOKE
 
 
 def add_months(moment: date, months: int) -> date:

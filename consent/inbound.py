@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
-from consent import ledger, wording
+from consent import ledger, people, wording
 from consent.models import Address, ConsentEvent, Seller
 from consent.vocabulary import AddressKind, EventKind, Purpose, Scope, Verdict
 from medcrm.lib.errors import RuleError
@@ -72,8 +72,11 @@ def receive(
             source=source,
         )
     ]
+    others = [other for other in also if other != address.pk]
     if verdict == Verdict.REVOKE:
-        entries += _spread(address, also, channel, occurred_at, source)
+        entries += _spread(address, others, channel, occurred_at, source)
+    elif verdict == Verdict.REVIEW:
+        entries += [_held(other, entries[0], channel) for other in others]
     event = ledger.record_many(entries, now=now)[0]
     return Received(event, verdict, _answer(verdict, seller))
 
@@ -90,13 +93,25 @@ def _spread(
     entries = [
         ledger.Entry(other, EventKind.REVOKE, occurred_at=occurred_at, scope=Scope.ALL, facts=facts, source=source)
         for other in also
-        if other != address.pk
     ]
     if address.kind == AddressKind.EMAIL:
         entries.append(
             ledger.Entry(address.pk, EventKind.EMAIL_UNSUB, occurred_at=occurred_at, facts=facts, source=source)
         )
     return entries
+
+
+def _held(other: int, message: ledger.Entry, channel: str) -> ledger.Entry:
+    """What may be a request to stop holds the person's other addresses too, until it was read; the words stay there."""
+    return ledger.Entry(
+        other,
+        EventKind.INBOUND,
+        occurred_at=message.occurred_at,
+        about=message.id,
+        verdict=Verdict.REVIEW,
+        facts={"channel": channel},
+        source=message.source,
+    )
 
 
 def _answer(verdict: str, seller: Seller) -> Answer | None:
@@ -125,23 +140,31 @@ def queue() -> QuerySet[ConsentEvent]:
 def unread(events: QuerySet[ConsentEvent]) -> QuerySet[ConsentEvent]:
     """Return those of the events that are messages which a person must still read."""
     reviews = ConsentEvent.objects.filter(kind=EventKind.REVIEW, about=OuterRef("pk"))
-    return events.filter(kind=EventKind.INBOUND, verdict=Verdict.REVIEW).exclude(Exists(reviews))
+    return events.filter(kind=EventKind.INBOUND, verdict=Verdict.REVIEW, about=None).exclude(Exists(reviews))
 
 
 def review(event_id: UUID, verdict: str, *, by: AbstractBaseUser | None, now: datetime, note: str = "") -> ConsentEvent:
-    """Write what a person read in a message: revoke or none. Where two readers differ, revoke stands."""
+    """Write what a person read in a message: revoke or none. Where two readers differ, revoke stands.
+
+    A mail that asks us to stop unsubscribes its mailbox and speaks for the person's numbers, as one understood at once.
+    """
     if verdict not in (Verdict.REVOKE, Verdict.NONE):
         raise RuleError("INVALID_VERDICT", "Say whether the person wants us to stop, yes or no.", field="verdict")
     event = ConsentEvent.objects.filter(pk=event_id, kind=EventKind.INBOUND).first()
     if event is None:
         raise RuleError("NO_SUCH_MESSAGE", "This message is not in the ledger.", field="event")
-    return ledger.record(
-        event.address_id,
-        EventKind.REVIEW,
-        occurred_at=now,
-        now=now,
-        about=event.pk,
-        verdict=verdict,
-        text=note,
-        by=by,
-    )
+    if event.about is not None:
+        return review(event.about, verdict, by=by, now=now, note=note)
+    held = list(ConsentEvent.objects.filter(kind=EventKind.INBOUND, verdict=Verdict.REVIEW, about=event.pk))
+    entries = [
+        ledger.Entry(
+            each.address_id, EventKind.REVIEW, occurred_at=now, about=each.pk, verdict=verdict, text=note, by=by
+        )
+        for each in (event, *held)
+    ]
+    address = Address.objects.get(pk=event.address_id)
+    if verdict == Verdict.REVOKE and address.kind == AddressKind.EMAIL:
+        numbers = set(people.companions(address.pk)) - {each.address_id for each in held}
+        also = Address.objects.filter(pk__in=numbers, kind=AddressKind.PHONE).values_list("pk", flat=True)
+        entries += _spread(address, list(also), AddressKind.EMAIL.value, event.occurred_at, event.source)
+    return ledger.record_many(entries, now=now)[0]

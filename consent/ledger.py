@@ -166,6 +166,8 @@ def permission(address: Address, *, at: datetime, known_at: datetime | None = No
     """Return the permission per channel as of any moment; `known_at` leaves out what was written down later."""
     chain = history.chains([address.pk]).get(address.pk)
     events = chain.events if chain else ()
+    if chain is not None and not chain.is_whole:
+        return fold.barred(address.kind, "LEDGER_INTEGRITY_FAILED")
     heard = [e for e in events if known_at is None or e.recorded_at <= known_at]
     return fold.views(heard, kind=address.kind, at=at)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from consent.models import ListEntry, ListSnapshot
 from consent.vocabulary import ListKind
@@ -58,12 +59,19 @@ def load(
 ) -> Loaded:
     """Load a file as a new version, all or nothing; lines that are no number are reported and left out.
 
-    Raise ListRefused for a version that is there already, an empty file or one half as long as the version before.
+    Raise ListRefused for a version that is there already or older than the one in use, an empty file or one half as
+    long as the version before.
     """
     version = version or file.name
     if ListSnapshot.objects.filter(kind=kind, state=state, version=version).exists():
         raise ListRefused("LIST_VERSION_EXISTS", f"Version “{version}” is loaded already. Name another version.")
-    before = ListSnapshot.objects.filter(kind=kind, state=state).order_by("-taken_at").first()
+    before = _loaded(kind, state).first()
+    if before and taken_at < before.taken_at and not force:
+        raise ListRefused(
+            "LIST_OLDER",
+            f"Version “{before.version}” of {before.taken_at:%Y-%m-%d} is newer and stays in use. Load the registry's "
+            "newest file, or this one with --force.",
+        )
     snapshot = ListSnapshot.objects.create(kind=kind, state=state, version=version, taken_at=taken_at, by=by)
     loaded = Loaded(snapshot)
     sha256 = _copy(file, loaded)
@@ -129,9 +137,13 @@ def _report(loaded: Loaded, raw: bytes) -> None:
 
 
 def _drop_old(kind: str, state: str) -> None:
-    versions = ListSnapshot.objects.filter(kind=kind, state=state).order_by("-taken_at", "-pk")
-    old = list(versions.values_list("pk", flat=True)[VERSIONS_KEPT:])
+    old = list(_loaded(kind, state).values_list("pk", flat=True)[VERSIONS_KEPT:])
     ListEntry.objects.filter(snapshot_id__in=old).delete()
+
+
+def _loaded(kind: str, state: str) -> QuerySet[ListSnapshot]:
+    """The versions that came from a file, the newest first."""
+    return ListSnapshot.objects.filter(kind=kind, state=state).exclude(sha256="").order_by("-taken_at", "-pk")
 
 
 __all__ = ["ListKind", "ListRefused", "Loaded", "load"]

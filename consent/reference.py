@@ -19,8 +19,12 @@ FORM_TEXT = (
 )
 
 
-def load(organisation: Mapping[str, object], *, at: datetime) -> Disclosure:
-    """Create the seller, its form disclosure and the scrub it says to have, and return the disclosure."""
+def load(organisation: Mapping[str, object], *, at: datetime, with_scrub: bool = True) -> Disclosure:
+    """Create the seller and its form disclosure, and return that.
+
+    `with_scrub` also notes the scrub that the file says was made, which is true of worked cases and demonstrations
+    only: an organisation that works loads the registry's file.
+    """
     name = str(organisation["seller"])
     seller, _ = Seller.objects.get_or_create(
         code=name.lower().replace(" ", "_"),
@@ -43,8 +47,9 @@ def load(organisation: Mapping[str, object], *, at: datetime) -> Disclosure:
             "elements": list(PEWC_ELEMENTS),
         },
     )
-    days = int(organisation["national_dnc"]["scrubbed_days_ago"])
-    note_empty_scrub("reference", taken_at=at - timedelta(days=days))
+    if with_scrub:
+        days = int(organisation["national_dnc"]["scrubbed_days_ago"])
+        note_empty_scrub("reference", taken_at=at - timedelta(days=days))
     return disclosure
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from consent.vocabulary import AUTOMATED, PHONE_CHANNELS, REPLIES, Channel, ContactKind, Purpose
@@ -113,6 +115,27 @@ class ContactRequest:
     @property
     def is_consumer(self) -> bool:
         return self.contact_kind == ContactKind.CONSUMER
+
+
+def thawed(frozen: Mapping[str, Any]) -> ContactRequest:
+    """Build the request of an attempt again from what was frozen with it."""
+    return _made(ContactRequest, frozen)
+
+
+PARTS: Mapping[str, type] = {"place": Place, "area": Area, "content": Content, "health": Health, "exemption": Exemption}
+
+
+def _made(kind: type, frozen: Mapping[str, Any]) -> Any:
+    known = {each.name for each in fields(kind)}
+    return kind(**{name: _value(name, value) for name, value in frozen.items() if name in known})
+
+
+def _value(name: str, value: object) -> object:
+    if isinstance(value, Mapping):
+        return _made(PARTS[name], value)
+    if isinstance(value, list):
+        return tuple(value)
+    return Decimal(str(value)) if name == "abandon_rate" and value is not None else value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from consent import fold, frequency, grants, windows
-from consent.facts import Facts, Wishes
+from consent import fold, frequency, windows
+from consent.facts import Facts
 from consent.fold import Event
 from consent.frequency import Full
 from consent.request import Decision, Exemption
@@ -86,14 +86,7 @@ def judge(facts: Facts, at: datetime) -> Ruling:
     return permit(facts, at)
 
 
-def wishes(facts: Wishes, at: datetime) -> Ruling | None:
-    """Run only what the person may have changed since the contact was reserved."""
-    if facts.request.purpose == Purpose.OPTOUT_CONFIRMATION:
-        return check_integrity(facts)
-    return check_integrity(facts) or check_optout(facts, at)
-
-
-def check_integrity(facts: Wishes) -> Ruling | None:
+def check_integrity(facts: Facts) -> Ruling | None:
     """A record that does not hold proves nothing; who was erased is left alone."""
     if not facts.is_whole:
         return _deny("LEDGER_INTEGRITY_FAILED")
@@ -107,7 +100,7 @@ def _deny(code: str, *events: UUID | None) -> Ruling:
 # 2 Opt-outs [V01-V12, E04]
 
 
-def check_optout(facts: Wishes, at: datetime) -> Ruling | None:
+def check_optout(facts: Facts, at: datetime) -> Ruling | None:
     """Every withdrawal that reaches this contact, a message still to be read, the mailbox's own wishes."""
     ask, standing = facts.request, facts.standing
     for code in ("REVOKED", "INTERNAL_DNC"):
@@ -120,13 +113,13 @@ def check_optout(facts: Wishes, at: datetime) -> Ruling | None:
     return _check_mailbox(facts) if ask.channel == Channel.EMAIL else None
 
 
-def _answers_later_message(facts: Wishes, withdrawal: fold.Withdrawal) -> bool:
+def _answers_later_message(facts: Facts, withdrawal: fold.Withdrawal) -> bool:
     """A reply to what the person wrote after withdrawing may go out [contact_rules 19]."""
     last = facts.standing.last_message_at
     return facts.is_reply and not withdrawal.is_final and last is not None and last > withdrawal.at
 
 
-def _check_mailbox(facts: Wishes) -> Ruling | None:
+def _check_mailbox(facts: Facts) -> Ruling | None:
     """An unsubscribe or a complaint stops marketing, a hard bounce everything [E04]."""
     standing = facts.standing
     if facts.request.is_marketing and standing.unsubscribed:
@@ -143,8 +136,8 @@ def check_confirmation(facts: Facts, at: datetime) -> Ruling:
         return _deny("NO_REVOCATION_TO_CONFIRM")
     if facts.request.content.has_marketing:
         return _deny("CONFIRMATION_HAS_MARKETING", event)
-    sent = [p for p in facts.past if p.purpose == Purpose.OPTOUT_CONFIRMATION and since <= p.at <= at]
-    if sent:
+    first = min([since, *(w.at for w in facts.standing.withdrawals)])  # a second STOP is no second confirmation
+    if any(p.purpose == Purpose.OPTOUT_CONFIRMATION and first <= p.at <= at for p in facts.past):
         return _deny("CONFIRMATION_ALREADY_SENT", event)
     if at - since > timedelta(minutes=facts.book.policy.confirmation_minutes):
         return _deny("CONFIRMATION_TOO_LATE", event)
@@ -268,7 +261,8 @@ def check_lists(facts: Facts, at: datetime) -> Ruling | None:
     if is_business_line and not lists.on_state:
         return None
     oldest = timedelta(days=facts.book.policy.dnc_scrub_max_age_days + 1)  # whole days
-    if lists.national_taken_at is None or at - lists.national_taken_at >= oldest:
+    concerned = [taken_at for state, taken_at in lists.states_taken_at if state in facts.location.states]
+    if any(taken_at is None or at - taken_at >= oldest for taken_at in (lists.national_taken_at, *concerned)):
         return _deny("DNC_SCRUB_STALE")
     if listed_permission(facts, at) is not None:
         return None
@@ -287,7 +281,7 @@ def listed_permission(facts: Facts, at: datetime) -> Event | None:
     written = facts.grant(Level.PEWC.value, at).grant
     if written is not None or facts.request.channel != Channel.VOICE_MANUAL:
         return written
-    return grants.relationship(facts.heard, policy=facts.book.policy, at=at)
+    return facts.relationship(at)
 
 
 # 7 Time [T10, 4, 5]
@@ -338,11 +332,10 @@ def _full(facts: Facts, at: datetime) -> Iterator[Full]:
     ask, policy = facts.request, facts.book.policy
     caps: list[Full | None] = []
     if facts.is_consumer_marketing:
-        related = grants.relationship(facts.heard, policy=policy, at=at) is not None
         caps += [
             frequency.state_cap(rule, facts.past, channel=ask.channel, subject=ask.subject, at=at)
             for rule in facts.rules
-            if not (rule.cap_spares_relationship and related)
+            if not (rule.cap_spares_relationship and facts.relationship(at, EventKind.PURCHASE))  # OR: a transaction
         ]
     if ask.is_marketing and ask.is_phone:
         caps.append(frequency.policy_cap(policy, facts.past, at=at))

@@ -28,12 +28,14 @@ class Hours:
     state: str = ""
     bans_holidays: bool = False
     extra_holidays: frozenset[date] = frozenset()
+    holiday_states: frozenset[str] = frozenset()
     holiday_as_sunday: bool = False
 
     def window(self, day: date) -> tuple[clock, clock] | str:
         """Return the window of a local day, or the code that closes it."""
         is_holiday = (self.bans_holidays or self.holiday_as_sunday) and (
-            day in self.extra_holidays or is_public_holiday(self.state, day)
+            day in self.extra_holidays
+            or any(is_public_holiday(state, day) for state in (self.state, *self.holiday_states))
         )
         if is_holiday and self.bans_holidays:
             return "STATE_HOLIDAY_BAN"
@@ -96,6 +98,7 @@ def state_hours(rule: StateRule, zones: Sequence[str], channel: str) -> Iterator
             state=rule.state,
             bans_holidays=rule.bans_holidays,
             extra_holidays=rule.extra_holidays,
+            holiday_states=rule.holiday_states,
         )
         if rule.overlay is not None and channel in rule.overlay_channels:
             yield Hours(

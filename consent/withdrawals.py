@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from consent import addresses, fold, ledger
+from consent import addresses, fold, ledger, people
 from consent.models import Address, ConsentEvent
 from consent.vocabulary import AddressKind, EventKind, GrantChannel, Scope
 from medcrm.lib.errors import RuleError
@@ -20,14 +20,35 @@ if TYPE_CHECKING:
 def record_withdrawal(
     address_id: int, scope: str, *, said: str, occurred_at: datetime, by: AbstractBaseUser | None, now: datetime
 ) -> ConsentEvent:
-    """Write a withdrawal or a do-not-call request as the person put it. `scope` may be `dnc`."""
+    """Write a withdrawal or a do-not-call request as the person put it. `scope` may be `dnc`.
+
+    What reaches further than the address is written to the person's other addresses as well.
+    """
     if not said.strip():
         raise RuleError("WORDS_NEEDED", "Write how the person said it, e.g. “on the phone: take me off”.", field="said")
     address = Address.objects.get(pk=address_id)
-    kind, reach = _kind(address, scope)
-    return ledger.record(
-        address_id, kind, occurred_at=occurred_at, now=now, scope=reach, text=said, by=by, source="compliance"
-    )
+    reached = [address, *_others(address, scope)]
+    entries = [
+        ledger.Entry(each.pk, kind, occurred_at=occurred_at, scope=reach, text=said, by=by, source="compliance")
+        for each in reached
+        for kind, reach in [_kind(each, scope)]
+    ]
+    return ledger.record_many(entries, now=now)[0]
+
+
+def _others(address: Address, scope: str) -> list[Address]:
+    """The person's other addresses that the request reaches [contact_rules 19, V02].
+
+    No contact at all means all of them. Only a number can be called by a machine or put on a do-not-call list, so a
+    mailbox that asks for that speaks for the numbers; a number never speaks for a mailbox.
+    """
+    if scope in (Scope.ALL_CONTACT, Scope.EVERYTHING):
+        kinds = list(AddressKind.values)
+    elif address.kind == AddressKind.EMAIL and scope != Scope.MARKETING:
+        kinds = [AddressKind.PHONE.value]
+    else:
+        return []
+    return list(Address.objects.filter(pk__in=people.companions(address.pk), kind__in=kinds))
 
 
 def _kind(address: Address, scope: str) -> tuple[str, str]:
@@ -50,7 +71,8 @@ def withdraw(
     now: datetime,
 ) -> ConsentEvent:
     """Write a withdrawal for a normalised address, known or not: the wish counts before the person does."""
-    [address] = addresses.lock_addresses([pair]).values()
+    # Not locked here: the ledger locks it together with the person's other addresses, in their order.
+    address = addresses.find(*pair) or addresses.lock_addresses([pair])[pair]
     return record_withdrawal(address.pk, scope, said=said, occurred_at=occurred_at, by=by, now=now)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from consent.vocabulary import Verdict
 
@@ -20,22 +21,35 @@ CONSENT = r"(?:my |any |all )?(?:prior )?(?:consent|permission)"
 MORE = r"(?:any ?more |more |these |those |the |all |your )*"
 
 
+SPANISH_ACT = (
+    r"(?:(?:llam|mand|contact|molest|marc|text)(?:e|es|en|ar|arme|arnos|ando|andome)|(?:envi|texte)(?:e|es|en|ar|arme|arnos)"
+    r"|escrib(?:a|as|an|ir|irme|irnos))"
+)
+SPANISH_MESSAGES = r"(?:mensajes?|mensajitos|textos?|llamadas?|correos?|sms)"
+
 PLAIN_REQUESTS = tuple(
     re.compile(pattern)
     for pattern in (
         # do not call, pls dont text me again, never contact us
         rf"\b(?:do not|dont|don t|never|no longer) (?:ever |please |pls |you )?{REACH}\b(?! about it)",
         rf"\b(?:do not|dont|don t|never) (?:ever )?send(?:ing)? (?:me |us )?{MORE}(?:{REACH}s?|anything)\b",
+        r"\b(?:do not|dont|don t|never) (?:ever )?use (?:this|my|our) (?:number|phone|cell|e ?mail)\b",
+        rf"\b(?:refrain|desist) from (?:\w+ )?(?:sending|{REACHING})\b",
+        rf"^(?:please |pls |kindly )*discontinue(?: {MORE}(?:{REACH}s?|{REACHING}))?(?: please| pls| now)*$",
         r"\b(?:do not|dont|don t|never) want (?:any |more |your |these |to (?:be|get|receive|hear))",
         # no more texts, no calls please
         rf"\bno (?:more|further) {REACH}(?:s|es)?\b",
-        r"\bno (?:calls|texts|messages|emails|mails)(?: please| pls)?$",
+        r"(?<!got )(?<!had )(?<!have )(?<!received )(?<!get )(?<!see )(?<!were )(?<!are )(?<!am getting )"
+        r"\bno (?:phone |text )?(?:calls|texts|txts|messages|msgs|e ?mails|mails|sms)"
+        r"(?: please| pls| thanks| thank you)?$",
         # take me off, remove me from your list, delete my number
         r"\b(?:take|remove|delete|drop|get|scratch) (?:me|us|my (?:number|name|phone|info|contact|e ?mail)"
         r"|this number|our number)(?:$| off\b| from\b| out of\b(?! (?:pain|bed|here))| please\b| pls\b| now\b)",
         r"\boff (?:of )?(?:your|the|this) (?:\w+ )?lists?\b",
+        r"\b(?:take|remove|get) (?:me |us )?(?:off|from) (?:\w+ )?lists?\b",
         # unsubscribe me, opt me out, sign me off
         r"\bunsubscribe (?:me|us|please|pls|now)\b|\bopt(?:ing|ed)? (?:me |us )?out\b|\bsign me off\b",
+        r"^(?:please |pls |kindly )*unsu[a-z]*(?: me| us| please| pls| now)*$|^sto+p+$",
         # please stop, stop it now, you need to stop
         r"\bplease (?:just )?(?:stop|quit|cease|unsubscribe)$",
         r"^(?:just |pls |please |you (?:need to|must|should) )*(?:stop|quit|unsubscribe)"
@@ -44,13 +58,22 @@ PLAIN_REQUESTS = tuple(
         rf"\b(?:stop|quit|cease) (?:the |these |those |your |all )+(?:{REACH}s?|{REACHING})\b",
         r"\bcease and desist\b",
         # wrong number
-        r"\bwrong (?:number|person|phone)\b",
+        r"\bwrong (?:number|person|phone|guy|man|woman|lady|girl|contact|recipient|party)\b",
         r"\bleave me alone\b|\blose my number\b|\bgo away\b|\b(?:piss|fuck) off\b",
         rf"\b(?:revoke|revoking|withdraw|withdrawing) {CONSENT}\b",
-        # Spanish: alto, no me llame, numero equivocado
-        r"^(?:por favor )?(?:alto|parar|pare|basta|cancelar|detener|no mas)(?: por favor)?$",
-        r"\bno (?:me )?(?:llamen?|escriban?|manden?|contacten?|molesten?)\b",
-        r"\bnumero equivocado\b",
+        # Spanish: alto, no me llames, quiteme de su lista, deme de baja, deje de escribirme, numero equivocado
+        r"^(?:por favor )?(?:alto|parar|pare|(?:ya )?basta|cancelar|detener|no mas|baja)(?: ya)?(?: por favor)?$",
+        rf"\bno (?:me |nos )?(?:vuelva[ns]? a )?{SPANISH_ACT}\b",
+        rf"\bno (?:quiero |quiero recibir |deseo |deseo recibir )?mas {SPANISH_MESSAGES}\b",
+        r"\b(?:quit|borr|elimin|sac|saqu|remuev)\w* (?:\w+ )*?"
+        r"de (?:la|las|su|sus|tu|tus|esta|estas) (?:\w+ )?listas?\b",
+        r"\b(?:quit|borr|elimin|sa[cq]u?|remuev)[ae]n?(?:me|nos)(?: ya| por favor)*$",
+        r"\b(?:dar|de|den|da)(?:me|nos) de baja\b",
+        rf"(?<!no )\b(?:dej(?:a|e|es|en)|pare[ns]?|para|ces(?:a|e|en)) de {SPANISH_ACT}\b",
+        r"\b(?:detener|detenga[ns]?|pare[ns]?|cancelar|cancele[ns]?) "
+        rf"(?:los |las |estos |estas |sus |tus |todos |todas )*{SPANISH_MESSAGES}\b",
+        r"\bcancel(?:ar|e|en|a) (?:la |mi )?su[bs]?scripcion\b|\b(?:desu[bs]?|unsu)scri[bp]\w*",
+        r"\bdej\w+ en paz\b|\b(?:numero|persona) (?:equivocad|incorrect|errone|errad)[oa]\b",
     )
 )
 NOT = r"(?:not|dont|don t|doesnt|didnt|never|no longer|wont|cant|stopped|no)"
@@ -60,7 +83,8 @@ MAYBE = tuple(
     for pattern in (
         # words of ending, wherever they stand
         r"\b(?:stop(?:s|ped|ping)?|quit(?:s|ting)?|end(?:s|ed|ing)?|revok(?:e|es|ed|ing)|cancel(?:s|l?ed|l?ing)?"
-        r"|unsubscrib(?:e|es|ed|ing)|opt(?:ing|ed)? ?out|cease|remove|withdraw|delete|block(?:ed|ing)?|silence|mute)\b",
+        r"|unsub\w*|opt(?:ing|ed)? ?out|cease|desist|refrain|discontinu(?:e|ed|ing)|remove|withdraw|delete"
+        r"|block(?:ed|ing)?|silence|mute)\b",
         # that it was enough: no more of this, that's enough, don't … anymore, too many of these
         rf"\bno more\b|\b(?:thats|that is|had|quite|more than) enough\b|\benough (?:of|already|now|is|with)\b"
         rf"|^enough\b|\b{NOT}\b.*\b(?:any ?more|again)\b|\btoo (?:many|much|often)\b",
@@ -71,27 +95,58 @@ MAYBE = tuple(
         rf"\b{NOT} (?:\w+ )?(?:interested|interest|want(?:ed)?|wish|like|appreciate|consent|agree|authorize|subscribe"
         r"|sign(?:ed)? up|request(?:ed)?|ask(?:ed)? (?:for|to|you))\b"
         rf"|\b{NOT} (?:\w+ )?need (?:this|these|those|it|you|your|to|any ?more)\b|\brather (?:you|not)\b"
+        rf"|\b{NOT} (?:\w+ )?(?:gave|give|given)\b.*\b(?:permission|consent|number|info)\b"
+        r"|\b(?:no|without)(?: my)? (?:permission|consent)\b"
         r"|\bunwanted\b|\bno thanks?\b|\b(?:who gave|where did|how did) you (?:get )?(?:my|this|our)\b|\blose this\b",
+        # that somebody else has the number
+        r"^(?:no |sorry |hi )*(?:this is not|this isnt|isnt) "
+        r"(?!(?:a|an|the|my|his|her|our|it|that|what|why|how|when|in|on|at|for|so|too|very|just|really|yet|about|covered|urgent|serious|working|available|possible|true|right"
+        r"|correct|good|great|ok|okay|fair|clear|enough|necessary|painful|bad|normal|new|easy|fun|open|free)\b)\w+"
+        r"(?: \w+)?$"
+        r"|\b(?:nobody|no body|no one) (?:here )?(?:by|with|named|called)\b|\bnot (?:my|the right) (?:number|person)\b"
+        r"|\bwrong (?:one|family|house|place)\b",
         # that they want peace
         r"\b(?:leave|let) (?:me|us|my family) (?:be|alone|in peace)\b|\b(?:back|lay|hold|buzz|knock (?:it|this)) off\b"
         r"|\bcut (?:it|this) out\b|\b(?:take|give (?:it|me|this|us)) a (?:break|rest)\b|\bpause\b",
         # that it troubles them, or what they will do about it
         r"\b(?:spam\w*|harass\w*|annoy\w*|pester\w*|bother(?:s|ing|ed)?|unsolicited|scam\w*|fcc|attorney general"
         r"|lawyer|sue|complaint)\b|\breport(?:ing)? (?:you|this)\b",
-        # Spanish: no quiero, ya no, dejen de, hasta que yo llame
-        r"\b(?:no quiero|ya no|no mas|deje[ns]? de|dejar de|hasta que (?:yo|les|le)|no me interesa|interesad[oa])\b",
+        # Spanish: no quiero, ya no, dejen de, basta, hasta que yo llame, no soy yo
+        r"\b(?:no quiero|no deseo|ya no|no mas|deje[ns]? de|dejar de|basta|hasta que (?:yo|les|le)|no me interesa"
+        r"|interesad[oa]|no autor\w+|no consient\w+|sin (?:mi )?permiso|no (?:le|les|te) di|acos\w+|denunci\w+"
+        r"|demandar\w*|no me llamo|no soy (?:esa?|ella|el|yo|la persona)|darse de baja)\b",
     )
 )
 
 
 def fold_text(text: str) -> str:
-    """Return the words alone: lower case, no punctuation, single spaces."""
-    lowered = text.lower().replace("’", "'").translate(ACCENTS)
-    without = re.sub(r"(?<=\w)'(?=\w)", "", lowered)
-    return " ".join(re.sub(r"[^a-z0-9]+", " ", without).split())
+    """Return the words alone: lower case, plain letters, no punctuation, single spaces; a stop sign says stop."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.replace("’", "'")) if not _is_mark(c))
+    for sign in STOP_SIGNS:
+        plain = plain.replace(sign, " stop ")
+    without = re.sub(r"(?<=\w)'(?=\w)", "", plain.lower())
+    words = " ".join(re.sub(r"[^a-z0-9]+", " ", without).split())
+    return GLUED.sub(lambda found: found[0].replace("not", " not").replace("more", " more"), words)
 
 
-ACCENTS = str.maketrans("áéíóúüñ", "aeiouun")
+STOP_SIGNS = "🛑🚫⛔"
+SOMEBODY_ELSE = re.compile(r"\b(?:I['’]?m|I am) not (?!Sure\b|Ready\b|Available\b|Interested\b|I\b)[A-Z][a-z]+")
+GLUED = re.compile(r"\b(?:donot|nomore)\b")
+
+
+def _is_mark(character: str) -> bool:
+    """Accents that stand apart after decomposition, and what nobody sees."""
+    return unicodedata.category(character) in ("Mn", "Cf")
+
+
+def _is_nearly(word: str, wanted: str) -> bool:
+    """One letter too many, too few, another, or two that changed places."""
+    if abs(len(word) - len(wanted)) > 1:
+        return False
+    same = next((n for n, (a, b) in enumerate(zip(word, wanted, strict=False)) if a != b), min(len(word), len(wanted)))
+    rest, other = word[same:], wanted[same:]
+    swapped = other[1:2] + other[:1] + other[2:]
+    return rest[1:] == other[1:] or rest[1:] == other or rest == other[1:] or rest == swapped
 
 
 def classify(text: str) -> str:
@@ -109,5 +164,6 @@ def classify(text: str) -> str:
         return Verdict.HELP.value
     if any(pattern.search(words) for pattern in PLAIN_REQUESTS):
         return Verdict.REVOKE.value
-    is_unclear = any(pattern.search(words) for pattern in MAYBE)
+    is_unclear = any(pattern.search(words) for pattern in MAYBE) or _is_nearly(words, "stop")
+    is_unclear = is_unclear or _is_nearly(words, "unsubscribe") or bool(SOMEBODY_ELSE.search(text))
     return Verdict.REVIEW.value if is_unclear else Verdict.NONE.value

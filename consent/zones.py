@@ -31,7 +31,12 @@ STATES = {
     "North Dakota": "ND", "Ohio": "OH", "Oklahoma": "OK", "Oregon": "OR", "Pennsylvania": "PA",
     "Puerto Rico": "PR", "Rhode Island": "RI", "South Carolina": "SC", "South Dakota": "SD", "Tennessee": "TN",
     "Texas": "TX", "Utah": "UT", "Vermont": "VT", "Virginia": "VA", "Washington": "WA", "Washington D.C.": "DC",
-    "West Virginia": "WV", "Wisconsin": "WI", "Wyoming": "WY",
+    "Washington State": "WA", "West Virginia": "WV", "Wisconsin": "WI", "Wyoming": "WY",
+}  # fmt: skip
+# A code laid over another one covers the same places; libphonenumber knows the younger ones badly or not at all.
+OVERLAYS = {
+    "364": "270", "436": "440", "448": "850", "457": "318", "458": "541", "471": "662", "483": "334", "531": "402",
+    "621": "713", "624": "716", "679": "313", "689": "407", "729": "423", "930": "812", "986": "208",
 }  # fmt: skip
 
 
@@ -147,6 +152,7 @@ def area_of(phone: str) -> Area:
 @lru_cache(maxsize=1024)
 def _area(code: str) -> Area:
     """Unite the zones of every exchange of the area code, so that one with two zones gives both."""
+    below = _area(OVERLAYS[code]) if code in OVERLAYS else Area()
     sample = phonenumbers.PhoneNumber(country_code=1, national_number=int(f"{code}5550100"))
     if phonenumbers.number_type(sample) == phonenumbers.PhoneNumberType.TOLL_FREE:
         return Area(code)
@@ -155,7 +161,8 @@ def _area(code: str) -> Area:
     from phonenumbers import geocoder
 
     state = _state_named(geocoder.description_for_number(sample, "en"))
-    return Area(code, (state,) if state else (), tuple(sorted(zones)))
+    states = (state, *below.states) if state else below.states
+    return Area(code, _unique(states), tuple(sorted(zones.union(below.zones))))
 
 
 def _prefixes(code: str) -> list[tuple[str, tuple[str, ...]]]:

@@ -11,5 +11,5 @@ class LeadsConfig(AppConfig):
         from leads import facts, people, receivers  # noqa: F401
         from leads.importing import leads, small  # noqa: F401 - registers itself
 
-        consent_people.use(people.address_ids)
+        consent_people.use(people.address_ids, people.companion_ids)
         origins.use(people.source_names)

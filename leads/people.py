@@ -1,9 +1,10 @@
-"""Which addresses belong to a person of this name, and what are our sources called? Answers to the consent room."""
+"""Which addresses belong to one person, and what are our sources called? Answers to the consent room."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from leads.models import ImportRun, Lead, Source
@@ -21,6 +22,14 @@ def address_ids(name: str) -> list[int]:
     if len(words) > 1:
         leads = leads.filter(first_name__istartswith=words[0])
     rows = leads.order_by().values_list("phone", "email")[:LIMIT]
+    return sorted({address for row in rows for address in row if address})
+
+
+def companion_ids(address_id: int) -> list[int]:
+    """Every address of the leads that have this one, and of those merged with them. Two queries."""
+    holders = Lead.objects.filter(Q(phone=address_id) | Q(email=address_id)).values_list("pk", "merged_into")
+    roots = {merged_into or pk for pk, merged_into in holders}
+    rows = Lead.objects.filter(Q(pk__in=roots) | Q(merged_into__in=roots)).order_by().values_list("phone", "email")
     return sorted({address for row in rows for address in row if address})
 
 

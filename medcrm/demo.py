@@ -34,7 +34,7 @@ def prepare() -> None:
     """Tables, static files, the reference organisation and the synthetic leads; quick when they are there."""
     manage("migrate", "--verbosity", "0")
     manage("collectstatic", "--no-input", "--verbosity", "0")
-    say(manage("load_reference"))
+    say(manage("load_reference", "--with-scrub"))
     say(manage("make_demo_data"))
 
 

@@ -123,7 +123,7 @@ def proof(*, at: datetime) -> Home:
         at=at,
     )
     to_read = ConsentEvent.objects.filter(
-        kind="inbound", verdict=Verdict.REVIEW, recorded_at__gte=at - timedelta(days=7)
+        kind="inbound", verdict=Verdict.REVIEW, about=None, recorded_at__gte=at - timedelta(days=7)
     ).count()
     attempts = reverse("admin:consent_attempt_changelist")
     is_fresh = run is not None and at - run.ran_at < OLD_PROOF

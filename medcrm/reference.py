@@ -21,10 +21,10 @@ ORGANISATION = Path(__file__).parent / "data" / "organisation.toml"
 
 
 @transaction.atomic
-def load(path: Path = ORGANISATION, *, at: datetime) -> None:
+def load(path: Path = ORGANISATION, *, at: datetime, with_scrub: bool = True) -> None:
     """Load every room's part, lowest room first. Slots and scrub ages in the file count from `at`."""
     organisation = tomllib.loads(path.read_text())
-    disclosure = consent.reference.load(organisation, at=at)
+    disclosure = consent.reference.load(organisation, at=at, with_scrub=with_scrub)
     leads.reference.load(organisation, disclosure, at=at)
     routing.reference.load(organisation, at=at)
     nurture.reference.load(organisation)

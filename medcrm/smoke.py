@@ -55,7 +55,7 @@ def main() -> None:
         with embedded.joined() as locks:
             manage("migrate", "--verbosity", "0")
             manage("collectstatic", "--no-input", "--verbosity", "0")
-            manage("load_reference")
+            manage("load_reference", "--with-scrub")
             with Processes(place / "log", locks=locks) as processes:
                 results = run(processes)
     except KeyboardInterrupt:

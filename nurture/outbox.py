@@ -77,6 +77,8 @@ def _send_group(channel: Channel, messages: Sequence[Message], *, clock: Callabl
         if result.refusal is not None:
             _cancel(message, result.refusal, at=clock())
             ends.append(End(message, MessageState.CANCELLED))
+            if result.refusal.kind == "hold":
+                _try_later(message, at=clock())
         elif result.is_on_its_way:
             ends.append(_hand_over(channel, message))
     settle_many([end for end in ends if end.state != MessageState.CANCELLED], at=clock())
@@ -170,8 +172,12 @@ def sweep_forgotten(*, at: datetime) -> int:
 
 @transaction.atomic
 def _cancel(message: Message, refusal: Decision, *, at: datetime) -> None:
-    """The person withdrew after the reservation: it never leaves, and the reason is kept."""
-    Message.objects.filter(pk=message.pk).update(state=MessageState.CANCELLED, settled_at=at, error=refusal.sentence)
+    """It may not be sent any more since its reservation: it never leaves, and the reason is kept.
+
+    Where only the hour is wrong it failed, which leaves its step open for another try.
+    """
+    state = MessageState.FAILED if refusal.kind == "hold" else MessageState.CANCELLED
+    Message.objects.filter(pk=message.pk).update(state=state, settled_at=at, error=refusal.sentence)
     Skip.objects.create(
         enrollment_id=message.enrollment_id,
         step_id=message.step_id,

@@ -82,7 +82,9 @@ class ConsentEventAdmin(ByAddress, ReadOnlyAdmin):
     actions = ("review",)
     actions_detail = ("review", "correct")
     fits: ClassVar = {
-        "review": lambda event: event.kind == EventKind.INBOUND and event.verdict == Verdict.REVIEW,
+        "review": lambda event: (
+            event.kind == EventKind.INBOUND and event.verdict == Verdict.REVIEW and event.about is None
+        ),
         "correct": lambda event: event.kind in VOIDABLE,
     }
 
@@ -220,7 +222,9 @@ class PermissionAdmin(ByAddress, ReadOnlyAdmin):
 
 @admin.register(ListSnapshot)
 class ListSnapshotAdmin(ReadOnlyAdmin):
-    empty_text = _("Load a list with manage.py import_dnc FILE. Without a fresh one no sales call is permitted.")
+    empty_text = _(
+        "Load a list with manage.py import_dnc FILE --taken-at DATE. Without a fresh one no sales call is permitted."
+    )
     list_display = ("version", "kind", "state", "taken_at", "entries_count", "loaded_at", "by")
     list_filter = (("kind", ChoicesDropdownFilter),)
     list_select_related = ("by",)

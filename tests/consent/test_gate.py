@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import connection, transaction
@@ -12,8 +13,17 @@ from django.test.utils import CaptureQueriesContext
 
 from consent import gate, ledger
 from consent.gate import NotContactable
-from consent.models import Address, Attempt, CallingRule, Disclosure, ListSnapshot, PolicySetting
-from consent.request import ContactRequest, Place
+from consent.models import (
+    Address,
+    Attempt,
+    CallingRule,
+    Disclosure,
+    ListEntry,
+    ListSnapshot,
+    PolicySetting,
+    Seller,
+)
+from consent.request import Area, ContactRequest, Exemption, Place, thawed
 from consent.sentences import SENTENCES
 from medcrm.lib.errors import InvalidTransition
 from tests.consent.conftest import make_address
@@ -96,6 +106,62 @@ def test_a_stop_between_reservation_and_provider_cancels(permitted: Address, now
     assert (refusal.value.code, attempt.state, attempt.outcome) == ("REVOKED", "cancelled", "REVOKED")
 
 
+def test_what_waited_past_the_evening_does_not_leave(permitted: Address, now: datetime) -> None:
+    evening = now.replace(day=25, hour=1, minute=59, second=30)  # 20:59:30 in New York
+    attempt = gate.reserve(ask(permitted), at=evening)
+    with pytest.raises(NotContactable) as refusal:
+        gate.hand_over(attempt.pk, at=evening + timedelta(minutes=3))
+    attempt.refresh_from_db()
+    assert (refusal.value.code, refusal.value.decision.kind) == ("QUIET_HOURS_FEDERAL", "hold")
+    assert (attempt.state, attempt.outcome) == ("cancelled", "QUIET_HOURS_FEDERAL")
+
+
+def test_a_consent_that_ended_or_a_list_that_came_while_it_waited_is_seen(
+    phone: Address, disclosure: Disclosure, scrub: ListSnapshot, now: datetime
+) -> None:
+    grant(phone, disclosure, now=now, expires_at=now + timedelta(minutes=1))
+    texted, dialled = gate.reserve(ask(phone), at=now), gate.reserve(ask(phone, "voice_manual"), at=now)
+    ledger.record(phone.pk, "reassigned", occurred_at=now, now=now)
+    later = now + timedelta(minutes=2)
+    results = gate.hand_over_many([texted.pk, dialled.pk], at=later)
+    assert [r.refusal.code for r in results] == ["NUMBER_REASSIGNED"] * 2
+
+
+def test_the_last_look_does_not_count_the_attempt_itself(permitted: Address, now: datetime) -> None:
+    made = [gate.reserve(ask(permitted), at=now) for _ in range(3)]
+    results = gate.hand_over_many([a.pk for a in made], at=now + timedelta(minutes=2))
+    assert all(r.is_on_its_way for r in results)
+
+
+def test_the_request_comes_back_from_its_attempt_as_it_was(permitted: Address, now: datetime) -> None:
+    request = ask(
+        permitted,
+        "voice_ai",
+        place=Place(zip="10001", state="NY", zones=("America/New_York",), area=Area("212", ("NY",), ())),
+        exemption=Exemption(length=3),
+        abandon_rate=Decimal("0.02"),
+    )
+    attempt = gate.reserve(request, at=now)
+    attempt.refresh_from_db()
+    assert thawed(attempt.basis["request"]) == request
+
+
+def test_a_stop_dated_ahead_of_our_clock_holds_at_once(permitted: Address, now: datetime) -> None:
+    ahead = now + timedelta(seconds=90)
+    ledger.record(permitted.pk, "revoke", occurred_at=ahead, now=now, text="stop")
+    assert gate.decide(ask(permitted), at=now).code == "REVOKED"
+    assert gate.decide(ask(permitted), at=now - timedelta(seconds=1)).allowed
+
+
+def test_a_stop_that_came_while_we_waited_for_the_lock_is_seen(permitted: Address, now: datetime) -> None:
+    attempt = gate.reserve(ask(permitted), at=now)
+    say(permitted, "STOP", now=now + timedelta(seconds=2))  # committed before our lock, after our clock was read
+    with pytest.raises(NotContactable, match="stop"):
+        gate.hand_over(attempt.pk, at=now + timedelta(seconds=1))
+    with pytest.raises(NotContactable, match="stop"):
+        gate.reserve(ask(permitted), at=now + timedelta(seconds=1))
+
+
 def test_an_attempt_is_handed_over_once(permitted: Address, now: datetime) -> None:
     attempt = gate.reserve(ask(permitted), at=now)
     gate.hand_over(attempt.pk, at=now)
@@ -122,7 +188,9 @@ def test_a_batch_costs_as_much_as_one_and_counts_itself(permitted: Address, mail
     assert [a.state for a, _decision in made][:5] == ["reserved"] * 3 + ["refused"] * 2
     assert all(a.pk for a, _decision in made)
     say(permitted, "STOP", now=now)
-    results = gate.hand_over_many([a.pk for a, _decision in made], at=now)
+    with CaptureQueriesContext(connection) as queries:
+        results = gate.hand_over_many([a.pk for a, _decision in made], at=now)
+    assert len([q for q in queries.captured_queries if not q["sql"].startswith(("BEGIN", "SAVEPOINT", "RELEASE"))]) == 9
     assert [r.is_on_its_way for r in results] == [False] * 5 + [True] * 20
     assert [r.state for r in results][:5] == ["cancelled"] * 3 + ["refused"] * 2
     outcomes = [gate.Outcome(attempt_id=r.attempt_id, state="sent", provider_id="x") for r in results]
@@ -200,6 +268,79 @@ def test_a_number_never_checked_is_good_for_ninety_days(
     ledger.record(phone.pk, "number_check", now=now, **check)
     assert gate.decide(ask(phone), at=now).allowed
     assert gate.decide(ask(phone), at=now + timedelta(days=1)).code == "RND_CHECK_REQUIRED"
+
+
+def asked(phone: Address, at: datetime, **fields: object) -> None:
+    ledger.record(phone.pk, "inquiry", occurred_at=at, now=at, **fields)
+
+
+@pytest.fixture
+def listed(phone: Address, seller: object, scrub: ListSnapshot) -> Address:
+    ListEntry.objects.create(snapshot=scrub, number=int(phone.value[1:]))
+    return phone
+
+
+def call_code(address: Address, at: datetime, **fields: object) -> str:
+    return gate.decide(ask(address, "voice_manual", **fields), at=at).code
+
+
+def test_a_relationship_is_with_the_seller_that_was_asked(listed: Address, now: datetime) -> None:
+    Seller.objects.create(code="other", name="Other")
+    asked(listed, now - timedelta(days=20), seller="harbor")
+    assert call_code(listed, now) == "OK_EBR"
+    assert call_code(listed, now, seller="other") == "NATIONAL_DNC"
+    asked(listed, now - timedelta(days=10))
+    assert call_code(listed, now, seller="other") == "OK_EBR", "an inquiry that names nobody"
+
+
+@pytest.mark.parametrize("verdict", ["STOP", "reviewed"])
+def test_a_stop_ends_the_relationship_and_start_begins_none(listed: Address, now: datetime, verdict: str) -> None:
+    asked(listed, now - timedelta(days=20))
+    said = say(listed, "STOP" if verdict == "STOP" else "I want to cancel", now=now - timedelta(days=3))
+    if verdict == "reviewed":
+        ledger.record(listed.pk, "review", occurred_at=said.recorded_at, now=now, about=said.pk, verdict="revoke")
+    say(listed, "START", now=now - timedelta(days=2))
+    assert call_code(listed, now) == "NATIONAL_DNC"
+    asked(listed, now - timedelta(days=1))
+    assert call_code(listed, now) == "OK_EBR"
+
+
+def test_the_three_months_end_with_the_day_where_the_person_is(listed: Address, now: datetime) -> None:
+    asked(listed, datetime(2026, 8, 24, 1, 0, tzinfo=UTC))  # the evening of the 23rd in New York
+    assert call_code(listed, datetime(2026, 11, 23, 16, 0, tzinfo=UTC)) == "OK_EBR"
+    assert call_code(listed, now) == "NATIONAL_DNC"
+
+
+def test_only_a_purchase_spares_oregon_its_cap(
+    phone: Address, disclosure: Disclosure, scrub: ListSnapshot, now: datetime
+) -> None:
+    PolicySetting.objects.filter(pk="marketing_cap").update(value=Value(None, JSONField()))
+    oregon = Place(state="OR", zones=("America/Los_Angeles",), area=Area("503", ("OR",), ("America/Los_Angeles",)))
+    grant(phone, disclosure, now=now)
+    asked(phone, now - timedelta(days=1))
+    late = now + timedelta(hours=4)
+    for _ in range(3):
+        gate.reserve(ask(phone, place=oregon), at=late)
+    assert gate.decide(ask(phone, place=oregon), at=late).code == "FREQ_CAP_STATE"
+    ledger.record(phone.pk, "purchase", occurred_at=now, now=now)
+    assert gate.decide(ask(phone, place=oregon), at=late).allowed
+
+
+def test_a_grant_whose_act_lies_ahead_does_not_hold_by_its_effective_date(
+    phone: Address, disclosure: Disclosure, scrub: ListSnapshot, now: datetime
+) -> None:
+    grant(phone, disclosure, now=now, days_ago=0, effective_at=now - timedelta(days=5))
+    assert gate.decide(ask(phone), at=now - timedelta(days=1)).code == "CONSENT_NOT_YET_EFFECTIVE"
+    assert gate.decide(ask(phone), at=now).code == "OK_PEWC"
+
+
+def test_what_was_corrected_later_counted_until_then(
+    phone: Address, disclosure: Disclosure, scrub: ListSnapshot, now: datetime
+) -> None:
+    given = grant(phone, disclosure, now=now)
+    ledger.record(phone.pk, "correction", occurred_at=now, now=now, about=given.pk)
+    assert gate.decide(ask(phone), at=now - timedelta(days=1)).code == "OK_PEWC"
+    assert gate.decide(ask(phone), at=now).code == "NO_CONSENT"
 
 
 def test_a_reply_needs_something_to_reply_to(

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from consent import gate, inbound
+from consent import gate, inbound, people
 from consent.gate import NotContactable
 from consent.models import Address, ConsentEvent, Disclosure, ListSnapshot, Seller
 from medcrm.lib.errors import RuleError
@@ -65,6 +65,55 @@ def test_an_ambiguous_message_waits_for_a_person(
     inbound.review(got.event.pk, "none", by=None, now=now, note="asks for directions")
     assert not inbound.queue().exists()
     assert gate.decide(ask(phone), at=now).allowed
+
+
+def test_a_mail_to_be_read_holds_the_number_and_one_reading_settles_both(
+    phone: Address, mailbox: Address, disclosure: Disclosure, seller: Seller, scrub: ListSnapshot, now: datetime
+) -> None:
+    grant(phone, disclosure, now=now)
+    got = receive(mailbox, "please cancel this", seller, now, also=[phone.pk])
+    assert [event.pk for event in inbound.queue()] == [got.event.pk]
+    assert gate.decide(ask(phone), at=now).code == "REVOCATION_REVIEW"
+    inbound.review(got.event.pk, "none", by=None, now=now)
+    assert not inbound.queue().exists()
+    assert gate.decide(ask(phone), at=now).allowed
+    reply = ask(phone, purpose="conversational_reply")
+    assert gate.decide(reply, at=now).code == "OK_PEC", "the mail is no text to answer"
+
+
+def test_a_mail_read_as_a_stop_ends_mail_and_texts(
+    phone: Address, mailbox: Address, disclosure: Disclosure, seller: Seller, scrub: ListSnapshot, now: datetime
+) -> None:
+    grant(phone, disclosure, now=now)
+    got = receive(mailbox, "please cancel this", seller, now, also=[phone.pk])
+    [held] = ConsentEvent.objects.filter(address=phone, kind="inbound")
+    inbound.review(held.pk, "revoke", by=None, now=now)
+    assert gate.decide(ask(phone), at=now).code == "REVOKED"
+    assert gate.decide(ask(mailbox, "email"), at=now).code == "EMAIL_UNSUBSCRIBED"
+    assert ConsentEvent.objects.filter(kind="review", about=got.event.pk, verdict="revoke").exists()
+
+
+def test_a_mail_read_as_a_stop_reaches_numbers_that_were_not_held(
+    phone: Address, mailbox: Address, disclosure: Disclosure, seller: Seller, scrub: ListSnapshot, now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(people, "_companions", lambda pk: [phone.pk, mailbox.pk])
+    grant(phone, disclosure, now=now)
+    got = receive(mailbox, "please cancel this", seller, now)
+    inbound.review(got.event.pk, "revoke", by=None, now=now)
+    assert gate.decide(ask(phone), at=now).code == "REVOKED"
+
+
+def test_a_second_stop_is_not_confirmed_again(
+    phone: Address, disclosure: Disclosure, seller: Seller, scrub: ListSnapshot, now: datetime
+) -> None:
+    confirmation = ask(phone, purpose=receive(phone, "STOP", seller, now).answer.purpose)
+    gate.reserve(confirmation, at=now)
+    receive(phone, "STOP!!", seller, now + timedelta(minutes=1))
+    assert gate.decide(confirmation, at=now + timedelta(minutes=2)).code == "CONFIRMATION_ALREADY_SENT"
+    receive(phone, "START", seller, now + timedelta(minutes=3))
+    receive(phone, "STOP", seller, now + timedelta(minutes=4))
+    assert gate.decide(confirmation, at=now + timedelta(minutes=5)).allowed
 
 
 def test_where_readers_differ_the_stricter_reading_stands(

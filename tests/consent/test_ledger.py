@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from consent import fold, history, ledger
+from consent import fold, history, ledger, refolding
 from consent.ledger import Entry, InvalidEvent
 from consent.models import Address, ConsentEvent, Disclosure, EventValue, Permission, Seller
 from consent.signals import permission_changed
@@ -103,6 +103,52 @@ def test_what_was_known_then_differs_from_what_is_known_now(phone: Address, now:
     then = now - timedelta(days=1)
     assert ledger.permission(phone, at=then)[0].state == "blocked"
     assert ledger.permission(phone, at=then, known_at=then)[0].state == "none"
+
+
+def test_what_ended_begins_later_or_lacks_proof_is_not_shown_as_permitted(
+    phone: Address, disclosure: Disclosure, now: datetime
+) -> None:
+    def shown(at: datetime) -> list[tuple[str, str, str]]:
+        return [(view.state, view.code, view.level) for view in ledger.permission(phone, at=at)][:1]
+
+    grant(phone, disclosure, now=now, effective_at=now - timedelta(days=5), expires_at=now - timedelta(days=1))
+    assert shown(now - timedelta(days=6)) == [("none", "CONSENT_NOT_YET_EFFECTIVE", "PEWC")]
+    assert shown(now - timedelta(days=2)) == [("granted", "", "PEWC")]
+    assert shown(now) == [("none", "CONSENT_EXPIRED", "PEWC")]
+    ledger.record(
+        phone.pk, "grant", occurred_at=now, now=now, level="PEWC", channels=["voice"], purposes=["marketing"],
+        seller="harbor",
+    )  # fmt: skip
+    assert shown(now) == [("granted", "CONSENT_EVIDENCE_INCOMPLETE", "PEC")]
+    grant(phone, disclosure, now=now, days_ago=0, shown_sha256="0" * 64, channels=["sms"])
+    assert ledger.permission(phone, at=now)[1].code == "CONSENT_EVIDENCE_TAMPERED"
+    assert ledger.stale_projections([phone.pk]) == []
+
+
+def test_a_broken_chain_permits_nothing(phone: Address, disclosure: Disclosure, now: datetime) -> None:
+    grant(phone, disclosure, now=now)
+    Address.objects.filter(pk=phone.pk).update(broken_at=now)
+    assert {(v.state, v.code) for v in ledger.permission(phone, at=now)} == {("blocked", "LEDGER_INTEGRITY_FAILED")}
+
+
+def test_rows_of_before_are_folded_again_where_the_fold_learnt_something(
+    phone: Address, mailbox: Address, disclosure: Disclosure, now: datetime
+) -> None:
+    grant(phone, disclosure, now=now)
+    ledger.record(mailbox.pk, "revoke", occurred_at=now, now=now, scope="everything")
+    Permission.objects.update(state="granted", code="")
+    assert refolding.refold(refolding.learnt_about) == (1, 1)
+    assert Permission.objects.get(address=mailbox).code == "REVOKED"
+    assert refolding.refold(refolding.learnt_about, only_count=True) == (1, 0)
+
+
+def test_a_correction_of_today_does_not_change_what_was_permitted_yesterday(
+    phone: Address, disclosure: Disclosure, now: datetime
+) -> None:
+    given = grant(phone, disclosure, now=now)
+    ledger.record(phone.pk, "correction", occurred_at=now, now=now, about=given.pk)
+    assert ledger.permission(phone, at=now - timedelta(days=1))[0].state == "granted"
+    assert ledger.permission(phone, at=now)[0].state == "none"
 
 
 def test_a_disclosure_in_use_is_frozen_and_an_unused_one_is_not(

@@ -80,6 +80,40 @@ def test_the_command_says_what_it_did(file: Path) -> None:
     call_command("import_dnc", str(file), "--taken-at", "2026-11-16", stdout=out, stderr=err)
     assert "3 numbers from 8 lines" in out.getvalue() and f"{file}:6: “nonsense”" in err.getvalue()
     with pytest.raises(CommandError, match="loaded already"):
-        call_command("import_dnc", str(file))
+        call_command("import_dnc", str(file), "--taken-at", "2026-11-16")
     with pytest.raises(CommandError, match="No such file"):
-        call_command("import_dnc", "/no/such/file", "--list-version", "x")
+        call_command("import_dnc", "/no/such/file", "--list-version", "x", "--taken-at", "2026-11-16")
+    with pytest.raises(CommandError, match="--taken-at"):
+        call_command("import_dnc", str(file), "--list-version", "undated")
+
+
+def test_a_list_that_was_loaded_goes_before_a_scrub_that_was_only_noted(
+    phone: Address, seller: object, scrub: ListSnapshot, file: Path, now: datetime
+) -> None:
+    lists.load(file, kind="national_dnc", taken_at=now - timedelta(days=10))
+    assert gate.decide(ask(phone, "voice_manual"), at=now).code == "NATIONAL_DNC"
+    assert gate.decide(ask(phone, "voice_manual"), at=now + timedelta(days=22)).code == "DNC_SCRUB_STALE"
+
+
+def test_an_older_version_does_not_take_over(file: Path, now: datetime) -> None:
+    lists.load(file, kind="national_dnc", taken_at=now - timedelta(days=2))
+    with pytest.raises(lists.ListRefused, match="newer"):
+        lists.load(file, kind="national_dnc", taken_at=now - timedelta(days=3), version="older")
+
+
+def test_a_state_list_grows_old_too(
+    phone: Address, seller: object, scrub: ListSnapshot, file: Path, now: datetime
+) -> None:
+    file.write_text("5125550100\n")
+    lists.load(file, kind="state_dnc", state="CT", taken_at=now - timedelta(days=40))
+    assert gate.decide(ask(phone, "voice_manual"), at=now).code == "OK_MANUAL_NOT_ON_DNC"
+    lists.load(file, kind="state_dnc", state="NY", taken_at=now - timedelta(days=32))
+    assert gate.decide(ask(phone, "voice_manual"), at=now).code == "DNC_SCRUB_STALE"
+
+
+def test_the_reference_organisation_of_a_new_system_claims_no_scrub(db: None) -> None:
+    out = StringIO()
+    call_command("load_reference", stdout=out)
+    assert not ListSnapshot.objects.exists() and "No do-not-call list" in out.getvalue()
+    call_command("load_reference", "--with-scrub", stdout=out)
+    assert ListSnapshot.objects.get().version == "reference"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consent import seed, windows
+from consent import book, seed, windows
 from consent.book import StateRule
 from consent.windows import Hours, first_open
 
@@ -96,3 +96,15 @@ def test_the_next_moment_is_the_first_one_that_passes(
 
     steps = (at + timedelta(minutes=5 * n) for n in range(12 * 24 * 12))
     assert found == next((moment for moment in steps if passes(moment)), None)
+
+
+def test_where_the_state_is_not_known_the_holidays_of_all_that_have_them_count() -> None:
+    proclaimed = date(2026, 8, 11)
+    rows = [
+        StateRule("RI", bans_holidays=True),
+        StateRule("LA", bans_holidays=True, extra_holidays=frozenset({proclaimed})),
+        StateRule("CT"),
+    ]
+    [hours] = windows.state_hours(book.strictest_of(rows), ["America/New_York"], "sms")
+    days = (date(2026, 8, 10), proclaimed, date(2026, 8, 12))  # Victory Day is Rhode Island's alone
+    assert [hours.window(day) == "STATE_HOLIDAY_BAN" for day in days] == [True, True, False]

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from consent import gate, ledger
 from consent.models import Attempt
+from consent.request import Decision
 from leads import contact
 from leads.models import Lead
 from leads.services import wishes
@@ -135,6 +136,26 @@ def test_revocation_between_reservation_and_hand_over_stops_it(enrolled, now, mo
     message = Message.objects.get()
     assert (message.state, message.attempt.state, message.provider) == ("cancelled", "cancelled", "")
     assert codes(enrolled) == ["EMAIL_UNSUBSCRIBED"]
+
+
+def test_a_message_whose_window_closed_while_it_waited_goes_out_another_time(enrolled, now, monkeypatch) -> None:
+    step = enrolled.step
+
+    def too_late(attempt_ids: list[int], *, at: datetime) -> list[gate.HandedOver]:
+        night = Decision(
+            allowed=False, kind="hold", code="QUIET_HOURS_STATE", sentence="Too late.", at=at, rules_version="x"
+        )
+        Attempt.objects.filter(pk__in=attempt_ids).update(state="cancelled")
+        return [gate.HandedOver(pk, "cancelled", night) for pk in attempt_ids]
+
+    monkeypatch.setattr(gate, "hand_over_many", too_late)
+    assert dispatch.dispatch_due(at=now).cancelled == 1
+    monkeypatch.undo()
+    enrolled.refresh_from_db()
+    assert (enrolled.step, enrolled.next_due_at) == (step, now + outbox.RETRY_AFTER)
+    assert codes(enrolled) == ["QUIET_HOURS_STATE"]
+    dispatch.dispatch_due(at=now + outbox.RETRY_AFTER)
+    assert list(Message.objects.order_by("pk").values_list("state", flat=True)) == ["failed", "delivered"]
 
 
 def test_crash_after_the_reservation_leaves_unknown_and_is_never_sent_again(enrolled, now, monkeypatch) -> None:

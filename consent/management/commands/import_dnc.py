@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from consent import lists
 from consent.vocabulary import ListKind
@@ -21,10 +20,12 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
         parser.add_argument("--state", default="", help="Two letters for a state's list; the national one otherwise")
         parser.add_argument("--list-version", default="", help="As the registry names it; the file's name otherwise")
-        parser.add_argument("--taken-at", type=_instant, help="The registry's date, e.g. 2026-11-16; now otherwise")
+        parser.add_argument(
+            "--taken-at", type=_instant, required=True, help="The registry's date, e.g. 2026-11-16; its age counts"
+        )
         parser.add_argument("--force", action="store_true", help="Load a list that is empty or much shorter")
 
-    def handle(self, *args: object, file: Path, state: str, taken_at: datetime | None, **options: object) -> None:
+    def handle(self, *args: object, file: Path, state: str, taken_at: datetime, **options: object) -> None:
         kind = ListKind.STATE_DNC if state else ListKind.NATIONAL_DNC
         try:
             loaded = lists.load(
@@ -32,7 +33,7 @@ class Command(BaseCommand):
                 kind=kind,
                 state=state.upper(),
                 version=str(options["list_version"]),
-                taken_at=taken_at or timezone.now(),
+                taken_at=taken_at,
                 force=bool(options["force"]),
             )
         except (RuleError, OSError) as error:

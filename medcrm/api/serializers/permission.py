@@ -16,7 +16,9 @@ class PermissionSerializer(serializers.Serializer):
     address = serializers.ChoiceField(["phone", "email"])
     channel = serializers.CharField()
     state = serializers.CharField(help_text="granted, none, review or blocked.")
-    code = serializers.CharField(help_text="Why it is blocked, e.g. REVOKED.", allow_blank=True)
+    code = serializers.CharField(
+        help_text="Why it is blocked or does not count, e.g. REVOKED, CONSENT_EXPIRED.", allow_blank=True
+    )
     level = serializers.CharField(allow_blank=True)
     purposes = serializers.ListField(child=serializers.CharField())
     sellers = serializers.ListField(child=serializers.CharField())
@@ -75,7 +77,10 @@ class LookupSerializer(AddressSerializer):
     )
 )
 class RevocationSerializer(AddressSerializer):
-    """The person wants to be left alone; any reasonable means counts, and it holds from this moment."""
+    """The person wants to be left alone; any reasonable means counts, and it holds from this moment.
+
+    all_contact and everything reach the person's other addresses too; all and dnc, said of a mailbox, their numbers.
+    """
 
     scope = serializers.ChoiceField([*Scope.choices, ("dnc", "Do not call")], default="all_contact")
     said = Text(max_length=1000, help_text="How the person said it, as proof.")
