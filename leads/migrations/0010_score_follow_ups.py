@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('leads', '0005_stops_holds_and_due'),
+        ('leads', '0009_first_names_by_index'),
     ]
 
     operations = [
