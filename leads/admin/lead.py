@@ -177,13 +177,13 @@ class LeadAdmin(BookingActions, ActivityActions, DocumentActions, NoteActions, R
     list_before_template = "workspace/saved_views.html"
     actions = ("record_activity",)
     actions_detail = (
-        "decide",
         "correct_facts",
+        "book_visit",
         "add_note",
         "record_document",
-        "book_visit",
         "record_wishes",
         "record_activity",
+        "decide",
     )
     empty_text = _(
         "Leads appear here as inquiries come in. To receive inquiries, an administrator makes a key for a source."

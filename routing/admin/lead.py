@@ -68,7 +68,7 @@ admin.site.unregister(Lead)
 @admin.register(Lead)
 class RoutedLeadAdmin(LeadAdmin):
     actions = (*(LeadAdmin.actions or ()), "reassign")
-    actions_detail = (*LeadAdmin.actions_detail, "reassign", "decide_exhausted")
+    actions_detail = ("decide_exhausted", "reassign", *LeadAdmin.actions_detail)
     list_filter = (*LeadAdmin.list_filter, NeglectFilter)
 
     def more_history(self, obj: Lead) -> list[history.Entry]:

@@ -75,7 +75,10 @@ def test_a_dialog_of_an_action_can_be_used_by_everybody_and_gives_the_focus_back
     problems, openers = [], page.locator("a[hx-target='#modal-content']")
     assert openers.count() > 0
     for number in range(openers.count()):
-        openers.nth(number).focus()
+        opener = openers.nth(number)
+        if not opener.is_visible():
+            opener.locator("xpath=ancestor::details/summary").press("Enter")
+        opener.focus()
         page.keyboard.press("Enter")
         page.wait_for_selector("#dialog form")
         page.wait_for_function("document.querySelector('#dialog').contains(document.activeElement)")
