@@ -17,7 +17,6 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.templatetags.static import static
 from django.urls import include, path, reverse
@@ -25,7 +24,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 from django.views.generic import RedirectView
-from redis.exceptions import RedisError
 
 from audit import log
 from medcrm.lib import reading
@@ -45,16 +43,6 @@ class Accounts(DefaultAccountAdapter):
         if not user.is_staff:
             return HttpResponseRedirect(reverse("account_inactive"))
         return super().pre_login(request, user, **kwargs)
-
-    def pre_authenticate(self, request: HttpRequest, **credentials: object) -> None:
-        """Wrong passwords are counted in the cache; while it cannot count, no password is tried."""
-        try:
-            super().pre_authenticate(request, **credentials)
-        except (OSError, RedisError) as error:
-            logger.error("sign_ins_not_counted", extra={"error": type(error).__name__})
-            raise ValidationError(
-                _("Nobody can sign in for the moment, as wrong passwords cannot be counted. Try again in a minute.")
-            ) from error
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("admin:login")

@@ -111,14 +111,16 @@ class RuleBook:
             self.place(facts, {lead.pk: Debt(lead.pk, steps.get(lead.pk), lead.cycle) for lead in leads})
 
     def keep_word(self, promises: Mapping[Lead, Act]) -> None:
-        """Leave what was promised to a lead that waits with its team, or with that of whoever promised it."""
+        """Leave what was promised to a lead that waits with its owner's team; where nobody has it, with that of whoever
+        promised it."""
         if not promises:
             return
         teams = Team.objects.active().in_bulk()
         agents = Agent.objects.active().filter(user__in={act.by_id for act in promises.values()})
         own = dict(agents.values_list("user", "team"))
         for lead, act in promises.items():
-            if team := teams.get(lead.team) or teams.get(own.get(act.by_id, "")):
+            mine, theirs = teams.get(lead.team), teams.get(own.get(act.by_id, ""))
+            if team := (mine or theirs) if lead.owner_id else (theirs or mine):
                 self.pinned.setdefault(lead.pk, team)
 
     @property
@@ -356,7 +358,7 @@ def write(routes: Sequence[Route], idle: Sequence[Lead], standing: Mapping[int, 
     routes = [route for route in routes if route.clocks]  # the rest owes nothing: owner and team are all there is
     # A promise that stays with whoever has the lead is no handoff.
     handed = [route for route in routes if route.is_change or route.step != Owed.FOLLOW_UP]
-    packets = packet.build([route.lead for route in handed], at=at)
+    packets = packet.build([route.lead for route in routes], at=at)
     handoff.sync([_offer(route, packets[route.lead.pk]) for route in handed], [lead.pk for lead in idle], at=at)
     plans = {lead.pk: ClockPlan(lead.cycle) for lead in idle}
     plans |= {r.lead.pk: ClockPlan(r.lead.cycle, r.team, r.owner_id, r.clocks) for r in routes}

@@ -3,7 +3,6 @@
 "use strict";
 
 (() => {
-  const GIVEN_UP_MS = 15000; // a save without an answer may be pressed again
   const RETRY_MS = 3000;
   const GIVEN_UP_MS = 15000; // a save without an answer may be pressed again
   const by = (id) => document.getElementById(id);

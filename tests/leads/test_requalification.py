@@ -224,10 +224,10 @@ def test_a_reply_of_who_was_put_into_nurture_by_hand_is_answered_by_a_person(one
     assert (lead.decision, lead.next_step, bool(lead.team), lead.cycle) == ("forward", step, True, 1)
 
 
-def test_a_reply_that_withdraws_leaves_what_a_person_decided(one, now) -> None:
+def test_a_reply_that_withdraws_calls_nobody_and_ends_what_rests_on_reaching_the_person(one, now) -> None:
     lead = nurture(one(), now + timedelta(minutes=5))
     reply(lead, now + timedelta(days=7), text="Stop")
-    assert (lead.stage, lead.next_step) == ("nurturing", "nurture")
+    assert (lead.stage, lead.next_step, lead.hold_reason_id) == ("held", "none", "consent_needed")
 
 
 def test_a_reply_of_who_waits_for_a_slot_is_answered_and_the_wait_goes_on_after_the_call(one, now) -> None:

@@ -20,7 +20,7 @@ from nurture.channels import NotSent
 from nurture.channels.sandbox import Sandbox
 from nurture.inbound import Reply, Report, receive_reply, receive_report
 from nurture.links import Recipient
-from nurture.models import Enrollment, Message, ProviderEvent
+from nurture.models import Enrollment, FrequencyCap, Message, ProviderEvent
 from nurture.personal import write
 from tests.nurture.factories import walk
 
@@ -132,6 +132,7 @@ def test_report_about_a_message_of_nobody_is_kept_and_harmless(sequences, now: d
 def personal(guide, admin_user, now: datetime) -> Attempt:
     """A text and a mail written by staff; no sequence, so no message."""
     lead = guide()
+    FrequencyCap.objects.all().delete()  # two in one minute
     for medium in ("email", "sms"):
         entry = write(
             lead.pk, medium, subject="Your visit", body="Ana will call you.", by=admin_user, clock=lambda: now

@@ -305,7 +305,7 @@ def test_proposals_are_asked_for_and_made_by_a_worker(
         assert (row.is_proposing, row.made_at, row.asked_by.username) == (True, None, "marketing")
         assert rung == ["medcrm.reports.tasks.make_reviews"] * 2 and not Proposal.objects.exists()
         page = client.get("/admin/reports/rules/")
-        assert page.context["asked_since"] == row and b'http-equiv="refresh"' in page.content
+        assert page.context["asked_since"] == row and b"data-refresh" in page.content
         for _rung_twice in range(2):
             tasks.make_reviews()
         row.refresh_from_db()
@@ -313,7 +313,7 @@ def test_proposals_are_asked_for_and_made_by_a_worker(
         assert (proposal.about, proposal.state) == (str(rule.pk), "open")
         assert row.made_at == now and row.proposed == Proposal.objects.count() and not row.problem
         page = client.get("/admin/reports/rules/")
-        assert page.context["asked_since"] is None and b'http-equiv="refresh"' not in page.content
+        assert page.context["asked_since"] is None and b"data-refresh" not in page.content
         assert (page.context["kept"], page.context["to_decide"]) == (row, row.proposed)
         client.post(PROPOSE, asked)
         tasks.make_reviews()
