@@ -77,7 +77,11 @@ def test_a_lead_outside_the_scope_cannot_be_opened_by_its_number(client):
 def test_a_refused_inquiry_is_repaired_field_by_field(client, supervisor):
     body = {"lead_type": "patient", "last_name": "Diaz", "phone": "12345", "consent": ["voice"]}
     inquiry = make(
-        Inquiry, status="refused", raw_body=json.dumps(body), errors={"phone": ["Not a number."]}, received_at=timezone.now()
+        Inquiry,
+        status="refused",
+        raw_body=json.dumps(body),
+        errors={"phone": ["Not a number."]},
+        received_at=timezone.now(),
     )
     path = f"/admin/leads/inquiry/{inquiry.pk}/repair/"
     assert "Not a number." in client.get(path).content.decode()
