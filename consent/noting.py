@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid import UUID
 from consent import ledger, zones
 from consent.fold import VOIDABLE
 from consent.models import Address, ConsentEvent
-from consent.vocabulary import AddressKind, CheckResult, EventKind
+from consent.vocabulary import AddressKind, CheckResult, EventKind, GrantChannel, Level, Purpose
 from medcrm.lib.errors import RuleError
 
 if TYPE_CHECKING:
@@ -32,6 +33,25 @@ def check_entry(address_id: int, result: str, *, checked_at: datetime, **fields:
     """The answer of the Reassigned Numbers Database as the ledger takes it [T22]."""
     return ledger.Entry(
         address_id, EventKind.NUMBER_CHECK.value, occurred_at=checked_at, facts={"result": str(result)}, **fields
+    )
+
+
+def spoken_permission(address_id: int, channels: Sequence[str], *, words: str, **fields: object) -> ledger.Entry:
+    """A yes by word of mouth as the ledger takes it: information, never advertising, and it undoes no opt-out.
+
+    Nothing was shown and nothing signed, so it is express, not written, consent [T01, T03, H01], and an opt-out ends
+    with a new form, a START or a signature only [V10]. The channels are all of a mailbox or all of a number.
+    """
+    level = Level.EMAIL_OPTIN if GrantChannel.EMAIL in channels else Level.PEC
+    return ledger.Entry(
+        address_id,
+        EventKind.GRANT.value,
+        channels=list(channels),
+        purposes=[Purpose.INFORMATIONAL.value],
+        level=level.value,
+        text=words,
+        facts={"spoken": True},
+        **fields,
     )
 
 

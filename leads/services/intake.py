@@ -17,9 +17,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Q
 
-from consent import addresses, ledger
+from consent import addresses, ledger, noting
 from consent.models import Address
-from consent.vocabulary import Level, Purpose
 from leads.lifecycle import OPEN
 from leads.models import (
     DocumentStatus,
@@ -322,33 +321,11 @@ def record_consent(
             grant = {"channels": ticked, "disclosure": shown, "seller": shown.seller_id}
             is_fresh = source.kind in FIRST_HAND and heard is None
             entries.append(ledger.Entry(address.pk, "grant", fresh_opt_in=is_fresh, **grant, **common))
-        if heard:
-            entries += _said_aloud(address, heard, {**common, "seller": source.seller_id})
+        said = [c for c in heard.channels if (c in VOICE_AND_TEXT) == (address.kind == PHONE)] if heard else []
+        if said:
+            aloud = {"words": heard.words, "seller": source.seller_id}
+            entries.append(noting.spoken_permission(address.pk, said, **aloud, **common))
     ledger.record_many(entries, now=at)
-
-
-def _said_aloud(address: Address, heard: Heard, common: Mapping[str, object]) -> list[ledger.Entry]:
-    """What was permitted by word of mouth: information, never advertising, and it undoes no opt-out.
-
-    Nothing was shown and nothing signed, so it is express, not written, consent [T01, T03, H01], and an opt-out ends
-    with a new form, a START or a signature only [V10].
-    """
-    said = [channel for channel in heard.channels if (channel in VOICE_AND_TEXT) == (address.kind == PHONE)]
-    if not said:
-        return []
-    level = Level.PEC if address.kind == PHONE else Level.EMAIL_OPTIN
-    return [
-        ledger.Entry(
-            address.pk,
-            "grant",
-            channels=said,
-            purposes=[Purpose.INFORMATIONAL],
-            level=level,
-            text=heard.words,
-            facts={"spoken": True},
-            **common,
-        )
-    ]
 
 
 def is_same_name(lead: Lead, fields: Mapping[str, object]) -> bool:

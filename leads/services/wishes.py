@@ -12,11 +12,11 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from consent import ledger, withdrawals
+from consent import ledger, noting, withdrawals
 from consent.ledger import Entry
 from consent.models import Permission
 from consent.models.ledger import PermissionState
-from consent.vocabulary import EventKind, Level, Purpose
+from consent.vocabulary import EventKind
 from leads import contact
 from leads.models import Lead
 from leads.services import due
@@ -35,7 +35,6 @@ WARNING = (
     "E-mail and text messages are not encrypted: somebody else might read them. "
     "May we write about your health in them all the same?"
 )
-LEVELS = {"voice": Level.PEC, "sms": Level.PEC, "email": Level.EMAIL_OPTIN}
 
 
 @transaction.atomic
@@ -114,20 +113,9 @@ def _address(lead: Lead, channel: str) -> int | None:
 
 
 def _permissions(lead: Lead, answers: Mapping[str, str], said: str, by: AbstractBaseUser, at: datetime) -> list[Entry]:
+    common = {"occurred_at": at, "seller": lead.source.seller_id, "evidence": {"asked": QUESTION}, "by": by}
     return [
-        Entry(
-            _address(lead, channel) or 0,
-            EventKind.GRANT.value,
-            occurred_at=at,
-            channels=[channel],
-            purposes=[Purpose.INFORMATIONAL.value],
-            level=LEVELS[channel].value,
-            seller=lead.source.seller_id,
-            text=said,
-            evidence={"asked": QUESTION},
-            by=by,
-            source=SOURCE,
-        )
+        noting.spoken_permission(_address(lead, channel) or 0, [channel], words=said, source=SOURCE, **common)
         for channel in contact.CHANNELS
         if answers.get(channel) == YES
     ]
