@@ -13,13 +13,14 @@ condition is ever negated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
@@ -28,6 +29,7 @@ from django.db.models import Expression, F, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
+from medcrm.lib.later import MOMENT, bind
 from medcrm.lib.sessions import Span
 
 # PostgreSQL merges no subquery that has an offset. In quotes it is a constant of the right type from the start: a plain
@@ -97,6 +99,8 @@ class Fact:
     point to the lead, so that all such facts are read in one pass; `each` is an aggregate over the timeline's entries
     `among` these, of which `finish(value, at)` makes the fact (of NULL, where the lead has none), so that all such
     facts are read in one pass for every lead there is.
+
+    An expression is made once and asked at many moments: what is made of rows as they stand is `told` by the moment.
     """
 
     name: str
@@ -160,6 +164,53 @@ def facts_query(
 
     A span says that these are about all leads with such keys, so that what points to them is read from end to end.
     """
+    own = None if span else _own_condition(leads)
+    if own is None:
+        made = _made(leads, facts, at, extra, span)
+        return made.before + made.behind, [*made.values, *made.values_behind]
+    made, (where, values) = _kept(tuple(facts), tuple(extra)), own
+    return made.before + where + made.behind, [*bind(made.values, at), *values, *bind(made.values_behind, at)]
+
+
+class Made(NamedTuple):
+    """The SQL of some facts: up to the condition that the leads are asked under, and what comes behind."""
+
+    before: str
+    values: list[object]
+    behind: str
+    values_behind: list[object]
+
+
+@lru_cache(maxsize=256)
+def _kept(facts: Sequence[str], extra: Sequence[str]) -> Made:
+    """The same facts of all leads, made once: that takes longer than to ask for those of a few leads."""
+    with _reading_no_rows():
+        return _made(_leads(), facts, MOMENT, extra, None)
+
+
+@contextmanager
+def _reading_no_rows() -> Iterator[None]:
+    def refuse(*_query: object) -> None:
+        raise RuntimeError("A fact is made once for good; what is read of rows for it is told by the moment.")
+
+    with connection.execute_wrapper(refuse):
+        yield
+
+
+def _own_condition(leads: QuerySet) -> Sql | None:
+    """What these leads are narrowed by, where that is said of their own columns alone."""
+    query = leads.query
+    if len(query.alias_map) > 1 or query.is_sliced or query.combinator or query.group_by is not None:
+        return None
+    if query.select_for_update or query.distinct:
+        return None
+    if not query.where:
+        return "", []
+    sql, params = query.get_compiler(connection=connection).compile(query.where)
+    return f" WHERE {sql}", params
+
+
+def _made(leads: QuerySet, facts: Sequence[str], at: datetime, extra: Sequence[str], span: Span | None) -> Made:
     asked = [_facts[name] for name in facts]
     each = [fact for fact in asked if span and fact.each]
     shared = {fact.per: [other for other in asked if other.per == fact.per] for fact in asked if fact.per}
@@ -170,23 +221,25 @@ def facts_query(
         keys["key_created_at"] = F("created_at")
     base, params = _sql(leads.order_by().values(*extra, lead=F("pk"), **keys, **plain))
     picked = [f"base.{name}" for name in ("lead", *extra, *plain)]
-    tables = [f"({base}) AS base"]
+    tables = [") AS base"]
+    behind: list[object] = []
     if each:
         sql, values = _each_sql(each, span, at)
         tables[0] += sql
         picked += [f"finished.{_column(fact)}" for fact in each]
-        params += values
+        behind += values
     for number, (per, found) in enumerate(shared.items()):
         sql, values = _shared_sql(per, found, at)
         tables.append(f"LATERAL ({sql} {FENCE}) AS shared_{number}")
         picked += [f"shared_{number}.{_column(fact)}" for fact in found]
-        params += values
+        behind += values
     if gathered:
         sql, values = _gathered_sql(gathered, at)
         tables.append(f"LATERAL ({sql} {FENCE}) AS gathered")
         picked += [f"gathered.{_column(fact)}" for fact in gathered]
-        params += values
-    return f"SELECT {', '.join(picked)} FROM {' CROSS JOIN '.join(tables)}", params  # noqa: S608 - declared names
+        behind += values
+    before = f"SELECT {', '.join(picked)} FROM ({base}"  # noqa: S608 - declared names
+    return Made(before, params, " CROSS JOIN ".join(tables), behind)
 
 
 def _shared_sql(per: Sequence[str], facts: Sequence[Fact], at: datetime) -> Sql:
@@ -243,12 +296,19 @@ def condition_sql(criteria: Criteria) -> Sql:
 
 def condition(criteria: Criteria, *, at: datetime) -> Q:
     """The criteria as a filter on leads, for lists and counts."""
-    # Fact by fact as the list reads its leads: a list may need only a few of all there are.
-    columns = {f"fact_{name}": _facts[name].expression(at) for name in names([criteria])}
-    facts, params = _sql(_leads().order_by().values(lead=F("pk"), **columns))
+    facts, params = _listed(tuple(names([criteria])))
+    params = bind(params, at)
     holds, values = condition_sql(criteria)
     query = f"SELECT lead FROM ({facts}) AS facts WHERE {holds}"  # noqa: S608 - every value is a parameter
     return Q(pk__in=RawSQL(query, [*params, *values]))  # noqa: S611 - compiled above from declared facts
+
+
+@lru_cache(maxsize=256)
+def _listed(facts: Sequence[str]) -> Sql:
+    """Fact by fact as a list reads its leads: a list may need only a few of all there are."""
+    with _reading_no_rows():
+        columns = {f"fact_{name}": _facts[name].expression(MOMENT) for name in facts}
+        return _sql(_leads().order_by().values(lead=F("pk"), **columns))
 
 
 def match_leads(leads: QuerySet, rules: Sequence[SupportsCriteria], *, at: datetime) -> dict[int, int]:

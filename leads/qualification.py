@@ -35,8 +35,11 @@ BATCH = 500  # one INSERT or UPDATE of this many rows stays well under PostgreSQ
 VERDICT_COLUMNS = {check: f"{check.value}_check" for check in Check}
 
 
-def assess_leads(lead_ids: Sequence[int], *, at: datetime) -> None:
-    """Write the four verdicts, their reasons, the open questions and the missing items of these locked leads."""
+def assess_leads(lead_ids: Sequence[int], *, at: datetime) -> Mapping[int, Facts]:
+    """Write the four verdicts, their reasons, the open questions and the missing items of these locked leads.
+
+    Return what the checks were given.
+    """
     leads = {lead.pk: lead for lead in with_facts(Lead.objects.filter(pk__in=lead_ids), at)}
     cycles = open_cycles(leads.values(), at=at)
     facts = facts_for(leads, at=at)
@@ -51,6 +54,7 @@ def assess_leads(lead_ids: Sequence[int], *, at: datetime) -> None:
     Lead.objects.bulk_update(changed_leads, list(VERDICT_COLUMNS.values()), batch_size=BATCH)
     Qualification.objects.bulk_update(changed_cycles, CYCLE_COLUMNS, batch_size=BATCH)
     sync_missing(missing, at=at)
+    return facts
 
 
 def choose_next_steps(lead_ids: Sequence[int], *, at: datetime) -> None:

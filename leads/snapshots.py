@@ -38,8 +38,11 @@ def outputs(lead_ids: Sequence[int]) -> Outputs:
     return {row.pop("pk"): {name: value or None for name, value in row.items()} for row in rows}
 
 
-def keep(stood: Outputs, *, at: datetime) -> int:
-    """Freeze what was known of leads whose score or decision differs from their last snapshot; return how many."""
+def keep(stood: Outputs, given: Mapping[int, Facts], *, at: datetime) -> int:
+    """Freeze what was known of leads whose score or decision differs from their last snapshot; return how many.
+
+    `given` is what the checks were given on this walk.
+    """
     if not stood:
         return 0
     rules = NextStepSet.objects.filter(status=VersionStatus.PUBLISHED).values_list("pk", flat=True).first()
@@ -49,11 +52,9 @@ def keep(stood: Outputs, *, at: datetime) -> int:
     fresh = {pk: row for pk, row in now.items() if known.get(pk) != tuple(getattr(row, name) for name in COMPARED)}
     if not fresh:
         return 0
-    leads = {lead.pk: lead for lead in qualification.with_facts(Lead.objects.filter(pk__in=fresh), at)}
-    inputs = qualification.facts_for(leads, at=at)
     for pk, facts in _facts(list(fresh), at):
         fresh[pk].facts = facts | stood[pk]
-        fresh[pk].inputs = _plain(asdict(inputs[pk]))
+        fresh[pk].inputs = _plain(asdict(given[pk]))
     Snapshot.objects.bulk_create(fresh.values(), batch_size=qualification.BATCH)
     return len(fresh)
 

@@ -35,10 +35,10 @@ def advance(lead_ids: Sequence[int], *, at: datetime) -> list[int]:
     if ids:
         requalification.fire_permitted(ids, at=at)
         scoring.score_leads(ids, at=at)
-        qualification.assess_leads(ids, at=at)
+        given = qualification.assess_leads(ids, at=at)
         stood = snapshots.outputs(ids)
         qualification.choose_next_steps(ids, at=at)
-        snapshots.keep(stood, at=at)
+        snapshots.keep(stood, given, at=at)
         router.route(ids, at=at)
         enrollment.plan(ids, at=at)
     # Merged rows are no longer walked: nothing is owed to them, nothing is sent, and they must not stay due either.

@@ -19,11 +19,12 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Coalesce, NullIf
+from django.db.models.functions import Cast, Coalesce, NullIf
 
 from consent.models import Permission
 from consent.models.ledger import PermissionState
 from leads.criteria import Fact, Kind, register
+from medcrm.lib.later import told
 from routing.calendar import is_open
 from routing.models import Team
 
@@ -51,8 +52,12 @@ def local_hour(at: datetime) -> Expression:
 
 def office_is_open(at: datetime) -> Expression:
     """Whether the fallback team is at work; unknown without one."""
+    return Cast(Value(told(at, _is_open)), BooleanField())
+
+
+def _is_open(at: datetime) -> bool | None:
     team = Team.objects.fallback().first()
-    return Value(None if team is None else is_open(at, team.calendar), output_field=BooleanField())
+    return None if team is None else is_open(at, team.calendar)
 
 
 def states() -> list[tuple[str, str]]:

@@ -1,13 +1,18 @@
 """The compiler: each operator on a fact that matches, misses or is unknown; nothing is true by accident."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.models import Expression, IntegerField, Value
+from django.db.models.functions import Cast
 
 from leads import criteria
 from leads.models import Interaction, Lead
+from medcrm.lib.later import MOMENT, bind, told
 
 MATCH, MISS, UNKNOWN = "match", "miss", "unknown"
 
@@ -137,3 +142,42 @@ def test_every_fact_says_the_same_read_together_as_read_alone(three, now: dateti
     for fact in facts:
         alone = dict(Lead.objects.order_by().values_list("pk", fact.expression(now)))
         assert {lead: row[f"fact_{fact.name}"] for lead, row in together.items()} == alone, fact.name
+
+
+def test_every_fact_made_once_asks_for_the_moment_it_is_asked_at(organisation: None, now: datetime) -> None:
+    for fact in criteria.facts():
+        for make in (fact.expression, fact.gathered):
+            if make:
+                sql, params = _made(make(MOMENT))
+                as_told = _made(make(now))
+                assert sql == as_told[0], fact.name
+                assert str(bind(params, now)) == str(as_told[1]), fact.name  # JSON values equal only themselves
+
+
+def _made(expression: Expression) -> tuple[str, list[object]]:
+    sql, params = Lead.objects.order_by().values(it=expression).query.sql_with_params()
+    return sql, list(params)
+
+
+def test_what_a_fact_reads_of_rows_is_told_by_the_moment(catalogue: None, now: datetime, monkeypatch) -> None:
+    def leads_there(at: datetime) -> int:
+        return Lead.objects.filter(created_at__lte=at).count()
+
+    fact = criteria.Fact("leads_there", "leads there are", criteria.Kind.NUMBER, lambda at: Value(leads_there(at)))
+    monkeypatch.setitem(criteria._facts, fact.name, fact)
+    with pytest.raises(RuntimeError, match="made once"):
+        criteria.facts_query(Lead.objects.all(), [fact.name], at=now)
+    once = replace(fact, expression=lambda at: Cast(Value(told(at, leads_there)), IntegerField()))
+    monkeypatch.setitem(criteria._facts, fact.name, once)
+    assert criteria.facts_query(Lead.objects.all(), [fact.name], at=now)[1] == [0]
+
+
+def test_what_is_made_of_a_moment_not_known_yet_follows_it(now: datetime) -> None:
+    soon = MOMENT + timedelta(hours=20)
+    there = soon.astimezone(ZoneInfo("America/Denver"))
+    made = [MOMENT, soon - timedelta(days=2), there.date(), there.date() - timedelta(days=1), "else"]
+    assert bind(made, now) == [
+        now, now - timedelta(hours=28), date(2026, 12, 2), date(2026, 12, 1), "else"
+    ]  # fmt: skip
+    with pytest.raises(TypeError, match="not known yet"):
+        MOMENT < now  # noqa: B015
