@@ -8,7 +8,7 @@ each of their filters instead. The demo's organisation on a scratch database of 
 many leads (see `benchmarks/multiplied.py`); the same rows are looked at with few and with many. The budget: the same
 number of queries, and p50 with many at most 1.3 × p50 with few.
 
-“First” is the first visit with nothing in the cache, where what is kept for a minute (`medcrm.counts`) is counted.
+“First” is the first visit with nothing in the cache, where what is kept for a minute (`medcrm.lib.counts`) is counted.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is owed now? The first page: what is late, where leads stand along the road, what waits and what needs repair.
 
 Every figure counts what the list behind its link shows, in the scope of whoever looks; the number of queries is fixed.
-What is counted over all leads of a scope is kept for a minute (medcrm.counts); the reader's own figures are live.
+What is counted over all leads of a scope is kept for a minute (medcrm.lib.counts); the reader's own figures are live.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from leads.filters import due_condition, start_of_day
 from leads.lifecycle import OPEN, Stage
 from leads.models import Inquiry, Lead, Qualification
 from leads.visibility import visible
-from medcrm import counts
+from medcrm.lib import counts
 
 LEADS = "admin:leads_lead_changelist"
 ROAD = (Stage.NEW, Stage.WORKING, Stage.FORWARDED, Stage.HELD, Stage.NURTURING)

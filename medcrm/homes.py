@@ -20,9 +20,9 @@ from consent.vocabulary import Channel, Verdict
 from leads.filters import start_of_day
 from leads.models import Interaction, Lead, ScoringModel
 from leads.vocabulary import InteractionKind
-from medcrm import counts, dashboard
+from medcrm import dashboard
 from medcrm.dashboard import Bar, Figure
-from medcrm.lib import reading
+from medcrm.lib import counts, reading
 from medcrm.workspace import my_work
 from nurture.models import Enrollment
 from routing.models import Clock

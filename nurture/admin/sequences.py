@@ -7,8 +7,7 @@ from datetime import datetime
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Count, QuerySet, When
 from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -20,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from leads.admin.criteria import CriteriaWidget, is_draft, sentence
 from leads.admin.rules import NoteForm, VersionedAdmin
 from leads.fields import CriteriaField
+from medcrm.lib import counts
 from medcrm.lib.actions import ActionForm, service_action
 from medcrm.lib.admin import ModelAdmin, TabularInline
 from medcrm.lib.columns import display
@@ -63,6 +63,12 @@ class StepInline(TabularInline):
         return super().has_delete_permission(request, obj) and is_draft(obj)
 
 
+def _leads_in_each() -> dict[int, int]:
+    """Sequence → how many leads are in it."""
+    rows = Enrollment.objects.filter(ACTIVE).order_by().values("sequence")
+    return dict(rows.annotate(n=Count("pk")).values_list("sequence", "n"))
+
+
 @admin.register(Sequence)
 class SequenceAdmin(VersionedAdmin):
     formfield_overrides = {CriteriaField: {"widget": CriteriaWidget}}
@@ -93,9 +99,9 @@ class SequenceAdmin(VersionedAdmin):
         ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        running = Enrollment.objects.filter(ACTIVE, sequence=OuterRef("pk")).order_by().values("sequence")
-        total = Coalesce(Subquery(running.annotate(n=Count("pk")).values("n")), 0)
-        return super().get_queryset(request).annotate(running_total=total)
+        running = counts.counted("leads_in_sequences", _leads_in_each, at=timezone.now()).value
+        cases = [When(pk=pk, then=number) for pk, number in running.items()]
+        return super().get_queryset(request).annotate(running_total=Case(*cases, default=0))
 
     def get_urls(self) -> list:
         view = self.admin_site.admin_view(self.simulate)

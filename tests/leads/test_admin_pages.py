@@ -26,7 +26,7 @@ from leads.models import (
     ScoringModel,
     ScoringRule,
 )
-from medcrm import counts
+from medcrm.lib import counts
 from routing.models import Agent, Team
 from tests.rows import NOW, make, make_rows
 
