@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from django.db import connection, models, transaction
-from psycopg import sql
 
 BATCH = 500
 Made = TypeVar("Made", bound=models.Model)
@@ -36,23 +35,20 @@ def update_rows(rows: Iterable[models.Model], names: Iterable[str], *, batch_siz
     rows = list(rows)
     if not rows:
         return
-    meta = rows[0]._meta
+    meta, quote = rows[0]._meta, connection.ops.quote_name
     fields = [meta.pk, *(meta.get_field(name) for name in names)]
-    given = sql.SQL(", ").join(sql.SQL("%s::" + LENGTH.sub("", field.db_type(connection))) for field in fields)
-    key, *columns = [sql.Identifier(field.column) for field in fields]
-    statement = sql.SQL("UPDATE {} AS kept SET {} FROM (VALUES {}) AS given ({}) WHERE kept.{} = given.{}")
+    key, *columns = [quote(field.column) for field in fields]
+    given = ", ".join(f"%s::{LENGTH.sub('', field.db_type(connection))}" for field in fields)
+    changes = ", ".join(f"{column} = given.{column}" for column in columns)
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         for start in range(0, len(rows), batch_size):
             batch = rows[start : start + batch_size]
-            query = statement.format(
-                sql.Identifier(meta.db_table),
-                sql.SQL(", ").join(sql.SQL("{0} = given.{0}").format(column) for column in columns),
-                sql.SQL(", ").join([sql.SQL("({})").format(given)] * len(batch)),
-                sql.SQL(", ").join([key, *columns]),
-                key,
-                key,
+            values = ", ".join([f"({given})"] * len(batch))
+            cursor.execute(
+                f"UPDATE {quote(meta.db_table)} AS kept SET {changes} FROM (VALUES {values}) "  # noqa: S608 - our names
+                f"AS given ({', '.join([key, *columns])}) WHERE kept.{key} = given.{key}",
+                [_prepared(field, row) for row in batch for field in fields],
             )
-            cursor.execute(query, [_prepared(field, row) for row in batch for field in fields])
 
 
 def _prepared(field: models.Field, row: models.Model) -> object:
