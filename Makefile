@@ -10,6 +10,9 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-ur
 PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org PUBLIC_URL=https://crm.example.org DATABASE_URL=postgres://check@db.example.org/check \
 	CELERY_BROKER_URL=redis://broker.example.org/0 CACHE_URL=redis://cache.example.org/1
 
+# What Python compiled is kept, also where the machine says otherwise: each of some hundred processes would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test search smoke reset lint lock screens bench bench-consent bench-nurture bench-scoring bench-routing bench-import bench-reports bench-screens
 
 setup: $(STAMP)

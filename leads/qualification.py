@@ -32,6 +32,7 @@ from leads.targets import YES
 from leads.vocabulary import Check, Decision, NextStep, Outcome, Verdict
 from medcrm.lib.later import MOMENT, bind
 from medcrm.lib.models import VersionStatus
+from medcrm.lib.writing import update_rows
 
 BATCH = 500  # one INSERT or UPDATE of this many rows stays well under PostgreSQL's parameter limit
 
@@ -54,8 +55,8 @@ def assess_leads(lead_ids: Sequence[int], *, at: datetime) -> Mapping[int, Facts
             changed_leads.append(lead)
         if _write_cycle(cycles[lead.pk], lead, assessment):
             changed_cycles.append(cycles[lead.pk])
-    Lead.objects.bulk_update(changed_leads, list(VERDICT_COLUMNS.values()), batch_size=BATCH)
-    Qualification.objects.bulk_update(changed_cycles, CYCLE_COLUMNS, batch_size=BATCH)
+    update_rows(changed_leads, list(VERDICT_COLUMNS.values()), batch_size=BATCH)
+    update_rows(changed_cycles, CYCLE_COLUMNS, batch_size=BATCH)
     sync_missing(missing, at=at)
     return facts
 
@@ -68,7 +69,7 @@ def choose_next_steps(lead_ids: Sequence[int], *, at: datetime) -> None:
         rules = published_rules()
         matches = match_leads(Lead.objects.filter(pk__in=leads), list(rules.values()), at=at)
         changed = [lead for lead in leads.values() if _decide(lead, rules.get(matches.get(lead.pk, 0)))]
-        Lead.objects.bulk_update(changed, DECISION_COLUMNS, batch_size=BATCH)
+        update_rows(changed, DECISION_COLUMNS, batch_size=BATCH)
         _record_decisions(leads, rules, matches)
     requalification.sync_triggers(lead_ids, at=at)
 
@@ -306,7 +307,7 @@ def _record_decisions(leads: Mapping[int, Lead], rules: Mapping[int, NextStepRul
         if _set(cycle, values):
             changed.append(cycle)
     columns = ["decision", "next_step", "hold_reason", "stop_reason", "rule", "suggested_outcome"]
-    Qualification.objects.bulk_update(changed, columns, batch_size=BATCH)
+    update_rows(changed, columns, batch_size=BATCH)
 
 
 def _set(row: Lead | Qualification, values: Mapping[str, object]) -> bool:

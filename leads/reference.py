@@ -9,7 +9,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
+
+from django.db.models.fields.related_descriptors import ManyToManyDescriptor
 
 from consent.models import Disclosure
 from leads import places
@@ -39,6 +42,7 @@ from leads.models import (
 )
 from leads.vocabulary import LeadType
 from medcrm.lib.models import Coded, VersionStatus
+from medcrm.lib.writing import create_missing
 
 DATA = Path(__file__).parent / "data"
 REFERRAL_LETTER = "referral_letter"
@@ -46,6 +50,7 @@ REFERRAL_LETTER = "referral_letter"
 Row = Mapping[str, object]
 
 
+@cache
 def read(name: str) -> dict[str, list[dict[str, object]]]:
     return tomllib.loads((DATA / f"{name}.toml").read_text())
 
@@ -67,56 +72,65 @@ def load_vocabulary() -> None:
     _create(MissingKind, [_by_key(row, "document") for row in words["missing_kind"]])
     _create(TriggerKind, words["trigger_kind"])
     for model, rows in ((HoldReason, words["hold_reason"]), (StopReason, words["stop_reason"])):
-        for reason, row in _create(model, rows):
-            reason.default_triggers.set(row.get("default_triggers", []))
+        made = _create(model, rows)
+        _connect(model.default_triggers, {reason.pk: row.get("default_triggers", []) for reason, row in made})
     _create(Disposition, _in_order(words["disposition"]))
 
 
 def load_catalogue(organisation: Mapping[str, object], *, at: datetime) -> None:
     trainings = [team["required_training"] for team in organisation["team"] if "required_training" in team]
-    for row in organisation["service"]:
-        _load_service(row, training=trainings[0] if row.get("sensitive") else "")
-    for row in organisation["clinic"]:
-        place = places.place(str(row["zip"]))
-        location = {"city": place.city, "latitude": place.latitude, "longitude": place.longitude}
-        _create(Clinic, [row | location])
+    services = _create(
+        ServiceLine, [_service(row, trainings[0] if row.get("sensitive") else "") for row in organisation["service"]]
+    )
+    _connect(ServiceLine.documents, {service.pk: row["needed"] for service, row in services})
+    _create(Clinic, [row | _location(row) for row in organisation["clinic"]])
     _create(Payer, [row | {"is_self_pay": row["code"] == "self"} for row in organisation["payer"]])
-    for row in organisation["offering"]:
-        for clinic in row["clinics"]:
-            _load_offering(row, clinic, at=at)
+    load_offerings(organisation["offering"], at=at)
 
 
-def _load_service(row: Row, *, training: str) -> None:
+def _service(row: Row, training: str) -> Row:
     audience = next((kind for kind in (LeadType.B2B, LeadType.PARTNER) if row.get(kind)), LeadType.PATIENT)
-    service, is_new = ServiceLine.objects.get_or_create(
-        code=row["code"],
-        defaults={
-            "name": row["name"],
-            "audience": audience,
-            "min_age": row.get("min_age", 0),
-            "telehealth": row.get("telehealth", False),
-            "required_training": training,
-            "needs_agreement": audience == LeadType.PARTNER,
-        },
-    )
-    if is_new:
-        letter = [REFERRAL_LETTER] if row.get("referral_required") else []
-        service.documents.set({*row.get("documents", []), *letter})
+    letter = [REFERRAL_LETTER] if row.get("referral_required") else []
+    return {
+        "code": row["code"],
+        "name": row["name"],
+        "audience": audience,
+        "min_age": row.get("min_age", 0),
+        "telehealth": row.get("telehealth", False),
+        "required_training": training,
+        "needs_agreement": audience == LeadType.PARTNER,
+        "needed": {*row.get("documents", []), *letter},
+    }
 
 
-def _load_offering(row: Row, clinic: str, *, at: datetime) -> None:
-    offering, is_new = Offering.objects.get_or_create(
-        service_id=row["service"], clinic_id=clinic, defaults={"accepts_new_patients": not row.get("closed", False)}
+def _location(row: Row) -> Row:
+    place = places.place(str(row["zip"]))
+    return {"city": place.city, "latitude": place.latitude, "longitude": place.longitude}
+
+
+def load_offerings(rows: Iterable[Row], *, at: datetime) -> None:
+    wanted = {(row["service"], clinic): row for row in rows for clinic in row["clinics"]}
+    made = create_missing(
+        [
+            Offering(service_id=service, clinic_id=clinic, accepts_new_patients=not row.get("closed", False))
+            for (service, clinic), row in wanted.items()
+        ],
+        "service_id",
+        "clinic_id",
     )
-    if is_new:
-        asks = row.get("prior_authorization", [])
-        OfferingPayer.objects.bulk_create(
-            OfferingPayer(offering=offering, payer_id=payer, prior_authorization=payer in asks)
-            for payer in row["payers"]
+    OfferingPayer.objects.bulk_create(
+        OfferingPayer(
+            offering=offering, payer_id=payer, prior_authorization=payer in row.get("prior_authorization", [])
         )
+        for offering in made
+        for row in [wanted[offering.service_id, offering.clinic_id]]
+        for payer in row["payers"]
+    )
     Availability.objects.bulk_create(
         [
             Availability(offering=offering, date=at.date() + timedelta(days=int(offset)), open_slots=slots)
+            for offering in Offering.objects.all()
+            for row in [wanted.get((offering.service_id, offering.clinic_id), {})]
             for offset, slots in row.get("slots", {}).items()
         ],
         ignore_conflicts=True,
@@ -124,17 +138,22 @@ def _load_offering(row: Row, clinic: str, *, at: datetime) -> None:
 
 
 def load_sources(rows: Iterable[Row], disclosure: Disclosure) -> None:
-    for row in rows:
-        defaults = {
-            "name": row["name"],
-            "kind": row["kind"],
-            "intent": row["intent"],
-            "expectation": row["next"],
-            "questions": row.get("questions", []),
-            "seller_id": disclosure.seller_id,
-            "disclosure": disclosure,
-        }
-        Source.objects.get_or_create(code=row["code"], defaults=defaults)
+    _create(
+        Source,
+        [
+            {
+                "code": row["code"],
+                "name": row["name"],
+                "kind": row["kind"],
+                "intent": row["intent"],
+                "expectation": row["next"],
+                "questions": row.get("questions", []),
+                "seller_id": disclosure.seller_id,
+                "disclosure": disclosure,
+            }
+            for row in rows
+        ],
+    )
 
 
 def load_scoring(*, at: datetime) -> None:
@@ -143,7 +162,8 @@ def load_scoring(*, at: datetime) -> None:
         if ScoringModel.objects.filter(lead_type=row["lead_type"]).exists():
             continue
         model = ScoringModel.objects.create(lead_type=row["lead_type"], note="The defaults.")
-        categories = {c["code"]: ScoringCategory.objects.create(model=model, **c) for c in row["category"]}
+        made = ScoringCategory.objects.bulk_create(ScoringCategory(model=model, **values) for values in row["category"])
+        categories = {category.code: category for category in made}
         ScoringRule.objects.bulk_create(
             ScoringRule(model=model, position=position, **rule | {"category": categories[rule["category"]]})
             for position, rule in enumerate(row["rule"])
@@ -169,18 +189,25 @@ def load_checklists(*, at: datetime) -> None:
     """Publish the first checklist of each lead type, and of each service that has its own, where there is none."""
     services = set(ServiceLine.objects.values_list("pk", flat=True))
     present = set(Checklist.objects.values_list("lead_type", "service"))
-    for row in read("checklists")["checklist"]:
-        service = row.get("service")
-        if (row["lead_type"], service) in present or (service and service not in services):
-            continue
-        checklist = Checklist.objects.create(lead_type=row["lead_type"], service_id=service, note="The defaults.")
-        Question.objects.bulk_create(
-            Question(checklist=checklist, **question) for question in _in_order(row["question"])
-        )
-        publish(checklist, at=at)
+    fresh = [
+        row
+        for row in read("checklists")["checklist"]
+        for service in [row.get("service")]
+        if (row["lead_type"], service) not in present and (not service or service in services)
+    ]
+    checklists = Checklist.objects.bulk_create(
+        Checklist(lead_type=row["lead_type"], service_id=row.get("service"), note="The defaults.") for row in fresh
+    )
+    Question.objects.bulk_create(
+        Question(checklist=checklist, **question)
+        for checklist, row in zip(checklists, fresh, strict=True)
+        for question in _in_order(row["question"])
+    )
+    made = Checklist.objects.filter(pk__in=[checklist.pk for checklist in checklists])
+    made.update(status=VersionStatus.PUBLISHED, published_at=at)
 
 
-def publish(version: ScoringModel | NextStepSet | Checklist, *, at: datetime) -> None:
+def publish(version: ScoringModel | NextStepSet, *, at: datetime) -> None:
     version.status, version.published_at = VersionStatus.PUBLISHED, at
     version.save(update_fields=["status", "published_at"])
 
@@ -197,9 +224,16 @@ def _by_key(row: Row, *references: str) -> Row:
 def _create(model: type[Coded], rows: Iterable[Row]) -> list[tuple[Coded, Row]]:
     """Create the rows whose code is not there yet and return them with what they were made from."""
     columns = {name for field in model._meta.fields for name in (field.name, field.attname)}
-    present = set(model.objects.values_list("pk", flat=True))
-    fresh = [row for row in rows if row["code"] not in present]
-    created = model.objects.bulk_create(
-        model(**{name: value for name, value in row.items() if name in columns}) for row in fresh
+    given = {row["code"]: row for row in rows}
+    made = create_missing(
+        [model(**{name: value for name, value in row.items() if name in columns}) for row in given.values()], "code"
     )
-    return list(zip(created, fresh, strict=True))
+    return [(row, given[row.pk]) for row in made]
+
+
+def _connect(relation: ManyToManyDescriptor, wanted: Mapping[str, Iterable[str]]) -> None:
+    """Give new rows what a many-to-many field of theirs names."""
+    one, other = relation.field.m2m_column_name(), relation.field.m2m_reverse_name()
+    relation.through.objects.bulk_create(
+        relation.through(**{one: key, other: value}) for key, values in wanted.items() for value in values
+    )

@@ -31,6 +31,7 @@ from leads.models import (
 from leads.services import due
 from leads.targets import Kept
 from leads.vocabulary import Direction, InteractionKind, NextStep, Verdict
+from medcrm.lib.writing import update_rows
 
 BATCH = 200
 DATE_REACHED = "date_reached"
@@ -138,7 +139,7 @@ def fire(kind: str, lead_ids: Sequence[int], *, cause: str, at: datetime, fresh:
     for trigger in triggers:
         trigger.fired_at = at
         trigger.fired_by = {"cause": cause, "stale": stale.get(trigger.lead_id, [])}
-    Trigger.objects.bulk_update(triggers, ["fired_at", "fired_by"])
+    update_rows(triggers, ["fired_at", "fired_by"])
     reconsider([lead.pk for lead in continuing])
     due.mark_due(Lead.objects.filter(pk__in=[lead.pk for lead in woken]), at=at)
     return [lead.pk for lead in woken]
@@ -178,7 +179,7 @@ def open_next_cycles(
     for lead in leads:
         _reopen(lead, stale[lead.pk])
     emptied = {field for codes in stale.values() for field in _fields(codes)}
-    Lead.objects.bulk_update(leads, sorted({*REOPEN_COLUMNS, *emptied}), batch_size=BATCH)
+    update_rows(leads, sorted({*REOPEN_COLUMNS, *emptied}), batch_size=BATCH)
     _make_stale(stale, at)
     Qualification.objects.bulk_create([Qualification(lead=lead, cycle=lead.cycle, opened_at=at) for lead in leads])
     label = TriggerKind.objects.filter(pk=kind).values_list("name", flat=True).first() or kind

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from django.apps import apps
 from django.contrib import admin
 from django.db.models.options import Options
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.functional import Promise
+from django.urls import get_script_prefix, reverse
+from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from unfold.sites import UnfoldAdminSite
 
 from routing import notices
 
 BADGE_BOUND = 99  # beyond it nobody counts
 
 
+class Site(UnfoldAdminSite):
+    """The admin; the list of all models is made for the page that shows it, where Django makes it for every page."""
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> SimpleLazyObject:
+        make = super().get_app_list
+        return SimpleLazyObject(lambda: make(request, app_label))
+
+
 def unread_notices(request: HttpRequest) -> int:
     return notices.of(request.user).filter(read_at=None)[:BADGE_BOUND].count()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entry:
     title: Promise
     icon: str
@@ -155,6 +165,7 @@ SECTIONS: Sequence[Section] = (
         is_folded=True,
     ),
 )
+ENTRIES = tuple(entry for section in SECTIONS for entry in section.entries)
 
 
 def navigation(request: HttpRequest) -> list[dict[str, object]]:
@@ -191,6 +202,11 @@ def may_open(request: HttpRequest, entry: Entry) -> bool:
 
 
 def path_of(entry: Entry) -> str:
+    return _path(entry, get_script_prefix())
+
+
+@cache
+def _path(entry: Entry, _prefix: str) -> str:
     return reverse(entry.page or f"admin:{entry.model.replace('.', '_')}_changelist")
 
 
@@ -200,7 +216,7 @@ def link_of(entry: Entry) -> str:
 
 def name_of_list(opts: Options, request: HttpRequest) -> Promise | str:
     """What the sidebar calls this list, as it is narrowed now; the model's plural where it is not there."""
-    entries = [e for section in SECTIONS for e in section.entries if e.model == opts.label_lower and not e.page]
+    entries = [e for e in ENTRIES if e.model == opts.label_lower and not e.page]
     narrowed = [e for e in entries if e.query and request.path == path_of(e) and _is_narrowed(request, e)]
     named = [*narrowed, *(e for e in entries if not e.query), *entries]
     return named[0].title if named else capfirst(str(opts.verbose_name_plural))
@@ -214,9 +230,9 @@ def _is_narrowed(request: HttpRequest, entry: Entry) -> bool:
 def _item(request: HttpRequest, entry: Entry) -> dict[str, object]:
     path = path_of(entry)
     is_same = _is_narrowed(request, entry)
-    others = [e.query for s in SECTIONS for e in s.entries if e.model == entry.model and e.query]
+    others = [e.query for e in ENTRIES if e.model == entry.model and e.query]
     taken = not entry.query and any(request.GET.get(q.split("=")[0]) == q.split("&")[0].split("=")[1] for q in others)
-    pages = [reverse(e.page) for s in SECTIONS for e in s.entries if e.page and e is not entry]
+    pages = [path_of(e) for e in ENTRIES if e.page and e is not entry]
     is_active = request.path.startswith(path) and is_same and not taken and request.path not in pages
     item = {"title": entry.title, "icon": entry.icon, "link": link_of(entry), "active": is_active}
     count = entry.count(request) if entry.count else 0

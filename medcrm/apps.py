@@ -9,6 +9,13 @@ class MedcrmConfig(AppConfig):
     verbose_name = "MedCRM"
 
     def ready(self) -> None:
+        from django.contrib import admin
+
+        from medcrm.admin_site import Site
+
+        # As the theme's own app does, which is ready before; and before the pages enter themselves there.
+        admin.site = admin.sites.site = Site()
+
         from audit import people
         from medcrm import checks, roles, subjects  # noqa: F401 - checks register themselves
         from medcrm.lib import access

@@ -60,7 +60,8 @@ def advance_batch(*, at: datetime, limit: int = BATCH) -> int:
     free = Lead.objects.due(at).exclude(pk__in=worklist.in_hand(at))
     claimed = free.select_for_update(of=("self",), no_key=True, skip_locked=True)
     ids = list(claimed.values_list("pk", flat=True)[:limit])
-    advance(ids, at=at)
+    if ids:
+        advance(ids, at=at)
     return len(ids)
 
 

@@ -13,6 +13,7 @@ from consent.models.ledger import PermissionState
 from consent.vocabulary import GrantChannel
 from leads.models import Lead
 from medcrm.lib.errors import RuleError
+from medcrm.lib.writing import update_rows
 from nurture.models import CallTask
 
 
@@ -39,7 +40,7 @@ def lapse_refused(lead_ids: Iterable[int], *, at: datetime) -> int:
     lapsed = list(tasks.exclude(why=None))
     for task in lapsed:
         task.settled_at, task.lapsed_code = at, task.why
-    CallTask.objects.bulk_update(lapsed, ["settled_at", "lapsed_code"])
+    update_rows(lapsed, ["settled_at", "lapsed_code"])
     return len(lapsed)
 
 

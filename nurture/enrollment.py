@@ -24,6 +24,7 @@ from leads.services.outreach import Change
 from leads.vocabulary import AppointmentState, InteractionKind
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
+from medcrm.lib.writing import update_rows
 from nurture import advice, calls, rules, windows
 from nurture.lifecycle import EnrollmentState
 from nurture.models import CallTask, Enrollment, MutedTopic
@@ -243,7 +244,7 @@ def _leave(
         enrollment.step, enrollment.next_due_at, enrollment.claimed_at = None, None, None
         enrollment.ended_at, enrollment.by = at, by or enrollment.by
     columns = ["state", "exit_code", "exit_note", "step", "next_due_at", "claimed_at", "ended_at", "by"]
-    Enrollment.objects.bulk_update(list(ends), columns, batch_size=BATCH)
+    update_rows(list(ends), columns, batch_size=BATCH)
     if ends:
         CallTask.objects.filter(enrollment__in=list(ends), settled_at=None).update(settled_at=at)
     return tuple(enrollment.lead_id for enrollment in ends)
@@ -277,7 +278,7 @@ def _refuse(
             if history.closed.get(sequence.code) != why:
                 changed.append(_refusal(leads[pk], sequence, why, history.refusals.get(sequence.pk), at))
     Enrollment.objects.bulk_create([row for row in changed if row.pk is None], batch_size=BATCH)
-    Enrollment.objects.bulk_update([row for row in changed if row.pk], ["exit_note", "ended_at"], batch_size=BATCH)
+    update_rows([row for row in changed if row.pk], ["exit_note", "ended_at"], batch_size=BATCH)
     return tuple(row.lead_id for row in changed)
 
 

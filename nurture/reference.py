@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import time, timedelta
+from functools import cache
 from pathlib import Path
 
 from django.core.exceptions import ValidationError
@@ -23,6 +24,7 @@ DATA = Path(__file__).parent / "data"
 Row = Mapping[str, object]
 
 
+@cache
 def read(name: str) -> dict[str, list[dict[str, object]]]:
     return tomllib.loads((DATA / f"{name}.toml").read_text())
 
@@ -80,19 +82,22 @@ def _check(row: Row, problems: list[str]) -> None:
 
 def load_sequences(rows: Iterable[Row]) -> None:
     present = set(Sequence.objects.values_list("code", flat=True))
-    for position, row in enumerate(rows):
-        if row["code"] not in present:
-            _load_sequence(row, position)
+    fresh = [(position, row) for position, row in enumerate(rows) if row["code"] not in present]
+    sequences = Sequence.objects.bulk_create(_sequence(row, position) for position, row in fresh)
+    Step.objects.bulk_create(
+        _step(sequence, number, step)
+        for sequence, (_position, row) in zip(sequences, fresh, strict=True)
+        for number, step in enumerate(row["step"], start=1)
+    )
+    made = Sequence.objects.filter(pk__in=[sequence.pk for sequence in sequences])
+    made.update(status=VersionStatus.PUBLISHED, published_at=timezone.now())
 
 
-def _load_sequence(row: Row, position: int) -> None:
+def _sequence(row: Row, position: int) -> Sequence:
     values = {name: value for name, value in row.items() if name != "step"}
     for rules in (values["criteria"], values.get("stay_criteria") or []):
         criteria.validate(rules)
-    sequence = Sequence.objects.create(position=position * 10, note="The defaults.", **values)
-    Step.objects.bulk_create(_step(sequence, number, step) for number, step in enumerate(row["step"], start=1))
-    sequence.status, sequence.published_at = VersionStatus.PUBLISHED, timezone.now()
-    sequence.save(update_fields=["status", "published_at"])
+    return Sequence(position=position * 10, note="The defaults.", **values)
 
 
 def _step(sequence: Sequence, number: int, row: Row) -> Step:

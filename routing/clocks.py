@@ -19,6 +19,7 @@ from consent.models.ledger import PermissionState
 from consent.vocabulary import GrantChannel
 from leads.models import Appointment, Interaction, Lead, Qualification
 from leads.vocabulary import AppointmentState, Decision, Direction, InteractionKind
+from medcrm.lib.writing import update_rows
 from routing import owed as debts
 from routing.cadence import CadenceBook
 from routing.calendar import WorkingCalendar, add_working_time, close_of_day, next_open, working_time_between
@@ -184,7 +185,7 @@ def settle(standing: Mapping[int, Standing], owners: Mapping[int, int | None]) -
         for clock in state.clocks:
             if clock.met_at is None and clock.ended_at is None and _meet(clock, state, owners[lead]):
                 met.append(clock)
-    Clock.objects.bulk_update(met, ["met_at", "met_by", "met_act"], batch_size=BATCH)
+    update_rows(met, ["met_at", "met_by", "met_act"], batch_size=BATCH)
 
 
 def _meet(clock: Clock, state: Standing, owner: int | None) -> bool:
@@ -344,8 +345,8 @@ def sync(plans: Mapping[int, ClockPlan], standing: Mapping[int, Standing], *, at
             if clock.pk not in kept:
                 clock.ended_at, clock.ended_because = at, _why_ended(clock, plan)
                 ended.append(clock)
-    Clock.objects.bulk_update(ended, ["ended_at", "ended_because"], batch_size=BATCH)
-    Clock.objects.bulk_update(moved, MOVED, batch_size=BATCH)
+    update_rows(ended, ["ended_at", "ended_because"], batch_size=BATCH)
+    update_rows(moved, MOVED, batch_size=BATCH)
     return Clock.objects.bulk_create(fresh, batch_size=BATCH)
 
 

@@ -15,6 +15,7 @@ from django.db import transaction
 
 from leads.models import Lead
 from medcrm.lib.errors import RuleError
+from medcrm.lib.writing import update_rows
 from routing import packet
 from routing.models import Handoff, HandoffState, ReturnReason
 from routing.packet import Packet
@@ -50,7 +51,7 @@ def sync(offers: Sequence[Offer], done_with: Sequence[int], *, at: datetime) -> 
         elif _update(row, offer, at):
             changed.append(row)
     _close(closed, at)
-    Handoff.objects.bulk_update(changed, UPDATED, batch_size=BATCH)
+    update_rows(changed, UPDATED, batch_size=BATCH)
     Handoff.objects.bulk_create(fresh, batch_size=BATCH)
 
 
@@ -98,7 +99,7 @@ def _offer(offer: Offer, at: datetime) -> Handoff:
 def _close(rows: Sequence[Handoff], at: datetime) -> None:
     for row in rows:
         row.state, row.closed_at = HandoffState.CLOSED, at
-    Handoff.objects.bulk_update(rows, ["state", "closed_at"], batch_size=BATCH)
+    update_rows(rows, ["state", "closed_at"], batch_size=BATCH)
 
 
 def open_handoffs(lead_ids: Sequence[int]) -> Mapping[int, Handoff]:

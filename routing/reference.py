@@ -10,13 +10,16 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from medcrm.lib.models import VersionStatus
+from medcrm.lib.writing import create_missing, update_rows
 from routing.calendar import DAYS
 from routing.models import Agent, Cadence, Cursor, Goal, RouteSet, RoutingRule, Script, ScriptText, Team
 
@@ -40,19 +43,23 @@ def load(organisation: Mapping[str, object], *, at: datetime, password: str | No
 
 def load_teams(rows: Iterable[Row]) -> None:
     has_fallback = Team.objects.fallback().exists()
+    teams = []
     for row in rows:
         zone, hours = read_hours(str(row["hours"]))
-        defaults = {
-            "name": row["name"],
-            "timezone": zone,
-            "hours": hours,
-            "goal": row.get("goal", ""),
-            "required_training": row.get("required_training", ""),
-            "email": row.get("email", f"{row['code']}@example.org"),
-            "is_fallback": row["code"] == FALLBACK and not has_fallback,
-        }
-        team, _ = Team.objects.get_or_create(code=row["code"], defaults=defaults)
-        Cursor.objects.get_or_create(team=team)
+        teams.append(
+            Team(
+                code=row["code"],
+                name=row["name"],
+                timezone=zone,
+                hours=hours,
+                goal=row.get("goal", ""),
+                required_training=row.get("required_training", ""),
+                email=row.get("email", f"{row['code']}@example.org"),
+                is_fallback=row["code"] == FALLBACK and not has_fallback,
+            )
+        )
+    create_missing(teams, "code")
+    create_missing([Cursor(team=team) for team in teams], "team_id")
 
 
 def read_hours(text: str) -> tuple[str, dict[str, list[list[str]]]]:
@@ -67,28 +74,33 @@ def read_hours(text: str) -> tuple[str, dict[str, list[list[str]]]]:
 
 def load_agents(rows: Iterable[Row], *, password: str | None = None) -> None:
     """Create a login and a profile for each agent; existing ones stay as they are."""
-    users = get_user_model().objects
-    for row in rows:
-        user, is_new = users.get_or_create(
-            username=row["login"],
-            defaults={"is_staff": True, "email": f"{row['login']}@example.org", **_name(str(row["login"]))},
+    users, rows = get_user_model(), list(rows)
+    made = create_missing([users(**_login(str(row["login"]))) for row in rows], "username")
+    if password:
+        for user in made:
+            user.set_password(password)
+        update_rows(made, ["password"])
+    keys = dict(users.objects.values_list("username", "pk"))
+    agents = [
+        Agent(
+            user_id=keys[row["login"]],
+            team_id=row["team"],
+            clinic_id=row.get("clinic"),
+            languages=row.get("languages", []),
+            trainings=row.get("trained", []),
+            skills=row.get("skills", []),
+            open_cap=row.get("open_cap"),
+            daily_cap=row.get("daily_cap"),
         )
-        if is_new:
-            if password:
-                user.set_password(password)
-            else:
-                user.set_unusable_password()
-            user.save(update_fields=["password"])
-        defaults = {
-            "team_id": row["team"],
-            "clinic_id": row.get("clinic"),
-            "languages": row.get("languages", []),
-            "trainings": row.get("trained", []),
-            "skills": row.get("skills", []),
-            "open_cap": row.get("open_cap"),
-            "daily_cap": row.get("daily_cap"),
-        }
-        Agent.objects.get_or_create(user=user, defaults=defaults)
+        for row in rows
+    ]
+    create_missing(agents, "user_id")
+
+
+def _login(login: str) -> dict[str, object]:
+    """A login that lets nobody in yet."""
+    email, password = f"{login}@example.org", make_password(None)
+    return {"username": login, "password": password, "is_staff": True, "email": email, **_name(login)}
 
 
 def _name(login: str) -> dict[str, str]:
@@ -98,20 +110,21 @@ def _name(login: str) -> dict[str, str]:
 
 
 def load_scripts() -> None:
-    for row in _read("scripts")["script"]:
-        texts = row.pop("text")
-        script, is_new = Script.objects.get_or_create(code=row["code"], defaults=row)
-        if is_new:
-            ScriptText.objects.bulk_create(
-                ScriptText(script=script, **{k: v.strip() for k, v in text.items()}) for text in texts
-            )
+    rows = _read("scripts")["script"]
+    texts = {row["code"]: row["text"] for row in rows}
+    ScriptText.objects.bulk_create(
+        ScriptText(script=script, **{k: v.strip() for k, v in text.items()})
+        for script in create_missing([Script(**_without(row, "text")) for row in rows], "code")
+        for text in texts[script.pk]
+    )
 
 
 def load_goals() -> None:
+    goals = []
     for row in _read("goals")["goal"]:
-        key = {"owed": row["owed"], "team_id": row.get("team"), "score_band": row.get("score_band", "")}
         values = {name: row[name] for name in ("minutes", "business_days", "on_breach") if name in row}
-        Goal.objects.get_or_create(**key, defaults=values)
+        goals.append(Goal(owed=row["owed"], team_id=row.get("team"), score_band=row.get("score_band", ""), **values))
+    create_missing(goals, "owed", "team_id", "score_band")
 
 
 def load_rules(*, at: datetime) -> None:
@@ -122,16 +135,21 @@ def load_rules(*, at: datetime) -> None:
         RoutingRule(
             rule_set=rule_set,
             position=position,
-            team_id=row.pop("team"),
-            script_id=row.pop("script", None),
-            **row,
+            team_id=row["team"],
+            script_id=row.get("script"),
+            **_without(row, "team", "script"),
         )
         for position, row in enumerate(_read("rules")["rule"])
     ]
     for rule in rules:
-        rule.clean_fields(exclude=["rule_set"])
+        rule.clean_fields(exclude=["rule_set", "team", "script"])  # the database asks for these three
     RoutingRule.objects.bulk_create(rules)
 
 
+def _without(row: Row, *names: str) -> dict[str, object]:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+@cache
 def _read(name: str) -> dict[str, list[dict[str, object]]]:
     return tomllib.loads((DATA / f"{name}.toml").read_text())

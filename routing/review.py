@@ -21,6 +21,7 @@ from leads.services import proposals
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
 from medcrm.lib.stats import Interval, Share, cases_needed, difference, holm, p_value
+from medcrm.lib.writing import update_rows
 from routing import versions
 from routing.models import RouteSet, RoutingRule
 
@@ -169,7 +170,7 @@ def change_order(row: Proposal, value: str, by: AbstractBaseUser, at: datetime) 
     order.insert(place - 1, moved)
     for position, copy in enumerate(order, start=1):
         copy.position = 10 * position
-    RoutingRule.objects.bulk_update(order, ["position"])
+    update_rows(order, ["position"])
 
 
 proposals.register(Proposal.Kind.ORDER, "routing.add_routeset", propose_order, change_order)

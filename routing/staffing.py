@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import Count
 
 from leads.models import Lead
+from medcrm.lib.writing import update_rows
 from routing.calendar import is_open
 from routing.models import Agent, Assignment, Cursor, Team
 from routing.roster import Member, Roster
@@ -46,7 +47,7 @@ def member(agent: Agent, *, at: datetime) -> Member:
 
 def save_turns(kept: Mapping[str, Roster]) -> None:
     """Write the turns that were taken; the cursors are locked."""
-    Cursor.objects.bulk_update(
+    update_rows(
         [
             Cursor(
                 pk=team,

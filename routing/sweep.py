@@ -16,6 +16,7 @@ from django.db.models import Count, QuerySet
 
 from leads.models import Lead
 from leads.services import due
+from medcrm.lib.writing import update_rows
 from routing import assignment, notices, staffing, worklist
 from routing import clocks as running
 from routing.models import Agent, Clock, Notice, OnBreach, Team
@@ -106,7 +107,7 @@ def _hold_back(clocks: Sequence[Clock], at: datetime) -> set[int]:
             since = min(clock.warn_at, at)
             running.hold_back(clock, since=since, until=answer.next_allowed_at, code=answer.code)
             held.append(clock)
-    Clock.objects.bulk_update(held, running.HELD_BACK)
+    update_rows(held, running.HELD_BACK)
     due.mark_due(Lead.objects.filter(pk__in=[clock.lead_id for clock in held]), at=at)
     return {clock.pk for clock in held}
 

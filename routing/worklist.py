@@ -20,6 +20,7 @@ from consent.request import Decision
 from leads import contact
 from leads.models import Lead
 from medcrm.lib.errors import RuleError
+from medcrm.lib.writing import update_rows
 from routing import assignment
 from routing.models import Agent, Clock, Lease
 from routing.vocabulary import Owed
@@ -102,7 +103,7 @@ class _Held:
         """Spare the next caller the same questions. Waits for nobody: a clock in use is asked about again."""
         free = Clock.objects.filter(pk__in=[clock.pk for clock in self.clocks])
         keys = set(free.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
-        Clock.objects.bulk_update([c for c in self.clocks if c.pk in keys], ["not_before", "held_code"])
+        update_rows([c for c in self.clocks if c.pk in keys], ["not_before", "held_code"])
 
 
 def _offered(at: datetime) -> QuerySet[Clock]:

@@ -6,6 +6,7 @@ import shutil
 import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -32,6 +33,22 @@ def pytest_configure() -> None:
         from django.core.management import call_command
 
         call_command("collectstatic", interactive=False, verbosity=0)
+    look_at_static_files_once()
+
+
+def look_at_static_files_once() -> None:
+    """Each test's client makes the middleware anew, and that asks for all six hundred files."""
+    from whitenoise.base import WhiteNoise
+
+    look, seen = WhiteNoise.update_files_dictionary, {}
+
+    def look_once(self: WhiteNoise, root: str, prefix: str) -> None:
+        if (root, prefix) not in seen:
+            look(self, root, prefix)
+            seen[root, prefix] = dict(self.files)
+        self.files.update(seen[root, prefix])
+
+    WhiteNoise.update_files_dictionary = look_once
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
@@ -102,18 +119,19 @@ def load_catalogue(now: datetime) -> None:
 @pytest.fixture
 def submit(catalogue: None, now: datetime) -> Callable[..., object]:
     """Send an inquiry through the real intake and return the lead; keywords replace fields of a good request."""
+    return partial(send_inquiry, at=now)
+
+
+def send_inquiry(source: str = "web_consult", *, at: datetime, key: str = "", **fields: object) -> object:
     import json
 
     from leads.models import Source
     from leads.services import intake
     from leads.services.intake import Delivery
 
-    def send(source: str = "web_consult", *, at: datetime = now, key: str = "", **fields: object) -> object:
-        row = Source.objects.select_related("disclosure").get(pk=source)
-        body = json.dumps({**CONSULT, **fields}).encode()
-        return intake.receive(row, body, Delivery(idempotency_key=key), at=at).lead
-
-    return send
+    row = Source.objects.select_related("disclosure").get(pk=source)
+    body = json.dumps({**CONSULT, **fields}).encode()
+    return intake.receive(row, body, Delivery(idempotency_key=key), at=at).lead
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""How does each test get the reference organisation without the half second of loading it?
+"""How does each test get the reference organisation, or people who lived in it, without making them anew?
 
-The first test of a process that asks loads it, and what that wrote stays in memory; the next ones copy the same rows,
-with the same keys, into their own transaction. Where that cannot be done, or there is none, it is loaded anew.
+The first test of a process that asks makes them, and what that wrote stays in memory; the next ones copy the same rows,
+with the same keys, into their own transaction. Where that cannot be done, or there is none, they are made anew.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ def join() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell that starts us in the background tells us to ignore Ctrl-C, and the processes under test would too.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.dont_write_bytecode = False  # each worker, and each process under test, would compile everything anew
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medcrm.settings")
     os.environ.setdefault("MEDCRM_HOME", str(BASE_DIR / ".medcrm" / "test"))
     os.environ.setdefault("MEDCRM_THROWAWAY", "1")

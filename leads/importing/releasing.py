@@ -19,6 +19,7 @@ from leads.models import ImportRow, ImportRun, Inquiry, Interaction, Lead, Quali
 from leads.models.importing import ImportPhase as Phase
 from leads.vocabulary import Direction, InteractionKind
 from medcrm.lib import bell
+from medcrm.lib.writing import update_rows
 
 CHUNK = 2000
 NOTHING = Q(pk__in=[])
@@ -209,7 +210,7 @@ def _unfill(run: ImportRun, inquiry_ids: Sequence[int], leads: dict[int, Lead]) 
                 changed[lead_id].add(name.removesuffix("_id"))
     names = sorted({name for found in changed.values() for name in found})
     if names:
-        Lead.objects.bulk_update([leads[pk] for pk in changed], names, batch_size=500)
+        update_rows([leads[pk] for pk in changed], names, batch_size=500)
 
 
 def _delete(lead_ids: Sequence[int]) -> None:

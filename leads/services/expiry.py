@@ -14,6 +14,7 @@ from leads.lifecycle import Stage
 from leads.models import Appointment, Authorization, DocumentStatus, Interaction, Lead
 from leads.services import due
 from leads.vocabulary import AuthorizationState, Direction, DocumentState, InteractionKind
+from medcrm.lib.writing import update_rows
 
 BATCH = 200
 
@@ -41,7 +42,7 @@ def _lapse(held: QuerySet, expired: str, at: datetime, limit: int) -> int:
     undone = _undone(over.filter(pk__in=[row.pk for row in rows]))
     for row in rows:
         row.status, row.changed_at = expired, at
-    over.model.objects.bulk_update(rows, ["status", "changed_at"])
+    update_rows(rows, ["status", "changed_at"])
     Interaction.objects.bulk_create(_entry(row, at) for row in rows)
     requalification.reconsider(undone)
     due.mark_due(Lead.objects.open().filter(pk__in={row.lead_id for row in rows}), at=at)

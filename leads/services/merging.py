@@ -19,6 +19,7 @@ from leads.models import Interaction, Lead, LeadLink, MergedFacts
 from leads.services import due
 from leads.vocabulary import Direction, InteractionKind
 from medcrm.lib.errors import RuleError
+from medcrm.lib.writing import update_rows
 
 # Facts a merge may bring along; those in one group come from one lead together, decided by the first of them.
 GROUPS: tuple[tuple[str, ...], ...] = (
@@ -126,7 +127,7 @@ def _settle(leads: Mapping[int, Lead], *, at: datetime) -> None:
         if brought:
             kept.append(MergedFacts(lead=root, filled=brought))
     names = [*(_field(name).name for name in FACTS), "merged_into"]
-    Lead.objects.bulk_update(leads.values(), names, batch_size=200)
+    update_rows(leads.values(), names, batch_size=200)
     MergedFacts.objects.bulk_create(kept)
     due.mark_due(Lead.objects.filter(pk__in=leads), at=at)
 

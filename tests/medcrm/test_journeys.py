@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from medcrm import journeys
+from medcrm import journeys, reference
+from tests import kept
 
 FOLDER = Path(__file__).parent.parent / "cases"
 CASES = [
@@ -27,6 +28,8 @@ SUBMIT = {
 @pytest.mark.django_db
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 def test_a_worked_journey_comes_out_as_the_requirements_say(case) -> None:
+    now = journeys.moment(case["now"])
+    kept.rows_of(("organisation", now), lambda: reference.load(at=now))
     result = journeys.run_case(case)
     assert result["got"] == result["expected"]
 

@@ -32,7 +32,7 @@ from leads.models import Appointment, DocumentStatus, ImportRow, ImportRun, Inqu
 from leads.services import calls, corrections, events
 from leads.services.calls import CallReport
 from leads.vocabulary import InteractionKind
-from medcrm import journey
+from medcrm import journey, reference
 from medcrm.lib import personal
 from medcrm.lib.errors import RuleError
 from nurture.models import Enrollment, Message
@@ -40,6 +40,8 @@ from privacy import erasure, holds, retention
 from privacy.erasure import OnHold
 from privacy.models import Erasure, Hold, RetentionRule
 from routing.models import Clock, Handoff
+from tests import kept
+from tests.conftest import send_inquiry
 from tests.rows import make
 
 pytestmark = pytest.mark.django_db
@@ -75,11 +77,19 @@ STATED = {"consent_listentry"}
 
 
 @pytest.fixture
-def told(organisation, submit, now) -> Lead:
+def told(db, now) -> Lead:
     """A person with a trace in every room: inquiries, calls, notes, packets, messages, documents, the admin's log."""
-    lead = submit(at=now, **PERSON)
+    kept.rows_of(("told", now), lambda: tell(now))
+    return Lead.objects.get(last_name=PERSON["last_name"])
+
+
+def tell(now) -> None:
+    reference.load(at=now)
+    lead = send_inquiry(at=now, **PERSON)
     journey.advance([lead.pk], at=now)
-    other = submit("guide", at=now, **(PERSON | {"timing": "not_sure", "request": "info", "last_name": "Quixwater"}))
+    other = send_inquiry(
+        "guide", at=now, **(PERSON | {"timing": "not_sure", "request": "info", "last_name": "Quixwater"})
+    )
     assert other.pk == lead.pk
     Inquiry.objects.filter(lead=lead).update(
         remote_addr="203.0.113.77", user_agent="PeculiarAgent/1.0", errors={"phone": ["“512-555-0187” is odd."]}
@@ -120,8 +130,6 @@ def told(organisation, submit, now) -> Lead:
         object_repr="Zebulonia Quixwater",
         action_flag=CHANGE,
     )
-    lead.refresh_from_db()
-    return lead
 
 
 @pytest.fixture

@@ -33,12 +33,14 @@ from leads.models import (
 )
 from leads.services import calls, events
 from leads.services.calls import CallReport
-from medcrm import journey, roles
+from medcrm import journey, reference, roles
 from medcrm.lib import bell
 from medcrm.reports import people, reviewing, rules, tasks
 from medcrm.reports.ask import Ask
 from medcrm.reports.pages import PAGES
 from medcrm.reports.table import Row, Section, compared, gathered, number, share, span
+from tests import kept
+from tests.conftest import send_inquiry
 from tests.reports import raw
 
 pytestmark = pytest.mark.django_db
@@ -52,10 +54,17 @@ def person(role: str) -> User:
 
 
 @pytest.fixture
-def lived(organisation: None, submit: Callable[..., Lead], now: datetime) -> list[Lead]:
+def lived(db: None, now: datetime) -> list[Lead]:
     """Six leads: two booked, one of them attended; one stopped, one spam, one on hold, one left alone."""
+    kept.rows_of(("lived", now), lambda: live(now))
+    return list(Lead.objects.order_by("pk"))
+
+
+def live(now: datetime) -> None:
+    reference.load(at=now)
     leads = [
-        submit(
+        send_inquiry(
+            at=now,
             phone=f"+151255501{n:02d}",
             email=f"p{n}@example.org",
             last_name=f"P{n}",
@@ -82,7 +91,6 @@ def lived(organisation: None, submit: Callable[..., Lead], now: datetime) -> lis
         if end != "booked":
             events.record_appointment(lead.pk, status=end, at=now + timedelta(days=3), **visit)
     journey.advance([lead.pk for lead in leads], at=now + timedelta(days=3))
-    return leads
 
 
 def ask_for(now: datetime, **query: str) -> Ask:
