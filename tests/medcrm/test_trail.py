@@ -53,3 +53,10 @@ def test_the_tab_of_the_browser_says_what_the_head_says_nearest_first(root):
         for path in ("", f"{lead.pk}/change/", f"{lead.pk}/correct-facts/")
     ]
     assert titles == ["Leads | MedCRM", "Ana Reed | Leads | MedCRM", "Correct facts | Ana Reed | Leads | MedCRM"]
+
+
+def test_a_page_that_is_not_there_or_not_ones_own_says_what_to_do(client):
+    assert "the link may be cut off" in client.get("/u/cut/").content.decode()
+    client.force_login(User.objects.create(username="caller7", is_staff=True))
+    forbidden = client.get("/admin/leads/lead/")
+    assert (forbidden.status_code, "Go to the dashboard" in forbidden.content.decode()) == (403, True)
