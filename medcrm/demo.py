@@ -32,10 +32,13 @@ def main() -> None:
 
 def prepare() -> None:
     """Tables, static files, the reference organisation and the synthetic leads; quick when they are there."""
+    say("Preparing: the first start takes some minutes, later ones some seconds.\n  1 of 3: tables and static files")
     manage("migrate", "--verbosity", "0")
     manage("collectstatic", "--no-input", "--verbosity", "0")
-    say(manage("load_reference", "--with-scrub"))
-    say(manage("make_demo_data"))
+    say("  2 of 3: the reference organisation")
+    manage("load_reference", "--with-scrub")
+    say("  3 of 3: two weeks of synthetic leads")
+    say("  " + manage("make_demo_data").strip())
 
 
 def serve(processes: Processes) -> None:

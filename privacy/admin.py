@@ -59,6 +59,8 @@ class _ByPerson(forms.ModelForm):
 
     def clean(self) -> dict[str, object]:
         given = super().clean()
+        if "whom" not in given:  # it has its own sentence already
+            return given
         try:
             given["person"] = people.find_person(given.get("whom", ""), given.get("chosen", ()))
         except people.SeveralPersons:
@@ -266,12 +268,12 @@ class RetentionRuleAdmin(ModelAdmin):
     fields = ("name", "days", "basis", "note")
     readonly_fields = ("name",)
     sortable_by = ()
-    empty_text = _("Run “manage.py load_reference” to make a rule for each kind of data.")
+    empty_text = _("An operator makes a rule for each kind of data: manage.py load_reference.")
 
     @display(description=_("Kept for"))
     def kept_for(self, obj: RetentionRule) -> str:
         if obj.days is None:
-            return _("ever")
+            return _("for ever")
         return ngettext("%(n)d day", "%(n)d days", obj.days) % {"n": obj.days}
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
@@ -287,7 +289,10 @@ class RetentionRunAdmin(ReadOnlyAdmin):
     fields = ("at", "is_dry", "in_words")
     readonly_fields = ("in_words",)
     sortable_by = ()
-    empty_text = _("The rules are applied every night; “manage.py apply_retention --dry-run” counts first.")
+    empty_text = _(
+        "The retention rules are applied every night, and what went appears here. An operator can count first: "
+        "manage.py apply_retention --dry-run."
+    )
 
     @display(description=_("By rule"))
     def in_words(self, obj: RetentionRun) -> SafeString | str:

@@ -223,7 +223,8 @@ class PermissionAdmin(ByAddress, ReadOnlyAdmin):
 @admin.register(ListSnapshot)
 class ListSnapshotAdmin(ReadOnlyAdmin):
     empty_text = _(
-        "Load a list with manage.py import_dnc FILE --taken-at DATE. Without a fresh one no sales call is permitted."
+        "Without a fresh list no sales call is permitted. "
+        "An operator loads one: manage.py import_dnc FILE --taken-at DATE."
     )
     list_display = ("version", "kind", "state", "taken_at", "entries_count", "loaded_at", "by")
     list_filter = (("kind", ChoicesDropdownFilter),)
@@ -234,7 +235,10 @@ class ListSnapshotAdmin(ReadOnlyAdmin):
 
 @admin.register(Checkpoint)
 class CheckpointAdmin(ReadOnlyAdmin):
-    empty_text = _("Seal the ledger with manage.py checkpoint_ledger --export FOLDER; keep the files elsewhere.")
+    empty_text = _(
+        "The ledger is sealed every hour, and each seal appears here. An operator can seal it at once and take the "
+        "seal out of the house: manage.py checkpoint_ledger --export FOLDER."
+    )
     list_display = ("id", "taken_at", "heads_count", "events_count", "digest")
     ordering = ("-id",)
     sortable_by = ()
@@ -242,7 +246,10 @@ class CheckpointAdmin(ReadOnlyAdmin):
 
 @admin.register(Verification)
 class VerificationAdmin(ReadOnlyAdmin):
-    empty_text = _("Check the ledger with manage.py verify_ledger; it also runs every night.")
+    empty_text = _(
+        "The ledger is checked every night, and what was found appears here. An operator can check it at once: "
+        "manage.py verify_ledger."
+    )
     list_display = ("ran_at", "outcome", "events_count", "chains_count", "checkpoints_count", "took_ms")
     ordering = ("-id",)
     sortable_by = ()

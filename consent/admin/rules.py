@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from django import forms
 from django.contrib import admin
 from django.db.models import Exists, JSONField, OuterRef, QuerySet, Value
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from consent import calling_rules, words
 from consent.book import Policy
 from consent.models import CallingRule, ConsentEvent, Disclosure, Emergency, PolicySetting, Seller
+from consent.models.ledger import ELEMENTS
+from consent.vocabulary import Channel, GrantChannel, Purpose
 from medcrm.lib.actions import widgets
 from medcrm.lib.admin import CodedAdmin, ModelAdmin
 from medcrm.lib.columns import display
@@ -33,10 +35,23 @@ class InForce(DropdownFilter):
         return queryset if self.value() == "all" else queryset.filter(retired_at=None)
 
 
+class Ticks(forms.MultipleChoiceField):
+    widget = widgets.UnfoldAdminCheckboxSelectMultipleWidget
+
+
+class CallingRuleForm(forms.ModelForm):
+    overlay_channels = Ticks(label=_("Overlay channels"), choices=Channel.choices, required=False)
+
+    class Meta:
+        model = CallingRule
+        fields = "__all__"
+
+
 @admin.register(CallingRule)
 class CallingRuleAdmin(ModelAdmin):
     """Saving makes a new version; the old one stays readable, and decisions name the version they used."""
 
+    form = CallingRuleForm
     list_display = ("state", "version", "weekdays", "saturdays", "sundays", "bans_holidays", "cap", "verified_on",
                     "needs_verification")  # fmt: skip
     list_filter = (InForce, ("needs_verification", BooleanRadioFilter), ("bans_holidays", BooleanRadioFilter))
@@ -166,6 +181,9 @@ class PolicySettingAdmin(ModelAdmin):
             return _("yes") if obj.value else _("no")
         return _("none") if obj.value is None else str(obj.value)
 
+    def render_change_form(self, request: HttpRequest, context: dict[str, object], **kwargs: object) -> HttpResponse:
+        return super().render_change_form(request, context | {"row_title": self.name(kwargs["obj"])}, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: PolicySetting, form: forms.ModelForm, change: bool) -> None:
         if obj.value is None:
             obj.value = Value(None, JSONField())  # “no limit” is a value; a bare None would be no value at all
@@ -192,10 +210,41 @@ class EmergencyAdmin(ModelAdmin):
         return False
 
 
+class DisclosureForm(forms.ModelForm):
+    """What the text covers is ticked, so that nobody has to know the codes."""
+
+    channels = Ticks(label=_("Channels"), choices=GrantChannel.choices)
+    purposes = Ticks(label=_("Purposes"), choices=Purpose.choices)
+    elements = Ticks(
+        label=_("What it says"), choices=ELEMENTS, required=False,
+        help_text=_("The text and the form around it; all six are needed for written consent."),
+    )  # fmt: skip
+
+    class Meta:
+        model = Disclosure
+        fields = (
+            "code",
+            "version",
+            "seller",
+            "text",
+            "language",
+            "channels",
+            "purposes",
+            "level",
+            "elements",
+            "retired_at",
+        )
+
+    def add_prefix(self, field_name: str) -> str:
+        """An input named “elements” would hide the form's own list of inputs from the scripts of the page."""
+        return super().add_prefix("said" if field_name == "elements" else field_name)
+
+
 @admin.register(Disclosure)
 class DisclosureAdmin(ModelAdmin):
     """A text that people have seen cannot be changed; write the next version instead."""
 
+    form = DisclosureForm
     list_display = ("code", "version", "seller", "level", "language", "is_used", "created_at", "retired_at")
     list_filter = (("level", ChoicesDropdownFilter),)
     list_select_related = ("seller",)

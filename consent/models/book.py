@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from consent.vocabulary import Channel, ListKind
-from medcrm.lib.models import code_format
+from medcrm.lib.models import code_format, ends, refuse
 from medcrm.lib.moments import said
 
 state_format = RegexValidator(r"^[A-Z]{2}$", _("Two capital letters, e.g. “FL”."))
@@ -107,6 +107,18 @@ class CallingRule(models.Model):
             ),
         ]
 
+    def clean(self) -> None:
+        days = ("weekday", "saturday", "sunday")
+        spans = [f"{part}{day}" for part in ("", "overlay_") for day in days]
+        hours = [ends(getattr(self, f"{s}_start"), getattr(self, f"{s}_end"), f"{s}_end") for s in spans]
+        refuse(
+            [
+                *(problem for span in hours for problem in span),
+                (self.cap_count is not None and not self.cap_hours, "cap_hours", _("Say within how many hours.")),
+                (self.cap_count is None and self.cap_hours is not None, "cap_count", _("Say how many contacts.")),
+            ]
+        )
+
     def __str__(self) -> str:
         return f"{self.state} v{self.version}"
 
@@ -145,6 +157,10 @@ class Emergency(models.Model):
                 condition=Q(ends_at__isnull=True) | Q(ends_at__gt=F("starts_at")), name="consent_emergency_order"
             )
         ]
+
+    def clean(self) -> None:
+        is_backwards = None not in (self.starts_at, self.ends_at) and self.ends_at <= self.starts_at
+        refuse([(is_backwards, "ends_at", _("The end must be later than the start."))])
 
     def __str__(self) -> str:
         return f"{self.state} from {said(self.starts_at)}"

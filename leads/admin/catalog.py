@@ -38,7 +38,7 @@ class OfferingInline(TabularInline):
 class ServiceLineAdmin(CodedAdmin):
     list_display = ("name", "audience", "ages", "remote", "needs", "sensitive", "is_active")
     list_filter = (("audience", ChoicesDropdownFilter), "is_active")
-    filter_horizontal = ("documents",)
+    ticked = ("documents",)
     fieldsets = (
         (None, {"fields": ("code", "name", "audience", "is_active")}),
         (_("Who is eligible"), {"fields": (("min_age", "max_age"), "telehealth")}),

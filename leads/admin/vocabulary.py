@@ -53,7 +53,7 @@ class DispositionAdmin(CodedAdmin):
 
 
 class _Waking(CodedAdmin):
-    filter_horizontal = ("default_triggers",)
+    ticked = ("default_triggers",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).prefetch_related("default_triggers")

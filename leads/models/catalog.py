@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from leads.vocabulary import Intent, LeadType, ReportingClass, SourceKind
-from medcrm.lib.models import Coded
+from medcrm.lib.models import Coded, refuse
 from medcrm.lib.moments import said_day
 
 zip_format = RegexValidator(r"^\d{5}$", _("Five digits, e.g. 78701."))
@@ -49,6 +49,10 @@ class TimingWindow(Coded):
             )
         ]
 
+    def clean(self) -> None:
+        is_endless = self.kind == self.Kind.WITHIN and not self.days
+        refuse([(is_endless, "days", _("Say within how many days, e.g. 14."))])
+
 
 @pghistory.track()
 class ServiceLine(Coded):
@@ -80,6 +84,10 @@ class ServiceLine(Coded):
                 name="service_ages_in_order", condition=Q(max_age__isnull=True) | Q(max_age__gte=models.F("min_age"))
             )
         ]
+
+    def clean(self) -> None:
+        is_empty = None not in (self.min_age, self.max_age) and self.max_age < self.min_age
+        refuse([(is_empty, "max_age", _("The oldest age must not be below the youngest."))])
 
     @property
     def is_sensitive(self) -> bool:

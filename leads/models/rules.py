@@ -11,7 +11,7 @@ from leads import criteria
 from leads.fields import CriteriaField
 from leads.models.catalog import HoldReason, StopReason
 from leads.vocabulary import Band, Decision, LeadType, NextStep
-from medcrm.lib.models import VersionedSet
+from medcrm.lib.models import VersionedSet, refuse
 
 
 class Rule(models.Model):
@@ -54,6 +54,20 @@ class ScoringModel(VersionedSet):
                 name="scoring_thresholds_in_order", condition=Q(medium_from__lt=F("high_from"), high_from__lte=100)
             ),
         ]
+
+    def clean(self) -> None:
+        super().clean()
+        high, medium = self.high_from, self.medium_from
+        refuse(
+            [
+                (high is not None and high > 100, "high_from", _("A score is at most 100.")),
+                (
+                    None not in (high, medium) and medium >= high,
+                    "medium_from",
+                    _("Medium must begin below high."),
+                ),
+            ]
+        )
 
     def __str__(self) -> str:
         return f"{self.get_lead_type_display()} scoring v{self.version} ({self.get_status_display()})"
@@ -158,3 +172,12 @@ class NextStepRule(Rule):
                 name="only_a_stop_has_a_stop_reason", condition=Q(stop_reason__isnull=True) | Q(decision="stop")
             ),
         ]
+
+    def clean(self) -> None:
+        needless = _("Leave it empty, or choose the decision it belongs to.")
+        refuse(
+            [
+                (self.hold_reason_id is not None and self.decision != Decision.HOLD, "hold_reason", needless),
+                (self.stop_reason_id is not None and self.decision != Decision.STOP, "stop_reason", needless),
+            ]
+        )

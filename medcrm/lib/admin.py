@@ -19,6 +19,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from unfold import admin as unfold
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from medcrm.lib import history, reading
 from medcrm.lib.filters import BooleanRadioFilter
@@ -42,13 +43,16 @@ __all__ = [
 class _FewQueries(BaseModelAdmin):
     """Foreign keys are picked by search where the other side can be searched, so no page loads a whole table."""
 
+    ticked: ClassVar[Sequence[str]] = ()
+    """Many-to-many fields with few choices, shown as boxes to tick."""
+
     def get_autocomplete_fields(self, request: HttpRequest) -> Sequence[str]:
         found = list(super().get_autocomplete_fields(request))
         for field in self.model._meta.get_fields():
             is_key = isinstance(field, models.ForeignKey | models.ManyToManyField)
             if is_key and field.name not in found and self._is_searchable(field.related_model):
                 found.append(field.name)
-        return [name for name in found if name not in self.raw_id_fields]
+        return [name for name in found if name not in self.raw_id_fields and name not in self.ticked]
 
     def formfield_for_foreignkey(self, db_field: models.ForeignKey, request: HttpRequest, **kwargs: object):
         """Offer, and take, only people whom the user may see: a key that was guessed is no choice."""
@@ -56,6 +60,12 @@ class _FewQueries(BaseModelAdmin):
         if getattr(other, "about", None) and "queryset" not in kwargs:
             kwargs["queryset"] = other.get_queryset(request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_manytomany(self, db_field: models.ManyToManyField, request: HttpRequest, **kwargs: object):
+        """A few things are ticked; two boxes with arrows between them are wider than the page."""
+        if db_field.name in self.ticked:
+            kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def _is_searchable(self, model: type[models.Model]) -> bool:
         other = self.admin_site._registry.get(model)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 code_format = RegexValidator(r"^[a-z][a-z0-9_]*$", _("Lower-case letters, digits and underscores, e.g. “no_answer”."))
@@ -20,6 +24,22 @@ def given(table: str, key: str) -> models.Index:
 def over_time(table: str, instant: str) -> BrinIndex:
     """An index of pages by time, a thousandth of its table: rows come nearly in that order, and reports read a part."""
     return BrinIndex(name=f"{table}_{instant}", fields=[instant], pages_per_range=32, autosummarize=True)
+
+
+def refuse(problems: Iterable[tuple[bool, str, Promise]]) -> None:
+    """Say beside each field what is wrong with it; without this a form could only name the constraint that says no."""
+    found = {field: sentence for is_wrong, field, sentence in problems if is_wrong}
+    if found:
+        raise ValidationError(found)
+
+
+def ends(start: object, end: object, field: str) -> list[tuple[bool, str, Promise]]:
+    """What is wrong with two ends of a span that are both given or both left empty."""
+    is_whole = start is not None and end is not None
+    return [
+        ((start is None) != (end is None), field, _("Give both the start and the end, or neither.")),
+        (is_whole and start >= end, field, _("The end must be later than the start.")),
+    ]
 
 
 class Coded(models.Model):
@@ -64,3 +84,14 @@ class VersionedSet(models.Model):
         abstract = True
 
     PUBLISHED = Q(status=VersionStatus.PUBLISHED)
+
+    def all_versions(self) -> models.QuerySet:
+        """All versions of the same thing; the constraint that numbers them says what makes it the same."""
+        numbered = next(c.fields for c in self._meta.constraints if "version" in getattr(c, "fields", ()))
+        same = [self._meta.get_field(name).attname for name in numbered if name != "version"]
+        return type(self).objects.filter(**{name: getattr(self, name) for name in same})
+
+    def clean(self) -> None:
+        """Refuse a second draft of the same thing beside an open one: one of them would be lost."""
+        if self._state.adding and self.all_versions().filter(status=VersionStatus.DRAFT).exists():
+            raise ValidationError(_("There is a draft already; publish it or go on editing it."), code="DRAFT_IS_OPEN")

@@ -83,7 +83,7 @@ class SequenceAdmin(VersionedAdmin):
             _("When it ends"),
             {"fields": (("exits_on_reply", "exits_on_booking"), ("quiet_days", "ends_on"), "pause_after_reply_days")},
         ),
-        (_("Publication"), {"fields": (("created_at", "published_at", "published_by"),)}),
+        (_("Publication"), {"fields": ("created_at", ("published_at", "published_by"))}),
     )
     inlines = (StepInline,)
 

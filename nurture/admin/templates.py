@@ -91,7 +91,7 @@ class WordingAdmin(VersionedAdmin):
             {"fields": (("template", "language"), ("version", "status"), "subject", "body", "merge_fields", "note")},
         ),
         (_("As a lead gets it"), {"fields": ("shown",)}),
-        (_("Publication"), {"fields": (("created_at", "published_at", "published_by"),)}),
+        (_("Publication"), {"fields": ("created_at", ("published_at", "published_by"))}),
     )
     actions_detail = (*VersionedAdmin.actions_detail, "send_test")
     status_badge = badge_column("status", _("Status"))

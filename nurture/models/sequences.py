@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from consent.vocabulary import Purpose
 from leads.fields import CriteriaField
 from leads.models import Rule
-from medcrm.lib.models import VersionedSet, code_format
+from medcrm.lib.models import VersionedSet, code_format, ends, refuse
 from nurture.models.templates import PURPOSES, Template
 
 
@@ -101,6 +101,16 @@ class Step(models.Model):
             )
         ]
 
+    def clean(self) -> None:
+        delay, cutoff = self.delay, self.cutoff
+        refuse(
+            [
+                (delay is not None and delay < timedelta(0), "delay", _("Not before the entry: 0 or later.")),
+                (cutoff is not None and cutoff <= timedelta(0), "cutoff", _("More than nothing, e.g. “2 00:00:00”.")),
+                *ends(self.window_start, self.window_end, "window_end"),
+            ]
+        )
+
     def __str__(self) -> str:
         return f"{self.sequence.name} {self.position}: {self.template.name}"
 
@@ -121,6 +131,9 @@ class FrequencyCap(models.Model):
             models.UniqueConstraint(name="one_cap_per_span", fields=["purpose", "days"]),
             models.CheckConstraint(name="cap_span_positive", condition=Q(days__gt=0)),
         ]
+
+    def clean(self) -> None:
+        refuse([(self.days == 0, "days", _("At least one day."))])
 
     def __str__(self) -> str:
         return self.name

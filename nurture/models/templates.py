@@ -91,5 +91,6 @@ class Wording(VersionedSet):
 
     def clean(self) -> None:
         """Say everything that is wrong with the words before they are saved."""
+        super().clean()
         if self.template_id and (found := self.problems()):
             raise ValidationError({"body": found})

@@ -34,7 +34,7 @@ class RouteSetAdmin(Tried, VersionedAdmin):
     list_display = ("__str__", "status_badge", "published_at", "published_by", "note")
     fieldsets = (
         (None, {"fields": (("version", "status"), "note")}),
-        (_("Publication"), {"fields": (("created_at", "published_at", "published_by"),)}),
+        (_("Publication"), {"fields": ("created_at", ("published_at", "published_by"))}),
         (_("Back-tests"), {"fields": ("tries",)}),
     )
     inlines = (RoutingRuleInline,)

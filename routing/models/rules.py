@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from leads.models import Rule
 from leads.vocabulary import Band
-from medcrm.lib.models import Coded, VersionedSet
+from medcrm.lib.models import Coded, VersionedSet, refuse
 from routing import scripts
 from routing.models.teams import Team, codes
 from routing.vocabulary import Owed, Strategy
@@ -90,6 +90,10 @@ class RoutingRule(Rule):
             models.CheckConstraint(name="routing_strategy_known", condition=Q(strategy__in=Strategy.values)),
         ]
 
+    def clean(self) -> None:
+        is_both = None not in (self.goal_minutes, self.goal_business_days)
+        refuse([(is_both, "goal_business_days", _("Give minutes or business days, not both."))])
+
 
 class OnBreach(models.TextChoices):
     NOTIFY = "notify", _("Tell the owner, or the team where nobody has it")
@@ -127,6 +131,17 @@ class Goal(models.Model):
             ),
             models.CheckConstraint(name="goal_warns_in_time", condition=Q(warn_percent__range=(1, 100))),
         ]
+
+    def clean(self) -> None:
+        given = [value for value in (self.minutes, self.business_days) if value is not None]
+        percent = self.warn_percent
+        refuse(
+            [
+                (not given, "minutes", _("Give minutes or business days.")),
+                (len(given) > 1, "business_days", _("Give minutes or business days, not both.")),
+                (percent is not None and not 1 <= percent <= 100, "warn_percent", _("From 1 to 100.")),
+            ]
+        )
 
     def __str__(self) -> str:
         where = " · ".join(str(part) for part in (self.team, self.get_score_band_display()) if part)

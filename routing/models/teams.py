@@ -15,7 +15,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from leads.models import Clinic
-from medcrm.lib.models import Coded
+from medcrm.lib.models import Coded, refuse
 from routing import calendar
 from routing.calendar import WorkingCalendar
 from routing.querysets import AgentQuerySet, TeamQuerySet
@@ -70,6 +70,10 @@ class Team(Coded):
             models.UniqueConstraint(name="one_fallback_team", fields=["is_fallback"], condition=Q(is_fallback=True)),
             models.CheckConstraint(name="fallback_team_is_active", condition=Q(is_fallback=False) | Q(is_active=True)),
         ]
+
+    def clean(self) -> None:
+        is_retired = self.is_fallback and not self.is_active
+        refuse([(is_retired, "is_active", _("It gets the leads that no rule claims. Make another team that first."))])
 
     @property
     def calendar(self) -> WorkingCalendar:
@@ -129,6 +133,17 @@ class Agent(models.Model):
                 name="agent_no_own_stand_in", condition=Q(stand_in__isnull=True) | ~Q(stand_in=F("id"))
             ),
         ]
+
+    def clean(self) -> None:
+        start, end = self.away_from, self.away_until
+        is_own = self.pk is not None and self.stand_in_id == self.pk
+        refuse(
+            [
+                (end is not None and start is None, "away_from", _("Say from when, or leave the end empty too.")),
+                (None not in (start, end) and end <= start, "away_until", _("The end must be later than the start.")),
+                (is_own, "stand_in", _("Nobody stands in for themselves. Choose a colleague.")),
+            ]
+        )
 
     def __str__(self) -> str:
         return self.user.get_full_name() or self.user.get_username()

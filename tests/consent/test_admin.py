@@ -226,16 +226,19 @@ def test_a_changed_calling_rule_is_a_new_version(compliance: Client, now: dateti
     page = url(CallingRule, "change", old.pk)
     form = compliance.get(page).context["adminform"].form
     data = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
+    ticked, data["overlay_channels"] = data["overlay_channels"], None
     data = {
         name: ",".join(map(str, v)) if isinstance(v, list) else v for name, v in data.items() if v not in (None, False)
     }
+    data["overlay_channels"] = [*ticked, "sms"]
     answer = compliance.post(page, {**data, "weekday_start": "09:00", "reason": "HB 1 of 2027"}, follow=True)
     assert answer.status_code == 200, answer.content
     versions = list(
         CallingRule.objects.filter(state="FL").order_by("version").values_list("weekday_start", "retired_at")
     )
     assert [v[0].hour for v in versions] == [8, 9] and versions[0][1] and versions[1][1] is None
-    assert CallingRule.objects.get(state="FL", retired_at=None).created_by.username == "compliance1"
+    made = CallingRule.objects.get(state="FL", retired_at=None)
+    assert made.created_by.username == "compliance1" and made.overlay_channels == [*ticked, "sms"]
     with pytest.raises(RuleError, match="replaced"):
         calling_rules.amend(old.pk, {}, by=None, now=now)
 
@@ -251,6 +254,24 @@ def test_a_used_disclosure_and_a_fixed_policy_cannot_be_changed(
     from consent.models import PolicySetting
 
     assert compliance.post(url(PolicySetting, "change", "unknown_tz"), {"value": "1"}).status_code == 403
+
+
+def test_what_a_disclosure_covers_is_ticked_and_no_input_hides_the_forms_own(
+    compliance: Client, seller: Seller
+) -> None:
+    body = {
+        "code": "next", "version": "1", "seller": seller.pk, "text": "You may text me.", "language": "en",
+        "level": "PEC",
+        "channels": ["sms", "email"], "purposes": ["informational"], "said": ["written", "names_seller"],
+    }  # fmt: skip
+    page = compliance.get(url(Disclosure, "add")).content.decode()
+    assert 'name="elements"' not in page and page.count('name="channels"') == 3
+    assert compliance.post(url(Disclosure, "add"), body | {"channels": ["fax"]}).status_code == 200
+    assert compliance.post(url(Disclosure, "add"), body).status_code == 302
+    made = Disclosure.objects.get(code="next")
+    assert (made.channels, made.purposes, made.elements) == (
+        ["sms", "email"], ["informational"], ["written", "names_seller"],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

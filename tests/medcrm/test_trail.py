@@ -44,3 +44,19 @@ def test_every_page_has_one_main_landmark_and_one_heading(root):
     for path in ("/admin/", "/admin/leads/lead/", f"/admin/leads/lead/{lead.pk}/change/", "/admin/work/"):
         page = root.get(path).content.decode()
         assert (page.count("<main"), page.count("<h1")) == (1, 1), path
+
+
+def test_the_tab_of_the_browser_says_what_the_head_says_nearest_first(root):
+    lead = make(Lead, first_name="Ana", last_name="Reed", team="intake")
+    titles = [
+        re.search(r"<title>\s*(.*?)\s*</title>", root.get(f"/admin/leads/lead/{path}").content.decode())[1]
+        for path in ("", f"{lead.pk}/change/", f"{lead.pk}/correct-facts/")
+    ]
+    assert titles == ["Leads | MedCRM", "Ana Reed | Leads | MedCRM", "Correct facts | Ana Reed | Leads | MedCRM"]
+
+
+def test_a_page_that_is_not_there_or_not_ones_own_says_what_to_do(client):
+    assert "the link may be cut off" in client.get("/u/cut/").content.decode()
+    client.force_login(User.objects.create(username="caller7", is_staff=True))
+    forbidden = client.get("/admin/leads/lead/")
+    assert (forbidden.status_code, "Go to the dashboard" in forbidden.content.decode()) == (403, True)

@@ -156,3 +156,22 @@ def test_test_goes_to_whoever_asks_and_to_no_lead(enrolled, marketing: Client, m
     [parcel] = sent
     assert (parcel.to, parcel.subject) == ("me@example.org", "TEST: First visit: what to bring (2 segments)")
     assert not Attempt.objects.exists()
+
+
+def test_a_message_links_only_to_pages_that_its_reader_may_open(
+    enrolled, client: Client, now, settings, django_user_model
+) -> None:
+    settings.SECURE_SSL_REDIRECT = False
+    roles.sync()
+    dispatch.dispatch_due(at=now)
+    message = Message.objects.get()
+    page = reverse("admin:nurture_message_change", args=[message.pk])
+    linked = {}
+    for role in ("supervisor", "compliance"):
+        user = django_user_model.objects.create_user(f"{role}7", is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        client.force_login(user)
+        shown = client.get(page).content.decode()
+        assert str(message.attempt) in shown
+        linked[role] = f"/consent/attempt/{message.attempt_id}/" in shown
+    assert linked == {"supervisor": False, "compliance": True}

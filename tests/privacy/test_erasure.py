@@ -355,6 +355,15 @@ def test_the_page_of_an_address_leads_to_the_request_and_erases_nothing_by_itsel
     assert "/admin/privacy/erasure/add/" not in page
 
 
+@pytest.mark.parametrize("page", ["erasure", "hold"])
+def test_nobody_named_is_said_once(client, page):
+    from tests.medcrm.test_roles import person
+
+    client.force_login(person("compliance"))
+    shown = client.post(f"/admin/privacy/{page}/add/", {"whom": "", "reason": "Matter 3"})
+    assert [error.code for error in shown.context_data["adminform"].form.errors.as_data()["whom"]] == ["required"]
+
+
 def test_an_address_of_several_persons_asks_which_one_is_meant(told, submit, client, now):
     from tests.medcrm.test_roles import person
 

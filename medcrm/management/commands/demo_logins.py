@@ -10,4 +10,4 @@ class Command(BaseCommand):
         logins = demo_logins.make()
         self.stdout.write(f"Password of every demo login: {demo_logins.key()}\n")
         for login in logins:
-            self.stdout.write(f"  {login.username:<15} {login.purpose}")
+            self.stdout.write(f"  {login.username:<15} {login.role}: {login.purpose}")
