@@ -131,6 +131,7 @@ def facts_of(lead: Lead, documents_missing: Sequence[str], failed: Sequence[Fail
         timing_is_open=lead.timing is not None and lead.timing.kind == lead.timing.Kind.OPEN,
         documents_missing=documents_missing,
         authorization_missing=lead.authorization_missing,
+        language_spoken=lead.language_spoken,
         readiness=lead.readiness,
         request=lead.request,
         for_whom=lead.for_whom,
@@ -209,6 +210,7 @@ def with_facts(leads: QuerySet[Lead], at: datetime) -> QuerySet[Lead]:
         age_status=capacity.age_status(at=at),
         first_open_on=capacity.first_open_date(at=at),
         authorization_missing=capacity.needs_authorization(at=at),
+        language_spoken=capacity.language_spoken(at=at),
         may_speak_with_someone=Exists(people.filter(may_be_told=True))
         | capacity.answered("may_speak_with", YES, at=at),
         decider_named=Exists(people.filter(can_approve=True)) | capacity.answered("decision_maker", at=at),

@@ -96,7 +96,7 @@ def _load_service(row: Row, *, training: str) -> None:
             "min_age": row.get("min_age", 0),
             "telehealth": row.get("telehealth", False),
             "required_training": training,
-            "needs_agreement": audience == LeadType.PARTNER,
+            "needs_agreement": audience != LeadType.PATIENT,
         },
     )
     if is_new:
