@@ -132,7 +132,7 @@ def start(
     phase = Phase.CHECKING if is_dry else Phase.IMPORTING
     _check(run, phase)
     if not run.file:
-        raise RuleError("FILE_GONE", "The file of this import was deleted meanwhile. Upload it again.")
+        raise RuleError("FILE_GONE", _("The file of this import was deleted meanwhile. Upload it again."))
     goes_on = not is_dry and bool(run.counts.get("written"))
     if not goes_on:
         mapping = run.mapping if mapping is None else mapping
@@ -140,7 +140,9 @@ def start(
         run.options = {**run.options, **{name: value for name, value in (options or {}).items() if value}}
         for option in kind.options:
             if option.is_required and not run.options.get(option.name):
-                raise RuleError("OPTION_MISSING", f"Choose: {option.label}.", field=option.name)
+                raise RuleError(
+                    "OPTION_MISSING", _("Choose: %(option)s.") % {"option": option.label}, field=option.name
+                )
         if not is_dry and not again:
             _refuse_same_file(run)
         run.position, run.row, run.counts, run.preview, run.started_at = 0, 0, {}, [], at
@@ -159,7 +161,8 @@ def _refuse_same_file(run: ImportRun) -> None:
     if earlier:
         raise RuleError(
             "SAME_FILE",
-            f"This very file was imported on {said(earlier.created_at)}. Undo that one first, or send what is new.",
+            _("This very file was imported on %(day)s. Undo that one first, or send what is new.")
+            % {"day": said(earlier.created_at)},
         )
 
 
@@ -179,7 +182,7 @@ def release(run_id: int, *, at: datetime) -> ImportRun:
     run = ImportRun.objects.select_for_update().get(pk=run_id)
     _check(run, Phase.RELEASING)
     if not kinds.kind_of(run.kind).makes_leads:
-        raise RuleError("NOTHING_TO_RELEASE", "This kind of import holds nothing back; it is in force already.")
+        raise RuleError("NOTHING_TO_RELEASE", _("This kind of import holds nothing back; it is in force already."))
     run.position, run.row = 0, 0
     _move(run, Phase.RELEASING, at)
     return run
@@ -191,7 +194,7 @@ def undo(run_id: int, *, at: datetime) -> ImportRun:
     run = ImportRun.objects.select_for_update().get(pk=run_id)
     _check(run, Phase.UNDOING)
     if kinds.kind_of(run.kind).undo_chunk is None:
-        raise RuleError("NO_UNDO", "This kind of import cannot be undone. Import a corrected file instead.")
+        raise RuleError("NO_UNDO", _("This kind of import cannot be undone. Import a corrected file instead."))
     run.position, run.row, run.undo_counts = 0, 0, {}
     run.rows.filter(phase=Phase.UNDOING).delete()
     _move(run, Phase.UNDOING, at)
