@@ -92,8 +92,11 @@ class Book:
 
 
 READ = """
-SELECT (SELECT COALESCE(jsonb_agg(to_jsonb(r) - 'id' - 'created_at' - 'created_by_id' ORDER BY r.state), '[]')::text
-        FROM consent_callingrule r WHERE r.retired_at IS NULL),
+SELECT (SELECT COALESCE(jsonb_agg(to_jsonb(r) - 'id' - 'created_at' - 'created_by_id' - 'starts_at' - 'retired_at'
+                                  ORDER BY r.state), '[]')::text
+        FROM (SELECT DISTINCT ON (state) * FROM consent_callingrule
+               WHERE (starts_at IS NULL OR starts_at <= %(at)s) AND (retired_at IS NULL OR retired_at > %(at)s)
+               ORDER BY state, version DESC) r),
        (SELECT COALESCE(jsonb_object_agg(p.code, p.value), '{}')::text FROM consent_policysetting p),
        (SELECT COALESCE(array_agg(e.state), '{}') FROM consent_emergency e
         WHERE e.starts_at <= %(at)s AND (e.ends_at IS NULL OR e.ends_at > %(at)s)),

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from consent.models import CallingRule
 from medcrm.lib.errors import RuleError
@@ -14,24 +15,38 @@ from medcrm.lib.errors import RuleError
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
-KEPT_BY_VERSION = ("id", "version", "created_at", "created_by_id", "retired_at")
+KEPT_BY_VERSION = ("id", "version", "created_at", "created_by_id", "starts_at", "retired_at")
 
 
 @transaction.atomic
 def amend(rule_id: int, changes: Mapping[str, object], *, by: AbstractBaseUser | None, now: datetime) -> CallingRule:
-    """Retire the row in force and put a changed copy in its place. Locks the row.
+    """Put a changed copy in the place of the newest row, at once or from its start on. Locks the rows of the state.
 
-    Raise RuleError if it was replaced in the meantime.
+    The row before it counts until then; one that never began never counts. Raise RuleError if it was replaced in the
+    meantime.
     """
-    old = CallingRule.objects.select_for_update(of=("self",)).get(pk=rule_id)
-    if old.retired_at is not None:
-        raise RuleError("RULE_REPLACED", "This version was replaced in the meantime. Open the one in force.")
+    asked = CallingRule.objects.get(pk=rule_id)
+    rows = list(CallingRule.objects.select_for_update(of=("self",)).filter(state=asked.state).order_by("-version"))
+    old = rows[0]
+    if old.pk != rule_id or old.retired_at is not None:
+        raise RuleError("RULE_REPLACED", _("This version was replaced in the meantime. Open the newest one."))
+    begins_at = max(changes.get("starts_at") or now, now)
     kept = {f.attname: getattr(old, f.attname) for f in CallingRule._meta.concrete_fields}
     for name in KEPT_BY_VERSION:
         kept.pop(name)
-    old.retired_at = now
-    old.save(update_fields=["retired_at"])
-    made = CallingRule(**{**kept, **changes}, version=old.version + 1, created_by=by)
+    if old.starts_at is not None and old.starts_at > now:
+        for before in rows[1:]:
+            if before.retired_at == old.starts_at:
+                _retire(before, begins_at)
+        _retire(old, now)
+    else:
+        _retire(old, begins_at)
+    made = CallingRule(**{**kept, **changes, "starts_at": begins_at}, version=old.version + 1, created_by=by)
     made.full_clean(exclude=["created_by"])
     made.save()
     return made
+
+
+def _retire(rule: CallingRule, at: datetime) -> None:
+    rule.retired_at = at
+    rule.save(update_fields=["retired_at"])

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from consent import addresses, ledger
 from consent.models import Address, ConsentEvent, EventValue
@@ -38,7 +39,7 @@ def readmit(kind: str, value: str, *, now: datetime, by: AbstractBaseUser | None
     """
     address = addresses.find(kind, value)
     if address is None or address.value is not None:
-        raise RuleError("NOT_ERASED", "This address was not erased; there is nothing to take back.")
+        raise RuleError("NOT_ERASED", _("This address was not erased; there is nothing to take back."))
     address = Address.objects.select_for_update(no_key=True).get(pk=address.pk)
     ledger.record(address.pk, EventKind.READMISSION, occurred_at=now, now=now, by=by, text=reason)
     address.value = value

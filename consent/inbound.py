@@ -149,10 +149,10 @@ def review(event_id: UUID, verdict: str, *, by: AbstractBaseUser | None, now: da
     A mail that asks us to stop unsubscribes its mailbox and speaks for the person's numbers, as one understood at once.
     """
     if verdict not in (Verdict.REVOKE, Verdict.NONE):
-        raise RuleError("INVALID_VERDICT", "Say whether the person wants us to stop, yes or no.", field="verdict")
+        raise RuleError("INVALID_VERDICT", _("Say whether the person wants us to stop, yes or no."), field="verdict")
     event = ConsentEvent.objects.filter(pk=event_id, kind=EventKind.INBOUND).first()
     if event is None:
-        raise RuleError("NO_SUCH_MESSAGE", "This message is not in the ledger.", field="event")
+        raise RuleError("NO_SUCH_MESSAGE", _("This message is not in the ledger."), field="event")
     if event.about is not None:
         return review(event.about, verdict, by=by, now=now, note=note)
     held = list(ConsentEvent.objects.filter(kind=EventKind.INBOUND, verdict=Verdict.REVIEW, about=event.pk))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 from uuid_utils.compat import uuid7
 
 from consent import fold, history, wording
@@ -357,18 +358,18 @@ def _check(entry: Entry, now: datetime) -> None:
     """Raise unless the entry could be true."""
     _check_aware(entry.occurred_at, entry.effective_at, entry.expires_at)
     if entry.kind not in KINDS:
-        raise InvalidEvent(f"The ledger knows no event “{entry.kind}”.", field="kind")
+        raise InvalidEvent(_("The ledger knows no event “%(kind)s”.") % {"kind": entry.kind}, field="kind")
     if entry.scope and entry.scope not in SCOPES:
-        raise InvalidEvent(f"“{entry.scope}” is not a scope of a withdrawal.", field="scope")
+        raise InvalidEvent(_("“%(scope)s” is not a scope of a withdrawal.") % {"scope": entry.scope}, field="scope")
     if entry.occurred_at > now + SKEW:
         raise InvalidEvent(
-            "This lies in the future. Enter when it happened; a later start goes into “effective”.",
+            _("This lies in the future. Enter when it happened; a later start goes into “effective”."),
             field="occurred_at",
         )
     if entry.kind in (EventKind.REVIEW, EventKind.CORRECTION) and entry.about is None:
-        raise InvalidEvent("Name the entry that this one is about.", field="about")
+        raise InvalidEvent(_("Name the entry that this one is about."), field="about")
     if entry.kind == EventKind.GRANT and not (entry.disclosure or (entry.level and entry.channels and entry.purposes)):
-        raise InvalidEvent("A grant says its level, channels and purposes, or names the disclosure shown.")
+        raise InvalidEvent(_("A grant says its level, channels and purposes, or names the disclosure shown."))
 
 
 def _check_aware(*instants: datetime | None) -> None:

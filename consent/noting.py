@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from consent import ledger, zones
 from consent.fold import VOIDABLE
 from consent.models import Address, ConsentEvent
@@ -61,7 +63,7 @@ def note_number_check(
     """Write what the Reassigned Numbers Database answered. Raise RuleError for what is no number or no answer."""
     _demand_phone(address_id)
     if result not in ANSWERS:
-        raise RuleError("INVALID_ANSWER", "Choose what the database answered: yes, no or no data.", field="result")
+        raise RuleError("INVALID_ANSWER", _("Choose what the database answered: yes, no or no data."), field="result")
     entry = check_entry(address_id, result, checked_at=checked_at, text=note, by=by, source="compliance")
     return ledger.record_many([entry], now=now)[0]
 
@@ -80,15 +82,15 @@ def note_said(
 ) -> ConsentEvent:
     """Write what a person said or signed, with their words or where the paper is. Raise RuleError for what lacks."""
     if kind not in SAID:
-        raise RuleError("INVALID_EVENT", "Choose what the person said or signed.", field="kind")
+        raise RuleError("INVALID_EVENT", _("Choose what the person said or signed."), field="kind")
     if not said.strip():
-        raise RuleError("WORDS_NEEDED", "Write how they said it, or where the signed paper is.", field="said")
+        raise RuleError("WORDS_NEEDED", _("Write how they said it, or where the signed paper is."), field="said")
     if kind in OF_A_NUMBER:
         _demand_phone(address_id)
     facts: dict[str, object] = {}
     if kind == EventKind.LOCATION:
         if state.upper() not in zones.STATES.values():
-            raise RuleError("STATE_NEEDED", "Say in which state they are, in two letters, e.g. AZ.", field="state")
+            raise RuleError("STATE_NEEDED", _("Say in which state they are, in two letters, e.g. AZ."), field="state")
         facts["state"] = state.upper()
     if kind == EventKind.HIPAA_AUTHORIZATION:
         facts["states_remuneration"] = states_payment
@@ -116,9 +118,9 @@ def correct(event_id: UUID, *, reason: str, by: AbstractBaseUser | None, now: da
         said = "What a person asked of us is not corrected away. They may write to us, or fill in a form anew."
         raise RuleError("NOT_CORRECTABLE", said)
     if not reason.strip():
-        raise RuleError("REASON_NEEDED", "Write what was wrong, e.g. “recorded on the wrong lead”.", field="reason")
+        raise RuleError("REASON_NEEDED", _("Write what was wrong, e.g. “recorded on the wrong lead”."), field="reason")
     if ConsentEvent.objects.filter(address=event.address_id, kind=EventKind.CORRECTION, about=event.pk).exists():
-        raise RuleError("CORRECTED_ALREADY", "This entry was corrected before.")
+        raise RuleError("CORRECTED_ALREADY", _("This entry was corrected before."))
     return ledger.record(
         event.address_id, EventKind.CORRECTION, occurred_at=now, now=now, about=event.pk, text=reason, by=by,
         source="compliance",
@@ -127,4 +129,4 @@ def correct(event_id: UUID, *, reason: str, by: AbstractBaseUser | None, now: da
 
 def _demand_phone(address_id: int) -> None:
     if not Address.objects.filter(pk=address_id, kind=AddressKind.PHONE).exists():
-        raise RuleError("NO_NUMBER", "This is about a phone number. Open the number of the person.")
+        raise RuleError("NO_NUMBER", _("This is about a phone number. Open the number of the person."))

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from consent import addresses, fold, ledger, people
 from consent.models import Address, ConsentEvent
@@ -25,7 +26,9 @@ def record_withdrawal(
     What reaches further than the address is written to the person's other addresses as well.
     """
     if not said.strip():
-        raise RuleError("WORDS_NEEDED", "Write how the person said it, e.g. “on the phone: take me off”.", field="said")
+        raise RuleError(
+            "WORDS_NEEDED", _("Write how the person said it, e.g. “on the phone: take me off”."), field="said"
+        )
     address = Address.objects.get(pk=address_id)
     reached = [address, *_others(address, scope)]
     entries = [

@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, Group
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from gateway.models import Client, Key
 from gateway.vocabulary import ScopeCode
@@ -52,9 +53,9 @@ def issue_key(
 ) -> str:
     """Create a key for the client and return it; it cannot be read again."""
     if not client.is_active:
-        raise RuleError("CLIENT_RETIRED", "This client is retired. Make it active first.")
+        raise RuleError("CLIENT_RETIRED", _("This client is retired. Make it active first."))
     if expires_at is not None and expires_at <= at:
-        raise RuleError("EXPIRED", "The key would have ended already. Choose a later date.", field="expires_at")
+        raise RuleError("EXPIRED", _("The key would have ended already. Choose a later date."), field="expires_at")
     key = f"mck_{secrets.token_urlsafe(32)}"
     Key.objects.create(
         client=client,

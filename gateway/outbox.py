@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
+from django.utils.translation import gettext as _
 
 from gateway import keys, signing, targets
 from gateway.models import Delivery, OutboxEvent, Subscription, Try
@@ -219,7 +220,7 @@ def change_subscription(
     """Change where or what a subscription is told. Raise RefusedTarget or RuleError."""
     row = Subscription.objects.select_for_update().get(pk=subscription_id)
     if not row.is_active:
-        raise RuleError("ENDED", "This webhook has ended. Make a new one.")
+        raise RuleError("ENDED", _("This webhook has ended. Make a new one."))
     if url is not None:
         targets.check_url(url)
         row.url = url
@@ -254,7 +255,7 @@ def _check_events(events: Sequence[str]) -> None:
     unknown = sorted(set(events) - set(EventKind.values))
     if unknown or not events:
         known = ", ".join(EventKind.values)
-        raise RuleError("UNKNOWN_EVENT", f"Choose at least one of: {known}.", field="events")
+        raise RuleError("UNKNOWN_EVENT", _("Choose at least one of: %(events)s.") % {"events": known}, field="events")
 
 
 def forget(*, at: datetime, kept_leads: Sequence[int] = ()) -> int:

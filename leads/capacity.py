@@ -1,12 +1,14 @@
 """Who can be served where, and when? The catalogue as database expressions on a lead.
 
 The facts of the rule compiler use these, so fit and capacity mean the same in a rule, on a lead page and in a report.
-Distances are miles as the crow flies; dates are calendar dates, counted from the UTC date of `at`.
+Distances are miles as the crow flies. A slot's date is one of its clinic's calendar; what runs out does so at the end
+of a day where the lead is (`leads.timing`).
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from django.db.models import (
     BooleanField,
@@ -28,11 +30,12 @@ from django.db.models import (
 )
 from django.db.models.functions import ASin, Coalesce, Cos, Least, Power, Radians, Sin, Sqrt
 
+from leads import criteria, timing
 from leads.models import Answer, Authorization, Availability, DocumentStatus, Offering, OfferingPayer, ServiceLine
 from leads.vocabulary import AuthorizationState, DocumentState, LeadType, Verdict
 
 EARTH_RADIUS_MILES = 3958.8
-REFERRAL_LETTER = "referral_letter"
+REFERRAL_LETTER, ELIGIBILITY = "referral_letter", "eligibility"
 SETTLED = (AuthorizationState.APPROVED, AuthorizationState.NOT_NEEDED)
 
 IS_ORGANISATION = Q(lead_type__in=[LeadType.PARTNER, LeadType.B2B])
@@ -133,7 +136,8 @@ def age_status(*, at: datetime) -> Expression:
 
 def first_open_date(*, at: datetime) -> Expression:
     """The first date with an open slot for this lead inside its window, at a clinic within reach that takes it."""
-    days = Availability.objects.filter(open_slots__gt=0, date__gte=at.date())
+    days = Availability.objects.filter(open_slots__gt=0, date__gte=at.date() - timedelta(days=1))  # for the index
+    days = days.filter(date__gte=timing.day_in(F("offering__clinic__timezone"), at))
     days = taking(within_reach(days, "offering__"), "offering__").annotate(
         opens_on=ExpressionWrapper(OuterRef("window_opens_on"), output_field=Availability._meta.get_field("date")),
         closes_on=ExpressionWrapper(OuterRef("window_closes_on"), output_field=Availability._meta.get_field("date")),
@@ -151,7 +155,7 @@ def first_open_date(*, at: datetime) -> Expression:
 
 def servable(leads: QuerySet, *, at: datetime) -> QuerySet:
     """Narrow leads to those that may be served now: the service is given within reach, for this payer and age, a slot
-    is open inside the window, and the documents and the authorization it takes are here.
+    is open inside the window, somebody speaks the language, and the documents and the authorization it takes are here.
 
     Organisations take no slot: theirs is served when its service is one for organisations.
     """
@@ -163,6 +167,7 @@ def servable(leads: QuerySet, *, at: datetime) -> QuerySet:
         serve_from=first_open_date(at=at),
         serve_lacks=missing_documents(at=at),
         serve_needs=needs_authorization(at=at),
+        serve_language=language_spoken(at=at),
     )
     patients = Q(
         serve_service="offered",
@@ -173,33 +178,56 @@ def servable(leads: QuerySet, *, at: datetime) -> QuerySet:
         serve_lacks__lte=0,
         serve_needs=False,
     )
-    return fits.filter(patients | Q(serve_service="organisation"))
+    is_spoken = Q(serve_language=True) | Q(serve_language__isnull=True)
+    return fits.filter(patients & is_spoken | Q(serve_service="organisation"))
 
 
-def held_documents(*, at: datetime) -> Q:
+def language_spoken(*, at: datetime) -> Expression:
+    """Whether anybody may speak with the lead in its language: a fact of the room above, which knows the people."""
+    return criteria.fact("language_spoken").expression(at)
+
+
+def today(*, at: datetime, path: str = "", of: Callable[[str], F] = F) -> Expression:
+    """The date where the lead is; `path` leads to it from the rows, `of` is OuterRef where it is the outer lead."""
+    return timing.day_in(timing.zone_in(path, of), at)
+
+
+def _still_valid(at: datetime, path: str, of: Callable[[str], F]) -> Q:
+    return Q(expires_on__isnull=True) | Q(expires_on__gte=today(at=at, path=path, of=of))
+
+
+def run_out(rows: QuerySet, *, at: datetime) -> QuerySet:
+    """Narrow documents or authorizations to those whose last day is over where their lead is."""
+    soon = rows.filter(expires_on__lt=at.date() + timedelta(days=1))  # for the index: nowhere is it later than that
+    return soon.filter(expires_on__lt=today(at=at, path="lead__"))
+
+
+def held_documents(*, at: datetime, path: str = "lead__", of: Callable[[str], F] = F) -> Q:
     """Document statuses that count: received, and not expired on that day."""
-    return Q(status=DocumentState.RECEIVED) & (Q(expires_on__isnull=True) | Q(expires_on__gte=at.date()))
+    return Q(status=DocumentState.RECEIVED) & _still_valid(at, path, of)
 
 
 def missing_documents(*, at: datetime) -> Expression:
     """How many of the documents that the lead's service asks for are not here and valid."""
     required = ServiceLine.documents.through.objects.filter(serviceline=OuterRef("service"))
     held = DocumentStatus.objects.filter(
-        held_documents(at=at), lead=OuterRef("pk"), document__services=OuterRef("service")
+        held_documents(at=at, path="", of=OuterRef), lead=OuterRef("pk"), document__services=OuterRef("service")
     )
     return ExpressionWrapper(_count(required, "serviceline") - _count(held, "lead"), output_field=IntegerField())
 
 
-def referral_missing(*, at: datetime) -> Expression:
-    """Whether the lead's service asks for a referral letter that is not here and valid."""
-    required = ServiceLine.documents.through.objects.filter(serviceline=OuterRef("service"), document=REFERRAL_LETTER)
-    held = DocumentStatus.objects.filter(held_documents(at=at), lead=OuterRef("pk"), document=REFERRAL_LETTER)
+def lacks(document: str, *, at: datetime) -> Expression:
+    """Whether the lead's service asks for this document, and it is not here and valid."""
+    required = ServiceLine.documents.through.objects.filter(serviceline=OuterRef("service"), document=document)
+    held = DocumentStatus.objects.filter(
+        held_documents(at=at, path="", of=OuterRef), lead=OuterRef("pk"), document=document
+    )
     return Case(When(Exists(required) & ~Exists(held), then=Value(True)), default=Value(False))
 
 
-def held_authorizations(*, at: datetime) -> Q:
+def held_authorizations(*, at: datetime, path: str = "lead__", of: Callable[[str], F] = F) -> Q:
     """Authorizations that count: given or not needed, and not expired on that day."""
-    return Q(status__in=SETTLED) & (Q(expires_on__isnull=True) | Q(expires_on__gte=at.date()))
+    return Q(status__in=SETTLED) & _still_valid(at, path, of)
 
 
 def by_payer(payer: object) -> Q:
@@ -213,7 +241,10 @@ def needs_authorization(*, at: datetime) -> Expression:
     anybody_wants = Exists(given(terms, "offering__"))
     wanted = within_reach(terms.filter(payer=OuterRef("payer")), "offering__")
     approved = Authorization.objects.filter(
-        held_authorizations(at=at), by_payer(OuterRef("payer")), lead=OuterRef("pk"), service=OuterRef("service")
+        held_authorizations(at=at, path="", of=OuterRef),
+        by_payer(OuterRef("payer")),
+        lead=OuterRef("pk"),
+        service=OuterRef("service"),
     )
     return Case(
         When(IS_ORGANISATION, then=Value(False)),

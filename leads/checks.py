@@ -47,6 +47,7 @@ class Facts:
     timing_is_open: bool = False
     documents_missing: Sequence[str] = ()
     authorization_missing: bool | None = None
+    language_spoken: bool | None = None
     readiness: str = ""
     request: str = ""
     for_whom: str = ""
@@ -148,7 +149,7 @@ def check_fit(facts: Facts) -> Finding:
 
 
 def check_capacity(facts: Facts) -> Finding:
-    """An open slot inside the window, and the documents and authorization it takes [R15, R16]."""
+    """An open slot inside the window, somebody who speaks the language, and the papers it takes [R15, R16]."""
     if facts.is_organisation:
         return Finding(Verdict.PASS, [Reason("not_applicable", "Organisation services have no appointment slots.")])
     fails = [
@@ -156,6 +157,8 @@ def check_capacity(facts: Facts) -> Finding:
     ]
     if facts.authorization_missing:
         fails.append(Reason("prior_authorization", "The payer wants prior authorization first.", "prior_authorization"))
+    if facts.language_spoken is False:
+        fails.append(Reason("language", "Nobody who may take the lead speaks its language.", "language"))
     unknown = [code for name, code in FIT_QUESTIONS.items() if name != "age_status" and getattr(facts, name) is None]
     if facts.first_open_on is None and not unknown:
         fails.append(Reason("no_slot", "No slot is open inside the wanted dates.", "appointment_window"))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from consent import gate
 from consent.gate import NotContactable
@@ -75,11 +76,13 @@ def find_reservation(lead: Lead, attempt_id: int | None, *, at: datetime) -> Att
     is_to_lead = Q(address=lead.phone_id) | Q(basis__request__reference=str(lead.public_id))
     attempt = Attempt.objects.filter(is_to_lead, pk=attempt_id, channel=HAND_DIALLED).first()
     if attempt is None:
-        raise RuleError("NO_RESERVATION", "There is no such reserved call to this lead.", field="attempt")
+        raise RuleError("NO_RESERVATION", _("There is no such reserved call to this lead."), field="attempt")
     if attempt.at < at - RECORD_WITHIN:
         raise RuleError(
-            "RESERVATION_EXPIRED", "This reservation is over four hours old. Reserve each call anew.", field="attempt"
+            "RESERVATION_EXPIRED",
+            _("This reservation is over four hours old. Reserve each call anew."),
+            field="attempt",
         )
     if attempt.state not in UNSETTLED or Interaction.objects.filter(attempt=attempt).exists():
-        raise RuleError("NOT_RESERVED", "This reservation was refused or used already.", field="attempt")
+        raise RuleError("NOT_RESERVED", _("This reservation was refused or used already."), field="attempt")
     return attempt

@@ -132,6 +132,10 @@ def register(*facts: Fact) -> None:
         _facts[fact.name] = fact
 
 
+def fact(name: str) -> Fact:
+    return _facts[name]
+
+
 def facts() -> list[Fact]:
     """All facts by label, for the rule editor."""
     return sorted(_facts.values(), key=lambda fact: fact.label)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from leads.models import DuplicateCandidate, DuplicateSearch
 from leads.services import merging
@@ -91,7 +92,7 @@ def judge(candidate_id: int, *, is_same: bool, by: AbstractBaseUser, at: datetim
     """Merge the pair, or say that they are two persons. Raise RuleError when it was judged before."""
     pair = DuplicateCandidate.objects.select_for_update().get(pk=candidate_id)
     if pair.verdict != DuplicateCandidate.Verdict.OPEN:
-        raise RuleError("JUDGED_ALREADY", "Somebody has judged this pair meanwhile.")
+        raise RuleError("JUDGED_ALREADY", _("Somebody has judged this pair meanwhile."))
     if is_same:
         merging.merge(pair.one_id, pair.other_id, by=by, at=at, reason=", ".join(pair.reasons))
     pair.verdict = DuplicateCandidate.Verdict.MERGED if is_same else DuplicateCandidate.Verdict.DIFFERENT

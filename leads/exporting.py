@@ -26,6 +26,7 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -140,13 +141,17 @@ def ask(
     """Order an export; the row is its log. Raise RuleError without the right or a reason."""
     what = WHATS.get(what_code)
     if what is None or not by.has_perm(what.permission):
-        raise RuleError("NOT_YOURS_TO_EXPORT", "Your role may not take this out. Ask compliance.", field="what")
+        raise RuleError(
+            "NOT_YOURS_TO_EXPORT", gettext("Your role may not take this out. Ask compliance."), field="what"
+        )
     if not reason.strip():
-        raise RuleError("REASON_MISSING", "Say for whom and why.", field="reason")
+        raise RuleError("REASON_MISSING", gettext("Say for whom and why."), field="reason")
     given = {name: value for name, value in (filters or {}).items() if value not in ("", None)}
     for name in given:
         if name not in FILTERS[what.code]:
-            raise RuleError("UNKNOWN_FILTER", f"“{name}” cannot narrow this export.", field=name)
+            raise RuleError(
+                "UNKNOWN_FILTER", gettext("“%(name)s” cannot narrow this export.") % {"name": name}, field=name
+            )
     export = Export.objects.create(
         what=what.code,
         format=format,
@@ -169,7 +174,7 @@ def keep_report(name: str, table: bytes, *, rows: int, reason: str, by: Abstract
     Raise RuleError without a reason.
     """
     if not reason.strip():
-        raise RuleError("REASON_MISSING", "Say for whom and why.", field="reason")
+        raise RuleError("REASON_MISSING", gettext("Say for whom and why."), field="reason")
     export = Export(
         what=f"report_{name}", format=Export.Format.CSV, reason=reason.strip()[:200], by=by, asked_at=at, ready_at=at,
         state=Export.State.READY, expires_at=at + LIVES, rows=rows, sha256=hashlib.sha256(table).hexdigest(),
@@ -233,10 +238,10 @@ def open_by(token: str, *, user: AbstractBaseUser, at: datetime) -> Export:
     try:
         pk = signing.loads(token, salt=SALT, max_age=LIVES)["export"]
     except signing.BadSignature:
-        raise RuleError("LINK_INVALID", "This link is not valid any more. Ask for the export again.") from None
+        raise RuleError("LINK_INVALID", gettext("This link is not valid any more. Ask for the export again.")) from None
     export = Export.objects.filter(pk=pk, by=user.pk).first()
     if export is None or export.state != Export.State.READY or export.expires_at is None or export.expires_at <= at:
-        raise RuleError("LINK_INVALID", "This link is not valid any more. Ask for the export again.")
+        raise RuleError("LINK_INVALID", gettext("This link is not valid any more. Ask for the export again."))
     what = WHATS.get(export.what)
     if what and not (user.has_perm(what.permission) and (export.is_masked or user.has_perm(FULL))):
         raise RuleError("NOT_YOURS_TO_EXPORT", _t("Your role may not take this out any more. Ask compliance."))

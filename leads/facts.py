@@ -208,12 +208,12 @@ def reply_waits(at: datetime) -> Expression:
 
 
 def days_until_slot(at: datetime) -> Expression:
-    days = ExpressionWrapper(capacity.first_open_date(at=at) - Value(at.date()), output_field=DurationField())
+    days = ExpressionWrapper(capacity.first_open_date(at=at) - capacity.today(at=at), output_field=DurationField())
     return Cast(Extract(days, "day"), IntegerField())
 
 
 def documents_held(at: datetime) -> Expression:
-    held = DocumentStatus.objects.filter(capacity.held_documents(at=at), lead=OuterRef("pk"))
+    held = DocumentStatus.objects.filter(capacity.held_documents(at=at, path="", of=OuterRef), lead=OuterRef("pk"))
     return _counted(held)
 
 
@@ -428,7 +428,18 @@ register(
         per=("service_id", "latitude", "longitude"),
     ),
     Fact("days_until_slot", "days until the first open slot", Kind.NUMBER, days_until_slot),
-    Fact("referral_missing", "referral letter missing", Kind.YES_NO, lambda at: capacity.referral_missing(at=at)),
+    Fact(
+        "referral_missing",
+        "referral letter missing",
+        Kind.YES_NO,
+        lambda at: capacity.lacks(capacity.REFERRAL_LETTER, at=at),
+    ),
+    Fact(
+        "eligibility_missing",
+        "benefits not verified yet",
+        Kind.YES_NO,
+        lambda at: capacity.lacks(capacity.ELIGIBILITY, at=at),
+    ),
     Fact("documents_missing", "missing documents", Kind.NUMBER, lambda at: capacity.missing_documents(at=at)),
     Fact(
         "authorization_missing",

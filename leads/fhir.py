@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from consent import fhir as consent_fhir
 from consent.models import Address
@@ -37,9 +38,9 @@ STATUS = {
 def export(lead_id: int, *, at: datetime, by: AbstractBaseUser, reason: str) -> str:
     """The bundle of one person as JSON; that it was taken, by whom and why, is kept."""
     if not by.has_perm(RIGHT):
-        raise RuleError("NOT_YOURS_TO_EXPORT", "Your role may not take this out. Ask compliance.")
+        raise RuleError("NOT_YOURS_TO_EXPORT", _("Your role may not take this out. Ask compliance."))
     if not reason.strip():
-        raise RuleError("REASON_MISSING", "Say for whom and why.", field="reason")
+        raise RuleError("REASON_MISSING", _("Say for whom and why."), field="reason")
     text = bundle(Lead.objects.select_related("phone", "email").get(pk=lead_id), at=at).model_dump_json(
         indent=1, exclude_none=True
     )

@@ -139,6 +139,7 @@ def facts_of(lead: Lead, documents_missing: Sequence[str], failed: Sequence[Fail
         timing_is_open=lead.timing is not None and lead.timing.kind == lead.timing.Kind.OPEN,
         documents_missing=documents_missing,
         authorization_missing=lead.authorization_missing,
+        language_spoken=lead.language_spoken,
         readiness=lead.readiness,
         request=lead.request,
         for_whom=lead.for_whom,
@@ -214,6 +215,7 @@ ASKED: Mapping[str, Callable[[datetime], Expression]] = {
     "age_status": lambda at: capacity.age_status(at=at),
     "first_open_on": lambda at: capacity.first_open_date(at=at),
     "authorization_missing": lambda at: capacity.needs_authorization(at=at),
+    "language_spoken": lambda at: capacity.language_spoken(at=at),
     "may_speak_with_someone": lambda at: _knows_who("may_be_told") | capacity.answered("may_speak_with", YES, at=at),
     "decider_named": lambda at: _knows_who("can_approve") | capacity.answered("decision_maker", at=at),
 }

@@ -98,7 +98,7 @@ def _service(row: Row, training: str) -> Row:
         "min_age": row.get("min_age", 0),
         "telehealth": row.get("telehealth", False),
         "required_training": training,
-        "needs_agreement": audience == LeadType.PARTNER,
+        "needs_agreement": audience != LeadType.PATIENT,
         "needed": {*row.get("documents", []), *letter},
     }
 

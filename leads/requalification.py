@@ -62,9 +62,8 @@ def sync_triggers(lead_ids: Sequence[int], *, at: datetime) -> None:
 
     A date that a person named with the hold or the stop stays as long as the lead waits at all.
     """
-    leads = Lead.objects.filter(pk__in=lead_ids).only(
-        "pk", "hold_reason_id", "stop_reason_id", "window_closes_on", "timezone"
-    )
+    columns = ("hold_reason_id", "stop_reason_id", "window_closes_on", "timezone", "source__seller__timezone")
+    leads = Lead.objects.filter(pk__in=lead_ids).select_related("source__seller").only(*columns)
     cycles = dict(Qualification.objects.filter(lead__in=lead_ids, closed_at=None).values_list("lead", "pk"))
     wanted = _declared(leads, at)
     present = {(trigger.lead_id, trigger.kind_id): trigger for trigger in armed(lead_ids)}
@@ -105,7 +104,7 @@ def _wakes_at(lead: Lead, reason: HoldReason, at: datetime) -> datetime | None:
         return at + timedelta(days=reason.default_days)
     if lead.window_closes_on is None:
         return None
-    return timing.start_of(lead.window_closes_on + timedelta(days=1), lead.timezone)
+    return timing.start_of(lead.window_closes_on + timedelta(days=1), timing.zone_of(lead))
 
 
 def arm_date(lead: Lead, cycle: Qualification, *, due_at: datetime, at: datetime) -> None:
@@ -220,7 +219,7 @@ def _reopen(lead: Lead, stale: Sequence[str]) -> None:
 def _run_out(lead: Lead, at: datetime) -> Sequence[str]:
     """A window that is over says nothing any more about when the lead wants to come."""
     closes_on = lead.window_closes_on
-    return [TIMING] if closes_on is not None and closes_on < timing.day_at(lead.timezone, at) else []
+    return [TIMING] if closes_on is not None and closes_on < timing.day_at(timing.zone_of(lead), at) else []
 
 
 def _fact(code: str) -> str:
@@ -351,7 +350,7 @@ def _sentence(opening: Opening) -> str:
 
 def slots_opened(offering: Offering, *, on: date, slots: int, at: datetime) -> list[int]:
     """Wake who waits for a slot here on that date: best score first, and no more leads than slots."""
-    if on < at.date():
+    if on < timing.day_at(offering.clinic.timezone, at):
         return []
     waiting = Trigger.objects.filter(lead=OuterRef("pk"), kind="slot_opened", fired_at=None, disarmed_at=None)
     here = capacity.taking(capacity.within_reach(Offering.objects.filter(pk=offering.pk)))

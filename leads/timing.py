@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from django.db.models import DateField, Expression, F, Func, TextField, Value
+from django.db.models.functions import Coalesce, NullIf
+
 if TYPE_CHECKING:
-    from leads.models import TimingWindow
+    from leads.models import Lead, TimingWindow
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,22 @@ def window(timing: TimingWindow | None, *, asked_on: date) -> Window:
             return Window(first_of_quarter(asked_on, 2), None)
         case _:
             return Window()
+
+
+def zone_of(lead: Lead) -> str:
+    """The lead's own zone, or its seller's where it is unknown. Reads lead.source.seller then."""
+    return lead.timezone or lead.source.seller.timezone
+
+
+def zone_in(path: str = "", of: Callable[[str], F] = F) -> Expression:
+    """The same for the database; `path` leads from the rows to the lead, `of` may be OuterRef."""
+    own = NullIf(of(f"{path}timezone"), Value(""), output_field=TextField())
+    return Coalesce(own, of(f"{path}source__seller__timezone"), output_field=TextField())
+
+
+def day_in(zone: Expression, at: datetime) -> Expression:
+    """The date on the calendar there, for the database."""
+    return Func(zone, Value(at), template="timezone(%(expressions)s)::date", output_field=DateField())
 
 
 def day_at(zone: str, at: datetime) -> date:

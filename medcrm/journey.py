@@ -2,6 +2,7 @@
 
     wake     permission given anew wakes who waits for it                    leads.requalification
     score    rank it, band its fit and its readiness                         leads.scoring
+             and note when its points for what it did halve next             leads.decay
     assess   fit, capacity, readiness, decision path: pass, fail, unknown    leads.qualification
     choose   forward, hold, stop or review, and the next step                leads.qualification
     act      a forwarded lead gets its team, owner, handoff and clock        routing.router
@@ -19,7 +20,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from leads import milestones, qualification, requalification, scoring, snapshots
+from leads import decay, milestones, qualification, requalification, scoring, snapshots
 from leads.models import Lead
 from leads.services import expiry
 from nurture import enrollment
@@ -35,6 +36,7 @@ def advance(lead_ids: Sequence[int], *, at: datetime) -> list[int]:
     if ids:
         requalification.fire_permitted(ids, at=at)
         scoring.score_leads(ids, at=at)
+        decay.plan(ids, at=at)
         given = qualification.assess_leads(ids, at=at)
         stood = snapshots.outputs(ids)
         qualification.choose_next_steps(ids, at=at)
@@ -66,7 +68,8 @@ def advance_batch(*, at: datetime, limit: int = BATCH) -> int:
 
 
 def advance_due(*, at: datetime) -> int:
-    """Note what ran out, wake what waits for a date, then walk every due lead, batch by batch; return how many walked.
+    """Note what ran out, wake what waits for a date or counts for less by now, then walk every due lead, batch by
+    batch; return how many walked.
 
     Every batch is a transaction of its own, so that a million leads take no more memory than a few hundred, and a
     worker that is killed loses at most the batch in its hands.
@@ -78,4 +81,5 @@ def advance_due(*, at: datetime) -> int:
 
 
 def _make_due(at: datetime) -> int:
-    return expiry.lapse(at=at) + requalification.fire_dated(at=at) + requalification.fire_openings(at=at)
+    dated = expiry.lapse(at=at) + requalification.fire_dated(at=at) + decay.wake(at=at)
+    return dated + requalification.fire_openings(at=at)

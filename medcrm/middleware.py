@@ -6,16 +6,20 @@ from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
+import structlog
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
 from django.contrib.auth import logout
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from redis.exceptions import RedisError
 
 from medcrm.sign_in import SEEN, SINCE, has_second_factor
 
+log = structlog.get_logger(__name__)
 Handler = Callable[[HttpRequest], HttpResponse]
 
 TOUCH_SECONDS = 30  # a session is written again only after this long, so a page costs no write
@@ -85,6 +89,24 @@ def second_factor(get_response: Handler) -> Handler:
             return HttpResponseRedirect(reverse("mfa_index"))
         return get_response(request)
 
+    return middleware
+
+
+def cache_away(get_response: Handler) -> Handler:
+    """Say what to do where the cache is away that counts wrong passwords: uncounted, nobody signs in."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        return get_response(request)
+
+    def process_exception(request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, RedisError) or not request.path.startswith(_open_pages()):
+            return None
+        log.error("cache_away", error=type(error).__name__)
+        response = render(request, "account/away.html", status=503)
+        response.headers["Retry-After"] = "60"
+        return response
+
+    middleware.process_exception = process_exception
     return middleware
 
 

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from consent.lifecycle import AttemptState
 from consent.models import Attempt
 from gateway.models import Delivery, OutboxEvent
-from leads.models import Inquiry, Lead, Trigger
+from leads.models import Decay, Inquiry, Lead, Trigger
 from nurture.models import Enrollment
 from routing import worklist
 from routing.models import Clock, Notice
@@ -55,6 +55,7 @@ QUEUES = (
         lambda at: Trigger.objects.filter(due_at__isnull=False, fired_at=None, disarmed_at=None),
         5 * MINUTES,
     ),
+    Queue("decay", "due_at", lambda at: Decay.objects.all(), 5 * MINUTES),
     Queue("outreach", "next_due_at", lambda at: Enrollment.objects.active(), 30 * MINUTES),
     Queue(
         "clocks",

@@ -86,6 +86,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "audit.middleware.access_log",
+    "medcrm.middleware.cache_away",
 ]
 
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # widgets of our own have their templates with the rest

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.utils.translation import gettext as _
 
 from consent.models import Permission
 from consent.models.ledger import PermissionState
@@ -27,7 +28,7 @@ def settle(task_id: int, *, at: datetime) -> CallTask:
     """Take a made call off the list. Raise RuleError when it is off already."""
     task = CallTask.objects.select_for_update(of=("self",)).get(pk=task_id)
     if task.settled_at is not None:
-        raise RuleError("CALL_TASK_SETTLED", "This call is off the list already.")
+        raise RuleError("CALL_TASK_SETTLED", _("This call is off the list already."))
     task.settled_at, task.is_done = at, True
     task.save(update_fields=["settled_at", "is_done"])
     return task

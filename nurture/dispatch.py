@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from consent import gate
 from consent.models import Attempt
 from consent.request import ContactRequest
+from leads import timing
 from leads.models import Lead
 from leads.services import due, outreach
 from leads.services.outreach import Change
@@ -253,7 +254,7 @@ class Taking:
         if until is None:
             self._move_on(row)
         else:
-            self._put(row, row.step, windows.next_open(row.step, until, zone=enrollment.zone_of(row.lead)))
+            self._put(row, row.step, windows.next_open(row.step, until, zone=timing.zone_of(row.lead)))
 
     def _move_on(self, row: Enrollment) -> None:
         """Go to the next step, or finish after the last one."""
@@ -262,7 +263,7 @@ class Taking:
             row.state, row.ended_at = EnrollmentState.FINISHED, self.at
             self._put(row, None, None)
             return
-        zone = enrollment.zone_of(row.lead)
+        zone = timing.zone_of(row.lead)
         self._put(row, step, windows.due_at(step, entered_at=row.started_at, not_before=self.at, zone=zone))
 
     def _put(self, row: Enrollment, step: Step | None, next_due_at: datetime | None) -> None:

@@ -15,8 +15,9 @@ from operator import or_
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q
+from django.utils.translation import gettext as _
 
-from leads import criteria
+from leads import criteria, timing
 from leads.lifecycle import OPEN
 from leads.models import Appointment, Interaction, Lead
 from leads.services import due, outreach
@@ -94,7 +95,7 @@ def leave(enrollment_id: int, *, at: datetime, by: AbstractBaseUser | None = Non
     Lead.objects.filter(enrollments=enrollment_id).lock().first()
     enrollment = Enrollment.objects.lock().select_related("lead", "sequence").get(pk=enrollment_id)
     if enrollment.state != EnrollmentState.ACTIVE:
-        raise RuleError("ENROLLMENT_ENDED", "This enrolment has ended already.")
+        raise RuleError("ENROLLMENT_ENDED", _("This enrolment has ended already."))
     _leave({enrollment: (ExitCode.REMOVED, note)}, at=at, by=by)
     removed = Change(enrollment.lead_id, "left", enrollment.sequence.name, ExitCode.REMOVED.value, note)
     outreach.note_changes([removed], at=at)
@@ -155,6 +156,7 @@ def _situations(
     return {
         pk: Situation(
             is_open=_is_open(lead),
+            zone=timing.zone_of(lead),
             current=current.get(pk),
             matching=frozenset(matching[pk]),
             staying=frozenset(staying[pk]),
@@ -254,17 +256,12 @@ def _enter(entries: Sequence[tuple[Lead, NurtureSequence]], *, at: datetime) -> 
     rows = []
     for lead, sequence in entries:
         step = sequence.steps.all()[0]
-        first = windows.due_at(step, entered_at=at, not_before=at, zone=zone_of(lead))
+        first = windows.due_at(step, entered_at=at, not_before=at, zone=timing.zone_of(lead))
         rows.append(
             Enrollment(lead=lead, sequence=sequence, cycle=lead.cycle, step=step, next_due_at=first, started_at=at)
         )
     Enrollment.objects.bulk_create(rows, batch_size=BATCH)
     return tuple(row.lead_id for row in rows)
-
-
-def zone_of(lead: Lead) -> str:
-    """The lead's own zone, or its seller's where it is unknown. Reads lead.source.seller."""
-    return lead.timezone or lead.source.seller.timezone
 
 
 def _refuse(

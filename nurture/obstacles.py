@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 
 from consent.sentences import sentence
 from leads.lifecycle import OPEN
+from leads.timing import day_at, zone_of
 from nurture import caps, rules, windows
 from nurture.batch import Batch
 from nurture.caps import Contact
-from nurture.enrollment import zone_of
 from nurture.models import Enrollment, Step
 from nurture.vocabulary import ExitCode, Medium, SkipCode
 
@@ -31,7 +31,7 @@ def reason_to_end(row: Enrollment, batch: Batch, *, at: datetime) -> ExitCode | 
     """Why the whole enrolment is over, found when its next step fell due."""
     if row.lead.stage not in OPEN or row.lead.merged_into_id is not None:
         return ExitCode.CLOSED
-    if rules.has_ended(row.sequence, at=at):
+    if rules.has_ended(row.sequence, on=day_at(zone_of(row.lead), at)):
         return ExitCode.ENDED
     return ExitCode.QUIET if row.pk in batch.quiet else None
 

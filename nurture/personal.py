@@ -57,7 +57,10 @@ def write(
         outbox.take_over_opt_out(address_id, at=clock(), provider=receipt.provider)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=clock())  # a person's own words may pay what is owed
     if problem:
-        raise RuleError("NOT_SENT", f"It did not leave: {problem} It stays on the timeline; try again or call.")
+        raise RuleError(
+            "NOT_SENT",
+            _("It did not leave: %(problem)s It stays on the timeline; try again or call.") % {"problem": problem},
+        )
     return entry
 
 
@@ -66,13 +69,15 @@ def _words(lead: Lead, medium: str, subject: str, body: str) -> str:
     errors: dict[str, list[str]] = {}
     text = body.strip()
     if not text:
-        errors["body"] = ["Write what you want to say."]
+        errors["body"] = [_("Write what you want to say.")]
     if medium == Medium.EMAIL and not subject.strip():
-        errors["subject"] = ["Give it a subject, e.g. “Your visit at the clinic”."]
+        errors["subject"] = [_("Give it a subject, e.g. “Your visit at the clinic”.")]
     if medium == Medium.SMS and text and not rendering.OPT_OUT.search(text):
         text += WAY_OUT
     if len(text) > LONGEST[Medium(medium)]:
-        errors["body"] = [f"It is too long: {len(text)} characters, at most {LONGEST[Medium(medium)]}."]
+        errors["body"] = [
+            _("It is too long: %(n)d characters, at most %(most)d.") % {"n": len(text), "most": LONGEST[Medium(medium)]}
+        ]
     if errors:
         raise InvalidFields(errors)
     return text + rendering.footer(lead, _recipient(lead, medium)) if medium == Medium.EMAIL else text
@@ -95,7 +100,7 @@ def _reserve(lead: Lead, medium: str, subject: str, words: str, *, by: AbstractB
     )
     request = contact.request_for(lead, medium, content=content)
     if request is None:
-        raise RuleError("NO_ADDRESS", "There is no address to write to on this channel.")
+        raise RuleError("NO_ADDRESS", _("There is no address to write to on this channel."))
     with transaction.atomic():
         _refuse_when_enough(lead, request.purpose, at=at)
         attempt, decision = gate.reserve_many([request], at=at, by=by)[0]

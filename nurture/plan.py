@@ -21,10 +21,10 @@ from django.utils.translation import gettext_lazy as _
 
 from consent import gate
 from consent.request import ContactRequest
-from leads import criteria
+from leads import criteria, timing
 from leads.models import Lead
 from nurture import batch as batches
-from nurture import caps, composing, enrollment, obstacles, windows
+from nurture import caps, composing, obstacles, windows
 from nurture.batch import Batch
 from nurture.caps import Contact
 from nurture.models import Enrollment, Step
@@ -124,7 +124,7 @@ def for_sequence(sequence_id: int, *, at: datetime, days: int = DAYS, sample: in
     effects: Counter[tuple[Fate, str, str]] = Counter()
     for row, planned in _walk(rows, at=at, until=at + timedelta(days=days)):
         if planned.fate in (Fate.SENT, Fate.CALLED):
-            found[planned.at.astimezone(ZoneInfo(enrollment.zone_of(row.lead))).date()][planned.medium] += 1
+            found[planned.at.astimezone(ZoneInfo(timing.zone_of(row.lead))).date()][planned.medium] += 1
         else:
             effects[planned.fate, planned.code, planned.sentence] += 1
     return Calendar(
@@ -140,7 +140,7 @@ def _imagine(lead: Lead, sequence: NurtureSequence, at: datetime) -> Enrollment 
     step = next(iter(sequence.steps.all()), None)
     if step is None:
         return None
-    first = windows.due_at(step, entered_at=at, not_before=at, zone=enrollment.zone_of(lead))
+    first = windows.due_at(step, entered_at=at, not_before=at, zone=timing.zone_of(lead))
     return Enrollment(
         lead=lead, sequence=sequence, cycle=lead.cycle, step=step, next_due_at=first, started_at=at, pk=-lead.pk
     )
@@ -224,7 +224,7 @@ class Walk:
         is_held = verdict.until is not None and verdict.until <= obstacles.latest(row)
         if is_held and self.holds[row.pk] < MAX_HOLDS:
             self.holds[row.pk] += 1
-            self.put(row, windows.next_open(step, verdict.until, zone=enrollment.zone_of(row.lead)))
+            self.put(row, windows.next_open(step, verdict.until, zone=timing.zone_of(row.lead)))
             return Planned(moment, step, Fate.HELD, verdict.code, verdict.sentence)
         self.move_on(row, moment)
         return Planned(moment, step, Fate.SKIPPED, verdict.code, verdict.sentence)
@@ -235,7 +235,7 @@ class Walk:
         following = next((step for step in row.sequence.steps.all() if step.position > row.step.position), None)
         if following is not None:
             row.step = following
-            zone = enrollment.zone_of(row.lead)
+            zone = timing.zone_of(row.lead)
             self.put(row, windows.due_at(following, entered_at=row.started_at, not_before=moment, zone=zone))
 
 

@@ -8,14 +8,15 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from leads import criteria
 from leads.models import Lead
 from leads.services import due
+from leads.timing import zone_of
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
 from nurture import windows
-from nurture.enrollment import zone_of
 from nurture.models import Enrollment, Sequence, Step, Wording
 
 
@@ -80,7 +81,7 @@ def publish_wording(wording_id: int, *, at: datetime, by: AbstractBaseUser | Non
     """Put a draft's words in force. Raise RuleError with everything that is wrong with them."""
     wording = Wording.objects.select_for_update(of=("self",)).select_related("template").get(pk=wording_id)
     if wording.status != VersionStatus.DRAFT:
-        raise RuleError("NOT_A_DRAFT", "Only a draft can be published; make a new version.")
+        raise RuleError("NOT_A_DRAFT", _("Only a draft can be published; make a new version."))
     if problems := wording.problems():
         raise RuleError("UNFIT_WORDING", " ".join(problems), field="body")
     rivals = Wording.objects.filter(template=wording.template_id, language=wording.language)
@@ -92,10 +93,10 @@ def publish_wording(wording_id: int, *, at: datetime, by: AbstractBaseUser | Non
 
 def _refuse_unready(sequence: Sequence) -> None:
     if sequence.status != VersionStatus.DRAFT:
-        raise RuleError("NOT_A_DRAFT", "Only a draft can be published; make a new version.")
+        raise RuleError("NOT_A_DRAFT", _("Only a draft can be published; make a new version."))
     steps = list(sequence.steps.select_related("template"))
     if not steps:
-        raise RuleError("NO_STEPS", "A sequence needs at least one step.")
+        raise RuleError("NO_STEPS", _("A sequence needs at least one step."))
     try:
         for rules in (sequence.criteria, sequence.stay_criteria or [], *(step.conditions for step in steps)):
             criteria.validate(rules)
@@ -103,7 +104,9 @@ def _refuse_unready(sequence: Sequence) -> None:
         raise RuleError("UNFIT_CRITERIA", " ".join(error.messages)) from error
     spoken = set(Wording.objects.filter(status=VersionStatus.PUBLISHED).values_list("template", flat=True))
     if silent := sorted({step.template.name for step in steps if step.template_id not in spoken}):
-        raise RuleError("NO_WORDING", f"These templates have no published wording: {', '.join(silent)}.")
+        raise RuleError(
+            "NO_WORDING", _("These templates have no published wording: %(names)s.") % {"names": ", ".join(silent)}
+        )
 
 
 def _move_leads(sequence: Sequence, *, at: datetime) -> None:

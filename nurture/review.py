@@ -15,6 +15,7 @@ from datetime import datetime, time, timedelta
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from leads.models import Proposal
 from leads.review import CONFIDENCE, LEAST_CASES, SMALL, Says
@@ -218,11 +219,11 @@ def change_timing(row: Proposal, value: str, by: AbstractBaseUser, at: datetime)
     pk, _sep, what = row.about.partition(":")
     step = Step.objects.select_related("sequence").filter(pk=int(pk)).first()
     if step is None or step.sequence.status != VersionStatus.PUBLISHED:
-        raise RuleError("NOT_IN_FORCE", "This sequence is not in force any more; run the review again.")
+        raise RuleError("NOT_IN_FORCE", _("This sequence is not in force any more; run the review again."))
     draft = publishing.draft_sequence(step.sequence_id, note="From proposals of the review.")
     copy = draft.steps.filter(position=step.position, template=step.template_id).first()
     if copy is None:
-        raise RuleError("NOT_IN_DRAFT", "The open draft has no such step any more; change it there by hand.")
+        raise RuleError("NOT_IN_DRAFT", _("The open draft has no such step any more; change it there by hand."))
     if what == "delay":
         low, high = _room(copy)
         copy.delay = proposals.whole_number(value, least=low, most=high) * DAY + step.delay % DAY
@@ -239,7 +240,7 @@ def _window(value: str) -> tuple[time, time]:
     try:
         start, end = (time.fromisoformat(part.strip()) for part in value.split("-"))
     except ValueError:
-        raise RuleError("UNFIT_VALUE", "Write the hours like 09:00-12:00.", field="value") from None
+        raise RuleError("UNFIT_VALUE", _("Write the hours like 09:00-12:00."), field="value") from None
     return start, end
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from leads.timing import day_at
 from nurture.vocabulary import ExitCode
 
 
@@ -17,7 +18,7 @@ class SupportsSequence(Protocol):
     exits_on_reply: bool
     exits_on_booking: bool
     pause_after_reply_days: int
-    ends_on: object
+    ends_on: date | None
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Situation:
     """What is known about one lead at the moment its outreach is planned."""
 
     is_open: bool
+    zone: str = ""  # where the lead is
     current: Current | None = None
     matching: frozenset[int] = frozenset()  # sequences whose entry criteria hold
     staying: frozenset[int] = frozenset()  # sequences whose criteria to stay hold
@@ -90,14 +92,14 @@ def reason_to_leave(lead: Situation, *, at: datetime) -> tuple[ExitCode, str] | 
         return ExitCode.NO_CHANNEL, why  # before the next: what was withdrawn is often why it no longer matches
     if sequence.pk not in lead.staying:
         return ExitCode.NO_LONGER_MATCHES, ""
-    if has_ended(sequence, at=at):
+    if has_ended(sequence, on=day_at(lead.zone, at)):
         return ExitCode.ENDED, ""
     return None
 
 
 def may_enter(lead: Situation, sequence: SupportsSequence, *, at: datetime) -> bool:
     """Not twice in a cycle, unwanted, while booked, in the middle of a conversation, or after its last day."""
-    if sequence.code in lead.done or sequence.code in lead.muted or has_ended(sequence, at=at):
+    if sequence.code in lead.done or sequence.code in lead.muted or has_ended(sequence, on=day_at(lead.zone, at)):
         return False
     if lead.is_booked and sequence.exits_on_booking:
         return False
@@ -105,5 +107,5 @@ def may_enter(lead: Situation, sequence: SupportsSequence, *, at: datetime) -> b
     return not (sequence.exits_on_reply and lead.replied_at and at < lead.replied_at + pause)
 
 
-def has_ended(sequence: SupportsSequence, *, at: datetime) -> bool:
-    return sequence.ends_on is not None and at.date() > sequence.ends_on  # type: ignore[operator]
+def has_ended(sequence: SupportsSequence, *, on: date) -> bool:
+    return sequence.ends_on is not None and on > sequence.ends_on

@@ -17,6 +17,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from consent import erasure as consent_erasure
 from consent.models import Address, EventValue
@@ -59,7 +60,7 @@ def find(person: Person) -> Mapping[str, int]:
 def request_erasure(person: Person, *, reason: str, by: AbstractBaseUser | None, at: datetime) -> Erasure:
     """Keep what was found, as numbers, for a person to look at before anything is erased."""
     if not reason.strip():
-        raise RuleError("REASON_NEEDED", "Say why, e.g. “Request 2026-04 by e-mail”.", field="reason")
+        raise RuleError("REASON_NEEDED", _("Say why, e.g. “Request 2026-04 by e-mail”."), field="reason")
     person = with_address(person)
     return Erasure.objects.create(
         reason=reason[:200],
@@ -78,7 +79,7 @@ def erase(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> Eras
     """Forget the person of a request and certify it. Locks addresses, then leads. Raise OnHold or RuleError."""
     request = Erasure.objects.select_for_update().get(pk=erasure_id)
     if request.state != Erasure.State.FOUND:
-        raise RuleError("SETTLED", "This request was settled already. Make a new one if there is more to forget.")
+        raise RuleError("SETTLED", _("This request was settled already. Make a new one if there is more to forget."))
     # What arrived since the request belongs to the person too.
     asked = list(Lead.objects.filter(public_id__in=request.leads).values_list("pk", flat=True))
     named = Address.objects.filter(keyed_hash__in=request.addresses)
@@ -114,7 +115,7 @@ def drop(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> None:
         state=Erasure.State.DROPPED, settled_at=at, settled_by=by
     )
     if not dropped:
-        raise RuleError("SETTLED", "This request was settled already.")
+        raise RuleError("SETTLED", _("This request was settled already."))
 
 
 def certificate(request: Erasure) -> dict[str, object]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from leads.models import Lead
 from medcrm.lib.errors import RuleError
@@ -20,7 +21,7 @@ from routing.vocabulary import AssignedBecause
 def mark_away(agent_id: int, *, at: datetime, until: datetime | None = None) -> Agent:
     """Take an agent off duty from now on; without `until`, until somebody says they are back. Locks the agent."""
     if until is not None and until <= at:
-        raise RuleError("IN_THE_PAST", "The absence must end after now.", field="away_until")
+        raise RuleError("IN_THE_PAST", _("The absence must end after now."), field="away_until")
     agent = Agent.objects.select_for_update(of=("self",)).select_related("user").get(pk=agent_id)
     agent.away_from, agent.away_until = at, until
     agent.save(update_fields=["away_from", "away_until"])
@@ -32,7 +33,7 @@ def mark_back(agent_id: int) -> Agent:
     """Put an agent on duty again. Locks the agent. Raise RuleError when they are not away."""
     agent = Agent.objects.select_for_update(of=("self",)).get(pk=agent_id)
     if agent.away_from is None:
-        raise RuleError("NOT_AWAY", "They are not marked away.")
+        raise RuleError("NOT_AWAY", _("They are not marked away."))
     agent.away_from = agent.away_until = None
     agent.save(update_fields=["away_from", "away_until"])
     return agent
@@ -42,7 +43,7 @@ def hand_over(agent_id: int, *, to: Sequence[int] = (), reason: str, by: Abstrac
     """Move everything an agent owes to these users, or to whoever of the team may have it, most pressing first."""
     agent = Agent.objects.select_related("user").get(pk=agent_id)
     if agent.user_id in to:
-        raise RuleError("SAME_PERSON", "Choose somebody else than the one who is away.", field="to")
+        raise RuleError("SAME_PERSON", _("Choose somebody else than the one who is away."), field="to")
     owed = Lead.objects.filter(owner=agent.user_id, next_action_due_at__isnull=False).order_by("next_action_due_at")
     ids = list(owed.values_list("pk", flat=True))
     return assignment.reassign_all(

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from leads.models import Lead
 from medcrm.lib.errors import RuleError
@@ -55,7 +56,7 @@ def reassign(
     A supervisor may go over a cap, never over a required training. Raise RuleError without a reason or a target.
     """
     if not reason.strip():
-        raise RuleError("REASON_MISSING", "Say why you reassign; it stays in the history.", field="reason")
+        raise RuleError("REASON_MISSING", _("Say why you reassign; it stays in the history."), field="reason")
     desk = _desk(lead_ids, at=at)
     target = _team(to, team)
     roster = staffing.rosters([target], at=at, lock=True)[target.pk]
@@ -231,12 +232,12 @@ def _team(to: Sequence[int], team: str) -> Team:
     """The one team the targets belong to."""
     codes = set(Agent.objects.filter(user__in=to).values_list("team", flat=True)) if to else {team}
     if to and Agent.objects.filter(user__in=to, user__is_active=True).count() != len(set(to)):
-        raise RuleError("NOT_AN_AGENT", "Choose active members of a team.", field="to")
+        raise RuleError("NOT_AN_AGENT", _("Choose active members of a team."), field="to")
     if len(codes) != 1:
-        raise RuleError("ONE_TEAM", "Choose people of one team only.", field="to")
+        raise RuleError("ONE_TEAM", _("Choose people of one team only."), field="to")
     found = Team.objects.active().filter(pk__in=codes).first()
     if found is None:
-        raise RuleError("NO_TARGET", "Choose whom or which team to give them to.", field="to")
+        raise RuleError("NO_TARGET", _("Choose whom or which team to give them to."), field="to")
     return found
 
 

@@ -17,6 +17,7 @@ from consent.lifecycle import AttemptState
 from consent.models import Permission
 from consent.models.ledger import PermissionState
 from consent.vocabulary import GrantChannel
+from leads import timing
 from leads.models import Appointment, Interaction, Lead, Qualification
 from leads.vocabulary import AppointmentState, Decision, Direction, InteractionKind
 from medcrm.lib.writing import update_rows
@@ -129,7 +130,7 @@ def _last_acts(
     since = Q(lead__qualifications__closed_at=None, at__gte=F("lead__qualifications__opened_at"))
     rows = (
         Interaction.objects.filter(outbound | taken | written, since, lead__in=list(ids), at__lte=at)
-        .annotate(decided_at=F("lead__qualifications__decided_at"))
+        .annotate(decided_at=F("lead__qualifications__decided_at"), zone=timing.zone_in("lead__"))
         .select_related("disposition")
         .order_by("lead_id", "at", "pk")
     )
@@ -140,7 +141,7 @@ def _last_acts(
         if row.kind == InteractionKind.NOTE:
             tries = earlier.unanswered if earlier else 0
             act = wrote[row.lead_id] = _act(row, tries, resumed.get(row.lead_id))
-            if earlier is None or debts.gives_way(earlier, row.at):
+            if earlier is None or debts.gives_way(earlier, timing.day_at(row.zone, row.at)):
                 acts[row.lead_id] = act
             continue
         is_answered = row.disposition is not None and row.disposition.makes_contact

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import TextChoices
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from leads.models import Lead
@@ -43,9 +44,9 @@ def decide(
     Lead.objects.lock().get(pk=lead_id)
     clock = open_decision(lead_id)
     if clock is None:
-        raise RuleError("NOTHING_TO_DECIDE", "Its attempts are not used up, or somebody has decided already.")
+        raise RuleError("NOTHING_TO_DECIDE", gettext("Its attempts are not used up, or somebody has decided already."))
     if verdict == Verdict.PAUSE and until is None:
-        raise RuleError("DATE_MISSING", "Say until when it waits.", field="until")
+        raise RuleError("DATE_MISSING", gettext("Say until when it waits."), field="until")
     clock.met_at, clock.met_by = at, by
     clock.save(update_fields=["met_at", "met_by"])
     outcome, reason = OUTCOMES[verdict]

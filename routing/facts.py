@@ -8,7 +8,10 @@ from datetime import datetime
 from django.db.models import (
     BooleanField,
     Case,
+    CharField,
+    Exists,
     Expression,
+    ExpressionWrapper,
     F,
     Func,
     IntegerField,
@@ -26,7 +29,7 @@ from consent.models.ledger import PermissionState
 from leads.criteria import Fact, Kind, register
 from medcrm.lib.later import told
 from routing.calendar import is_open
-from routing.models import Team
+from routing.models import Agent, Team
 
 
 def permission(channel: str, address: str) -> Callable[[datetime], Expression]:
@@ -50,6 +53,26 @@ def local_hour(at: datetime) -> Expression:
     return Func(there, template="EXTRACT(HOUR FROM %(expressions)s)::int", output_field=IntegerField())
 
 
+def language_spoken(at: datetime) -> Expression:
+    """Whether any agent speaks the lead's language and has the training its service asks for; none named speaks all.
+
+    Of the whole organisation, not of the team it is with now: else a lead would be passed on for it, and then back.
+    Unknown where there are no agents, or no language.
+    """
+    agents, training = Agent.objects.active(), "service__required_training"
+    asks = ExpressionWrapper(OuterRef(training), output_field=CharField())
+    trained = Q(asks__isnull=True) | Q(asks="") | Q(trainings__contains=[OuterRef(training)])
+    speak = Q(languages=[]) | Q(languages__contains=[OuterRef("language")])
+    able = agents.annotate(asks=asks).filter(trained, speak)
+    return Case(
+        When(Q(language=""), then=None),
+        When(Exists(able), then=Value(True)),
+        When(Exists(agents), then=Value(False)),
+        default=None,
+        output_field=BooleanField(),
+    )
+
+
 def office_is_open(at: datetime) -> Expression:
     """Whether the fallback team is at work; unknown without one."""
     return Cast(Value(told(at, _is_open)), BooleanField())
@@ -68,6 +91,9 @@ register(
     Fact("voice_permission", "permission for calls", Kind.CODE, permission("voice", "phone"), states),
     Fact("sms_permission", "permission for texts", Kind.CODE, permission("sms", "phone"), states),
     Fact("email_permission", "permission for e-mail", Kind.CODE, permission("email", "email"), states),
+    Fact(
+        "language_spoken", "somebody speaks the language", Kind.YES_NO, language_spoken, per=("language", "service_id")
+    ),
     Fact("local_hour", "hour where the lead is", Kind.NUMBER, local_hour),
     Fact("office_open", "office is open", Kind.YES_NO, office_is_open),
 )

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from leads.models import Lead
 from medcrm.lib.errors import RuleError
@@ -130,9 +131,9 @@ def accept(lead_id: int, *, by: AbstractBaseUser, at: datetime) -> Handoff:
 def mark_returned(lead_id: int, reason: str, note: str, *, by: AbstractBaseUser, at: datetime) -> Handoff:
     """Write that the receiver does not take it, and why. Raise NotOffered; the caller moves the locked lead."""
     if reason not in ReturnReason.values:
-        raise RuleError("RETURN_REASON_MISSING", "Choose why you return it.", field="reason")
+        raise RuleError("RETURN_REASON_MISSING", _("Choose why you return it."), field="reason")
     if reason == ReturnReason.OTHER and not note.strip():
-        raise RuleError("NOTE_MISSING", "Say in the note why you return it.", field="note")
+        raise RuleError("NOTE_MISSING", _("Say in the note why you return it."), field="note")
     row = Handoff.objects.open().filter(lead=lead_id).first()
     if row is None:
         raise NotOffered

@@ -68,10 +68,10 @@ def is_promised(act: Act | None, stage: str, booked_at: datetime | None) -> bool
     return not is_void and (booked_at is None or booked_at <= act.at)
 
 
-def gives_way(act: Act, at: datetime) -> bool:
-    """Whether a text or a mail of `at` takes the act's place: not while a call is agreed or planned."""
+def gives_way(act: Act, on: date) -> bool:
+    """Whether a text or a mail of that day takes the act's place: not while a call is agreed or planned."""
     is_call_due = act.callback_at is not None or act.retry_after_minutes is not None
-    return not is_call_due and (act.follow_up_on is None or act.follow_up_on <= at.date())
+    return not is_call_due and (act.follow_up_on is None or act.follow_up_on <= on)
 
 
 def pays(act: Act, owed: str, started_at: datetime, cause: int | None = None, *, is_mail_only: bool = False) -> bool:

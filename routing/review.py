@@ -1,31 +1,39 @@
-"""Are the routing rules asked in the right order, by what the teams sent back? [R58, R59]
+"""Are the routing rules asked in the right order, by what the teams sent back? And what is slow to book? [R58, R59]
 
 A lead that two rules mean goes to the first. Where the first one's team returns such leads as belonging to another team
 far more often than its other leads, and they then end up with the second one's team, the second should be asked first.
-Judged by what was known when the handoff was offered.
+Judged by what was known when the handoff was offered. Where a service is slow to book, a rule of its own has its leads
+called sooner.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection
+from django.db.models import Count
+from django.utils.translation import gettext as _
 
 from leads import criteria, snapshots
 from leads.models import Proposal
-from leads.review import CONFIDENCE, LEAST_CASES, Says
+from leads.review import BOOKED_WITHIN, CONFIDENCE, LEAST_CASES, GroupFinding, Says, judge_services
 from leads.services import proposals
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
 from medcrm.lib.stats import Interval, Share, cases_needed, difference, holm, p_value
 from medcrm.lib.writing import update_rows
 from routing import versions
-from routing.models import RouteSet, RoutingRule
+from routing.goals import GoalBook, Target
+from routing.models import Assignment, Goal, RouteSet, RoutingRule
+from routing.vocabulary import Owed
 
 SETTLED_AFTER = timedelta(days=7)  # a younger handoff may still be returned
+HALF_A_DAY, MOST_MINUTES = 240, 10_000  # of working time
+LEAST_MINUTES = 15  # nobody is asked to book sooner than that
 NOTICED = 0.05  # a smaller gap in what is returned is not worth another order
 
 
@@ -156,21 +164,84 @@ def _proposal(found: OrderFinding, at: datetime) -> Proposal:
 
 def change_order(row: Proposal, value: str, by: AbstractBaseUser, at: datetime) -> None:
     """Move the rule to this place of the order in a draft. Raise RuleError where that cannot be done any more."""
-    rule = RoutingRule.objects.select_related("rule_set").filter(pk=int(row.about)).first()
-    if rule is None or rule.rule_set.status != VersionStatus.PUBLISHED:
-        raise RuleError("NOT_IN_FORCE", "This rule is not in force any more; run the review again.")
-    drafts = RouteSet.objects.filter(status=VersionStatus.DRAFT)
-    draft = drafts.first() or versions.start_draft(rule.rule_set_id, note="From proposals of the review.")
-    order = list(draft.rules.order_by("position", "pk"))
-    moved = next((copy for copy in order if copy.name == rule.name), None)
-    if moved is None:
-        raise RuleError("NOT_IN_DRAFT", "The open draft has no such rule any more; change it there by hand.")
+    moved, order = _drafted(int(row.about))
     place = proposals.whole_number(value, least=1, most=len(order))
     order.remove(moved)
     order.insert(place - 1, moved)
-    for position, copy in enumerate(order, start=1):
-        copy.position = 10 * position
+    _number(order)
+
+
+def _drafted(rule_id: int) -> tuple[RoutingRule, list[RoutingRule]]:
+    """The copy of a rule in force in the open draft, or in a new one, and all rules there in their order."""
+    rule = RoutingRule.objects.select_related("rule_set").filter(pk=rule_id).first()
+    if rule is None or rule.rule_set.status != VersionStatus.PUBLISHED:
+        raise RuleError("NOT_IN_FORCE", _("This rule is not in force any more; run the review again."))
+    drafts = RouteSet.objects.filter(status=VersionStatus.DRAFT)
+    draft = drafts.first() or versions.start_draft(rule.rule_set_id, note="From proposals of the review.")
+    order = list(draft.rules.order_by("position", "pk"))
+    drafted = next((other for other in order if other.name == rule.name), None)
+    if drafted is None:
+        raise RuleError("NOT_IN_DRAFT", _("The open draft has no such rule any more; change it there by hand."))
+    return drafted, order
+
+
+def _number(order: Sequence[RoutingRule]) -> None:
+    for position, rule in enumerate(order, start=1):
+        rule.position = 10 * position
     update_rows(order, ["position"])
 
 
+def propose_goals(since: datetime, at: datetime) -> list[Proposal]:
+    """For each service that is slow to book: a rule of its own before the one that most of its bookings go by."""
+    slow = [found for found in judge_services(since=since, at=at) if found.says == Says.SLOW]
+    goals = GoalBook(Goal.objects.all()) if slow else None
+    return [_sooner(found, rule, goals, at) for found in slow if (rule := _usual_rule(found.key, since))]
+
+
+def _usual_rule(service: str, since: datetime) -> RoutingRule | None:
+    """The rule in force by which most leads of this service were given to somebody who books them."""
+    in_force = RoutingRule.objects.filter(rule_set__status=VersionStatus.PUBLISHED, is_active=True)
+    given = Assignment.objects.filter(rule__in=in_force, step=Owed.BOOKING, lead__service=service, at__gte=since)
+    most = given.order_by().values("rule").annotate(n=Count("pk")).order_by("-n", "rule").first()
+    return in_force.select_related("team").get(pk=most["rule"]) if most else None
+
+
+def _sooner(found: GroupFinding, rule: RoutingRule, goals: GoalBook, at: datetime) -> Proposal:
+    """Half of the working time that such a booking is given now; half a day where it is given days."""
+    now = goals.target(Owed.BOOKING, rule.team_id, "", rule)
+    evidence = (
+        f"{100 * (found.share.rate or 0):.1f} % of its {found.share.of:,} bookings were made within"
+        f" {BOOKED_WITHIN.days} days, {100 * (found.expected.rate or 0):.1f} % of {found.expected.of:,} of the other"
+        f" services. A rule of its own before “{rule.name}” has {rule.team.name} call sooner; look at its open slots"
+        " too, and at what its sequences collect beforehand."
+    )
+    return Proposal(
+        kind=Proposal.Kind.GOAL, about=f"{rule.pk}:{found.key}", evidence=evidence, made_at=at,
+        title=f"Book “{found.name}” sooner"[:200], old_value=_in_words(now),
+        new_value=str(max(LEAST_MINUTES, now.minutes // 2) if now.minutes is not None else HALF_A_DAY),
+    )  # fmt: skip
+
+
+def _in_words(target: Target) -> str:
+    return str(target.minutes) if target.minutes is not None else f"{target.business_days} business days"
+
+
+def change_goal(row: Proposal, value: str, by: AbstractBaseUser, at: datetime) -> None:
+    """Give a service's leads a goal of their own in a draft. Raise RuleError where that cannot be done any more."""
+    key, _sep, service = row.about.partition(":")
+    usual, order = _drafted(int(key))
+    minutes = proposals.whole_number(value, least=1, most=MOST_MINUTES)
+    name = f"{usual.name}: {service}"[: RoutingRule._meta.get_field("name").max_length]
+    own = next((rule for rule in order if rule.name == name), None)
+    if own is None:
+        own = copy.copy(usual)
+        own.pk, own.name = None, name
+        own.criteria = [[*group, {"fact": "service", "op": "is", "value": service}] for group in usual.criteria]
+        order.insert(order.index(usual), own)
+    own.goal_minutes, own.goal_business_days = minutes, None
+    own.save()
+    _number(order)
+
+
 proposals.register(Proposal.Kind.ORDER, "routing.add_routeset", propose_order, change_order)
+proposals.register(Proposal.Kind.GOAL, "routing.add_routeset", propose_goals, change_goal)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
+from django.db.models import F
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from leads import timing
 from leads.models import Availability, Lead
 
 PLACE = re.compile(r"\{([a-z_]+)\}")
@@ -70,11 +72,12 @@ def unknown_places(words: str) -> list[str]:
     return sorted(set(PLACE.findall(words)) - FACTS.keys() - GIVEN.keys())
 
 
-def open_days(lead: Lead, *, on: date) -> list[date]:
+def open_days(lead: Lead, *, at: datetime) -> list[date]:
     """The first days with an open slot for the lead's service, at its clinic where it prefers one."""
     if lead.service_id is None:
         return []
-    days = Availability.objects.filter(offering__service=lead.service_id, open_slots__gt=0, date__gte=on)
+    today = timing.day_in(F("offering__clinic__timezone"), at)
+    days = Availability.objects.filter(offering__service=lead.service_id, open_slots__gt=0, date__gte=today)
     if lead.preferred_clinic_id:
         days = days.filter(offering__clinic=lead.preferred_clinic_id)
     if lead.window_opens_on:

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from leads.models import Lead
 from leads.services import due
@@ -20,7 +21,7 @@ def start_draft(pk: int, *, note: str = "") -> RouteSet:
     """Copy a version with its rules to a new draft. Raise RuleError while another draft is open."""
     source = RouteSet.objects.select_for_update().get(pk=pk)
     if RouteSet.objects.filter(status=VersionStatus.DRAFT).exists():
-        raise RuleError("DRAFT_IS_OPEN", "There is a draft already; publish it or go on editing it.")
+        raise RuleError("DRAFT_IS_OPEN", _("There is a draft already; publish it or go on editing it."))
     number = RouteSet.objects.aggregate(last=Max("version"))["last"] + 1
     draft = RouteSet.objects.create(version=number, note=note)
     copies = list(source.rules.order_by("position", "pk"))
@@ -35,7 +36,7 @@ def publish(pk: int, *, by: AbstractBaseUser, at: datetime) -> RouteSet:
     """Put a draft in force, retire its predecessor, and let every open lead that somebody owes something be routed."""
     draft = RouteSet.objects.select_for_update().get(pk=pk)
     if draft.status != VersionStatus.DRAFT:
-        raise RuleError("NOT_A_DRAFT", "Only a draft can be published; start one from this version.")
+        raise RuleError("NOT_A_DRAFT", _("Only a draft can be published; start one from this version."))
     RouteSet.objects.filter(status=VersionStatus.PUBLISHED).update(status=VersionStatus.RETIRED)
     draft.status, draft.published_at, draft.published_by = VersionStatus.PUBLISHED, at, by
     draft.save(update_fields=["status", "published_at", "published_by"])

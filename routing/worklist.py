@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from consent import gate
 from consent.request import Decision
@@ -60,7 +61,7 @@ def take_next(user: AbstractBaseUser, *, at: datetime) -> Offer:
     user who is no agent. A lead from the queue becomes theirs."""
     agent = Agent.objects.active().select_related("team", "user", "stand_in").filter(user=user).first()
     if agent is None:
-        raise RuleError("NOT_AN_AGENT", "Only members of a team take calls. Ask a supervisor for a profile.")
+        raise RuleError("NOT_AN_AGENT", _("Only members of a team take calls. Ask a supervisor for a profile."))
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ASKING, user.pk])
     Lease.objects.filter(user=user).delete()

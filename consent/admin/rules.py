@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Exists, JSONField, OuterRef, QuerySet, Value
+from django.db.models import Exists, JSONField, OuterRef, Q, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -32,7 +32,8 @@ class InForce(DropdownFilter):
         return [("all", _("Earlier versions too"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset if self.value() == "all" else queryset.filter(retired_at=None)
+        stands = Q(retired_at=None) | Q(retired_at__gt=timezone.now())
+        return queryset if self.value() == "all" else queryset.filter(stands)
 
 
 class Ticks(forms.MultipleChoiceField):
@@ -52,15 +53,15 @@ class CallingRuleAdmin(ModelAdmin):
     """Saving makes a new version; the old one stays readable, and decisions name the version they used."""
 
     form = CallingRuleForm
-    list_display = ("state", "version", "weekdays", "saturdays", "sundays", "bans_holidays", "cap", "verified_on",
-                    "needs_verification")  # fmt: skip
+    list_display = ("state", "version", "weekdays", "saturdays", "sundays", "bans_holidays", "cap", "starts_at",
+                    "verified_on", "needs_verification")  # fmt: skip
     list_filter = (InForce, ("needs_verification", BooleanRadioFilter), ("bans_holidays", BooleanRadioFilter))
     search_fields = ("state__exact",)
     ordering = ("state", "-version")
     sortable_by = ("state", "verified_on")
     readonly_fields = ("version", "created_at", "created_by", "retired_at")
     fieldsets = (
-        (None, {"fields": (("state", "version"), "reason")}),
+        (None, {"fields": (("state", "version"), "starts_at", "reason")}),
         (_("Hours, by the clock where the person is"), {
             "fields": [(f"{day}_start", f"{day}_end") for day in DAYS] + [
                 "bans_holidays", "extra_holidays", "bans_in_emergency"],

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from consent.vocabulary import AddressKind, LineType
 from medcrm.lib.models import Coded
+from medcrm.lib.zones import valid_zone
 
 
 @pghistory.track()
@@ -19,7 +20,9 @@ class Seller(Coded):
     postal_address = models.CharField(
         max_length=200, blank=True, help_text=_("Printed in marketing mail, e.g. “100 Harbor Way, Austin, TX 78701”.")
     )
-    timezone = models.CharField(max_length=40, default="America/Chicago", help_text=_("e.g. “America/Chicago”."))
+    timezone = models.CharField(
+        max_length=40, default="America/Chicago", validators=[valid_zone], help_text=_("e.g. “America/Chicago”.")
+    )
     help_contact = models.CharField(
         max_length=120, blank=True, help_text=_("Named in the answer to HELP, e.g. “512-555-0100”.")
     )

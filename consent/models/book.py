@@ -27,7 +27,8 @@ class CallingRule(models.Model):
     """What a state allows in telemarketing to its consumers: one row per state and version [contact_rules 4].
 
     Hours are local clock times, end exclusive. A weekday with neither start nor end is closed; the federal window
-    08:00 to 21:00 applies in any case. The row in force is the one that is not retired.
+    08:00 to 21:00 applies in any case. The row in force at a moment is the newest that has begun and is not retired by
+    then; one that is announced counts from its start on, and until then the row before it.
     """
 
     state = models.CharField(max_length=2, validators=[state_format])
@@ -76,7 +77,10 @@ class CallingRule(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     reason = models.CharField(max_length=200, blank=True, help_text=_("Why this version exists, in a sentence."))
-    retired_at = models.DateTimeField(null=True, blank=True)
+    starts_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("From when it counts, e.g. the day a law begins. Empty: at once.")
+    )
+    retired_at = models.DateTimeField(null=True, blank=True, help_text=_("From then on the next version counts."))
 
     class Meta:
         ordering = ["state", "-version"]

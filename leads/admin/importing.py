@@ -135,7 +135,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list:
         run = self.get_object(request, object_id)
-        offered = OFFERED.get(run.phase, ()) if run else ()
+        offered = [name for name in OFFERED.get(run.phase, ()) if name != "undo" or runs.wrote(run)] if run else ()
         kind = kinds.kind_of(run.kind) if run else None
         names = {
             f"{self.opts.app_label}_{self.opts.model_name}_{name}"

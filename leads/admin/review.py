@@ -71,6 +71,7 @@ WHAT = {
     Proposal.Kind.THRESHOLD: _("From this score on"),
     Proposal.Kind.INTENT: _("Intent: high, medium or low"),
     Proposal.Kind.ORDER: _("Place in the order, from 1"),
+    Proposal.Kind.GOAL: _("Working minutes until it is due"),
     Proposal.Kind.TIMING: _("Days after entry, or hours like 09:00-12:00"),
 }
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
 from leads.importing.cells import CellError, Problem, plain
 from leads.importing.files import OURS
@@ -103,7 +104,11 @@ def all_kinds() -> list[Kind]:
 
 def kind_of(code: str) -> Kind:
     if code not in _kinds:
-        raise RuleError("UNKNOWN_KIND", f"“{code}” cannot be imported; one of {', '.join(sorted(_kinds))} can.")
+        raise RuleError(
+            "UNKNOWN_KIND",
+            _("“%(kind)s” cannot be imported; one of %(kinds)s can.")
+            % {"kind": code, "kinds": ", ".join(sorted(_kinds))},
+        )
     return _kinds[code]
 
 
@@ -126,14 +131,21 @@ def check_mapping(kind: Kind, header: Sequence[str], mapping: Mapping[str, str])
     used = [mapping.get(column, NOT_IMPORTED) for column in header]
     for name in used:
         if name and name not in kind.names:
-            raise RuleError("UNKNOWN_FIELD", f"“{name}” is no field of this kind of import.", field=name)
+            raise RuleError(
+                "UNKNOWN_FIELD", _("“%(name)s” is no field of this kind of import.") % {"name": name}, field=name
+            )
         if name and used.count(name) > 1:
-            raise RuleError("FIELD_TWICE", f"Two columns are both “{name}”. Leave one of them out.", field=name)
+            raise RuleError(
+                "FIELD_TWICE", _("Two columns are both “%(name)s”. Leave one of them out.") % {"name": name}, field=name
+            )
     missing = [f.name for f in kind.fields if f.is_required and f.name not in used]
     if missing:
-        raise RuleError("FIELD_MISSING", f"No column is “{', '.join(missing)}”. Choose the one that holds it.")
+        raise RuleError(
+            "FIELD_MISSING",
+            _("No column is “%(names)s”. Choose the one that holds it.") % {"names": ", ".join(missing)},
+        )
     if not any(used):
-        raise RuleError("NOTHING_MAPPED", "No column is mapped. Say for at least one column what it holds.")
+        raise RuleError("NOTHING_MAPPED", _("No column is mapped. Say for at least one column what it holds."))
     return dict(zip(header, used, strict=True))
 
 

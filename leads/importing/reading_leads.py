@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from types import SimpleNamespace
 
 from django.conf import settings
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
@@ -257,7 +258,7 @@ def source_of(run: ImportRun) -> Source:
     """Where the run's leads come from. Raise RuleError if nobody chose it."""
     source = Source.objects.select_related("disclosure").filter(pk=run.options.get("source")).first()
     if source is None:
-        raise RuleError("NO_SOURCE", "Say where these leads come from: choose a source.", field="source")
+        raise RuleError("NO_SOURCE", gettext("Say where these leads come from: choose a source."), field="source")
     return source
 
 

@@ -54,6 +54,7 @@ class MachineMade:
 MACHINE_MADE: dict[str, MachineMade] = dict.fromkeys(
     (
         "leads.duplicatecandidate",
+        "leads.decay",
         "leads.scorechange",
         "leads.documentstatus",
         "leads.milestone",

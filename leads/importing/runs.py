@@ -132,15 +132,17 @@ def start(
     phase = Phase.CHECKING if is_dry else Phase.IMPORTING
     _check(run, phase)
     if not run.file:
-        raise RuleError("FILE_GONE", "The file of this import was deleted meanwhile. Upload it again.")
-    goes_on = not is_dry and bool(run.counts.get("written"))
+        raise RuleError("FILE_GONE", _("The file of this import was deleted meanwhile. Upload it again."))
+    goes_on = not is_dry and wrote(run)
     if not goes_on:
         mapping = run.mapping if mapping is None else mapping
         run.mapping = kinds.check_mapping(kind, run.reading["header"], mapping)
         run.options = {**run.options, **{name: value for name, value in (options or {}).items() if value}}
         for option in kind.options:
             if option.is_required and not run.options.get(option.name):
-                raise RuleError("OPTION_MISSING", f"Choose: {option.label}.", field=option.name)
+                raise RuleError(
+                    "OPTION_MISSING", _("Choose: %(option)s.") % {"option": option.label}, field=option.name
+                )
         if not is_dry and not again:
             _refuse_same_file(run)
         run.position, run.row, run.counts, run.preview, run.started_at = 0, 0, {}, [], at
@@ -159,7 +161,8 @@ def _refuse_same_file(run: ImportRun) -> None:
     if earlier:
         raise RuleError(
             "SAME_FILE",
-            f"This very file was imported on {said(earlier.created_at)}. Undo that one first, or send what is new.",
+            _("This very file was imported on %(day)s. Undo that one first, or send what is new.")
+            % {"day": said(earlier.created_at)},
         )
 
 
@@ -179,7 +182,7 @@ def release(run_id: int, *, at: datetime) -> ImportRun:
     run = ImportRun.objects.select_for_update().get(pk=run_id)
     _check(run, Phase.RELEASING)
     if not kinds.kind_of(run.kind).makes_leads:
-        raise RuleError("NOTHING_TO_RELEASE", "This kind of import holds nothing back; it is in force already.")
+        raise RuleError("NOTHING_TO_RELEASE", _("This kind of import holds nothing back; it is in force already."))
     run.position, run.row = 0, 0
     _move(run, Phase.RELEASING, at)
     return run
@@ -191,11 +194,18 @@ def undo(run_id: int, *, at: datetime) -> ImportRun:
     run = ImportRun.objects.select_for_update().get(pk=run_id)
     _check(run, Phase.UNDOING)
     if kinds.kind_of(run.kind).undo_chunk is None:
-        raise RuleError("NO_UNDO", "This kind of import cannot be undone. Import a corrected file instead.")
+        raise RuleError("NO_UNDO", _("This kind of import cannot be undone. Import a corrected file instead."))
+    if not wrote(run):
+        raise RuleError("NOTHING_WRITTEN", _("Nothing of this file was written, so there is nothing to undo."))
     run.position, run.row, run.undo_counts = 0, 0, {}
     run.rows.filter(phase=Phase.UNDOING).delete()
     _move(run, Phase.UNDOING, at)
     return run
+
+
+def wrote(run: ImportRun) -> bool:
+    """Whether anything of the file went in, which a check never lets happen."""
+    return bool(run.counts.get("written"))
 
 
 # Files
@@ -256,6 +266,8 @@ def work_on(run_id: int, *, at: datetime) -> bool:
         return _work_on(run_id, at)
     except RuleError as error:
         _fail(run_id, error.message, at)
+    except FileNotFoundError:
+        _fail(run_id, _("The file of this import is not there any more. Upload it again."), at)
     except SoftTimeLimitExceeded:
         _fail(run_id, _("This step took too long. Save the file as “CSV UTF-8” or in parts, and send that."), at)
     except (ValueError, KeyError, OSError, MemoryError, DataError, IntegrityError, BadZipFile, ParseError) as error:

@@ -17,7 +17,7 @@ from leads.models.catalog import (
 )
 from leads.models.exporting import Export
 from leads.models.importing import ImportMapping, ImportRow, ImportRun
-from leads.models.journal import Appointment, Inquiry, Interaction, ScoreChange
+from leads.models.journal import Appointment, Decay, Inquiry, Interaction, ScoreChange
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
 from leads.models.merging import DuplicateCandidate, DuplicateSearch, LeadLink, MergedFacts
 from leads.models.publication import Publication
@@ -52,6 +52,7 @@ __all__ = [
     "BandRule",
     "Checklist",
     "Clinic",
+    "Decay",
     "Disposition",
     "Document",
     "DocumentStatus",

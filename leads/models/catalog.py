@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from leads.vocabulary import Intent, LeadType, ReportingClass, SourceKind
 from medcrm.lib.models import Coded, refuse
 from medcrm.lib.moments import said_day
+from medcrm.lib.zones import valid_zone
 
 zip_format = RegexValidator(r"^\d{5}$", _("Five digits, e.g. 78701."))
 
@@ -99,7 +100,7 @@ class Clinic(Coded):
     zip = models.CharField(max_length=5, validators=[zip_format])
     city = models.CharField(max_length=80, blank=True)
     state = models.CharField(max_length=2)
-    timezone = models.CharField(max_length=40, help_text=_("IANA name, e.g. America/Chicago."))
+    timezone = models.CharField(max_length=40, validators=[valid_zone], help_text=_("IANA name, e.g. America/Chicago."))
     latitude = models.FloatField()
     longitude = models.FloatField()
     radius_miles = models.PositiveSmallIntegerField(help_text=_("How far patients come from, as the crow flies."))

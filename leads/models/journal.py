@@ -203,6 +203,16 @@ class Appointment(models.Model):
         return self.status in LIVE_VISIT
 
 
+class Decay(models.Model):
+    """When the points for what a lead did halve next, unless it does something before; without a row it has none."""
+
+    lead = models.OneToOneField(Lead, primary_key=True, on_delete=models.CASCADE, related_name="decay")
+    due_at = models.DateTimeField(db_index=True)  # read by leads.decay.wake
+
+    def __str__(self) -> str:
+        return f"{self.lead_id}: {self.due_at}"
+
+
 class ScoreChange(models.Model):
     """Each time a lead's score moved: from, to, and which rules of which version made it."""
 

@@ -182,6 +182,7 @@ class Proposal(models.Model):
         INTENT = "intent", _("Intent of a source")
         ORDER = "order", _("Order of routing rules")
         TIMING = "timing", _("Timing of a sequence")
+        GOAL = "goal", _("Time goal of a service")
 
     class State(models.TextChoices):
         OPEN = "open", _("To be decided")

@@ -160,7 +160,7 @@ def _by_place(field: tuple[str, object]) -> bool:
 
 def answer_timing(lead: Lead, answer: TimingWindow, *, at: datetime, zone: str = "") -> None:
     """Note when the lead wants to come, and the dates that means from now on."""
-    zone = lead.timezone or zone or lead.source.seller.timezone
+    zone = lead.timezone or zone or timing.zone_of(lead)
     window = timing.window(answer, asked_on=timing.day_at(zone, at))
     lead.timing, lead.timing_asked_at = answer, at
     lead.window_opens_on, lead.window_closes_on = window.opens_on, window.closes_on

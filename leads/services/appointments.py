@@ -51,7 +51,9 @@ def book(lead_id: int, booking: Booking, *, by: AbstractBaseUser, at: datetime, 
     offering = _offering(booking)
     _refuse(lead, offering, booking, at)
     if calls.contradicts(lead, Outcome.APPOINTMENT_SET) and not reason.strip():
-        raise RuleError("REASON_MISSING", "A check failed. Say why the visit is booked all the same.", field="reason")
+        raise RuleError(
+            "REASON_MISSING", _("A check failed. Say why the visit is booked all the same."), field="reason"
+        )
     runs_out = _refuse_what_runs_out(lead, offering, booking, reason, at)
     slots.take(day, booking.on)
     row = _create(lead, offering, booking, by, at)
@@ -78,7 +80,7 @@ def reschedule(
     _refuse_ended(old, AppointmentState.RESCHEDULED)
     offering = _offering(booking)
     if offering.service_id != old.service_id:
-        raise RuleError("OTHER_SERVICE", "Choose a day of the same service.", field="slot")
+        raise RuleError("OTHER_SERVICE", _("Choose a day of the same service."), field="slot")
     _refuse_day(offering, booking, at)
     runs_out = _refuse_what_runs_out(lead, offering, booking, reason, at)
     if old.holds_slot:
@@ -105,7 +107,8 @@ def settle_appointment(
     row = Appointment.objects.select_related("clinic").get(pk=appointment_id)
     _refuse_ended(row, AppointmentState(status))
     if status in ENDS_ON_ITS_DAY and row.date > timing.day_at(row.clinic.timezone, at):
-        raise RuleError("NOT_YET", f"The visit is on {row.date:%B} {row.date.day}; say how it went after it.")
+        told = _("The visit is on %(day)s; say how it went after it.") % {"day": said_day(row.date)}
+        raise RuleError("NOT_YET", told)
     return events.record_appointment(
         row.lead_id, service=row.service_id, clinic=row.clinic_id, on=row.date, status=status, at=at, by=by, note=note
     )
@@ -117,19 +120,21 @@ def _offering(booking: Booking) -> Offering:
 
 def _refuse(lead: Lead, offering: Offering, booking: Booking, at: datetime) -> None:
     if lead.merged_into_id or lead.stage not in OPEN:
-        raise RuleError("LEAD_CLOSED", "This lead is closed. Re-open it before you book.")
+        raise RuleError("LEAD_CLOSED", _("This lead is closed. Re-open it before you book."))
     if lead.service_id != offering.service_id:
-        raise RuleError("OTHER_SERVICE", "The lead asks for another service. Correct its facts first.", field="slot")
+        raise RuleError("OTHER_SERVICE", _("The lead asks for another service. Correct its facts first."), field="slot")
     if not offering.accepts_new_patients and not lead.is_existing_patient:
-        raise RuleError("CLOSED_TO_NEW", f"{offering.clinic} takes no new patients for it.", field="slot")
+        raise RuleError(
+            "CLOSED_TO_NEW", _("%(clinic)s takes no new patients for it.") % {"clinic": offering.clinic}, field="slot"
+        )
     if Appointment.objects.live().filter(lead=lead, service=offering.service_id).exists():
-        raise RuleError("ALREADY_BOOKED", "A visit is booked already. Move it instead.", field="slot")
+        raise RuleError("ALREADY_BOOKED", _("A visit is booked already. Move it instead."), field="slot")
     _refuse_day(offering, booking, at)
 
 
 def _refuse_day(offering: Offering, booking: Booking, at: datetime) -> None:
     if booking.on < timing.day_at(offering.clinic.timezone, at):
-        raise RuleError("DAY_IS_OVER", "That day is over. Choose one that is to come.", field="slot")
+        raise RuleError("DAY_IS_OVER", _("That day is over. Choose one that is to come."), field="slot")
 
 
 def _refuse_what_runs_out(lead: Lead, offering: Offering, booking: Booking, reason: str, at: datetime) -> bool:

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from consent import addresses, ledger
 from consent.addresses import InvalidAddress
@@ -151,15 +152,15 @@ def outcome_problems(lead: Lead, report: CallReport, outcome: Outcome, *, at: da
     if problem := _reason_problem(lead, report, outcome):
         errors["reason"] = [problem]
     elif outcome == Outcome.HOLD and report.follow_up_on is None and not _wakes_by_itself(report.reason):
-        errors["follow_up"] = ["Nothing would wake this lead. Say on which date to look at it again."]
+        errors["follow_up"] = [_("Nothing would wake this lead. Say on which date to look at it again.")]
     if _is_past(report.follow_up_on, lead, at):
-        errors["follow_up"] = ["This date is past. Say on which date to ask again."]
+        errors["follow_up"] = [_("This date is past. Say on which date to ask again.")]
     return errors
 
 
 def start_of(day: date, lead: Lead) -> datetime:
-    """Midnight that begins the day where the lead is, or in UTC where that is unknown."""
-    return timing.start_of(day, lead.timezone)
+    """Midnight that begins the day where the lead is, or its seller where that is unknown."""
+    return timing.start_of(day, timing.zone_of(lead))
 
 
 def _is_past(day: date | None, lead: Lead, at: datetime) -> bool:
@@ -199,28 +200,29 @@ def _refuse_gaps(
     except InvalidFields as error:
         errors |= error.errors
     if disposition is None:
-        errors["disposition"] = ["Choose how the call ended."]
+        errors["disposition"] = [_("Choose how the call ended.")]
     if report.outcome and outcome is None:
-        errors["outcome"] = [f"“{report.outcome}” is no outcome."]
+        errors["outcome"] = [_("“%(outcome)s” is no outcome.") % {"outcome": report.outcome}]
     if disposition and disposition.is_final and not report.outcome and outcome is None:
-        errors["outcome"] = ["This result ends the conversation. Say what comes of it."]
+        errors["outcome"] = [_("This result ends the conversation. Say what comes of it.")]
     if disposition and attempt is None and _only_ours(disposition):
-        errors["disposition"] = ["Only a call of ours can end so. Reserve the call first, or choose what they wanted."]
+        told = _("Only a call of ours can end so. Reserve the call first, or choose what they wanted.")
+        errors["disposition"] = [told]
     if disposition and disposition.needs_callback and report.callback_at is None:
-        errors["callback_at"] = ["Say when to call back: date and time."]
+        errors["callback_at"] = [_("Say when to call back: date and time.")]
     if disposition and disposition.needs_missing_items and not report.missing:
-        errors["missing"] = ["Say what is missing."]
+        errors["missing"] = [_("Say what is missing.")]
     if report.callback_at and report.callback_at < at:
-        errors["callback_at"] = ["This time is past. Say when to call back."]
+        errors["callback_at"] = [_("This time is past. Say when to call back.")]
     if report.missing and report.follow_up_on is None:
-        errors["follow_up"] = ["Say on which date to ask again for what is missing."]
+        errors["follow_up"] = [_("Say on which date to ask again for what is missing.")]
     known = (
         set(MissingKind.objects.filter(pk__in=report.missing).values_list("pk", flat=True)) if report.missing else set()
     )
     if unknown := [code for code in report.missing if code not in known]:
-        errors["missing"] = [f"“{code}” is nothing that can be missing." for code in unknown]
+        errors["missing"] = [_("“%(code)s” is nothing that can be missing.") % {"code": code} for code in unknown]
     if _is_past(report.follow_up_on, lead, at):
-        errors["follow_up"] = ["This date is past. Say on which date to ask again."]
+        errors["follow_up"] = [_("This date is past. Say on which date to ask again.")]
     if outcome and not (outcome in MOVES_ON and (given or lead.advance_due_at)):  # else judged when they are learnt
         errors = outcome_problems(lead, report, outcome, at=at) | errors
     if errors:
@@ -235,7 +237,7 @@ def _refuse_outcome(lead: Lead, report: CallReport, outcome: Outcome, *, is_old:
         judge_anew(lead, at=at)
         errors = outcome_problems(lead, report, outcome, at=at)
     if outcome == Outcome.DOCUMENTS_REQUESTED and not report.missing and not is_collecting(lead, at=at):
-        errors["missing"] = ["Say which documents are missing, and on which date to ask for them."]
+        errors["missing"] = [_("Say which documents are missing, and on which date to ask for them.")]
     if errors:
         raise InvalidFields(errors)
 
@@ -254,12 +256,13 @@ def is_collecting(lead: Lead, *, at: datetime) -> bool:
 
 def _reason_problem(lead: Lead, report: CallReport, outcome: Outcome) -> str:
     if outcome == Outcome.HOLD and not HoldReason.objects.filter(pk=report.reason).exists():
-        return "Say why the lead waits: choose a hold reason."
+        return _("Say why the lead waits: choose a hold reason.")
     if outcome == Outcome.DISQUALIFIED and not StopReason.objects.filter(pk=_stop_reason(report)).exists():
-        return "Say why the lead is stopped: choose a stop reason."
+        return _("Say why the lead is stopped: choose a stop reason.")
     if contradicts(lead, outcome) and not report.reason:
-        failed = "fit" if lead.fit_check == Verdict.FAIL else "capacity"
-        return f"The {failed} check failed. Say why the lead moves on all the same."
+        if lead.fit_check == Verdict.FAIL:
+            return _("The fit check failed. Say why the lead moves on all the same.")
+        return _("The capacity check failed. Say why the lead moves on all the same.")
     return ""
 
 
@@ -304,7 +307,7 @@ def _reach_anew(
             lead=lead,
             kind_id=answers.CONTACT_CHANNEL,
             origin=MissingItem.Origin.CALL,
-            follow_up_on=report.follow_up_on or at.date(),
+            follow_up_on=report.follow_up_on or timing.day_at(timing.zone_of(lead), at),
             opened_at=at,
         )
 

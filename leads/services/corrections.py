@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from leads.models import Answer, Lead
 from leads.services import answers, due
@@ -22,7 +23,7 @@ def correct_facts(lead_id: int, fields: Mapping[str, object], *, by: AbstractBas
     lead = Lead.objects.lock().get(pk=lead_id)
     given = {name: value for name, value in fields.items() if value not in ("", None)}
     if not given:
-        raise RuleError("NOTHING_TO_CORRECT", "Fill in what is to be corrected.")
+        raise RuleError("NOTHING_TO_CORRECT", _("Fill in what is to be corrected."))
     understood = answers.understand(lead, given)
     write_entry(lead, InteractionKind.SYSTEM, {"corrected": sorted(given)}, by=by, at=at)
     answers.learn(lead, understood, Origin(Answer.Origin.STAFF, by=by), cause="Corrected by staff.", at=at)

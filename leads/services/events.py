@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from consent import inbound, ledger, withdrawals, wording
 from consent.vocabulary import Verdict
@@ -55,9 +56,11 @@ def record_activity(
     """
     happened_at = happened_at or at
     if happened_at > at:
-        raise RuleError("NOT_YET", "This is still to come. Enter when it happened.", field="happened_at")
+        raise RuleError("NOT_YET", _("This is still to come. Enter when it happened."), field="happened_at")
     if by is not None and kind in REPLIES and wording.classify(text) == Verdict.START:
-        raise RuleError("NOT_HEARSAY", "A START counts only where it arrives by itself. Send the form.", field="text")
+        raise RuleError(
+            "NOT_HEARSAY", _("A START counts only where it arrives by itself. Send the form."), field="text"
+        )
     withdraws = _hear(lead_id, kind, text, happened_at, sender_id, key, now=at)
     activity = Interaction.objects.create(
         lead_id=lead_id,

@@ -33,7 +33,7 @@ def lapse(*, at: datetime, limit: int = BATCH) -> int:
 
 def _lapse(held: QuerySet, expired: str, at: datetime, limit: int) -> int:
     """The day is that of `capacity`, so that nothing counts as held and as expired at once."""
-    over = held.filter(expires_on__lt=at.date())
+    over = capacity.run_out(held, at=at)
     ids = set(over.order_by("expires_on").values_list("lead", flat=True)[:limit])
     if not ids:
         return 0

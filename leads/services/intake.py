@@ -16,6 +16,7 @@ import structlog
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from consent import addresses, ledger, noting
 from consent.models import Address
@@ -161,7 +162,7 @@ def replay(inquiry_id: int, fields: dict[str, object], *, by: AbstractBaseUser, 
     """
     inquiry = Inquiry.objects.select_related("source", "disclosure").get(pk=inquiry_id)
     if inquiry.status != Inquiry.Status.REFUSED:
-        raise RuleError("NOT_REFUSED", "Only a refused inquiry can be replayed; this one was taken in already.")
+        raise RuleError("NOT_REFUSED", _("Only a refused inquiry can be replayed; this one was taken in already."))
     refuse_added_consent(inquiry, fields)
     inquiry.repaired = fields
     inquiry.save(update_fields=["repaired"])
@@ -213,7 +214,7 @@ def _settle(inquiry: Inquiry, lead: Lead, *, at: datetime) -> None:
     inquiry.lead, inquiry.status, inquiry.settled_at, inquiry.errors = lead, Inquiry.Status.ACCEPTED, at, {}
     values = {name: getattr(inquiry, name) for name in ("lead", "status", "settled_at", "is_repeat", "errors")}
     if not Inquiry.objects.filter(pk=inquiry.pk, status=before).update(**values):
-        raise RuleError("ALREADY_TAKEN_IN", "This submission was taken in by somebody else meanwhile.")
+        raise RuleError("ALREADY_TAKEN_IN", _("This submission was taken in by somebody else meanwhile."))
 
 
 def settle_stranded(*, at: datetime, limit: int = 100) -> int:

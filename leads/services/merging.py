@@ -14,6 +14,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from leads.models import Interaction, Lead, LeadLink, MergedFacts
 from leads.services import due
@@ -59,12 +60,12 @@ def merge(one_id: int, other_id: int, *, by: AbstractBaseUser | None, at: dateti
     """
     first, second = sorted((one_id, other_id))
     if first == second:
-        raise RuleError("SAME_LEAD", "A lead cannot be merged with itself. Choose another one.")
+        raise RuleError("SAME_LEAD", _("A lead cannot be merged with itself. Choose another one."))
     leads = _lock_families([first, second])
     if leads[first].lead_type != leads[second].lead_type:
         raise RuleError(
             "DIFFERENT_TYPES",
-            "One is a patient, the other an organisation, or of two kinds. Correct the type first, then merge.",
+            _("One is a patient, the other an organisation, or of two kinds. Correct the type first, then merge."),
         )
     if root_of(leads[first]) == root_of(leads[second]):
         return leads[root_of(leads[first])]
@@ -81,7 +82,7 @@ def unmerge(link_id: int, *, by: AbstractBaseUser | None, at: datetime) -> LeadL
     leads = _lock_families([link.one_id, link.other_id])
     link = LeadLink.objects.select_for_update().get(pk=link_id)
     if link.unlinked_at is not None:
-        raise RuleError("NOT_MERGED", "This merge was taken back already.")
+        raise RuleError("NOT_MERGED", _("This merge was taken back already."))
     link.unlinked_at, link.unlinked_by = at, by
     link.save(update_fields=["unlinked_at", "unlinked_by"])
     _settle(leads, at=at)
@@ -105,7 +106,7 @@ def _lock_families(ids: Sequence[int]) -> dict[int, Lead]:
     rows = Lead.objects.filter(Q(pk__in=roots) | Q(merged_into__in=roots)).lock()
     found = {lead.pk: lead for lead in rows}
     if not set(ids) <= set(found):  # merged by somebody else between the two reads
-        raise RuleError("MOVED_ON", "Somebody has merged one of these leads meanwhile. Look again.")
+        raise RuleError("MOVED_ON", _("Somebody has merged one of these leads meanwhile. Look again."))
     return found
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from leads import review
 from leads.models import Lead, Proposal, ScoringModel, ScoringRule, Source
@@ -77,7 +78,7 @@ def accept(proposal_id: int, value: str = "", *, by: AbstractBaseUser, at: datet
     row, value = _open(proposal_id), value.strip()
     proposer = _proposers[row.kind]
     if not by.has_perm(proposer.permission):
-        raise RuleError("NOT_YOURS_TO_CHANGE", "Your role does not draft such rules. Ask who does.")
+        raise RuleError("NOT_YOURS_TO_CHANGE", _("Your role does not draft such rules. Ask who does."))
     row.taken_value = value if value != row.new_value else ""
     proposer.change(row, value or row.new_value, by, at)
     return _decide(row, Proposal.State.ACCEPTED, "", by, at)
@@ -87,14 +88,14 @@ def accept(proposal_id: int, value: str = "", *, by: AbstractBaseUser, at: datet
 def reject(proposal_id: int, reason: str, *, by: AbstractBaseUser, at: datetime) -> Proposal:
     """Keep why the proposal is not followed. Raise RuleError without a reason."""
     if not reason.strip():
-        raise RuleError("REASON_MISSING", "Say why not; the next review reads it.", field="reason")
+        raise RuleError("REASON_MISSING", _("Say why not; the next review reads it."), field="reason")
     return _decide(_open(proposal_id), Proposal.State.REJECTED, reason, by, at)
 
 
 def _open(proposal_id: int) -> Proposal:
     row = Proposal.objects.select_for_update().get(pk=proposal_id)
     if row.state != Proposal.State.OPEN:
-        raise RuleError("DECIDED_ALREADY", "This proposal is decided already.")
+        raise RuleError("DECIDED_ALREADY", _("This proposal is decided already."))
     return row
 
 
@@ -107,7 +108,11 @@ def _decide(row: Proposal, state: str, reason: str, by: AbstractBaseUser, at: da
 def whole_number(value: str, *, least: int, most: int) -> int:
     """The value as a number within bounds. Raise RuleError for any other."""
     if not value.lstrip("+-").isdecimal() or not least <= int(value) <= most:
-        raise RuleError("UNFIT_VALUE", f"Write a whole number from {least} to {most}.", field="value")
+        raise RuleError(
+            "UNFIT_VALUE",
+            _("Write a whole number from %(least)d to %(most)d.") % {"least": least, "most": most},
+            field="value",
+        )
     return int(value)
 
 
@@ -190,11 +195,11 @@ def _draft(model: ScoringModel) -> ScoringModel:
 def _change_points(row: Proposal, value: str, by: AbstractBaseUser, at: datetime) -> None:
     rule = ScoringRule.objects.select_related("model", "category").filter(pk=int(row.about)).first()
     if rule is None or rule.model.status != VersionStatus.PUBLISHED:
-        raise RuleError("NOT_IN_FORCE", "This rule is not in force any more; run the review again.")
+        raise RuleError("NOT_IN_FORCE", _("This rule is not in force any more; run the review again."))
     draft = _draft(rule.model)
     copies = ScoringRule.objects.filter(model=draft, name=rule.name, category__code=rule.category.code)
     if not copies.update(points=whole_number(value, least=-100, most=100)):
-        raise RuleError("NOT_IN_DRAFT", "The open draft has no such rule any more; change it there by hand.")
+        raise RuleError("NOT_IN_DRAFT", _("The open draft has no such rule any more; change it there by hand."))
 
 
 def _change_threshold(row: Proposal, value: str, by: AbstractBaseUser, at: datetime) -> None:
@@ -211,7 +216,9 @@ def _change_threshold(row: Proposal, value: str, by: AbstractBaseUser, at: datet
 
 def _change_intent(row: Proposal, value: str, by: AbstractBaseUser, at: datetime) -> None:
     if value not in Intent.values:
-        raise RuleError("UNFIT_VALUE", f"Write one of: {', '.join(Intent.values)}.", field="value")
+        raise RuleError(
+            "UNFIT_VALUE", _("Write one of: %(values)s.") % {"values": ", ".join(Intent.values)}, field="value"
+        )
     Source.objects.filter(pk=row.about).update(intent=value)
     due.mark_due(Lead.objects.open().filter(source=row.about), at=at)
 

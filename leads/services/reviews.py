@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from leads.models import Interaction, Lead, Qualification
 from leads.services import calls, due
@@ -19,9 +20,9 @@ def review_override(qualification_id: int, *, by: AbstractBaseUser, at: datetime
     """Note that a supervisor looked at an override; nobody reviews their own [R5]."""
     cycle = Qualification.objects.select_for_update().get(pk=qualification_id)
     if not cycle.override_reason:
-        raise RuleError("NOT_AN_OVERRIDE", "This decision followed the checks; there is nothing to review.")
+        raise RuleError("NOT_AN_OVERRIDE", _("This decision followed the checks; there is nothing to review."))
     if cycle.decided_by_id == by.pk:
-        raise RuleError("OWN_OVERRIDE", "Somebody else has to review your own decision.")
+        raise RuleError("OWN_OVERRIDE", _("Somebody else has to review your own decision."))
     if cycle.override_reviewed_at is None:
         cycle.override_reviewed_by, cycle.override_reviewed_at = by, at
         cycle.save(update_fields=["override_reviewed_by", "override_reviewed_at"])
@@ -61,7 +62,7 @@ def decide_by_hand(
 def _refuse(lead: Lead, outcome: Outcome, report: CallReport, at: datetime) -> None:
     """Raise InvalidFields for what this outcome needs and the decision does not say."""
     if outcome == Outcome.APPOINTMENT_SET:
-        raise InvalidFields({"outcome": ["A visit is set by booking it: press “Book a visit”."]})
+        raise InvalidFields({"outcome": [_("A visit is set by booking it: press “Book a visit”.")]})
     if outcome == Outcome.DOCUMENTS_REQUESTED and not calls.is_collecting(lead, at=at):
         told = "Nothing to collect is known. Ask on a call what is missing, and record it with its date."
         raise InvalidFields({"outcome": [told]})

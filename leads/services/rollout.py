@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 
-from leads import effects, scoring
+from leads import decay, effects, scoring
 from leads.models import Lead, Publication
 from leads.services import due
 from medcrm.lib import bell
@@ -87,6 +87,7 @@ def _carry(publication: Publication, lead_ids: Sequence[int], at: datetime) -> t
         return 0, 0
     if publication.scoring_model:
         scored = scoring.write_scores(scoring.scale(publication.scoring_model), lead_ids, at=at, wakes=True)
+        decay.plan(lead_ids, at=at)
         if scored.woken:
             bell.ring()
         return scored.changed, scored.woken

@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
-from leads import requalification
+from leads import requalification, timing
 from leads.models import Appointment, Availability
 from medcrm.lib.errors import RuleError
+from medcrm.lib.moments import said_day
 
 Day = tuple[int, date]  # offering and date
 
@@ -21,7 +23,9 @@ class NoSlot(RuleError):
     """Nothing is left on that day, or somebody was quicker."""
 
     def __init__(self, on: date) -> None:
-        super().__init__("NO_CAPACITY", f"Nothing is left on {on:%B} {on.day}. Choose another day.", field="slot")
+        super().__init__(
+            "NO_CAPACITY", _("Nothing is left on %(day)s. Choose another day.") % {"day": said_day(on)}, field="slot"
+        )
 
 
 def lock(days: Iterable[Day]) -> dict[Day, Availability]:
@@ -50,7 +54,7 @@ def put_back(day: Availability | None) -> None:
 
 def wake(day: Availability | None, *, at: datetime) -> None:
     """Tell who waits for a slot that one of this day is free again, unless the day is over."""
-    if day is not None and day.date >= at.date():
+    if day is not None and day.date >= timing.day_at(day.offering.clinic.timezone, at):
         requalification.slots_opened(day.offering, on=day.date, slots=1, at=at)
 
 

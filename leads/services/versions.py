@@ -11,6 +11,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from leads import effects
 from leads.models import Checklist, NextStepSet, Publication, ScoringModel
@@ -37,7 +38,7 @@ def start_draft(version_set: type[VersionedSet], pk: int, *, note: str = "") -> 
     source = version_set.objects.select_for_update().get(pk=pk)
     siblings = _siblings(source)
     if siblings.filter(status=VersionStatus.DRAFT).exists():
-        raise RuleError("DRAFT_IS_OPEN", "There is a draft already; publish it or go on editing it.")
+        raise RuleError("DRAFT_IS_OPEN", _("There is a draft already; publish it or go on editing it."))
     number = siblings.aggregate(last=Max("version"))["last"] + 1
     draft = _copy(source, version=number, status=VersionStatus.DRAFT, note=note, published_at=None, published_by=None)
     _copy_rows(source, draft)
@@ -49,7 +50,7 @@ def publish(version_set: type[VersionedSet], pk: int, *, by: AbstractBaseUser, a
     """Put a draft in force, retire its predecessor and carry it to the leads it concerns; the preview is kept."""
     draft = version_set.objects.select_for_update().get(pk=pk)
     if draft.status != VersionStatus.DRAFT:
-        raise RuleError("NOT_A_DRAFT", "Only a draft can be published; start one from this version.")
+        raise RuleError("NOT_A_DRAFT", _("Only a draft can be published; start one from this version."))
     return _come_into_force(draft, by=by, at=at)
 
 
@@ -58,11 +59,11 @@ def go_back(version_set: type[VersionedSet], pk: int, *, by: AbstractBaseUser, a
     """Put the version that was in force before this one back in force, as it was, and return it."""
     current = version_set.objects.select_for_update().get(pk=pk)
     if current.status != VersionStatus.PUBLISHED:
-        raise RuleError("NOT_IN_FORCE", "Only from the version in force can one go back.")
+        raise RuleError("NOT_IN_FORCE", _("Only from the version in force can one go back."))
     earlier = _siblings(current).filter(status=VersionStatus.RETIRED, published_at__isnull=False)
     previous = earlier.select_for_update().order_by("-published_at", "-version").first()
     if previous is None:
-        raise RuleError("NO_PREVIOUS", "No other version has been in force before this one.")
+        raise RuleError("NO_PREVIOUS", _("No other version has been in force before this one."))
     return _come_into_force(previous, by=by, at=at, is_return=True)
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from consent import ledger, noting, withdrawals
 from consent.ledger import Entry
@@ -90,16 +91,16 @@ def accept_unencrypted(
 def _refuse(lead: Lead, answers: Mapping[str, str], said: str, *, accepts_unencrypted: bool) -> None:
     errors: dict[str, list[str]] = {}
     if not said.strip():
-        errors["said"] = ["Write how they put it, e.g. “texts are fine, no calls at work”."]
+        errors["said"] = [_("Write how they put it, e.g. “texts are fine, no calls at work”.")]
     if not answers and not accepts_unencrypted:
-        errors["voice"] = ["Choose yes or no for at least one of calls, texts and e-mail."]
+        errors["voice"] = [_("Choose yes or no for at least one of calls, texts and e-mail.")]
     held = [pk for pk in (lead.phone_id, lead.email_id) if pk]
     blocked = Permission.objects.filter(address__in=held, state=PermissionState.BLOCKED)
     shut = set(blocked.values_list("address", "channel"))
     for channel, wish in answers.items():
         address = _address(lead, channel)
         if address is None:
-            errors[channel] = ["There is no address for this. Note the number or mailbox first."]
+            errors[channel] = [_("There is no address for this. Note the number or mailbox first.")]
         elif wish == YES and (address, channel) in shut:
             errors[channel] = [
                 "They withdrew this before. Only an act of their own gives it back: a new form, or START by text."

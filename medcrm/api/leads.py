@@ -7,6 +7,7 @@ from dataclasses import replace
 from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -125,7 +126,7 @@ class ReservationsView(ClientView):
         """Reserve one hand-dialled call. A refusal is kept too, and answered with its reason."""
         row = self.lead()
         if row.phone_id is None:
-            raise RuleError("NO_NUMBER", "This lead has no phone number.")
+            raise RuleError("NO_NUMBER", _("This lead has no phone number."))
 
         def act() -> Reply:
             at = timezone.now()

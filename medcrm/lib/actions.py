@@ -25,6 +25,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -35,6 +36,8 @@ from medcrm.lib.errors import InvalidFields, RuleError
 
 if TYPE_CHECKING:
     from medcrm.lib.admin import ModelAdmin
+
+MOST_ROWS = 1_000  # what one request does within its time; more is narrowed, or done by a rule or an import
 
 __all__ = ["ActionForm", "outcome", "service_action", "verb_permission", "widgets"]
 
@@ -108,7 +111,8 @@ def service_action(
 
     The method gets `(self, request, pk, *, at, **fields)`. It only ever runs by POST, after the user confirmed. For one
     row a refusal is shown in the dialog, beside its field; for many the outcome reads “12 done, 3 refused: CODE × 2 …”.
-    `text` may be a function of the row, or of the rows, that are asked about.
+    More than MOST_ROWS are refused before anything is read. `text` may be a function of the row, or of the rows, that
+    are asked about.
     With `at_once` the method gets all keys in one list and returns key → code of the rows that were refused; for a
     single row it raises instead.
     """
@@ -150,6 +154,9 @@ def service_action(
 
         def _act_on_many(self: ModelAdmin, request: HttpRequest, queryset: models.QuerySet) -> HttpResponse | None:
             _require(self, request, None)
+            if queryset.order_by()[: MOST_ROWS + 1].count() > MOST_ROWS:
+                messages.error(request, too_many())
+                return None
             is_confirmed = "_confirmed" in request.POST
             filled = form(request.POST if is_confirmed else None, request=request)
             if not is_confirmed or not filled.is_valid():
@@ -232,6 +239,13 @@ def _say_why(action: str, form: ActionForm) -> None:
     """Give the history of what changes the action and the reason the person wrote."""
     given = [str(form.cleaned_data[name]) for name in ("reason", "note", "said", "why") if form.cleaned_data.get(name)]
     pghistory.context(action=action, **({"why": given[0]} if given else {}))
+
+
+def too_many() -> str:
+    most = number_format(MOST_ROWS, force_grouping=True)
+    return _("At most %(most)s rows at once, so nothing was done. Narrow the list, or choose a page of it.") % {
+        "most": most
+    }
 
 
 def outcome(done: int, refused: Counter) -> str:

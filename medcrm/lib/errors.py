@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
 
 class RuleError(Exception):
     """A business rule refused the request; `field` names the input to mend where there is one."""
@@ -17,7 +19,10 @@ class InvalidTransition(RuleError):
     """The thing moved on, or may not move there from where it is."""
 
     def __init__(self, old: str, new: str) -> None:
-        super().__init__("INVALID_TRANSITION", f"It is “{old}” and cannot become “{new}” from there.")
+        super().__init__(
+            "INVALID_TRANSITION",
+            _("It is “%(old)s” and cannot become “%(new)s” from there.") % {"old": old, "new": new},
+        )
 
 
 class InvalidFields(RuleError):

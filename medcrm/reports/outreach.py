@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Count, Exists, F, Func, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from consent.lifecycle import AttemptState
 from consent.models import Attempt, ConsentEvent
-from consent.vocabulary import WITHDRAWN
+from consent.vocabulary import AUTOMATED_VOICE, REPLIES, WITHDRAWN, Channel
 from leads.measures import MEASURES, Beside, register
 from leads.models import Inquiry, Lead
 from medcrm.reports.ask import Ask
@@ -153,9 +153,22 @@ def _decided(ask: Ask) -> QuerySet[Attempt]:
     return Attempt.objects.filter(ask.period.during("at"))
 
 
+class IsOutsideHours(Func):
+    """Whether a frozen decision names a zone where it was before 8 am, or 9 pm or later."""
+
+    template = (
+        "EXISTS (SELECT FROM jsonb_array_elements_text(%(expressions)s #> '{decision,local_times}') AS local (moment)"
+        " WHERE substr(moment, 12, 5) NOT BETWEEN '08:00' AND '20:59')"
+    )
+    output_field = BooleanField()
+
+
+# The basis is read of calls alone, which are few among the contacts.
+CALLED = Q(state__in=ON_ITS_WAY, channel__in=[Channel.VOICE_MANUAL, *sorted(AUTOMATED_VOICE)]) & ~Q(purpose__in=REPLIES)
 CONTACTS = {
     "n": Count("pk"),
     "without": Count("pk", filter=Q(state__in=ON_ITS_WAY) & ~Q(kind="allow")),
+    "outside": Count("pk", filter=CALLED & Q(IsOutsideHours("basis"))),
     "refused": Count("pk", filter=Q(state=AttemptState.REFUSED)),
     "cancelled": Count("pk", filter=Q(state=AttemptState.CANCELLED)),
 }
@@ -167,7 +180,8 @@ def contacts(ask: Ask) -> dict[str, int]:
 
 
 def permission(ask: Ask) -> list[Section]:
-    """Contacts without permission must be none; how fast a withdrawal took effect; how many leads may be contacted."""
+    """Contacts without permission and calls outside the hours must be none; how fast a withdrawal took effect; how
+    many leads may be contacted."""
     said = Max("sentence", filter=Q(state=AttemptState.REFUSED))
     codes = list(_decided(ask).values("code").annotate(**CONTACTS, said=said))
     total = {part: sum(g[part] for g in codes) for part in CONTACTS}
@@ -178,6 +192,7 @@ def permission(ask: Ask) -> list[Section]:
     figures = [
         Row(str(_("Contacts decided")), [number(total["n"])]),
         Row(str(_("Made without permission")), [number(total["without"])]),
+        Row(str(_("Calls outside 8 am to 9 pm where the person is")), [number(total["outside"])]),
         Row(str(_("Refused by the gate")), [number(total["refused"])]),
         Row(str(_("Cancelled at the last check")), [number(total["cancelled"])]),
         Row(str(_("Withdrawals recorded")), [number(wait["n"])]),

@@ -15,8 +15,8 @@ from medcrm.reports.ask import Ask
 from medcrm.reports.counting import Percentiles, counts, seconds_between
 from medcrm.reports.people import PARTS, STEPS_NOTE, hour_name
 from medcrm.reports.table import Cell, Row, Section, number, share, span
-from routing.models import Clock, Handoff
-from routing.vocabulary import Owed
+from routing.models import Assignment, Clock, Handoff
+from routing.vocabulary import AssignedBecause, Owed
 
 CLOCKS = register(
     "clocks",
@@ -44,6 +44,17 @@ HANDOFFS = register(
             "returned": lambda at: Q(returned_at__isnull=False),
         },
         {"taker": "to_team_id", "why": "return_reason"},
+    ),
+)  # fmt: skip
+# Given once more though nothing else was owed: by a person, an absence, a return, or because it was not done in time.
+AGAIN = (AssignedBecause.REASSIGNED, AssignedBecause.ABSENCE, AssignedBecause.RETURNED, AssignedBecause.BREACH)
+MOVES = register(
+    "moves",
+    Beside(
+        _("Given once more"), Assignment, "at",
+        {"moved": lambda at: Q(), "to_other_team": lambda at: ~Q(to_team=F("from_team"))},
+        {"left": "from_team_id", "moved_for": "because"},
+        whole=lambda at: Q(because__in=AGAIN, from_team__isnull=False),
     ),
 )  # fmt: skip
 MISSING = register(
@@ -109,7 +120,7 @@ def _summed(groups: Sequence[Mapping[str, object]], name: str, parts: Iterable[s
 
 
 def handoffs(ask: Ask) -> list[Section]:
-    """Handoffs offered in the period: accepted how fast, returned why."""
+    """Handoffs offered in the period: accepted how fast, returned why; and who was given once more."""
     offered = ask.beside(HANDOFFS)
     gap = seconds_between("offered_at", "accepted_at")
     groups = offered.values("to_team_id").annotate(
@@ -146,7 +157,35 @@ def handoffs(ask: Ask) -> list[Section]:
             _("Returned, and why"), [_("Handoffs")], returned, "", _("Reason"),
             _("No handoff of this period was returned."),
         ),
+        *_moves(ask),
     ]  # fmt: skip
+
+
+def _moves(ask: Ask) -> list[Section]:
+    """Leads that were given once more in the period: by the team they left, and why."""
+    found = list(ask.beside(MOVES).values(left=F("from_team_id"), why=F("because")).annotate(**counts(ask, MOVES)))
+    words = dict(AssignedBecause.choices)
+    sections = []
+    for title, first, name, key, name_of in (
+        (_("Given once more, by team"), _("From"), "left", "left", lambda key: ask.name_of("team", key)),
+        (_("Given once more, and why"), _("Why"), "why", "moved_for", lambda key: str(words[key])),
+    ):
+        rows = [
+            Row(
+                name_of(g["key"]),
+                [
+                    number(g["moved"], ask.link("moves.moved", **{key: g["key"]})),
+                    share(g["to_other_team"], g["moved"], ask.link("moves.to_other_team", **{key: g["key"]})),
+                ],
+            )
+            for g in sorted(_summed(found, name, MOVES.parts), key=lambda g: -g["moved"])
+        ]
+        columns = [_("Given once more"), _("to another team")]
+        note = _(
+            "In this period, whenever the lead came in; not counted is who goes on because the next step is another."
+        )
+        sections.append(Section(title, columns, rows, note, first, _("No lead was given once more in this period.")))
+    return sections
 
 
 def capacity(ask: Ask) -> list[Section]:

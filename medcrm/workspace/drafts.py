@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from consent import gate
 from consent.gate import Outcome
@@ -80,7 +81,7 @@ def begin_call(lead: Lead, *, by: AbstractBaseUser, at: datetime) -> Draft:
     draft = _ours(lead.pk, by, at)
     request = contact.request_for(lead, "voice")
     if request is None:
-        raise RuleError("NO_NUMBER", "There is no phone number to call. Ask for one by e-mail.")
+        raise RuleError("NO_NUMBER", _("There is no phone number to call. Ask for one by e-mail."))
     if _is_good(draft.attempt, lead, at) and _stands(gate.decide(request, at=at)):
         return draft
     attempt = gate.reserve(request, at=at, by=by)
@@ -117,7 +118,7 @@ def note_inbound(lead: Lead, *, by: AbstractBaseUser, at: datetime) -> Draft:
     """Say that the lead called us: the record needs no reservation. Raise RuleError while a call of ours is open."""
     draft = _ours(lead.pk, by, at)
     if draft.attempt_id is not None:
-        raise RuleError("CALL_OPEN", "You called this lead. Record how that call ended first.")
+        raise RuleError("CALL_OPEN", _("You called this lead. Record how that call ended first."))
     draft.is_inbound, draft.saved_at = True, at
     draft.save(update_fields=["is_inbound", "saved_at"])
     return draft

@@ -98,6 +98,6 @@ def score_sentence(lead: Lead, parts: Sequence[ScorePart]) -> str:
 
 def _filled(told: ScriptText, lead: Lead, request: HttpRequest, page: LeadPage) -> list[Piece]:
     documents = [str(item.kind) for item in page.missing if item.kind.document_id]
-    days = scripts.open_days(lead, on=page.at.date()) if "{times}" in told.words else []
+    days = scripts.open_days(lead, at=page.at) if "{times}" in told.words else []
     caller = request.user.get_full_name() or request.user.get_username()
     return scripts.fill(told.words, lead, caller=caller, documents=documents, times=days)

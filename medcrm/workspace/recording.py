@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from consent import gate
 from consent.lifecycle import AttemptState
@@ -29,7 +30,7 @@ def record(
     if draft is None or not draft.has_spoken:
         raise RuleError(
             "NOT_CALLED",
-            "Press Call first, so that the call is allowed and counted; or say that they called us.",
+            _("Press Call first, so that the call is allowed and counted; or say that they called us."),
             field="disposition",
         )
     report = saying.with_consent_step(Lead.objects.get(pk=lead_id), report, consent_step)

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from consent.sentences import sentence
+from leads import timing
 from leads.admin.base import OfLead
 from leads.models import Lead
 from leads.search import find_leads
@@ -109,7 +110,7 @@ class EnrollmentAdmin(OfLead, ReadOnlyAdmin):
             "title": _("Next 30 days for %(lead)s") % {"lead": lead},
             "opts": self.opts,
             "lead": lead,
-            "zone": enrollment.zone_of(lead),
+            "zone": timing.zone_of(lead),
             "steps": plan.for_lead(lead_id, at=timezone.now()),
         }
         is_part = request.headers.get("HX-Request") == "true"

@@ -55,6 +55,8 @@ class Assignment(models.Model):
             models.Index(name="assignment_given", fields=["to_owner", "at"], condition=Q(to_owner__isnull=False)),
             # read by the list of assignments
             models.Index(name="assignment_to_team", fields=["to_team", "id"]),
+            # read by the report of handoffs: who was given once more
+            over_time("assignment", "at"),
         ]
         constraints = [
             models.CheckConstraint(name="assignment_reason_known", condition=Q(because__in=AssignedBecause.values)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from zoneinfo import available_timezones
 
 import pghistory
 from django.conf import settings
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from leads.models import Clinic
 from medcrm.lib.models import Coded, refuse
+from medcrm.lib.zones import valid_zone
 from routing import calendar
 from routing.calendar import WorkingCalendar
 from routing.querysets import AgentQuerySet, TeamQuerySet
@@ -28,11 +28,6 @@ def valid_hours(value: object) -> None:
         calendar.parse_week(value)  # type: ignore[arg-type]
     except (ValueError, AttributeError, TypeError) as error:
         raise ValidationError(str(error) or _("Hours are a mapping of weekdays to windows.")) from error
-
-
-def valid_zone(value: str) -> None:
-    if value not in available_timezones():
-        raise ValidationError(_("“%(zone)s” is no IANA zone; write e.g. America/Chicago.") % {"zone": value})
 
 
 def weekday_hours() -> dict[str, list[list[str]]]:

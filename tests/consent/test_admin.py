@@ -6,7 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 import time_machine
@@ -315,3 +315,27 @@ def test_a_broken_chain_is_said_on_the_page(compliance: Client, lived: Address) 
 def test_the_projection_follows_the_ledger_on_the_list(compliance: Client, lived: Address, now: datetime) -> None:
     ledger.record(lived.pk, "revoke", occurred_at=now, now=now)
     assert "Withdrawn" in compliance.get(url(Address)).content.decode()
+
+
+def test_a_rule_that_begins_later_counts_from_then_on_and_the_one_before_it_until_then(
+    compliance: Client, now: datetime
+) -> None:
+    old, day = CallingRule.objects.get(state="FL"), timedelta(days=1)
+    law = calling_rules.amend(old.pk, {"weekday_start": time(9), "starts_at": now + 31 * day}, by=None, now=now)
+
+    def opens(at: datetime) -> int:
+        return book.load([], at=at).rule("FL").week[0][0].hour
+
+    assert [opens(now + ahead * day) for ahead in (0, 30, 31)] == [8, 8, 9]
+    assert book.load([], at=now).version == book.load([], at=now + 30 * day).version
+    listed = compliance.get(url(CallingRule, "changelist")).content.decode()
+    assert f"/{old.pk}/change" in listed and f"/{law.pk}/change" in listed, "both stand"
+    calling_rules.amend(law.pk, {"weekday_start": time(10), "starts_at": now + 60 * day}, by=None, now=now + day)
+    assert [opens(now + ahead * day) for ahead in (31, 59, 60)] == [8, 8, 10], "what never began never counts"
+
+
+def test_what_was_decided_before_a_change_rests_on_the_rules_of_then(compliance: Client, now: datetime) -> None:
+    old = CallingRule.objects.get(state="FL")
+    calling_rules.amend(old.pk, {"weekday_start": time(9)}, by=None, now=now)
+    week = [book.load([], at=now - timedelta(hours=ago)).rule("FL").week[0][0].hour for ago in (1, 0)]
+    assert week == [8, 9]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import date, datetime, timedelta
 
-from leads import capacity
-from leads.models import Lead
-from leads.services import events
+import pytest
+from django.db import connection
+
+from leads import capacity, criteria
+from leads.models import Availability, DocumentStatus, Lead, Offering, ServiceLine
+from leads.services import events, expiry
 from medcrm import journey
+from routing.models import Agent
 
 
 @pytest.mark.parametrize(
@@ -59,3 +63,93 @@ def test_an_authorization_recorded_before_the_payer_was_known_counts_for_it(orga
     events.record_authorization(lead.pk, "pt", "approved", at=now)
     events.record_preference(lead.pk, {"payer": "wc"}, at=now)
     assert capacity.servable(Lead.objects.all(), at=now).get() == lead
+
+
+EVENING = datetime.fromisoformat("2026-12-06T01:30:00Z")  # still the fifth in Austin, 7:30 in the evening
+
+
+@pytest.mark.parametrize("zip_code", ["78704", ""], ids=["where the lead is", "where its seller is"])
+def test_what_runs_out_does_so_at_the_end_of_the_day_on_the_leads_own_calendar(
+    organisation, submit, now, zip_code
+) -> None:
+    lead = submit(service="pt", documents=["referral_letter"], payer="hmo", timing="month", zip=zip_code)
+    events.record_authorization(lead.pk, "pt", "approved", at=now, expires_on=date(2026, 12, 5))
+    DocumentStatus.objects.update(expires_on=date(2026, 12, 5))
+    for at, missing in ((EVENING, 0), (EVENING + timedelta(hours=4, minutes=29), 0), (EVENING + timedelta(hours=5), 1)):
+        found = Lead.objects.annotate(n=capacity.missing_documents(at=at), asks=capacity.needs_authorization(at=at))
+        assert found.values_list("n", flat=True).get() == missing
+        assert expiry.lapse(at=at) == 2 * missing
+
+
+def test_a_slot_of_today_is_open_until_the_day_ends_at_its_clinic(organisation, submit, now) -> None:
+    lead = submit(timing="month")
+    Availability.objects.exclude(offering__service="ortho", offering__clinic="aus").delete()
+    Availability.objects.update(open_slots=0)
+    Availability.objects.create(offering=ortho(), date=date(2026, 12, 5), open_slots=1)
+    days = Lead.objects.filter(pk=lead.pk)
+    assert days.annotate(day=capacity.first_open_date(at=EVENING)).get().day == date(2026, 12, 5)
+    [[_key, until]] = facts_of(lead, "days_until_slot", at=EVENING)
+    assert until == 0
+    assert days.annotate(day=capacity.first_open_date(at=EVENING + timedelta(hours=5))).get().day is None
+
+
+def test_a_slot_that_is_freed_in_the_evening_wakes_who_waits_for_today(organisation, submit, now) -> None:
+    Availability.objects.update(open_slots=0)
+    lead = submit(timing="two_weeks")
+    journey.advance_due(at=now)
+    lead.refresh_from_db()
+    assert lead.hold_reason_id == "no_capacity"
+    events.set_availability("ortho", "aus", date(2026, 12, 5), 1, at=EVENING)
+    lead.refresh_from_db()
+    assert (lead.stage, lead.cycle) == ("working", 2)
+
+
+def ortho() -> Offering:
+    return Offering.objects.get(service="ortho", clinic="aus")
+
+
+def facts_of(lead: Lead, *names: str, at: datetime) -> list[tuple[object, ...]]:
+    query, params = criteria.facts_query(Lead.objects.filter(pk=lead.pk), names, at=at)
+    with connection.cursor() as cursor:
+        cursor.execute(query, params)
+        return cursor.fetchall()
+
+
+def test_a_language_that_nobody_speaks_is_said_and_a_person_decides(organisation, submit, now) -> None:
+    lead = submit(language="vi")
+    journey.advance([lead.pk], at=now)
+    lead.refresh_from_db()
+    assert (lead.capacity_check, lead.decision, lead.team) == ("fail", "review", "intake")
+    assert [reason["code"] for reason in lead.qualifications.get().explanation["capacity"]] == ["language"]
+    assert not capacity.servable(Lead.objects.all(), at=now).exists()
+    Agent.objects.filter(user__username="quotes1").update(languages=["en", "vi"])
+    journey.advance([lead.pk], at=now)
+    lead.refresh_from_db()
+    assert (lead.capacity_check, lead.next_step) == ("pass", "appointment")
+
+
+def test_a_language_is_spoken_by_whoever_has_the_training_it_takes(organisation, submit, now) -> None:
+    lead = submit(service="bh", language="es")
+    assert facts_of(lead, "language_spoken", at=now)[0][-1] is True
+    Agent.objects.filter(team="sensitive").update(languages=["en"])
+    assert facts_of(lead, "language_spoken", at=now)[0][-1] is False
+    Agent.objects.all().delete()
+    assert facts_of(lead, "language_spoken", at=now)[0][-1] is None, "nothing is known of anybody"
+
+
+def test_benefits_that_a_service_wants_verified_are_waited_for(organisation, submit, now) -> None:
+    ServiceLine.objects.get(pk="ortho").documents.add("eligibility")
+    lead = submit()
+    journey.advance([lead.pk], at=now)
+    lead.refresh_from_db()
+    assert (lead.hold_reason_id, lead.next_step, lead.team) == ("awaiting_eligibility", "documents", "documents")
+    events.record_document(lead.pk, "eligibility", at=now)
+    journey.advance([lead.pk], at=now)
+    lead.refresh_from_db()
+    assert (lead.next_step, lead.team) == ("appointment", "scheduling")
+
+
+def test_an_organisation_is_asked_for_its_agreement_too(organisation, submit, now) -> None:
+    lead = submit("facility", lead_type="b2b", service="screening", request="quote", timing="quarter")
+    journey.advance([lead.pk], at=now)
+    assert [item.kind_id for item in lead.missing_items.filter(settled_at=None)] == ["agreement"]

@@ -14,7 +14,7 @@ from leads.services.calls import CallReport
 from medcrm import journey
 
 LAST_DAY = date(2026, 12, 5)
-OVER = datetime.fromisoformat("2026-12-06T00:00:05Z")
+OVER = datetime.fromisoformat("2026-12-06T06:00:05Z")  # midnight in Austin
 
 
 @pytest.fixture

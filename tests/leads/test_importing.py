@@ -229,6 +229,19 @@ def test_a_chunk_takes_the_same_number_of_queries_whatever_its_size(shown: str, 
     assert counted[0] <= counted[1] <= counted[0] + 2 < 45
 
 
+def test_a_check_whose_file_is_gone_says_so_and_offers_no_undo(shown: str, now: datetime, tmp_path: Path) -> None:
+    raw = import_rows.write(tmp_path / "a.csv", 20).read_bytes()
+    run = runs.upload(
+        "leads", io.BytesIO(raw), "a.csv", at=now, options={"source": "web_consult", "consent_text": shown}
+    )
+    Path(run.file.path).unlink()
+    run = work(runs.start(run.pk, is_dry=True, at=now), now)
+    assert (run.phase, run.problem) == (Phase.FAILED, "The file of this import is not there any more. Upload it again.")
+    with pytest.raises(RuleError) as refused:
+        runs.undo(run.pk, at=now)
+    assert refused.value.code == "NOTHING_WRITTEN"
+
+
 # What spreadsheets do to files
 
 

@@ -230,6 +230,13 @@ def test_a_reply_that_withdraws_calls_nobody_and_ends_what_rests_on_reaching_the
     assert (lead.stage, lead.next_step, lead.hold_reason_id) == ("held", "none", "consent_needed")
 
 
+def test_who_writes_back_after_withdrawing_everything_is_put_before_a_person(one, now) -> None:
+    lead = nurture(one(), now + timedelta(minutes=5))
+    reply(lead, now + timedelta(days=7), text="Stop")
+    reply(lead, now + timedelta(days=9), text="I thought about it, please call me about the visit")
+    assert (lead.cycle, lead.decision, lead.team) == (2, "review", "intake")
+
+
 def test_a_reply_of_who_waits_for_a_slot_is_answered_and_the_wait_goes_on_after_the_call(one, now) -> None:
     lead = one(service="bh")
     reply(lead, now + timedelta(days=1))

@@ -100,6 +100,18 @@ def test_five_wrong_passwords_lock_the_login_even_for_the_right_one(client, ana)
     assert b"Too many failed login attempts" in sign_in(client, ana).content
 
 
+def test_without_the_cache_nobody_signs_in_and_the_page_says_what_to_do(client, ana, settings):
+    inside = Client()
+    inside.force_login(ana)
+    away = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
+    settings.CACHES = {"default": away}
+    answer = sign_in(client, ana)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+    assert "Wait a minute and try again" in answer.content.decode()
+    assert client.get("/admin/").status_code == 302, "the right password is not let in uncounted"
+    assert inside.get("/admin/account/2fa/").status_code == 200
+
+
 def test_nobody_signs_up_and_nobody_changes_the_address_a_password_is_reset_by(client, ana):
     assert client.post("/admin/account/signup/", {"username": "eve", "password1": PASSWORD}).status_code == 405 or (
         not User.objects.filter(username="eve").exists()

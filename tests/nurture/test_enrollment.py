@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -233,3 +233,13 @@ def test_plan_takes_the_same_number_of_queries_for_one_and_for_twenty(guide, now
             assert len(enrollment.plan(group, at=now).entered) == len(group)
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 19  # the last one: calls asked for whose numbers were withdrawn
+
+
+def test_the_last_day_of_a_sequence_ends_where_the_lead_is(enrolled: Enrollment, now) -> None:
+    type(enrolled.sequence).objects.filter(pk=enrolled.sequence_id).update(ends_on=date(2026, 12, 5))
+    Lead.objects.filter(pk=enrolled.lead_id).update(timezone="America/Chicago")
+    for at, state in (("2026-12-06T01:30:00Z", "active"), ("2026-12-06T06:00:00Z", "exited")):
+        enrollment.plan([enrolled.lead_id], at=datetime.fromisoformat(at))
+        enrolled.refresh_from_db()
+        assert enrolled.state == state
+    assert enrolled.exit_code == "ended"

@@ -16,7 +16,7 @@ from django.db.models import Model
 from consent.models import Attempt, ConsentEvent, Permission
 from leads.models import Clinic, Inquiry, Interaction, Lead, MissingItem, ScoringModel, ServiceLine, Source
 from nurture.models import Enrollment, Message, Skip
-from routing.models import Clock, Handoff, Team
+from routing.models import Assignment, Clock, Handoff, Team
 from tests.leads.test_milestones import slowly
 
 BANDS = {"high": "High", "medium": "Medium", "low": "Low"}
@@ -288,7 +288,23 @@ class Slow:
         for row in offered:
             if row.return_reason:
                 why[str(row.get_return_reason_display())].append(row)
-        return [table, {name: [rows(mine)] for name, mine in why.items()}]
+        return [table, {name: [rows(mine)] for name, mine in why.items()}, *self.moves()]
+
+    def moves(self) -> list[Table]:
+        again = ("reassigned", "absence", "returned", "breach")
+        by_team, by_reason = defaultdict(list), defaultdict(list)
+        for row in Assignment.objects.all():
+            given_before = row.because in again and row.from_team_id is not None
+            if given_before and self.during(row.at) and self.of_counted_lead(row.lead_id):
+                by_team[self.name("team", row.from_team_id)].append(row)
+                by_reason[row.get_because_display()].append(row)
+        return [
+            {
+                name: [rows(mine), share_of([m for m in mine if m.to_team_id != m.from_team_id], mine)]
+                for name, mine in groups.items()
+            }
+            for groups in (by_team, by_reason)
+        ]
 
     def capacity(self) -> list[Table]:
         booked = [f for f in self.counted if f["booked_at"]]
@@ -363,6 +379,9 @@ class Slow:
         figures = {
             "Contacts decided": [Cell(len(made))],
             "Made without permission": [Cell(sum(a.state in left and a.kind != "allow" for a in made))],
+            "Calls outside 8 am to 9 pm where the person is": [
+                Cell(sum(a.state in left and a.channel.startswith("voice") and outside_hours(a) for a in made))
+            ],
             "Refused by the gate": [Cell(sum(a.state == "refused" for a in made))],
             "Cancelled at the last check": [Cell(sum(a.state == "cancelled" for a in made))],
             "Withdrawals recorded": [Cell(len(withdrawn))],
@@ -454,6 +473,12 @@ class Slow:
             name: [rate(sum(f["booked_at"] - f["captured_at"] <= soon for f in facts), len(facts))]
             for name, facts in self.grouped(booked, "service").items()
         }
+
+
+def outside_hours(attempt: Attempt) -> bool:
+    times = [datetime.fromisoformat(text) for text in attempt.basis.get("decision", {}).get("local_times", ())]
+    is_reply = attempt.purpose in ("help_reply", "conversational_reply")
+    return not is_reply and any(not 8 <= time.hour < 21 for time in times)
 
 
 def ids(facts: Iterable[Mapping]) -> frozenset[int]:

@@ -213,3 +213,36 @@ def test_a_proposal_is_accepted_with_another_value_in_the_admin(
     client.post(url, {"value": "high"})
     row.refresh_from_db()
     assert (row.state, row.taken_value) == ("accepted", "high")
+
+
+def test_a_service_that_is_slow_to_book_gets_a_goal_of_its_own_before_the_rule_it_goes_by(
+    routes: dict[str, RoutingRule], past: datetime, now: datetime, admin_user: User
+) -> None:
+    rule = routes["scheduling"]
+    for service, days in (("cardio", 20), ("ortho", 3)):
+        rows = raw.leads(200, at=past - 60 * DAY, service_id=service)
+        raw.put(raw.Assignment(lead=row, to_team=rule.team, because="rule", rule=rule, step="booking",
+                               at=past - 60 * DAY) for row in rows)  # fmt: skip
+        raw.put(raw.appointment(row, at=past + (days - 60) * DAY) for row in rows)
+        raw.milestones.refresh([row.pk for row in rows])
+    [row] = [row for row in proposals.propose(since=since(now), at=now) if row.kind == "goal"]
+    assert (row.about, row.old_value, row.new_value) == (f"{rule.pk}:cardio", "240", "120")
+    assert "0.0 % of its 200 bookings" in row.evidence and "100.0 % of 200" in row.evidence
+    proposals.accept(row.pk, "90", by=admin_user, at=now)
+    draft = RouteSet.objects.get(status=VersionStatus.DRAFT)
+    order = list(draft.rules.order_by("position", "pk"))
+    own = next(copy for copy in order if copy.goal_minutes == 90)
+    assert order[order.index(own) + 1].name == rule.name and own.team == rule.team
+    assert all({"fact": "service", "op": "is", "value": "cardio"} in group for group in own.criteria)
+    assert draft.rules.count() == rule.rule_set.rules.count() + 1
+
+
+def test_only_who_drafts_routes_takes_the_goal_of_a_service(
+    routes: dict[str, RoutingRule], now: datetime, django_user_model: type[User]
+) -> None:
+    row = Proposal.objects.create(kind="goal", about=f"{routes['scheduling'].pk}:cardio", title="Sooner", evidence="-",
+                                  old_value="240", new_value="120", made_at=now)  # fmt: skip
+    clerk = django_user_model.objects.create_user("clerk", is_staff=True)
+    with pytest.raises(RuleError) as refused:
+        proposals.accept(row.pk, by=clerk, at=now)
+    assert refused.value.code == "NOT_YOURS_TO_CHANGE"

@@ -166,7 +166,7 @@ def agree_on_mail(ask: Ask, count: Slow) -> None:
     }
     halves = [span(cell.value).text for cell in count.spans(count.counted)[::2]]
     assert list(said["Speed"].values()) == [*halves, in_words(count.goals()[0], 1)]
-    offered, _why = count.handoffs()
+    offered, *_others = count.handoffs()
     assert list(said["Handoffs"].values()) == [in_words(offered, 1), in_words(offered, 3)]
     entered, *_others = count.nurture()
     assert list(said["Sequences"].values())[1:] == [in_words(entered, place) for place in (1, 2, 3)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from random import Random
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import User
 
@@ -28,7 +29,7 @@ from leads.models import (
 from medcrm.lib.models import VersionStatus
 from nurture.models import Enrollment, Message, Sequence, Skip, Wording
 from nurture.vocabulary import Medium
-from routing.models import Clock, Handoff
+from routing.models import Assignment, Clock, Handoff
 from tests.reports import raw
 
 SOURCES, SERVICES, CLINICS = ("web_consult", "landing", "guide"), ("ortho", "pt", None), ("aus", "elp", None)
@@ -86,9 +87,9 @@ class World:
         for row in self.passing:
             row.delete()
 
-    def address(self, kind: str) -> Address:
-        row = raw.address(kind)
-        for channel in ("voice", "sms") if kind == "phone" else ("email",):
+    def address(self, kind_of: str) -> Address:
+        row = raw.address(kind_of)
+        for channel in ("voice", "sms") if kind_of == "phone" else ("email",):
             if self.dice.random() < 0.7:
                 state = self.dice.choice(["granted", "blocked"])
                 Permission.objects.create(address=row, channel=channel, state=state, seq=1)
@@ -111,18 +112,25 @@ class World:
                 ]
             )
         for _ in self.some(3):
+            channel = self.dice.choice(["sms", "voice_manual", "voice_ai"]) if kind_of == "phone" else "email"
             kind = self.dice.choice(["allow", "deny"])
             state = self.dice.choice(["sent", "unknown", "cancelled", "failed"]) if kind == "allow" else "refused"
             why = self.dice.choice(["OK", "QUIET_HOURS"])
+            at = self.moment(self.now - timedelta(days=5), 8)
+            zones = self.dice.sample(
+                ["America/Chicago", "America/New_York", "Pacific/Honolulu"], self.dice.randint(0, 2)
+            )
             raw.attempts(
                 row,
                 1,
-                at=self.moment(self.now - timedelta(days=5), 8),
+                at=at,
+                basis={"decision": {"local_times": [at.astimezone(ZoneInfo(zone)).isoformat() for zone in zones]}},
+                purpose=self.dice.choice(["marketing", "informational", "conversational_reply"]),
                 kind=kind,
                 state=state,
                 code=why,
                 sentence=why,
-                channel="sms" if kind == "phone" else "email",
+                channel=channel,
             )
         return row
 
@@ -276,6 +284,21 @@ class World:
                         offered_at=at,
                         issued_at=at,
                         **more,
+                    )
+                ]
+            )
+        for _ in self.some(3):
+            because = dice.choice(["rule", "reassigned", "breach", "returned", "claimed"])
+            raw.put(
+                [
+                    Assignment(
+                        lead=lead,
+                        from_team_id=dice.choice([None, *TEAMS]),
+                        to_team_id=dice.choice(TEAMS),
+                        because=because,
+                        by=self.users[0],
+                        note="Theirs.",
+                        at=self.moment(lead.created_at, 3),
                     )
                 ]
             )

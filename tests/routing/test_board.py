@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from leads.models import Lead
 from medcrm import roles
+from medcrm.lib import actions
 from routing import assignment, board, neglected, notices, returns, router
 from routing.board import Owed
 from routing.models import Agent, Assignment, Clock, Notice, RouteSet, RoutingRule
@@ -169,6 +170,19 @@ def test_many_leads_are_reassigned_at_once_and_the_untrained_refused(client, now
     assert len(seen) < 110  # both pages and the move, where one service per row took 30 each
     sensitive.refresh_from_db()
     assert sensitive.team == "sensitive"
+
+
+def test_more_rows_than_one_request_can_do_are_refused_with_what_to_do(client, now, monkeypatch):
+    monkeypatch.setattr(actions, "MOST_ROWS", 3)
+    ids = make_leads(now, 4)
+    router.route(ids, at=now)
+    data = {"action": "reassign", "_selected_action": ids[:1], "select_across": "1", "reason": "x",
+            "to": [agent("quotes1").user_id], "_confirmed": "1"}  # fmt: skip
+    page = client.post(reverse("admin:leads_lead_changelist"), data, follow=True).content.decode()
+    assert "At most 3 rows at once, so nothing was done. Narrow the list" in page
+    assert not Lead.objects.filter(team="quotes").exists()
+    client.post(reverse("admin:leads_lead_changelist"), data | {"select_across": "0", "_selected_action": ids[:3]})
+    assert Lead.objects.filter(team="quotes").count() == 3
 
 
 def test_a_bulk_move_without_a_target_shows_why_and_moves_nothing(client, now):

@@ -446,3 +446,15 @@ def test_a_mail_is_no_call_that_was_promised_and_no_try(now):
     make_call(other, "no_answer", at=now, by=other.owner)
     write(other, now + timedelta(minutes=5))
     assert list(open_clocks(route(other, now + timedelta(minutes=5)))) == ["follow_up"]
+
+
+def test_a_mail_takes_the_place_of_a_promise_from_its_day_on_where_the_lead_is(now):
+    lead = route(make_lead(now, "callback", timezone="America/Chicago"), now)
+    make_call(lead, "missing_information", at=now, by=lead.owner, follow_up_on="2026-12-03", missing=["payer"])
+    evening = datetime.fromisoformat("2026-12-03T01:00:00Z")  # the second, seven in the evening
+    write(lead, evening)
+    route(lead, evening)
+    assert lead.clocks.get(owed="follow_up", ended_at=None, met_at=None).cause.kind == "inbound_call"
+    write(lead, evening + timedelta(hours=12))
+    route(lead, evening + timedelta(hours=12))
+    assert lead.clocks.get(owed="follow_up", ended_at=None, met_at=None).cause.kind == "note"
