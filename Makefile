@@ -13,7 +13,7 @@ PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org PUBLIC_U
 # What Python compiled is kept, also where the machine says otherwise: each of some hundred processes would compile it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test search smoke reset lint lock screens bench bench-consent bench-nurture bench-scoring bench-routing bench-import bench-reports bench-screens
+.PHONY: setup demo test search smoke reset lint lock screens bench bench-consent bench-nurture bench-scoring bench-routing bench-import bench-reports bench-screens bench-walk
 
 setup: $(STAMP)
 
@@ -28,11 +28,15 @@ search: setup
 	$(BIN)/python -m pytest -m long
 
 # Every budget beside its raw baseline, one after the other: about two hours on a quiet machine.
-bench: bench-consent bench-scoring bench-routing bench-nurture bench-reports bench-screens bench-import
+bench: bench-walk bench-consent bench-scoring bench-routing bench-nurture bench-reports bench-screens bench-import
 
 # Ledger, gate and lists on a scratch database.
 bench-consent: setup
 	$(BIN)/python -m benchmarks.bench_consent
+
+# The walk of one lead, and its statements alone; a minute.
+bench-walk: setup
+	$(BIN)/python -m benchmarks.bench_walk
 
 bench-nurture: setup
 	$(BIN)/python -m benchmarks.bench_nurture
