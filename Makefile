@@ -21,7 +21,7 @@ demo: $(RUN_STAMP)
 	@exec $(BIN)/python -m medcrm.demo
 
 test: lint
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # Searches too long for every test run; before a release, and before consent changes are merged.
 search: setup
