@@ -98,7 +98,7 @@ def scoring_effect(model: ScoringModel, *, at: datetime) -> Effect:
 
 def _moved(model: ScoringModel, at: datetime) -> Iterator[tuple]:
     """Old and new values, whether open, how many leads, how many scores move, some keys: by group of leads."""
-    scale, current = scoring.scale(model), in_force(model, ["lead_type"])
+    scale, current = scoring.scale(model), in_force(model)
 
     def statements(span: Span) -> Iterator[criteria.Sql]:
         for sql, params in _rescored_sql(scale, current, span, at):
@@ -174,10 +174,9 @@ def chosen_sql(rules: Sequence[NextStepRule], leads: QuerySet[Lead], at: datetim
     return sql, [*(value for _sql, values in conditions for value in values), *params]
 
 
-def in_force(version: VersionedSet, scope: Sequence[str]) -> VersionedSet | None:
+def in_force(version: VersionedSet) -> VersionedSet | None:
     """The version in force of the same thing."""
-    same = {name: getattr(version, name) for name in scope}
-    return type(version)._default_manager.filter(status=VersionStatus.PUBLISHED, **same).first()
+    return version.all_versions().filter(status=VersionStatus.PUBLISHED).first()
 
 
 def _rescored_sql(scale: Scale, current: ScoringModel | None, span: Span, at: datetime) -> Iterator[criteria.Sql]:

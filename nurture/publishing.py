@@ -7,7 +7,6 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from leads import criteria
@@ -24,13 +23,12 @@ from nurture.models import Enrollment, Sequence, Step, Wording
 def draft_sequence(sequence_id: int, *, note: str = "") -> Sequence:
     """Copy a sequence with its steps into a new draft version, or return the draft that is there."""
     old = Sequence.objects.select_for_update(of=("self",)).get(pk=sequence_id)
-    versions = Sequence.objects.filter(code=old.code)
-    if draft := versions.filter(status=VersionStatus.DRAFT).first():
+    if draft := old.all_versions().filter(status=VersionStatus.DRAFT).first():
         return draft
     steps = list(old.steps.all())
     new = Sequence.objects.get(pk=old.pk)
     new.pk, new._state.adding = None, True
-    new.version = versions.aggregate(last=Max("version"))["last"] + 1
+    new.version = old.next_number()
     new.status, new.published_at, new.published_by, new.note = VersionStatus.DRAFT, None, None, note
     new.save()
     for step in steps:

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from leads.models import Lead
@@ -22,8 +21,7 @@ def start_draft(pk: int, *, note: str = "") -> RouteSet:
     source = RouteSet.objects.select_for_update().get(pk=pk)
     if RouteSet.objects.filter(status=VersionStatus.DRAFT).exists():
         raise RuleError("DRAFT_IS_OPEN", _("There is a draft already; publish it or go on editing it."))
-    number = RouteSet.objects.aggregate(last=Max("version"))["last"] + 1
-    draft = RouteSet.objects.create(version=number, note=note)
+    draft = RouteSet.objects.create(version=source.next_number(), note=note)
     copies = list(source.rules.order_by("position", "pk"))
     for rule in copies:
         rule.pk, rule.rule_set, rule._state.adding = None, draft, True

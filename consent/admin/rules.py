@@ -223,18 +223,7 @@ class DisclosureForm(forms.ModelForm):
 
     class Meta:
         model = Disclosure
-        fields = (
-            "code",
-            "version",
-            "seller",
-            "text",
-            "language",
-            "channels",
-            "purposes",
-            "level",
-            "elements",
-            "retired_at",
-        )
+        fields = "__all__"
 
     def add_prefix(self, field_name: str) -> str:
         """An input named “elements” would hide the form's own list of inputs from the scripts of the page."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -64,7 +64,7 @@ class VersionedAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: VersionedSet, form: forms.ModelForm, change: bool) -> None:
         """A new one beside others of the same thing is their next version."""
         if not change:
-            obj.version = (obj.all_versions().aggregate(last=Max("version"))["last"] or 0) + 1
+            obj.version = obj.next_number()
         super().save_model(request, obj, form, change)
 
     def has_draft_permission(self, request: HttpRequest, obj: object = None) -> bool:

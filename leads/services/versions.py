@@ -10,7 +10,6 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
-from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from leads import effects
@@ -19,12 +18,6 @@ from leads.services import rollout
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionedSet, VersionStatus
 
-# What makes two rows versions of the same thing.
-SCOPES: Mapping[type[VersionedSet], tuple[str, ...]] = {
-    ScoringModel: ("lead_type",),
-    NextStepSet: (),
-    Checklist: ("lead_type", "service_id"),
-}
 KIND: Mapping[type[VersionedSet], str] = {
     ScoringModel: "scoring_model",
     NextStepSet: "next_step_set",
@@ -36,11 +29,16 @@ KIND: Mapping[type[VersionedSet], str] = {
 def start_draft(version_set: type[VersionedSet], pk: int, *, note: str = "") -> VersionedSet:
     """Copy a version with its rows to a new draft and return it. Raise RuleError while another draft is open."""
     source = version_set.objects.select_for_update().get(pk=pk)
-    siblings = _siblings(source)
-    if siblings.filter(status=VersionStatus.DRAFT).exists():
+    if source.all_versions().filter(status=VersionStatus.DRAFT).exists():
         raise RuleError("DRAFT_IS_OPEN", _("There is a draft already; publish it or go on editing it."))
-    number = siblings.aggregate(last=Max("version"))["last"] + 1
-    draft = _copy(source, version=number, status=VersionStatus.DRAFT, note=note, published_at=None, published_by=None)
+    draft = _copy(
+        source,
+        version=source.next_number(),
+        status=VersionStatus.DRAFT,
+        note=note,
+        published_at=None,
+        published_by=None,
+    )
     _copy_rows(source, draft)
     return draft
 
@@ -60,7 +58,7 @@ def go_back(version_set: type[VersionedSet], pk: int, *, by: AbstractBaseUser, a
     current = version_set.objects.select_for_update().get(pk=pk)
     if current.status != VersionStatus.PUBLISHED:
         raise RuleError("NOT_IN_FORCE", _("Only from the version in force can one go back."))
-    earlier = _siblings(current).filter(status=VersionStatus.RETIRED, published_at__isnull=False)
+    earlier = current.all_versions().filter(status=VersionStatus.RETIRED, published_at__isnull=False)
     previous = earlier.select_for_update().order_by("-published_at", "-version").first()
     if previous is None:
         raise RuleError("NO_PREVIOUS", _("No other version has been in force before this one."))
@@ -71,17 +69,12 @@ def _come_into_force(
     version: VersionedSet, *, by: AbstractBaseUser, at: datetime, is_return: bool = False
 ) -> VersionedSet:
     effect = effects.effect_of(version, at=at)
-    _siblings(version).filter(status=VersionStatus.PUBLISHED).update(status=VersionStatus.RETIRED)
+    version.all_versions().filter(status=VersionStatus.PUBLISHED).update(status=VersionStatus.RETIRED)
     version.status, version.published_at, version.published_by = VersionStatus.PUBLISHED, at, by
     version.save(update_fields=["status", "published_at", "published_by"])
     kind = KIND[type(version)]
     rollout.begin(Publication(**{kind: version}, at=at, by=by, is_return=is_return, effect=effect.as_json()))
     return version
-
-
-def _siblings(version: VersionedSet) -> models.QuerySet:
-    scope = SCOPES[type(version)]
-    return type(version).objects.filter(**{name: getattr(version, name) for name in scope})
 
 
 def _copy(row: models.Model, **changes: object) -> models.Model:

@@ -91,6 +91,9 @@ class VersionedSet(models.Model):
         same = [self._meta.get_field(name).attname for name in numbered if name != "version"]
         return type(self).objects.filter(**{name: getattr(self, name) for name in same})
 
+    def next_number(self) -> int:
+        return (self.all_versions().aggregate(last=models.Max("version"))["last"] or 0) + 1
+
     def clean(self) -> None:
         """Refuse a second draft of the same thing beside an open one: one of them would be lost."""
         if self._state.adding and self.all_versions().filter(status=VersionStatus.DRAFT).exists():

@@ -249,6 +249,7 @@ def test_a_used_disclosure_and_a_fixed_policy_cannot_be_changed(
     used = Disclosure.objects.get()
     page = compliance.get(url(Disclosure, "change", used.pk)).content.decode()
     assert 'name="text"' not in page and 'name="retired_at_0"' in page
+    assert "Names the seller" in page and "names_seller" not in page  # codes are read by their names
     draft = Disclosure.objects.create(code="next", seller=seller, text="t", level="PEC")
     assert 'name="text"' in compliance.get(url(Disclosure, "change", draft.pk)).content.decode()
     from consent.models import PolicySetting
