@@ -23,7 +23,7 @@ def opened(context: RequestContext, field: AdminReadonlyField) -> object:
         shown = None
     if isinstance(shown, ArrayField) and shown.base_field.choices:
         words = dict(shown.base_field.flatchoices)
-        return ", ".join(str(words.get(code, code)) for code in getattr(row, name)) or "-"
+        return " · ".join(str(words.get(code, code)) for code in getattr(row, name)) or "-"
     other = shown.related_model if shown else None
     if other is None or _opens(context.get("request"), other) or not hasattr(row, f"{name}_id"):
         return field.contents()
