@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,8 @@ from medcrm.servers import CannotStart, Postgres, Valkey, free_port
 from tests.processes import User, clean_environment, running, wait_until
 
 pytestmark = pytest.mark.processes
+WITH_TABLES = pytest.mark.xdist_group("a home with tables")
+FirstCommand = tuple[Path, subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -32,12 +35,47 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def made() -> Iterator[Path]:
+    """A data folder as the first user of a home gets it; making one anew takes longer than most of these tests."""
+    folder = Path(tempfile.mkdtemp(prefix="medcrm-made-")).resolve()
+    user = User(folder)
+    assert user.environment
+    user.end()
+    wait_until(lambda: not running(folder), "nothing runs where the folder was made")
+    yield folder / "postgres" / "data"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def first_command() -> Iterator[FirstCommand]:
+    """A home whose tables a command has made, and what it said; the tests that share it run in one worker."""
+    folder = Path(tempfile.mkdtemp(prefix="medcrm-made-")).resolve()
+    count = "from django.contrib.auth.models import User; print(User.objects.count())"
+    answer = manage(folder, "shell", "--no-imports", "-c", count)
+    wait_until(lambda: not running(folder), "nothing runs where the tables were made")
+    yield folder, answer
+    wait_until(lambda: not running(folder), "nothing runs after the tests")
+    shutil.rmtree(folder)
+
+
+def lay(data: Path, home: Path) -> None:
+    """Copy the data folder of a stopped server into a home that nobody has used."""
+    (home / "postgres").mkdir(mode=0o700 if os.geteuid() else 0o711, parents=True)
+    subprocess.run(["/bin/cp", "-a", data, home / "postgres"], check=True)
+
+
 @pytest.fixture
-def join(home: Path) -> Iterator[Callable[..., User]]:
-    """Start users of the home; whoever still runs afterwards is killed."""
+def join(home: Path, made: Path) -> Iterator[Callable[..., User]]:
+    """Start users of the home; whoever still runs afterwards is killed.
+
+    A home that was never used has its data folder already, unless the test wants to see it `fresh`.
+    """
     users: list[User] = []
 
-    def start(place: Path = home, **environment: str) -> User:
+    def start(place: Path = home, *, fresh: bool = False, **environment: str) -> User:
+        if not fresh and not (place / "postgres").exists() and "DATABASE_URL" not in environment:
+            lay(made, place)
         users.append(User(place, **environment))
         return users[-1]
 
@@ -65,7 +103,7 @@ def manage(home: Path, *arguments: str, **environment: str) -> subprocess.Comple
 
 
 def test_a_user_gets_a_database_a_broker_and_a_cache(join: Callable[..., User]) -> None:
-    user = join()
+    user = join(fresh=True)
     assert ask(user, "SHOW server_version").startswith("18.")
     assert ask(user, "SELECT upper('é')") == "É"
     broker = redis.from_url(user.environment["CELERY_BROKER_URL"])
@@ -77,7 +115,7 @@ def test_a_user_gets_a_database_a_broker_and_a_cache(join: Callable[..., User]) 
 
 
 def test_users_who_come_at_once_share_the_servers(home: Path, join: Callable[..., User]) -> None:
-    users = [join() for _ in range(4)]
+    users = [join(fresh=True) for _ in range(4)]
     assert len({user.environment["DATABASE_URL"] for user in users}) == 1
     assert len({user.environment["CACHE_URL"] for user in users}) == 1
     assert len(running(home, "bin/postgres")) == len(running(home, "valkey-server")) == 1
@@ -186,7 +224,7 @@ def test_a_path_too_long_for_a_socket_uses_the_temporary_folder(home: Path, join
 
 
 def test_only_the_owner_may_reach_the_servers(home: Path, join: Callable[..., User]) -> None:
-    assert join().environment
+    assert join(fresh=True).environment
     open_to_others = [
         path
         for path in (home / "postgres" / "data", home / "postgres" / "run", home / "secret_key")
@@ -262,17 +300,20 @@ def test_reset_waits_for_nobody_and_drops_only_what_is_ours(home: Path, join: Ca
     assert [path.name for path in home.iterdir()] == ["somebody's notes"]
 
 
-def test_manage_makes_the_tables_of_an_empty_database_once(home: Path) -> None:
-    count = "from django.contrib.auth.models import User; print(User.objects.count())"
-    first = manage(home, "shell", "--no-imports", "-c", count)
+@WITH_TABLES
+def test_manage_makes_the_tables_of_an_empty_database_once(first_command: FirstCommand) -> None:
+    home, first = first_command
     assert (first.returncode, first.stdout.strip()) == (0, "0"), first.stderr
     assert "making the tables" in first.stderr
     second = manage(home, "shell", "--no-imports", "-c", "print('again')")
     assert (second.returncode, second.stdout.strip()) == (0, "again"), second.stderr
     assert "making the tables" not in second.stderr
+    wait_until(lambda: not running(home), "nothing runs")
 
 
-def test_a_database_behind_the_code_is_said_in_a_sentence(home: Path) -> None:
+@WITH_TABLES
+def test_a_database_behind_the_code_is_said_in_a_sentence(home: Path, first_command: FirstCommand) -> None:
+    lay(first_command[0] / "postgres" / "data", home)
     behind = (
         "from django.db import connection\n"
         "connection.cursor().execute('ALTER TABLE leads_source RENAME COLUMN name TO title')\n"
@@ -287,7 +328,9 @@ def test_a_database_behind_the_code_is_said_in_a_sentence(home: Path) -> None:
     assert "Traceback" not in told.stderr
 
 
-def test_runserver_and_its_reloaded_child_end_together(home: Path) -> None:
+@WITH_TABLES
+def test_runserver_and_its_reloaded_child_end_together(home: Path, first_command: FirstCommand) -> None:
+    lay(first_command[0] / "postgres" / "data", home)
     port = free_port()
     command = [sys.executable, "manage.py", "runserver", f"127.0.0.1:{port}"]
     process = subprocess.Popen(
