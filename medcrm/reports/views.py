@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
+from hashlib import sha256
 
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
@@ -14,12 +15,14 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from leads import exporting
 from leads.measures import DIMENSIONS, Period
 from leads.models import Proposal, RuleReview
+from medcrm.lib.counts import Counted, counted
 from medcrm.lib.errors import RuleError
 from medcrm.lib.spreadsheet import harmless
 from medcrm.reports import reviewing, rules
@@ -46,11 +49,8 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
     if kept is not None:
         period = Period(kept.first, kept.last)
         ask = replace(ask, period=period, narrowed=_findings(request).chosen, is_compared=False)
-    sections = page.make(ask)
-    if ask.is_compared:
-        sections = compared(sections, page.make(ask.before))
     if request.method == "POST":
-        table, rows = _csv(ask, sections)
+        table, rows = _csv(ask, _made(page, ask))
         try:
             kept = exporting.keep_report(slug, table, rows=rows, reason=request.POST.get("reason", ""), by=request.user,
                                          at=now)  # fmt: skip
@@ -61,9 +61,11 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
         return FileResponse(kept.file.open("rb"), as_attachment=True, filename=name, content_type=CSV)
     query = request.GET.copy()
     query.pop("by", None)
-    context = _context(request, slug, page, ask, filters, sections, query)
     if page.kept:
-        context |= _kept(request, kept)
+        context = _context(request, slug, page, ask, filters, _made(page, ask), query) | _kept(request, kept)
+    else:
+        figures = _counted(slug, page, ask)
+        context = _context(request, slug, page, ask, filters, figures.value, query) | {"counted_at": figures.at}
     return TemplateResponse(request, "reports/report.html", context)
 
 
@@ -85,6 +87,17 @@ def propose(request: HttpRequest) -> HttpResponse:
     ask, _filters = Ask.read(request.POST, at=at, is_linked=False, usual=reviewing.USUAL_DAYS)
     reviewing.ask_for(ask.period, by=request.user, at=at, is_proposing=True)
     return redirect("reports:report", slug="rules")
+
+
+def _made(page: Page, ask: Ask) -> list[Section]:
+    sections = page.make(ask)
+    return compared(sections, page.make(ask.before)) if ask.is_compared else sections
+
+
+def _counted(slug: str, page: Page, ask: Ask) -> Counted[list[Section]]:
+    """What everybody who asks the same within a minute reads; a file that is taken out is counted for itself."""
+    asked = (slug, get_language(), ask.period, sorted(ask.narrowed.items()), ask.by, ask.is_linked, ask.is_compared)
+    return counted(f"report:{sha256(repr(asked).encode()).hexdigest()[:32]}", lambda: _made(page, ask), at=ask.at)
 
 
 def _context(request, slug, page: Page, ask: Ask, filters, sections: list[Section], query) -> dict[str, object]:  # noqa: ANN001

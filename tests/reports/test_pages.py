@@ -15,6 +15,8 @@ from django.db import DataError, connection
 from django.http import QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -43,7 +45,7 @@ from tests import kept
 from tests.conftest import send_inquiry
 from tests.reports import raw
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_cache")]
 READERS = {role.code for role in roles.ROLES if roles.allows(role, "leads.milestone", "report")}
 
 
@@ -424,6 +426,33 @@ def test_every_report_opens_outside_of_a_transaction(transactional_organisation:
     """As in production, where no request is one transaction."""
     client.force_login(person("supervisor"))
     assert {slug: client.get(f"/admin/reports/{slug}/").status_code for slug in PAGES} == dict.fromkeys(PAGES, 200)
+
+
+def test_who_asks_the_same_within_a_minute_reads_what_was_counted(
+    lived: list[Lead], now: datetime, client: Client
+) -> None:
+    """Another question, whoever may not open the leads behind, a file, and the next minute are counted anew."""
+    path = f"/admin/reports/funnel/?first={now.date()}&last={now.date()}"
+
+    def captured(query: str = "") -> object:
+        page = client.get(path + query)
+        assert f"Counted at {date_format(localtime(page.context['counted_at']), 'g:i A')}" in page.content.decode()
+        return next(row.cells[0] for row in page.context["sections"][0].rows if row.is_total)
+
+    with time_machine.travel(now + timedelta(hours=1), tick=False) as clock:
+        client.force_login(person("supervisor"))
+        assert captured().value == 5
+        raw.leads(2, at=now)
+        assert captured().value == 5
+        assert captured("&by=service").value == captured("&source=web_consult").value + 2 == 7
+        lines = b"".join(client.post(path, {"reason": "For the board"}).streaming_content).decode().splitlines()
+        assert any(line.startswith("All,7,") for line in lines)
+        client.force_login(person("marketing"))
+        assert (captured().value, captured().link) == (7, "")
+        client.force_login(User.objects.get(username="supervisor"))
+        assert captured().value == 5
+        clock.shift(timedelta(seconds=61))
+        assert captured().value == 7
 
 
 def test_no_leads_and_one_lead_are_shown_too(organisation: None, submit: Callable[..., Lead], client: Client) -> None:
