@@ -230,8 +230,70 @@
       dial.removeAttribute("data-dial");
       dial.focus(); // Enter dials; the browser's question about the telephone's program would swallow further keys
     }
-    if (event.target.id === "ws-checklist" || document.activeElement === document.body) goOn();
+    if (stood && event.target.id === "ws-checklist") restore();
+    else if (document.activeElement === document.body) goOn();
     parts();
+  });
+
+  // An answer draws all questions anew. What is typed in another one meanwhile stays, and so does the focus: letters
+  // that lose their field would be taken for keys.
+  let stood = null;
+  const underWay = new Set(); // answers sent and not yet replied to
+  const controls = (question) => [...by("ws-checklist").querySelectorAll(`[data-question="${question}"] [data-answer]`)];
+  const asks = (element) => element?.closest?.("[data-question]")?.dataset.question;
+
+  document.addEventListener("htmx:beforeSend", (event) => {
+    const sent = event.detail;
+    if (!event.target.matches(".mc-ws-question")) return;
+    underWay.add(sent);
+    sent.xhr.addEventListener("loadend", () => underWay.delete(sent));
+  });
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const answer = event.detail.requestConfig?.elt;
+    if (!event.detail.shouldSwap || !answer?.matches(".mc-ws-question")) return;
+    const active = document.activeElement;
+    const question = active.closest("#ws-checklist") ? asks(active) : undefined;
+    const fields = [...by("ws-checklist").querySelectorAll("input[data-answer]")];
+    stood = {
+      isElsewhere: active !== document.body && !active.closest("#ws-checklist"),
+      question,
+      place: question ? controls(question).indexOf(active) : -1,
+      selection: [active.selectionStart, active.selectionEnd],
+      answered: answer.dataset.question,
+      opened: [...by("ws-checklist").querySelectorAll("details")].map((part) => part.open),
+      typed: fields.filter((field) => field.value !== field.defaultValue).map((field) => [asks(field), field.value]),
+      sent: answer.querySelector("input[data-answer]")?.value,
+    };
+  });
+
+  const restore = () => {
+    const { isElsewhere, question, place, selection, answered, opened, typed, sent } = stood;
+    stood = null;
+    underWay.forEach((other) => (other.target = by("ws-checklist"))); // the one they were sent for is gone
+    const isRefused = Boolean(by("ws-checklist").querySelector(":scope > .mc-error"));
+    by("ws-checklist").querySelectorAll("details").forEach((part, number) => (part.open = opened[number] || false));
+    for (const [code, value] of typed) {
+      const field = controls(code)[0];
+      if (!field || (code === answered && value === sent && !isRefused)) continue;
+      field.value = value;
+      if (code !== answered || value !== sent) field.dataset.unsent = "";
+    }
+    if (isElsewhere) return;
+    const asked = question !== answered ? question : isRefused ? answered : "";
+    const control = asked && (controls(asked)[place] || controls(asked)[0]);
+    if (!control) return goOn();
+    control.closest("details")?.setAttribute("open", "");
+    control.focus();
+    if (typeof selection[0] === "number" && control.type === "text") control.setSelectionRange(...selection);
+  };
+
+  // The browser sees no change in a field that holds what was typed before it was drawn anew.
+  document.addEventListener("change", (event) => delete event.target.dataset.unsent);
+  document.addEventListener("focusout", (event) => {
+    if (event.target.dataset.unsent === undefined) return;
+    delete event.target.dataset.unsent;
+    event.target.dispatchEvent(new Event("change", { bubbles: true }));
   });
 
   // After an answer: to the next open question below it, else to the first one, else to how it ended.

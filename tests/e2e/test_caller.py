@@ -8,10 +8,11 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import TimeoutError
 
-from leads.models import Interaction, Lead, Qualification, Trigger
+from leads.models import Answer, Interaction, Lead, Qualification, Trigger
 from medcrm.workspace.models import Draft
 
 RESERVED = "text=Call reserved"
+TYPED = ("scheduler", "may_speak_with")  # questions that are answered in words
 # Typed to find the result, then the keys that follow; what is recorded for it.
 DAY = [
     ("no answer", [], ("no_answer", "")),
@@ -161,6 +162,35 @@ def test_what_is_typed_survives_a_lost_connection_and_a_closed_window(stage, sen
     again = stage.page("scheduling1")
     again.goto(f"/admin/work/{lead.pk}/")
     assert again.input_value("#id_told") == "We will send the form"
+
+
+@pytest.mark.parametrize("pause", [0, 700], ids=["at once", "after a pause"])
+def test_what_is_typed_while_an_answer_is_kept_stays_in_its_field_and_is_no_key(stage, send_in, pause):
+    """The questions are drawn anew by each answer; the letters of the next one would accept, save or answer."""
+    lead = send_in()
+    Lead.objects.filter(pk=lead.pk).update(owner=User.objects.get(username="scheduling1"), team="scheduling")
+    page = stage.page("scheduling1")
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.goto(f"/admin/work/{lead.pk}/")
+    page.eval_on_selector_all("#ws-checklist details", "found => found.forEach(part => part.open = true)")
+    page.locator("[data-question=scheduler] input[data-answer]").click()
+    page.keyboard.type("Ben Reed")
+    page.locator("[data-question=may_speak_with] input[data-answer]").click()
+    page.wait_for_timeout(pause)
+    page.keyboard.type("Maria Lopez, a sister", delay=60)
+    assert page.evaluate("document.activeElement.value") == "Maria Lopez, a sister"
+    page.keyboard.press("Tab")
+    page.wait_for_function("document.querySelector('#ws-checklist').dataset.answered === 'may_speak_with'")
+    page.keyboard.press("Escape")
+    page.locator("#id_told").fill("We call Maria")
+    page.wait_for_selector("text=Typed text kept")
+    kept = dict(Answer.objects.filter(lead=lead, is_current=True, code__in=TYPED).values_list("code", "value"))
+    assert kept == {"scheduler": "Ben Reed", "may_speak_with": "Maria Lopez, a sister"}
+    assert {url.rsplit("/", 2)[1] for url in sent} == {"answer", "draft"}
+    shown = {code: page.locator(f"[data-question={code}] input[data-answer]").input_value() for code in TYPED}
+    assert shown == kept
+    page.close()
 
 
 def test_the_list_of_keys_opens_by_a_key_and_keys_can_be_turned_off(stage):
