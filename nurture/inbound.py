@@ -71,7 +71,7 @@ def receive_reply(reply: Reply, *, at: datetime) -> ProviderEvent | None:
     event = _once(reply.provider, reply.key, "reply", at, address=address, message=message)
     if event is None:
         return None
-    lead_id = message.enrollment.lead_id if message else _lead_of(address)
+    lead_id = _living(message) if message else _lead_of(address)
     if lead_id:
         events.record_activity(
             lead_id, KINDS[reply.channel], at=at, text=reply.text, sender_id=address.pk, key=reply.key
@@ -103,7 +103,7 @@ def receive_report(report: Report, *, at: datetime) -> ProviderEvent | None:
     if message is None:
         return event
     if report.kind in SEEN:
-        events.record_activity(message.enrollment.lead_id, SEEN[report.kind], at=at)
+        events.record_activity(_living(message), SEEN[report.kind], at=at)
     if report.kind in STATES:
         _move(message, STATES[report.kind], at, error=report.error)
     return event
@@ -143,6 +143,12 @@ def _answered(reply: Reply, address: Address) -> Message | None:
     sent = Message.objects.filter(attempt__address=address, attempt__channel=reply.channel).select_related("enrollment")
     named = sent.filter(provider_id=reply.in_reply_to).first() if reply.in_reply_to else None
     return named or sent.sent().order_by("-pk").first()
+
+
+def _living(message: Message) -> int:
+    """The lead that a message was sent to, or the one that it was merged into since."""
+    lead = Lead.objects.only("pk", "merged_into").get(pk=message.enrollment.lead_id)
+    return lead.merged_into_id or lead.pk
 
 
 def _lead_of(address: Address) -> int | None:

@@ -103,6 +103,7 @@ class DuplicateCandidateAdmin(OfTwoLeads):
             context |= {
                 "title": _("Are these one person?"),
                 "pair": pair,
+                "stays": merging.staying([pair.one, pair.other]).pk,
                 "rows": [
                     (LABELS.get(name, capfirst(name)), _shown(name, a), _shown(name, b), a == b)
                     for name, a, b in duplicates.alternatives(pair)
@@ -117,7 +118,7 @@ class DuplicateCandidateAdmin(OfTwoLeads):
         permissions=["judge"],
         icon="merge",
         variant="primary",
-        text=_("The older lead stays and gets what it lacks; both histories stay. It can be taken back."),
+        text=_("The one that is worked on stays, else the older; it gets what it lacks. It can be taken back."),
     )
     def merge(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
         duplicates.judge(pk, is_same=True, by=request.user, at=at)

@@ -1,9 +1,10 @@
 """How do two leads become one, and two again? People say which are the same; everything else follows from that.
 
-The state is a function of the links in force: leads that hang together are one person, the oldest of them stays, the
-others point to it, and each fact it lacks comes from the oldest that knows it. So the order of merging changes nothing,
-merging twice is merging once, and taking a link back gives the state without it. No row of history is moved: the page
-of the lead that stays shows the timeline of all of them. Permission is by address and is not touched.
+The state is a function of the links in force and of each lead's stage: leads that hang together are one person, one of
+them stays (`staying`), the others point to it, and each fact it lacks comes from the oldest that knows it. So the order
+of merging changes nothing, merging twice is merging once, and taking a link back gives the state without it. No row of
+history is moved: the page of the lead that stays shows the timeline of all of them. Permission is by address and is not
+touched.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from leads.lifecycle import OPEN, Stage
 from leads.models import Interaction, Lead, LeadLink, MergedFacts
 from leads.services import due
 from leads.vocabulary import Direction, InteractionKind
@@ -95,6 +97,14 @@ def root_of(lead: Lead) -> int:
     return lead.merged_into_id or lead.pk
 
 
+def staying(leads: Iterable[Lead]) -> Lead:
+    """Which of the leads of one person stays: the oldest that is being worked on, then the oldest that was won.
+
+    An old lead that was stopped does not swallow what the person asks for now.
+    """
+    return min(leads, key=lambda lead: (lead.stage not in OPEN, lead.stage not in (*OPEN, Stage.CONVERTED), lead.pk))
+
+
 def family(lead: Lead) -> list[int]:
     """The lead and all that were merged into it. One query."""
     return [lead.pk, *Lead.objects.filter(merged_into=lead.pk).order_by("pk").values_list("pk", flat=True)]
@@ -120,7 +130,8 @@ def _settle(leads: Mapping[int, Lead], *, at: datetime) -> None:
     MergedFacts.objects.filter(lead__in=leads).delete()
     kept = []
     for members in groups:
-        root, *others = (leads[pk] for pk in members)
+        root = staying([leads[pk] for pk in members])
+        others = [leads[pk] for pk in members if pk != root.pk]
         root.merged_into_id = None
         for other in others:
             other.merged_into_id = root.pk

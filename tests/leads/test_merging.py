@@ -34,10 +34,10 @@ def merge(pair: tuple[int, int], at: datetime) -> Lead:
 
 @pytest.fixture
 def people(catalogue, now: datetime) -> list[int]:
-    """Five leads of one person, each of which knows something the others do not, or says otherwise."""
+    """Five leads of one person, each of which knows something the others do not, or says otherwise; two are closed."""
     facts = [
-        {"first_name": "Ana", "zip": ""},
-        {"first_name": "", "zip": "78701", "city": "Austin", "state": "TX", "age": 40},
+        {"first_name": "Ana", "zip": "", "stage": "lost"},
+        {"first_name": "", "zip": "78701", "city": "Austin", "state": "TX", "age": 40, "stage": "converted"},
         {"first_name": "Anna", "zip": "73102", "city": "Oklahoma City", "state": "OK", "payer_id": "ppo"},
         {"first_name": "", "question": "Mornings?", "age": 41},
         {"first_name": "", "organisation": "Reed LLC", "payer_id": "hmo"},
@@ -64,7 +64,8 @@ def test_the_order_of_merging_and_merging_twice_change_nothing(people, now, pair
             transaction.set_rollback(True)
     assert ends[0] == ends[1]
     groups = merging.components(people, [(people[a], people[b]) for a, b in pairs])
-    assert {row[0]: row[1] or row[0] for row in ends[0]} == {pk: members[0] for members in groups for pk in members}
+    stays = {members[0]: next((pk for pk in members if pk in people[2:]), members[-1]) for members in groups}
+    assert {row[0]: row[1] or row[0] for row in ends[0]} == {pk: stays[g[0]] for g in groups for pk in g}
 
 
 @LIMITS
@@ -103,12 +104,30 @@ def test_taking_one_merge_back_is_as_if_it_had_never_been(people, now, pairs, da
 
 
 def test_a_fact_corrected_after_the_merge_stays_when_it_is_taken_back(people, now: datetime) -> None:
-    merge((people[0], people[1]), now)
-    assert Lead.objects.get(pk=people[0]).zip == "78701"
-    Lead.objects.filter(pk=people[0]).update(zip="78664", city="Round Rock")
+    merge((people[1], people[4]), now)
+    assert Lead.objects.get(pk=people[4]).zip == "78701"
+    Lead.objects.filter(pk=people[4]).update(zip="78664", city="Round Rock")
     merging.unmerge(LeadLink.objects.get().pk, by=None, at=now)
-    lead = Lead.objects.get(pk=people[0])
+    lead = Lead.objects.get(pk=people[4])
     assert (lead.zip, lead.age) == ("78664", None)
+
+
+def test_who_asks_again_is_not_swallowed_by_an_old_lead_that_was_stopped(organisation, submit, now: datetime) -> None:
+    """What is asked for now, its owner and what is owed stay; what only the old lead knows comes along."""
+    from leads.services.calls import CallReport, record_call
+    from medcrm import journey
+
+    old = submit(last_name="Reed", phone="512-555-0142", email="", service="derm")
+    record_call(old.pk, CallReport("not_interested"), at=now)
+    new = submit(last_name="Reid", phone="512-555-0143", email="new@example.org")
+    journey.advance_due(at=now)
+    merge((old.pk, new.pk), now)
+    old, new = Lead.objects.get(pk=old.pk), Lead.objects.get(pk=new.pk)
+    assert (old.stage, old.merged_into_id, new.merged_into_id) == ("stopped", new.pk, None)
+    assert (new.service_id, new.stage) == ("ortho", "forwarded")
+    assert new.clocks.filter(met_at=None, ended_at=None).count() == 1
+    merging.unmerge(LeadLink.objects.get().pk, by=None, at=now)
+    assert Lead.objects.get(pk=old.pk).merged_into_id is None
 
 
 def test_no_merge_changes_any_permission(submit, now: datetime) -> None:

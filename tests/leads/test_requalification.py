@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 
 from leads import requalification
 from leads.models import Answer, Lead, Offering, OfferingPayer, Opening, Qualification, StopReason, Trigger
-from leads.services import calls, catalogue, checklist, events
+from leads.services import calls, catalogue, checklist, events, merging
 from leads.services.calls import CallReport
 from leads.vocabulary import InteractionKind
 from medcrm import journey
@@ -166,6 +166,15 @@ def test_slots_wake_the_best_and_no_more_than_there_are(crowd, now) -> None:
     assert cycles(leads) == [2, 1, 1, 2, 1]
     events.set_availability("bh", "aus", now.date() + timedelta(days=5), 3, at=now)
     assert cycles(leads) == [2, 2, 1, 2, 1], "one more slot, one more lead"
+
+
+def test_a_slot_is_for_the_lead_that_stays_of_those_that_are_one_person(crowd, now) -> None:
+    leads = crowd(service="bh")
+    Lead.objects.filter(pk=leads[1].pk).update(score=99)
+    merging.merge(leads[0].pk, leads[1].pk, by=None, at=now)
+    offering = Offering.objects.get(service="bh", clinic="aus")
+    woken = requalification.slots_opened(offering, on=date(2026, 12, 3), slots=4, at=now)
+    assert sorted(woken) == [lead.pk for lead in leads if lead != leads[1]]
 
 
 def test_slots_of_the_past_wake_nobody(crowd, now) -> None:

@@ -23,6 +23,7 @@ from nurture.links import Recipient
 from nurture.models import Enrollment, FrequencyCap, Message, ProviderEvent
 from nurture.personal import write
 from tests.nurture.factories import walk
+from tests.rows import make
 
 DAY = timedelta(days=1)
 
@@ -53,6 +54,14 @@ def test_reply_stops_the_sequence_and_the_same_one_twice_is_one(sent: Message, n
     assert lead.advance_due_at == later
     walk([lead.pk], at=later)
     assert Enrollment.objects.get(pk=sent.enrollment_id).exit_code == "replied"
+
+
+def test_a_reply_to_what_a_merged_lead_was_sent_is_heard_for_the_one_that_stays(sent: Message, guide, now) -> None:
+    merged = sent.enrollment.lead
+    old = make(Lead, lead_type="patient", source_id="guide", created_at=now - DAY)
+    Lead.objects.filter(pk=merged.pk).update(merged_into=old)
+    receive_reply(answer("When can I come?"), at=now + timedelta(hours=2))
+    assert Interaction.objects.get(kind="email_reply").lead == old
 
 
 def test_stop_by_text_goes_to_the_ledger_first(sent: Message, now: datetime) -> None:
