@@ -14,15 +14,15 @@ from operator import or_
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from leads import criteria, timing
 from leads.lifecycle import OPEN
-from leads.models import Appointment, Interaction, Lead
+from leads.models import Appointment, Interaction, Lead, Qualification
 from leads.services import due, outreach
 from leads.services.outreach import Change
-from leads.vocabulary import AppointmentState, InteractionKind
+from leads.vocabulary import AppointmentState, Direction, InteractionKind
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
 from medcrm.lib.writing import update_rows
@@ -123,7 +123,7 @@ def _newly_meant(sequence: NurtureSequence, at: datetime) -> Q:
     tried = Enrollment.objects.filter(lead=OuterRef("pk"), cycle=OuterRef("cycle"), sequence__code=sequence.code)
     through = tried.filter(Q(exit_code=ExitCode.NO_CHANNEL) | ~Q(exit_code__in=MAY_ENTER_AGAIN))
     since = at - timedelta(days=sequence.pause_after_reply_days)
-    talking = Interaction.objects.filter(lead=OuterRef("pk"), kind__in=REPLIES, at__gt=since)
+    talking = _said().filter(UNSETTLED, lead=OuterRef("pk"), at__gt=since)
     holders = Q(address=OuterRef("phone")) | Q(address=OuterRef("email"))
     unwanted = MutedTopic.objects.filter(holders, topic=sequence.code)
     meant = criteria.condition(sequence.criteria, at=at) & ~Q(Exists(through)) & ~Q(Exists(unwanted))
@@ -146,6 +146,7 @@ def _situations(
 ) -> dict[int, Situation]:
     matching, staying = _matches(leads, known, at)
     replies, booked, muted = _replies(leads), _booked(leads, at), _muted(leads)
+    nothing = (None, None)
     current = {pk: Current(row.pk, known[row.sequence_id], row.started_at) for pk, row in active.items()}
     wanted = [
         (leads[pk], known[sequence])
@@ -161,7 +162,8 @@ def _situations(
             matching=frozenset(matching[pk]),
             staying=frozenset(staying[pk]),
             done=frozenset(histories[pk].done),
-            replied_at=replies.get(pk),
+            replied_at=replies.get(pk, nothing)[0],
+            talking_since=replies.get(pk, nothing)[1],
             is_booked=pk in booked,
             muted=muted[pk],
             closed_channels={s: closed[pk, s] for s in known if (pk, s) in closed},
@@ -215,9 +217,22 @@ def _histories(leads: Mapping[int, Lead]) -> dict[int, History]:
     return found
 
 
-def _replies(leads: Iterable[int]) -> dict[int, datetime]:
-    rows = Interaction.objects.filter(lead__in=leads, kind__in=REPLIES, direction="inbound").order_by()
-    return dict(rows.values("lead_id").annotate(last=Max("at")).values_list("lead_id", "last"))
+def _said() -> QuerySet[Interaction]:
+    """What people answered us; the call that brought a lead in is an inquiry, and answers nothing."""
+    return Interaction.objects.filter(kind__in=REPLIES, direction=Direction.INBOUND, inquiry=None).order_by()
+
+
+# What nobody's decision has followed: the conversation goes on.
+UNSETTLED = ~Q(
+    Exists(Qualification.objects.filter(lead=OuterRef("lead"), decided_at__gte=OuterRef("at")).exclude(outcome=""))
+)
+
+
+def _replies(leads: Iterable[int]) -> dict[int, tuple[datetime, datetime | None]]:
+    """When each lead answered last, and when the last time that is still talked about."""
+    rows = _said().filter(lead__in=leads).values("lead_id")
+    last = rows.annotate(last=Max("at"), open=Max("at", filter=UNSETTLED))
+    return {pk: (at, open_at) for pk, at, open_at in last.values_list("lead_id", "last", "open")}
 
 
 def _booked(leads: Iterable[int], at: datetime) -> set[int]:

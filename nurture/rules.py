@@ -41,6 +41,7 @@ class Situation:
     staying: frozenset[int] = frozenset()  # sequences whose criteria to stay hold
     done: frozenset[str] = frozenset()  # codes that are not entered again in this cycle
     replied_at: datetime | None = None
+    talking_since: datetime | None = None  # the last reply that no decision of a person has followed
     is_booked: bool = False
     muted: frozenset[str] = frozenset()  # codes the person does not want to hear about
     closed_channels: Mapping[int, str] = field(default_factory=dict)  # sequence → why no channel of it is open
@@ -104,7 +105,7 @@ def may_enter(lead: Situation, sequence: SupportsSequence, *, at: datetime) -> b
     if lead.is_booked and sequence.exits_on_booking:
         return False
     pause = timedelta(days=sequence.pause_after_reply_days)
-    return not (sequence.exits_on_reply and lead.replied_at and at < lead.replied_at + pause)
+    return not (sequence.exits_on_reply and lead.talking_since and at < lead.talking_since + pause)
 
 
 def has_ended(sequence: SupportsSequence, *, on: date) -> bool:

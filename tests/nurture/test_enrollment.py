@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 
 from consent import ledger
 from leads import contact
-from leads.models import Lead, Qualification
-from leads.services import events
+from leads.models import Lead, Qualification, Source
+from leads.services import calls, events
+from leads.services.calls import CallReport
 from leads.vocabulary import InteractionKind
 from medcrm.lib.errors import RuleError
 from nurture import enrollment
@@ -70,6 +71,41 @@ def test_a_reply_ends_the_sequence_and_pauses_the_next(enrolled: Enrollment, now
     assert enrollment.revisit(at=much_later) == 1
     walk([enrolled.lead_id], at=much_later)
     assert Enrollment.objects.active().get().sequence.code == "education"
+
+
+def test_a_decision_ends_the_conversation_and_its_sequence_begins_at_once(enrolled: Enrollment, now) -> None:
+    later = now + timedelta(days=1)
+    events.record_activity(enrolled.lead_id, InteractionKind.EMAIL_REPLY, at=later, text="Thanks, still thinking.")
+    walk([enrolled.lead_id], at=later)
+    spoken = later + timedelta(hours=2)
+    calls.record_call(enrolled.lead_id, CallReport("added_to_nurture"), at=spoken)
+    walk([enrolled.lead_id], at=spoken)
+    active = Enrollment.objects.active().get()
+    assert (active.started_at, active.sequence.code) == (spoken, "education")
+    again = spoken + timedelta(days=1)
+    events.record_activity(enrolled.lead_id, InteractionKind.SMS_REPLY, at=again, text="One more question")
+    walk([enrolled.lead_id], at=again)
+    assert not Enrollment.objects.active().exists()
+
+
+def test_the_call_that_brought_a_lead_in_is_no_reply(guide, now) -> None:
+    Source.objects.filter(pk="guide").update(kind="inbound_call")
+    lead = guide()
+    assert lead.interactions.get().kind == "inbound_call"
+    walk([lead.pk], at=now)
+    assert Enrollment.objects.active().get(lead=lead).sequence.code == "first_visit"
+
+
+def test_who_answered_and_then_missed_the_visit_is_called_a_quarter_of_an_hour_later(enrolled, now) -> None:
+    lead = enrolled.lead
+    events.record_appointment(lead.pk, service="ortho", clinic="aus", on=now.date(), status="booked", at=now)
+    events.record_activity(lead.pk, InteractionKind.SMS_REPLY, at=now, text="I will be there")
+    walk([lead.pk], at=now)
+    later = now + timedelta(hours=5)
+    events.record_appointment(lead.pk, service="ortho", clinic="aus", on=now.date(), status="no_show", at=later)
+    walk([lead.pk], at=later)
+    active = Enrollment.objects.active().get(lead=lead)
+    assert (active.sequence.code, active.next_due_at) == ("no_show", later + timedelta(minutes=15))
 
 
 def test_the_qualification_says_how_the_outreach_plan_changed(enrolled: Enrollment, now) -> None:
