@@ -11,8 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet, Subquery
 
@@ -149,6 +151,23 @@ class RuleBook:
         is_fit = script is not None and script.requires_consent_step and script.required_training in ("", training)
         return script if is_fit else self.documented.get(training)
 
+    def language(self, lead: Lead, team: Team, step: Owed | None) -> str:
+        """What whoever gets the lead must speak [2.8]; blank where only a file is looked at, or nobody of the team
+        speaks it: better one of them with an interpreter on the line than nobody."""
+        if step in (Owed.REVIEW, Owed.DECISION):
+            return ""
+        is_own = lead.language in ("", settings.LANGUAGE_CODE.partition("-")[0])
+        return lead.language if is_own or lead.language in self._spoken.get(team.pk, ()) else ""
+
+    @cached_property
+    def _spoken(self) -> Mapping[str, frozenset[str]]:
+        """Team → the languages of its active agents."""
+        rows = Agent.objects.active().values_list("team", "languages")
+        found: dict[str, set[str]] = {}
+        for team, languages in rows:
+            found.setdefault(team, set()).update(languages)
+        return {team: frozenset(languages) for team, languages in found.items()}
+
     def tried(self, lead: Lead) -> list[int]:
         """The rules asked for this lead, the one that held last."""
         keys, rule = list(self.rules), self.rule(lead.pk)
@@ -280,7 +299,8 @@ def _choose(
     """Keep the owner who may keep it, else deal it out by the rule's strategy, else leave it in the team's queue."""
     rule, script = book.rule(lead.pk), book.script(lead)
     due = clocks.wanted(step, lead, state, team, rule, book.books, at=at)
-    need = need_of(lead, team, rule, script, min(clock.due_at for clock in due))
+    spoken = book.language(lead, team, step)
+    need = need_of(lead, team, rule, script, min(clock.due_at for clock in due), language=spoken)
     because = AssignedBecause.RULE if rule else AssignedBecause.FALLBACK
     path: dict[str, object] = {"version": book.rule_set.version if book.rule_set else None, "rules": book.tried(lead)}
     owner_id, candidates = _keep(lead, team, need, roster, at=at)
@@ -303,13 +323,14 @@ def need_of(
     script: Script | None,
     due_at: datetime,
     *,
+    language: str,
     avoid: Iterable[int] = (),
 ) -> Need:
     """What the lead, its team, its rule and its script ask of whoever gets it."""
     trainings = {team.required_training, _training(lead), script.required_training if script else ""}
     return Need(
         due_at=due_at,
-        language=lead.language,
+        language=language,
         trainings=frozenset(trainings - {""}),
         skills=frozenset(rule.required_skills if rule else ()),
         clinic=lead.preferred_clinic_id or lead.nearest_clinic,

@@ -201,6 +201,15 @@ def test_another_language_goes_to_who_speaks_it(now):
     assert {lead.owner.username for lead in leads} == {"scheduling2"}
 
 
+def test_a_language_that_nobody_of_the_team_speaks_leaves_no_lead_without_an_owner(now):
+    lead = make_lead(now, language="vi")
+    route(now, lead)
+    assert lead.owner is not None
+    owner = lead.owner
+    route(now + timedelta(minutes=5), lead)
+    assert lead.owner == owner
+
+
 def test_agent_whose_own_hours_begin_after_the_due_time_is_passed_over(now):
     change("scheduling1", hours={"sat": [["08:00", "12:00"]]})
     leads = [make_lead(now), make_lead(now)]
