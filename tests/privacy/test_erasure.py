@@ -18,6 +18,7 @@ from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection, models
+from django.db.models import Q
 from django.utils import timezone
 
 from audit.models import Access
@@ -28,7 +29,17 @@ from gateway.models import OutboxEvent
 from gateway.vocabulary import ScopeCode
 from leads import contact
 from leads.importing import files, runs
-from leads.models import Appointment, DocumentStatus, ImportRow, ImportRun, Inquiry, Interaction, Lead, Stakeholder
+from leads.models import (
+    Appointment,
+    DocumentStatus,
+    ImportRow,
+    ImportRun,
+    Inquiry,
+    Interaction,
+    Lead,
+    LeadEvent,
+    Stakeholder,
+)
 from leads.services import calls, corrections, events
 from leads.services.calls import CallReport
 from leads.vocabulary import InteractionKind
@@ -271,6 +282,61 @@ def test_an_address_that_somebody_else_uses_too_stays_theirs(told, submit, now):
     assert told.phone is None
     assert (sister.phone.value, sister.first_name) == ("+15125550187", "Hyacinth")
     assert Address.objects.get(pk=told.email_id).value is None
+
+
+@pytest.fixture
+def moved(told, submit, now) -> Lead:
+    """The person, who came again with another number, then with another mailbox: the first are history now."""
+    for new in ({"phone": "+15125550190"}, {"phone": "+15125550190", "email": "zebulonia@wobblefish.example"}):
+        assert submit(at=now, **(PERSON | new)).pk == told.pk
+    told.refresh_from_db()
+    assert (told.phone.value, told.email.value) == ("+15125550190", "zebulonia@wobblefish.example")
+    return told
+
+
+def test_earlier_numbers_and_mailboxes_are_forgotten_too(moved, now):
+    done = forget(moved, now + timedelta(days=1))
+    assert (len(done.addresses), done.done["consent.address"]) == (4, 4)
+    assert {table: values for table, values in traces().items() if table not in STATED} == {}
+    assert not Address.objects.filter(value__in=["+15125550190", "zebulonia@wobblefish.example"]).exists()
+
+
+@pytest.mark.parametrize("whom", ["512-555-0187", "zebulonia.quixwater@example.org"])
+def test_a_person_is_found_by_an_earlier_address_and_everything_of_theirs_with_it(moved, whom, now):
+    request = erasure.request_erasure(erasure.find_person(whom), reason="Request 1", by=None, at=now)
+    assert (request.leads, len(request.addresses)) == ([moved.public_id], 4)
+    erasure.erase(request.pk, by=None, at=now)
+    assert set(traces()) <= STATED
+
+
+def test_an_earlier_number_that_is_somebody_elses_now_stays_theirs(moved, submit, now):
+    heir = submit(at=now, last_name="Heir", phone=PERSON["phone"], email="heir@example.org")
+    with pytest.raises(erasure.SeveralPersons):
+        erasure.find_person("512-555-0187")
+    person = erasure.find_person("512-555-0187", [str(moved.public_id)])
+    assert (list(person.lead_ids), list(person.shared_ids)) == ([moved.pk], [heir.phone_id])
+    forget(moved, now + timedelta(days=1))
+    assert Address.objects.get(pk=heir.phone_id).value == "+15125550187"
+    assert list(erasure.find_person("512-555-0187").lead_ids) == [heir.pk], "nothing ties the number to the other"
+
+
+def test_a_hold_covers_an_earlier_number_and_who_comes_with_it_later(moved, submit, now):
+    erasure.place_holds(erasure.person_of([moved.pk]), reason="Matter 2026-118", by=None, at=now)
+    later = submit(at=now, last_name="Late", phone=PERSON["phone"], email="late@example.org")
+    assert set(holds.held().lead_ids) == {moved.pk, later.pk}
+    with pytest.raises(OnHold):
+        forget(later, now)
+
+
+def test_who_had_an_address_is_found_by_index(moved):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    for rows, indexes in (
+        (LeadEvent.objects.filter(Q(phone__in=[1]) | Q(email__in=[1])), ["phone_id", "email_id"]),
+        (LeadEvent.objects.filter(pgh_obj__in=[moved.pk]), ["pgh_obj_id"]),
+    ):
+        plan = rows.explain()
+        assert all(re.search(rf"Index Scan (on|using) leads_leadevent_{name}", plan) for name in indexes), plan
 
 
 def test_merged_leads_are_the_same_person(told, submit, now):
