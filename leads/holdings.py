@@ -6,6 +6,7 @@ from django.db.models import JSONField, Q
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
+from leads.models import Inquiry
 from leads.vocabulary import NoteFact
 from medcrm.lib.personal import Harmless, Holding, Retained, declare
 
@@ -13,6 +14,8 @@ RAW = {"raw_body": "", "repaired": None, "errors": {}, "remote_addr": None, "use
 RAW_GUARDS = ("leads.Inquiry:raw_is_kept",)
 # What a caller put into the parts of a note; codes and counts of an entry stay.
 WITHOUT_NOTE = RawSQL("facts - %s::text[]", (list(NoteFact.values),), output_field=JSONField())
+# How a file is read stays; its first rows were shown when somebody said what its columns are.
+WITHOUT_SAMPLE = RawSQL("""reading || '{"sample": []}'""", (), output_field=JSONField())
 TIMELINE_GUARDS = ("leads.Interaction:timeline_is_append_only",)
 
 declare(
@@ -90,9 +93,12 @@ declare(
     Holding("leads.importrow", {"cells": [], "problems": []}, lead="lead", mentions="cells"),
     Holding(
         "leads.importrun",
-        {"preview": []},
-        lead="inquiries__lead",
-        kept="kind file file_name sha256 reading mapping options counts undo_counts problem",
+        {"preview": [], "reading": WITHOUT_SAMPLE},
+        about=lambda lead_ids, address_ids: Q(
+            pk__in=Inquiry.objects.filter(lead__in=lead_ids, import_run__isnull=False).values("import_run")
+        ),
+        mentions="reading preview",
+        kept="kind file file_name sha256 mapping options counts undo_counts problem",
         why="A file holds many people: it goes when one of them is forgotten, and a month after its import.",
     ),
     Holding(

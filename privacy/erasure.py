@@ -28,7 +28,7 @@ from leads.services import forgetting
 from medcrm import journey
 from medcrm.lib import personal
 from medcrm.lib.errors import RuleError
-from privacy.holds import OnHold, held_runs, lift_hold, place_holds, refuse_held, with_address
+from privacy.holds import OnHold, held_runs, lift_hold, place_holds, refuse_held, runs_of, with_address
 from privacy.models import Erasure
 from privacy.people import Person, SeveralPersons, find_person, person_of
 
@@ -38,8 +38,8 @@ KEPT = {
     "consent_consentevent": "the chain of events: codes, times and the salted commitment of what was erased",
     "consent_listentry": "do-not-call lists of others, as they were published",
     "consent_checkpointhead": "keyed hashes under signed checkpoints",
-    "files of imports": "one that is under way, or kept by the litigation hold of another, goes a month after its end"
-    " or when the hold is lifted; that of an export after a day",
+    "files of imports": "one that is under way, that was only looked at, or that the litigation hold of another keeps,"
+    " goes a month after its end or when the hold is lifted; that of an export after a day",
     "leads_lead": "what was asked for, when, where it came from and how it ended, under a pseudonym",
     "auth_user": "members of staff who worked on it",
 }
@@ -92,10 +92,8 @@ def erase(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> Eras
     forgetting.close_leads(person.lead_ids, at=at)
     journey.advance(person.lead_ids, at=at)
     forgetting.drop_addresses(person.lead_ids, person.shared_ids)
-    done["files of imports"] = runs.drop_files(
-        person.rows(personal.HOLDINGS["leads.importrow"]), person.lead_ids, kept=held_runs()
-    )
     titles = list(_titles(person).values_list("pk", flat=True))
+    done["files of imports"] = runs.drop_files(runs_of(person), kept=held_runs())
     # All are found before any is emptied: some are known by a name that is in another.
     rows = {name: person.rows(holding) for name, holding in personal.HOLDINGS.items()}
     for name, holding in personal.HOLDINGS.items():

@@ -78,7 +78,11 @@ def held() -> Person:
 
 def held_runs() -> Q:
     """Imports whose file holds somebody on hold, taken in or refused."""
-    person = held()
+    return runs_of(held())
+
+
+def runs_of(person: Person) -> Q:
+    """Imports whose file holds this person, taken in, refused or only looked at."""
     runs, rows = (person.rows(personal.HOLDINGS[name]) for name in ("leads.importrun", "leads.importrow"))
     return Q(pk__in=runs.values("pk")) | Q(pk__in=rows.values("run"))
 

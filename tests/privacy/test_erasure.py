@@ -213,7 +213,7 @@ def refused(organisation, now) -> ImportRun:
     rows = "Name,Phone,E-mail,ZIP,Question\n"
     rows += "Zebulonia Quixwater,(512) 555.0187,Zebulonia.Quixwater@Example.org,not a zip,Thornbury\n"
     rows += "Somebody Else,512 555 0144,else@example.org,78701,Nothing\n"
-    run = runs.upload("leads", ContentFile(rows.encode()), "flamingo.csv", at=now, options={"source": "web_consult"})
+    run = runs.upload("leads", ContentFile(rows.encode()), "people.csv", at=now, options={"source": "web_consult"})
     runs.start(run.pk, is_dry=False, at=now)
     while runs.work_due(at=now):
         pass
@@ -229,8 +229,41 @@ def test_what_was_refused_is_found_and_forgotten_with_the_file_it_came_in(told, 
     assert (erasure.find(person)["leads.importrow"], erasure.find(person)["leads.inquiry"]) == (1, 3)
     done = forget(told, now + timedelta(days=1))
     assert done.done["files of imports"] == 1
-    assert {table for table in traces() if table not in STATED} == {"leads_importrun"}, "the name of the file"
+    assert {table for table in traces() if table not in STATED} == set()
     assert not path.exists() and not files.staged_path(path).exists()
+
+
+def test_who_was_only_checked_is_found_in_what_was_shown_and_forgotten_with_the_file(organisation, now):
+    rows = "Name,Phone,E-mail\nZebulonia Quixwater,(512) 555.0187,Zebulonia.Quixwater@Example.org\n"
+    run = runs.upload("leads", ContentFile(rows.encode()), "people.csv", at=now, options={"source": "web_consult"})
+    runs.start(run.pk, is_dry=True, at=now)
+    while runs.work_due(at=now):
+        pass
+    run.refresh_from_db()
+    assert (run.phase, len(run.preview), len(run.reading["sample"])) == ("checked", 1, 1)
+    person = erasure.find_person("512-555-0187")
+    assert erasure.find(person) == {"leads.importrun": 1}
+    request = erasure.request_erasure(person, reason="Request 2026-06", by=None, at=now)
+    assert erasure.erase(request.pk, by=None, at=now).done["files of imports"] == 1
+    assert {table for table in traces() if table not in STATED} == set()
+
+
+def test_what_was_shown_of_a_file_goes_with_it(refused, now):
+    assert refused.reading["sample"] == [], "nobody says any more what the columns are"
+    ImportRun.objects.update(file="", reading={**refused.reading, "sample": [["Zebulonia"]]}, preview=[{"row": 2}])
+    assert runs.expire_files(at=now + timedelta(days=31)) == 0, "an older version had deleted the file only"
+    refused.refresh_from_db()
+    assert (refused.reading["sample"], refused.preview) == ([], [])
+    assert refused.reading["header"] == ["Name", "Phone", "E-mail", "ZIP", "Question"]
+
+
+def test_a_first_row_that_was_taken_for_the_names_of_columns_goes_with_the_file(refused, now):
+    header = ["Zebulonia Quixwater", "(512) 555-0187"]
+    ImportRun.objects.update(reading={**refused.reading, "header": header}, mapping={header[0]: "", header[1]: "phone"})
+    assert runs.expire_files(at=now + timedelta(days=31)) == 1
+    refused.refresh_from_db()
+    assert refused.reading["header"] == ["column 1", "column 2"]
+    assert refused.mapping == {"column 1": "", "column 2": "phone"}
 
 
 def test_somebody_known_only_from_a_refused_row_is_forgotten_and_does_not_come_back(refused, now):
