@@ -16,7 +16,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from consent import erasure as consent_erasure
@@ -36,6 +36,8 @@ FORGOTTEN = "—"
 KEPT = {
     "consent_address.keyed_hash": "recognises the address again, so that a withdrawal outlives the data",
     "consent_consentevent": "the chain of events: codes, times and the salted commitment of what was erased",
+    "consent_eventvalue": "for an address that somebody else uses too: the words, the page and the browser by which"
+    " permission for it was given or taken back; they go when that address is erased",
     "consent_listentry": "do-not-call lists of others, as they were published",
     "consent_checkpointhead": "keyed hashes under signed checkpoints",
     "files of imports": "one that is under way, that was only looked at, or that the litigation hold of another keeps,"
@@ -47,9 +49,7 @@ KEPT = {
 
 def find(person: Person) -> Mapping[str, int]:
     """Table → how many rows are about the person; tables without any are left out."""
-    found = {
-        name: count for name, holding in sorted(personal.HOLDINGS.items()) if (count := person.rows(holding).count())
-    }
+    found = {name: rows.count() for name, rows in sorted(_rows(person).items())}
     found["consent.address"] = len(person.address_ids)
     found["consent.eventvalue"] = EventValue.objects.filter(event__address__in=person.address_ids).count()
     found["admin.logentry"] = _titles(person).count()
@@ -95,7 +95,7 @@ def erase(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> Eras
     titles = list(_titles(person).values_list("pk", flat=True))
     done["files of imports"] = runs.drop_files(runs_of(person), kept=held_runs())
     # All are found before any is emptied: some are known by a name that is in another.
-    rows = {name: person.rows(holding) for name, holding in personal.HOLDINGS.items()}
+    rows = _rows(person)
     for name, holding in personal.HOLDINGS.items():
         done[name] = holding.empty(rows[name])
     done["admin.logentry"] = LogEntry.objects.filter(pk__in=titles).update(object_repr=FORGOTTEN)
@@ -132,6 +132,14 @@ def certificate(request: Erasure) -> dict[str, object]:
         "kept": KEPT,
     }
     return body | {"sha256": hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()}
+
+
+def _rows(person: Person) -> dict[str, QuerySet]:
+    """Table → its rows about the person; on an address that somebody else uses too, what was done for this one."""
+    rows = {name: person.rows(holding) for name, holding in personal.HOLDINGS.items()}
+    references = [str(lead) for lead in Lead.objects.filter(pk__in=person.lead_ids).values_list("public_id", flat=True)]
+    rows["consent.attempt"] |= consent_erasure.attempts_for(references, person.shared_ids)
+    return rows
 
 
 def _titles(person: Person) -> object:

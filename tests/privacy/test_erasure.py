@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from audit.models import Access
 from consent import addresses, gate, verify
-from consent.models import Address, Attempt
+from consent.models import Address, Attempt, EventValue
 from gateway import keys, outbox
 from gateway.models import OutboxEvent
 from gateway.vocabulary import ScopeCode
@@ -315,6 +315,20 @@ def test_an_address_that_somebody_else_uses_too_stays_theirs(told, submit, now):
     assert told.phone is None
     assert (sister.phone.value, sister.first_name) == ("+15125550187", "Hyacinth")
     assert Address.objects.get(pk=told.email_id).value is None
+
+
+def test_what_was_done_for_one_of_two_on_a_shared_number_is_forgotten_and_what_stays_is_named(told, submit, now):
+    sister = submit(at=now, **(PERSON | {"first_name": "Hyacinth", "email": "hyacinth@example.org", "zip": "78701"}))
+    contact.reserve_call(sister, at=now)
+    about = Attempt.objects.filter(address=told.phone_id)
+    assert set(about.values_list("basis__request__place__zip", flat=True)) == {"78745", "78701"}
+    request = erasure.request_erasure(erasure.person_of([told.pk]), reason="Request 1", by=None, at=now)
+    assert request.found["consent.attempt"] == about.filter(basis__request__reference=str(told.public_id)).count() > 0
+    erasure.erase(request.pk, by=None, at=now)
+    assert set(about.values_list("basis__request__place__zip", flat=True)) == {None, "78701"}
+    assert EventValue.objects.filter(event__address=told.phone_id, body__contains="who=zebulonia").exists()
+    assert "consent_eventvalue" in erasure.KEPT
+    assert verify.verify().is_whole, "the sister's proof stays"
 
 
 @pytest.fixture
