@@ -85,9 +85,22 @@ def erase(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> Eras
     named = Address.objects.filter(keyed_hash__in=request.addresses)
     person = person_of(asked, list(named.values_list("pk", flat=True)))
     refuse_held(person)
+    done = forget(person, by=by, at=at, reason="request")
+    request.leads = list(Lead.objects.filter(pk__in=person.lead_ids).order_by("pk").values_list("public_id", flat=True))
+    request.done = dict(done)
+    request.state, request.settled_at, request.settled_by = Erasure.State.DONE, at, by
+    request.save()
+    return request
+
+
+def forget(person: Person, *, by: AbstractBaseUser | None, at: datetime, reason: str) -> Mapping[str, int]:
+    """Erase the person's addresses and empty everything that is theirs; return table → how many rows.
+
+    Call it inside a transaction, when no hold forbids it. Locks addresses, then leads.
+    """
     done: dict[str, int] = {}
     for address_id in person.address_ids:
-        consent_erasure.erase(address_id, now=at, by=by, reason="request")
+        consent_erasure.erase(address_id, now=at, by=by, reason=reason)
     done["consent.address"] = len(person.address_ids)
     forgetting.close_leads(person.lead_ids, at=at)
     journey.advance(person.lead_ids, at=at)
@@ -100,11 +113,7 @@ def erase(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> Eras
         done[name] = holding.empty(rows[name])
     done["admin.logentry"] = LogEntry.objects.filter(pk__in=titles).update(object_repr=FORGOTTEN)
     milestones.refresh(person.lead_ids)  # its facts are empty now
-    request.leads = list(Lead.objects.filter(pk__in=person.lead_ids).order_by("pk").values_list("public_id", flat=True))
-    request.done = {name: count for name, count in sorted(done.items()) if count}
-    request.state, request.settled_at, request.settled_by = Erasure.State.DONE, at, by
-    request.save()
-    return request
+    return {name: count for name, count in sorted(done.items()) if count}
 
 
 def drop(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> None:

@@ -14,6 +14,8 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -46,10 +48,12 @@ from leads.vocabulary import InteractionKind
 from medcrm import journey, reference
 from medcrm.lib import personal
 from medcrm.lib.errors import RuleError
+from medcrm.workspace.models import Draft
 from nurture.models import Enrollment, Message
 from privacy import erasure, holds, retention
 from privacy.erasure import OnHold
 from privacy.models import Erasure, Hold, RetentionRule
+from privacy.tasks import forget_sessions
 from routing.models import Clock, Handoff
 from tests import kept
 from tests.conftest import send_inquiry
@@ -604,6 +608,88 @@ def test_the_parts_of_a_note_go_with_its_words_and_won_leads_have_a_rule_of_thei
     call = Interaction.objects.get(lead=told, kind="call")
     assert (call.text, "told" in call.facts) == ("", False)
     assert retention.apply(at=now + timedelta(days=1)).results["timeline_words_won"]["due"] == 0
+
+
+@pytest.fixture
+def closed(written, submit, now) -> dict[str, Lead]:
+    """Leads that ended: the person, their sister on the same number, one on hold, one who is expected; one goes on."""
+    Lead.objects.filter(pk=written.enrollment.lead_id).update(stage="lost", advance_due_at=None)
+    others = {
+        "sister": submit(at=now, **(PERSON | {"first_name": "Hyacinth", "email": "hyacinth@example.org"})),
+        "held": submit(at=now, last_name="Held", phone="+15125550144", email="held@example.org"),
+        "expected": submit(at=now, last_name="Expected", phone="+15125550145", email="expected@example.org"),
+        "open": submit(at=now, last_name="Open", phone="+15125550146", email="open@example.org"),
+    }
+    for name in ("held", "expected"):
+        Lead.objects.filter(pk=others[name].pk).update(stage="lost")
+    erasure.place_holds(erasure.person_of([others["held"].pk]), reason="Matter 1", by=None, at=now)
+    Appointment.objects.update(date=timezone.now().date() - timedelta(days=1))
+    day = (timezone.now() + timedelta(days=9)).date()
+    make(Appointment, lead=others["expected"], service_id="ortho", clinic_id="aus", date=day, status="booked")
+    return others
+
+
+def test_leads_that_ended_are_forgotten_whole_after_their_days(closed, told, now):
+    retention.load_rules()
+    RetentionRule.objects.filter(pk="closed_leads").update(days=365)
+    assert retention.apply(at=now + timedelta(days=360)).results["closed_leads"]["due"] == 0
+    at = now + timedelta(days=380)
+    assert retention.apply(at=at, dry=True).results == {"closed_leads": {"due": 2, "on_hold": 1, "done": 0}}
+    assert retention.apply(at=at).results == {"closed_leads": {"due": 2, "on_hold": 1, "done": 1}}
+    told.refresh_from_db()
+    assert (told.first_name, told.phone_id, told.stage) == ("", None, "lost")
+    assert Address.objects.get(pk=told.email_id).value is None
+    left = {value for table, values in traces().items() if table not in STATED for value in values}
+    # As the sister wrote, and as somebody searched for the number that is hers too.
+    assert left <= {"quixwater", "5550187", "555-0187", "zebulonia", "78745", "thornbury", "flamingo"}
+    stays = Lead.objects.filter(pk__in=[lead.pk for lead in closed.values()])
+    assert set(stays.values_list("last_name", flat=True)) == {"Quixwater", "Held", "Expected", "Open"}
+    assert retention.apply(at=at).results["closed_leads"] == {"due": 1, "on_hold": 1, "done": 0}, "none twice"
+    assert verify.verify().is_whole
+
+
+def test_drafts_and_ended_sessions_go(told, client, now):
+    from tests.medcrm.test_roles import person
+
+    user = person("caller")
+    make(Draft, lead=told, user=user, fields={"note": "marmalade"}, began_at=now, saved_at=now, attempt=None)
+    retention.load_rules()
+    RetentionRule.objects.filter(pk="drafts").update(days=7)
+    at = now + timedelta(days=8)
+    assert retention.apply(at=at).results == {"drafts": {"due": 1, "on_hold": 0, "done": 1}}
+    assert not Draft.objects.exists()
+    client.force_login(user)
+    Session.objects.create(session_key="ended", session_data="", expire_date=timezone.now() - timedelta(minutes=1))
+    forget_sessions()
+    assert [session.session_key for session in Session.objects.all()] == [client.session.session_key]
+
+
+def test_the_access_log_is_kept_as_long_as_the_law_wants_it_and_for_whoever_is_on_hold(told, now):
+    retention.load_rules()
+    rule = RetentionRule.objects.get(pk="access_log")
+    rule.days = 30
+    with pytest.raises(ValidationError) as refused:
+        rule.clean()
+    assert refused.value.error_dict["days"][0].code == "KEPT_TOO_SHORT"
+    rule.save()
+    make(Access, at=now, subjects=[f"leads.lead:{told.pk}"], query="", address=None)
+    erasure.place_holds(erasure.person_of([told.pk]), reason="Matter 4", by=None, at=now)
+    assert retention.apply(at=now + timedelta(days=2000)).results["access_log"]["due"] == 0
+    free = make(Access, at=now, subjects=["leads.lead:0"], query="", address=None)
+    result = retention.apply(at=now + timedelta(days=2200)).results["access_log"]
+    assert result["due"] == result["on_hold"] + result["done"]
+    assert result["on_hold"] >= 1 <= result["done"]
+    assert not Access.objects.filter(pk=free.pk).exists()
+    assert Access.objects.filter(subjects=[f"leads.lead:{told.pk}"]).exists()
+
+
+def test_the_page_of_a_certificate_counts_files_too(told, refused, client, now):
+    from tests.medcrm.test_roles import person
+
+    done = forget(told, now + timedelta(days=1))
+    client.force_login(person("compliance"))
+    page = client.get(f"/admin/privacy/erasure/{done.pk}/change/").content.decode()
+    assert "<b>Files of imports</b>: 1" in page
 
 
 @pytest.mark.parametrize("code", sorted(personal.RETAINED))
