@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from consent import addresses, ledger
-from consent.models import Address, ConsentEvent, EventValue
+from consent.models import Address, Attempt, ConsentEvent, EventValue
 from consent.vocabulary import EventKind
 from medcrm.lib.errors import RuleError
 
@@ -45,3 +47,8 @@ def readmit(kind: str, value: str, *, now: datetime, by: AbstractBaseUser | None
     address.value = value
     address.save(update_fields=["value"])
     return address
+
+
+def attempts_for(references: Iterable[str], address_ids: Iterable[int]) -> QuerySet[Attempt]:
+    """Attempts to contact whoever asks under one of these references, on these addresses, which others use too."""
+    return Attempt.objects.filter(address__in=list(address_ids), basis__request__reference__in=list(references))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from django.utils.translation import gettext_lazy as _
 
 from consent.models import Attempt, ConsentEvent
 from leads.models import Export, Interaction, Lead
+from leads.models.importing import private_files
 from leads.visibility import visible
 from medcrm.lib import bell
 from medcrm.lib.errors import RuleError
@@ -43,6 +45,8 @@ log = structlog.get_logger(__name__)
 
 WORK = "medcrm.tasks.export_due"
 LIVES = timedelta(hours=24)
+DRAFTS = "exports/drafts"
+DRAFTS_LIVE = timedelta(hours=2)  # twice as long as any process may write one
 SALT = "medcrm.export"
 SHEET_ROWS = 1_048_575  # what a worksheet holds below its header
 FULL = "leads.export_contacts_lead"
@@ -217,7 +221,10 @@ def _fail(export: Export, problem: str) -> None:
 
 
 def expire(*, at: datetime) -> int:
-    """Delete the files whose time is over; their rows stay as the log."""
+    """Delete the files whose time is over, their rows stay as the log; and what killed processes left half written."""
+    for draft in _drafts().iterdir():
+        if draft.stat().st_mtime < (at - DRAFTS_LIVE).timestamp():
+            shutil.rmtree(draft, ignore_errors=True)
     old = list(Export.objects.filter(state=Export.State.READY, expires_at__lte=at)[:500])
     for export in old:
         export.file.delete(save=False)
@@ -256,12 +263,19 @@ def _write(export: Export, at: datetime) -> None:
     names = [name.replace("__value", "").replace("__", "_") for name in what.columns]
     rows = what.rows(export.by, export.filters).values_list(*what.columns).iterator(chunk_size=2000)
     shown = _shown(rows, what.columns, is_masked=export.is_masked)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=_drafts()) as folder:
         path = Path(folder) / f"file.{export.format}"
         export.rows = WRITERS[export.format](path, names, shown)
         export.sha256 = hashlib.file_digest(path.open("rb"), "sha256").hexdigest()
         _store(export, path)
     export.state, export.ready_at, export.expires_at = Export.State.READY, at, at + LIVES
+
+
+def _drafts() -> Path:
+    """Where files are written before they are whole: with all others that hold people, never in a public /tmp."""
+    folder = Path(private_files().path(DRAFTS))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def _store(export: Export, path: Path) -> None:

@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
-from django.db.models import JSONField, Q
+from django.db.models import Exists, JSONField, OuterRef, Q, Subquery
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Greatest, Now, TruncDate
 from django.utils.translation import gettext_lazy as _
 
-from leads.vocabulary import NoteFact
+from leads.lifecycle import OPEN
+from leads.models import Appointment, Inquiry, Interaction, LeadEvent, Trigger
+from leads.vocabulary import AppointmentState, NoteFact
 from medcrm.lib.personal import Harmless, Holding, Retained, declare
 
 RAW = {"raw_body": "", "repaired": None, "errors": {}, "remote_addr": None, "user_agent": "", "idempotency_key": ""}
 RAW_GUARDS = ("leads.Inquiry:raw_is_kept",)
 # What a caller put into the parts of a note; codes and counts of an entry stay.
 WITHOUT_NOTE = RawSQL("facts - %s::text[]", (list(NoteFact.values),), output_field=JSONField())
+# How a file is read stays; its first rows were shown when somebody said what its columns are.
+WITHOUT_SAMPLE = RawSQL("""reading || '{"sample": []}'""", (), output_field=JSONField())
 TIMELINE_GUARDS = ("leads.Interaction:timeline_is_append_only",)
+
+IS_SOMEBODY = (
+    ~Q(first_name="", last_name="", organisation="", zip="", question="")
+    | Q(phone__value__isnull=False)
+    | Q(email__value__isnull=False)
+)
+# A date on which it wakes by itself, or on which somebody is expected.
+AWAITED = Q(
+    Exists(Trigger.objects.filter(lead=OuterRef("pk"), due_at__isnull=False, fired_at=None, disarmed_at=None))
+) | Q(
+    Exists(
+        Appointment.objects.filter(
+            lead=OuterRef("pk"),
+            status__in=[AppointmentState.BOOKED, AppointmentState.CONFIRMED],
+            date__gte=TruncDate(Now()),
+        )
+    )
+)
+# When it left its last open stage, or something was last heard of it, whichever is later.
+ENDED = Greatest(
+    "created_at",
+    Subquery(Interaction.objects.filter(lead=OuterRef("pk")).order_by("-at").values("at")[:1]),
+    Subquery(
+        LeadEvent.objects.filter(pgh_obj=OuterRef("pk"), stage__in=OPEN)
+        .order_by("-pgh_created_at")
+        .values("pgh_created_at")[:1]
+    ),
+)
 
 declare(
     Holding(
@@ -90,9 +123,12 @@ declare(
     Holding("leads.importrow", {"cells": [], "problems": []}, lead="lead", mentions="cells"),
     Holding(
         "leads.importrun",
-        {"preview": []},
-        lead="inquiries__lead",
-        kept="kind file file_name sha256 reading mapping options counts undo_counts problem",
+        {"preview": [], "reading": WITHOUT_SAMPLE},
+        about=lambda lead_ids, address_ids: Q(
+            pk__in=Inquiry.objects.filter(lead__in=lead_ids, import_run__isnull=False).values("import_run")
+        ),
+        mentions="reading preview",
+        kept="kind file file_name sha256 mapping options counts undo_counts problem",
         why="A file holds many people: it goes when one of them is forgotten, and a month after its import.",
     ),
     Holding(
@@ -163,6 +199,23 @@ declare(
         for code, label, stages in (
             ("timeline_words", _("Notes and words on the timeline of stopped and lost leads"), ["stopped", "lost"]),
             ("timeline_words_won", _("Notes and words on the timeline of converted leads"), ["converted"]),
+        )
+    ),
+    *(
+        Retained(
+            code,
+            label,
+            "leads.lead",
+            ENDED,
+            condition=Q(stage__in=stages, merged_into=None) & IS_SOMEBODY & ~AWAITED,
+            lead="pk",
+            source="All goes that an erasure empties, with the addresses and the proof of permission:"
+            " keep that for six years after the last contact. Figures stay.",
+            whole=True,
+        )
+        for code, label, stages in (
+            ("closed_leads", _("Leads that were stopped or lost"), ["stopped", "lost"]),
+            ("closed_leads_won", _("Leads that converted"), ["converted"]),
         )
     ),
 )

@@ -7,11 +7,13 @@ from urllib.parse import quote_plus
 from django.apps import apps
 from django.db.models import JSONField, Q
 from django.db.models.expressions import RawSQL
+from django.utils.translation import gettext_lazy as _
 
 from leads.models import Lead
 from medcrm.lib import personal
-from medcrm.lib.personal import Harmless, Holding, declare
+from medcrm.lib.personal import Harmless, Holding, Retained, declare
 
+SIX_YEARS = 6 * 365 + 2  # [45 CFR 164.316(b)(2)(i)]
 WITHOUT_WHY = RawSQL("metadata - 'why'", (), output_field=JSONField())
 
 
@@ -60,4 +62,13 @@ declare(
         why="Who, by which page or task; the reason in a person's words goes.",
     ),
     Harmless(["contenttypes.contenttype"], "Names of tables."),
+    Retained(
+        "access_log",
+        _("Access log"),
+        "audit.access",
+        "at",
+        guards=("audit.Access:append_only",),
+        source="Six years at least, by 45 CFR 164.316(b)(2)(i).",
+        least=SIX_YEARS,
+    ),
 )

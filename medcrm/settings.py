@@ -293,6 +293,7 @@ CELERY_BEAT_SCHEDULE = {
     "deliver-webhooks": {"task": "gateway.tasks.deliver_due", "schedule": 5.0},
     "apply-retention": {"task": "privacy.tasks.apply_retention", "schedule": crontab(hour=8, minute=45)},
     "forget-answers": {"task": "gateway.tasks.forget_old", "schedule": crontab(hour=7, minute=45)},
+    "forget-sessions": {"task": "privacy.tasks.forget_sessions", "schedule": crontab(hour=7, minute=55)},
     "forget-webhooks": {"task": "privacy.tasks.forget_events", "schedule": crontab(hour=7, minute=50)},
 }
 

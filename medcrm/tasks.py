@@ -32,7 +32,7 @@ def settle_stranded_inquiries() -> None:
 @shared_task(**LONG)
 def import_due() -> None:
     began = timezone.now()
-    while runs.work_due(at=timezone.now()):
+    while runs.work_due(at=timezone.now(), held=lambda: holds.held().lead_ids):
         if timezone.now() - began > SLICE:
             bell.ring(runs.WORK)
             return

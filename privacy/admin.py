@@ -303,6 +303,11 @@ class RetentionRunAdmin(ReadOnlyAdmin):
 def _table(rows: dict[str, int]) -> SafeString | str:
     if not rows:
         return _("None.")
-    named = sorted((capfirst(str(apps.get_model(label)._meta.verbose_name_plural)), n) for label, n in rows.items())
+    named = sorted((_called(label), n) for label, n in rows.items())
     items = format_html_join("", "<li><b>{}</b>: {}</li>", named)
     return format_html('<ul class="mc-list">{}</ul>', items)
+
+
+def _called(label: str) -> str:
+    """What a certificate counts by, in words: rows of a table, or files."""
+    return capfirst(str(apps.get_model(label)._meta.verbose_name_plural)) if "." in label else _("Files of imports")

@@ -16,7 +16,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from consent import erasure as consent_erasure
@@ -28,7 +28,7 @@ from leads.services import forgetting
 from medcrm import journey
 from medcrm.lib import personal
 from medcrm.lib.errors import RuleError
-from privacy.holds import OnHold, held_runs, lift_hold, place_holds, refuse_held, with_address
+from privacy.holds import OnHold, held_runs, lift_hold, place_holds, refuse_held, runs_of, with_address
 from privacy.models import Erasure
 from privacy.people import Person, SeveralPersons, find_person, person_of
 
@@ -36,10 +36,12 @@ FORGOTTEN = "—"
 KEPT = {
     "consent_address.keyed_hash": "recognises the address again, so that a withdrawal outlives the data",
     "consent_consentevent": "the chain of events: codes, times and the salted commitment of what was erased",
+    "consent_eventvalue": "for an address that somebody else uses too: the words, the page and the browser by which"
+    " permission for it was given or taken back; they go when that address is erased",
     "consent_listentry": "do-not-call lists of others, as they were published",
     "consent_checkpointhead": "keyed hashes under signed checkpoints",
-    "files of imports": "one that is under way, or kept by the litigation hold of another, goes a month after its end"
-    " or when the hold is lifted; that of an export after a day",
+    "files of imports": "one that is under way, that was only looked at, or that the litigation hold of another keeps,"
+    " goes a month after its end or when the hold is lifted; that of an export after a day",
     "leads_lead": "what was asked for, when, where it came from and how it ended, under a pseudonym",
     "auth_user": "members of staff who worked on it",
 }
@@ -47,9 +49,7 @@ KEPT = {
 
 def find(person: Person) -> Mapping[str, int]:
     """Table → how many rows are about the person; tables without any are left out."""
-    found = {
-        name: count for name, holding in sorted(personal.HOLDINGS.items()) if (count := person.rows(holding).count())
-    }
+    found = {name: rows.count() for name, rows in sorted(_rows(person).items())}
     found["consent.address"] = len(person.address_ids)
     found["consent.eventvalue"] = EventValue.objects.filter(event__address__in=person.address_ids).count()
     found["admin.logentry"] = _titles(person).count()
@@ -85,28 +85,35 @@ def erase(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> Eras
     named = Address.objects.filter(keyed_hash__in=request.addresses)
     person = person_of(asked, list(named.values_list("pk", flat=True)))
     refuse_held(person)
+    done = forget(person, by=by, at=at, reason="request")
+    request.leads = list(Lead.objects.filter(pk__in=person.lead_ids).order_by("pk").values_list("public_id", flat=True))
+    request.done = dict(done)
+    request.state, request.settled_at, request.settled_by = Erasure.State.DONE, at, by
+    request.save()
+    return request
+
+
+def forget(person: Person, *, by: AbstractBaseUser | None, at: datetime, reason: str) -> Mapping[str, int]:
+    """Erase the person's addresses and empty everything that is theirs; return table → how many rows.
+
+    Call it inside a transaction, when no hold forbids it. Locks addresses, then leads.
+    """
     done: dict[str, int] = {}
     for address_id in person.address_ids:
-        consent_erasure.erase(address_id, now=at, by=by, reason="request")
+        consent_erasure.erase(address_id, now=at, by=by, reason=reason)
     done["consent.address"] = len(person.address_ids)
     forgetting.close_leads(person.lead_ids, at=at)
     journey.advance(person.lead_ids, at=at)
     forgetting.drop_addresses(person.lead_ids, person.shared_ids)
-    done["files of imports"] = runs.drop_files(
-        person.rows(personal.HOLDINGS["leads.importrow"]), person.lead_ids, kept=held_runs()
-    )
     titles = list(_titles(person).values_list("pk", flat=True))
+    done["files of imports"] = runs.drop_files(runs_of(person), kept=held_runs())
     # All are found before any is emptied: some are known by a name that is in another.
-    rows = {name: person.rows(holding) for name, holding in personal.HOLDINGS.items()}
+    rows = _rows(person)
     for name, holding in personal.HOLDINGS.items():
         done[name] = holding.empty(rows[name])
     done["admin.logentry"] = LogEntry.objects.filter(pk__in=titles).update(object_repr=FORGOTTEN)
     milestones.refresh(person.lead_ids)  # its facts are empty now
-    request.leads = list(Lead.objects.filter(pk__in=person.lead_ids).order_by("pk").values_list("public_id", flat=True))
-    request.done = {name: count for name, count in sorted(done.items()) if count}
-    request.state, request.settled_at, request.settled_by = Erasure.State.DONE, at, by
-    request.save()
-    return request
+    return {name: count for name, count in sorted(done.items()) if count}
 
 
 def drop(erasure_id: int, *, by: AbstractBaseUser | None, at: datetime) -> None:
@@ -134,6 +141,14 @@ def certificate(request: Erasure) -> dict[str, object]:
         "kept": KEPT,
     }
     return body | {"sha256": hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()}
+
+
+def _rows(person: Person) -> dict[str, QuerySet]:
+    """Table → its rows about the person; on an address that somebody else uses too, what was done for this one."""
+    rows = {name: person.rows(holding) for name, holding in personal.HOLDINGS.items()}
+    references = [str(lead) for lead in Lead.objects.filter(pk__in=person.lead_ids).values_list("public_id", flat=True)]
+    rows["consent.attempt"] |= consent_erasure.attempts_for(references, person.shared_ids)
+    return rows
 
 
 def _titles(person: Person) -> object:

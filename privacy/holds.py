@@ -15,7 +15,7 @@ from leads.models import Lead
 from medcrm.lib import personal
 from medcrm.lib.errors import RuleError
 from privacy.models import Hold
-from privacy.people import Person, addresses_of, family_of, person_of, written_as
+from privacy.people import Person, addresses_of, family_of, had_before, person_of, written_as
 
 
 class OnHold(RuleError):
@@ -71,14 +71,18 @@ def held() -> Person:
     hashes = {each for _lead, named in open_holds for each in named}
     named = set(Address.objects.filter(keyed_hash__in=hashes).values_list("pk", flat=True))
     came_later = Lead.objects.filter(Q(phone__in=named) | Q(email__in=named)).values_list("pk", flat=True)
-    leads = family_of({lead for lead, _named in open_holds if lead} | set(came_later))
+    leads = family_of({lead for lead, _named in open_holds if lead} | set(came_later) | had_before(named))
     used = named | addresses_of(leads)
     return Person(sorted(leads), sorted(used), written=written_as(used))
 
 
 def held_runs() -> Q:
     """Imports whose file holds somebody on hold, taken in or refused."""
-    person = held()
+    return runs_of(held())
+
+
+def runs_of(person: Person) -> Q:
+    """Imports whose file holds this person, taken in, refused or only looked at."""
     runs, rows = (person.rows(personal.HOLDINGS[name]) for name in ("leads.importrun", "leads.importrow"))
     return Q(pk__in=runs.values("pk")) | Q(pk__in=rows.values("run"))
 

@@ -6,12 +6,14 @@ import pghistory
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from leads.models import Lead
+from medcrm.lib import personal
 from medcrm.lib.moments import said
 
 
@@ -94,6 +96,12 @@ class RetentionRule(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        kind = personal.RETAINED.get(self.code)
+        if kind and self.days is not None and self.days < kind.least:
+            sentence = _("This must be kept for %(least)d days at least.") % {"least": kind.least}
+            raise ValidationError({"days": ValidationError(sentence, code="KEPT_TOO_SHORT")})
 
 
 class RetentionRun(models.Model):

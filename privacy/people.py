@@ -1,4 +1,7 @@
-"""Who is meant by a lead id, a phone number or an e-mail? One person with all that is theirs, or a choice to make."""
+"""Who is meant by a lead id, a phone number or an e-mail? One person with all that is theirs, or a choice to make.
+
+An address that a lead had before is the person's as well: the history of leads keeps each one, whoever changed it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from django.utils.translation import gettext as _
 from consent import addresses
 from consent.addresses import InvalidAddress
 from consent.models import Address
-from leads.models import Lead
+from leads.models import Lead, LeadEvent
 from leads.search import find_leads
 from leads.services.intake import is_same_name
 from medcrm.lib import personal
@@ -65,9 +68,13 @@ def find_person(term: str, chosen: Iterable[str] = ()) -> Person:
 
 
 def leads_by(term: str) -> list[Lead]:
-    """The leads with this id, phone or e-mail; a name alone is nobody in particular."""
+    """The leads with this id, or with this phone or e-mail now or before; a name alone is nobody in particular."""
     is_exact = "@" in term or sum(sign.isdigit() for sign in term) >= 7
-    return list(find_leads(Lead.objects.all(), term).order_by("pk")) if is_exact else []
+    if not is_exact:
+        return []
+    now = find_leads(Lead.objects.all(), term).values_list("pk", flat=True)
+    address = addresses.find(*pair) if (pair := _address_in(term)) else None
+    return list(Lead.objects.filter(pk__in={*now, *(had_before([address.pk]) if address else ())}).order_by("pk"))
 
 
 def is_one(leads: Sequence[Lead]) -> bool:
@@ -82,16 +89,26 @@ def is_one(leads: Sequence[Lead]) -> bool:
 
 def _without_lead(term: str) -> Person:
     """Whoever has this address: known from the ledger, or only from rows that were refused."""
+    pair = _address_in(term)
+    if pair is None:
+        return Person([], [])
+    known = addresses.find(*pair)
+    return person_of([], [known.pk]) if known else Person([], [], written=[pair])
+
+
+def _address_in(term: str) -> tuple[str, str] | None:
+    """The kind and the one form of the phone number or e-mail that somebody typed."""
     for kind, normalise in addresses.KINDS.items():
         with suppress(InvalidAddress):
-            value = normalise(term)
-            known = addresses.find(kind, value)
-            return person_of([], [known.pk]) if known else Person([], [], written=[(kind, value)])
-    return Person([], [])
+            return kind, normalise(term)
+    return None
 
 
 def person_of(lead_ids: Sequence[int], address_ids: Sequence[int] = ()) -> Person:
-    """These leads, those merged into them or that they were merged into, their addresses and these."""
+    """These leads, those merged into them or that they were merged into, their addresses and these.
+
+    An address is shared if somebody else has it now: a number they gave up before is no longer theirs.
+    """
     known = family_of(lead_ids)
     used = addresses_of(known) | set(address_ids)
     others = (
@@ -114,8 +131,18 @@ def family_of(lead_ids: Iterable[int]) -> set[int]:
 
 
 def addresses_of(lead_ids: Iterable[int]) -> set[int]:
-    pairs = Lead.objects.filter(pk__in=lead_ids).values_list("phone", "email")
-    return {address for pair in pairs for address in pair if address}
+    """The addresses of these leads, now or before."""
+    known = list(lead_ids)
+    now = Lead.objects.filter(pk__in=known).values_list("phone", "email")
+    before = LeadEvent.objects.filter(pgh_obj__in=known).values_list("phone", "email").distinct()
+    return {address for pair in (*now, *before) for address in pair if address}
+
+
+def had_before(address_ids: Iterable[int]) -> set[int]:
+    """The leads that had one of these addresses at some time, by its index in their history."""
+    known = list(address_ids)
+    had = LeadEvent.objects.filter(Q(phone__in=known) | Q(email__in=known))
+    return set(had.order_by().values_list("pgh_obj", flat=True).distinct())
 
 
 def written_as(address_ids: Iterable[int]) -> list[tuple[str, str]]:

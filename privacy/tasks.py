@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from celery import shared_task
+from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 
 from gateway import outbox
@@ -11,7 +12,14 @@ from privacy import holds, retention
 
 @shared_task(soft_time_limit=3300, time_limit=3600)
 def apply_retention() -> None:
+    retention.load_rules()  # of kinds that a new version brought
     retention.apply(at=timezone.now())
+
+
+@shared_task
+def forget_sessions() -> None:
+    """Delete the sessions of staff that ended: nobody signs out of most of them."""
+    SessionStore.clear_expired()
 
 
 @shared_task

@@ -7,15 +7,18 @@ seek, and a million rows need no more memory than one.
 from __future__ import annotations
 
 import csv
+import glob
 import io
 import json
 import os
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
+from typing import TextIO
 
 import openpyxl
 from django.conf import settings
@@ -34,6 +37,9 @@ BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-1
 TRIED = ("utf-8", "cp1252", "latin-1")
 OURS = ("import_row", "import_reason")
 """Columns a reject file adds; read again they are left out."""
+
+MAILBOX = re.compile(r"^[^\s@]+@[^\s@.]+\.[^\s@]+$")
+SIGNS_OF_PHONES = re.compile(r"[\s().+-]+")
 
 csv.field_size_limit(64 * 1024 * 1024)
 
@@ -67,8 +73,11 @@ def look(path: Path, *, samples: int = 5) -> Reading:
     encoding = _encoding(path)
     with path.open(encoding=encoding, errors="replace", newline="") as stream:
         text = stream.read(CELL_LIMIT)
-    delimiter = _delimiter(text)
-    header, sample = _top(csv.reader(io.StringIO(text), delimiter=delimiter), samples)
+    try:
+        delimiter = _delimiter(text)
+        header, sample = _top(_cells(io.StringIO(text, newline=""), delimiter), samples)
+    except csv.Error as error:
+        raise UnreadableFile(f"The first rows cannot be read ({error}). Check their quotes.") from None
     return Reading("csv", _names(header), encoding, delimiter, sample=sample)
 
 
@@ -121,8 +130,8 @@ def staged_path(path: Path) -> Path:
 
 
 def delete(path: Path) -> None:
-    """Delete a file and what was staged of it; also if somebody did that before."""
-    for each in (path, staged_path(path)):
+    """Delete a file and what was staged of it, by a killed process too; also if somebody did that before."""
+    for each in (path, *path.parent.glob(f"{glob.escape(staged_path(path).name)}*")):
         each.unlink(missing_ok=True)
 
 
@@ -154,7 +163,12 @@ def _rows(path: Path, reading: Reading, encoding: str) -> Iterator[Iterator[list
             yield rows
         return
     with path.open(encoding=encoding, newline="") as stream:
-        yield (cells for cells in csv.reader((printable(line) for line in stream), delimiter=reading.delimiter))
+        yield _cells(stream, reading.delimiter)
+
+
+def _cells(stream: TextIO, delimiter: str) -> Iterator[list[str]]:
+    """Row by row; the stream must keep line ends as they are, so that any of the three ends a row."""
+    return csv.reader((printable(line) for line in stream), delimiter=delimiter)
 
 
 @contextmanager
@@ -200,9 +214,23 @@ def _top(rows: Iterator[list[str]], samples: int) -> tuple[list[str], list[list[
         header.pop()
     if not any(cell.strip() for cell in header):
         raise UnreadableFile("The first row holds no column names. Put them into the first row and send it again.")
+    if is_somebody(header):
+        raise UnreadableFile(
+            "The first row holds a phone number or an e-mail instead of column names. Put the names above it."
+        )
     if len(header) > HEADER_COLUMNS:
         raise UnreadableFile(f"The file has {len(header)} columns; at most {HEADER_COLUMNS} are read.")
     return header, sample
+
+
+def is_somebody(header: Sequence[str]) -> bool:
+    """Whether what should be the names of columns is the first person of the file: a mailbox or a number names none."""
+    return any(MAILBOX.match(cell.strip()) or _is_number(cell) for cell in header)
+
+
+def _is_number(cell: str) -> bool:
+    digits = SIGNS_OF_PHONES.sub("", cell)
+    return len(digits) >= 10 and digits.isdigit()
 
 
 def _names(header: Sequence[str]) -> list[str]:

@@ -83,7 +83,8 @@ class Kind:
     chunk: int = 1000
     reader: Callable[[ImportRun, datetime], Read] | None = None
     undo_chunk: Callable[..., bool] | None = None
-    """(run, at=…) takes the next part out again and says whether there may be more; without it there is no undo."""
+    """(run, at=…, held=…) takes the next part out again, but no lead that is held, and says whether there may be more;
+    without it there is no undo."""
 
     @property
     def names(self) -> set[str]:

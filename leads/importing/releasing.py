@@ -11,6 +11,7 @@ from datetime import datetime
 import pgtrigger
 from django.db import connection
 from django.db.models import DO_NOTHING, PROTECT, Exists, ForeignObjectRel, OuterRef, ProtectedError, Q
+from django.utils.translation import gettext
 
 from consent import ledger
 from consent.models import ConsentEvent
@@ -83,8 +84,11 @@ def release_chunk(run: ImportRun, *, at: datetime) -> bool:
     return count == CHUNK
 
 
-def undo_chunk(run: ImportRun, *, at: datetime) -> bool:
-    """Take the next rows of the run out; what somebody else touched stays, and is kept in the list with why."""
+def undo_chunk(run: ImportRun, *, at: datetime, held: Sequence[int] = ()) -> bool:
+    """Take the next rows of the run out; what somebody else touched stays, and is kept in the list with why.
+
+    `held` are leads that a litigation hold keeps without a row that points to them, as those that came later.
+    """
     mine = Inquiry.objects.filter(import_run=run, pk__gt=run.position).order_by("pk")
     inquiries = list(mine.values_list("pk", "lead_id", "is_repeat", "public_id")[:CHUNK])
     if not inquiries:
@@ -93,12 +97,15 @@ def undo_chunk(run: ImportRun, *, at: datetime) -> bool:
     leads = {lead.pk: lead for lead in Lead.objects.filter(pk__in=lead_ids).lock()}
     _void(run, list(leads.values()), at)
     touched = _touched(run, list(leads))
+    for pk in leads.keys() & set(held):
+        touched[pk].add(gettext("litigation hold"))
     made = {lead_id for _pk, lead_id, is_repeat, _public in inquiries if not is_repeat}
     made |= set(
         Inquiry.objects.filter(import_run=run, lead__in=lead_ids, is_repeat=False).values_list("lead_id", flat=True)
     )
     gone = [pk for pk in leads if pk in made and pk not in touched]
-    pinned = {pk for pk in leads if touched.get(pk, set()) & _pins()}  # nothing about these may go
+    # Nothing about these may go.
+    pinned = leads.keys() & set(held) | {pk for pk in leads if touched.get(pk, set()) & _pins()}
     repeats = [pk for pk, lead_id, _repeat, _public in inquiries if lead_id not in made and lead_id not in pinned]
     _unfill(run, repeats, leads)
     entries = Interaction.objects.filter(inquiry__in=repeats)
@@ -122,8 +129,8 @@ def undo_chunk(run: ImportRun, *, at: datetime) -> bool:
     return True
 
 
-def void_chunk(run: ImportRun, *, at: datetime) -> bool:
-    """Take back the next grants that a file of consent claimed; the withdrawals in it stay."""
+def void_chunk(run: ImportRun, *, at: datetime, held: Sequence[int] = ()) -> bool:
+    """Take back the next grants that a file of consent claimed; the withdrawals in it stay, and so does every lead."""
     tag = f"import:{run.pk}"
     voided = ConsentEvent.objects.filter(
         address=OuterRef("address"), about=OuterRef("pk"), kind=EventKind.CORRECTION, source=tag

@@ -10,7 +10,7 @@ import csv
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -23,13 +23,13 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.files import File
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from leads.importing import ahead, files, kinds, refusing, releasing
 from leads.importing.files import OURS, UnreadableFile
 from leads.importing.kinds import Kind, Outcome, Row
-from leads.models import ImportMapping, ImportRow, ImportRun, Inquiry
+from leads.models import ImportMapping, ImportRun
 from leads.models.importing import ImportPhase as Phase
 from medcrm.lib import bell
 from medcrm.lib.errors import InvalidTransition, RuleError
@@ -43,6 +43,7 @@ WORK = "medcrm.tasks.import_due"
 PREVIEWED = 20
 FILES_LIVE = timedelta(days=30)  # after the last thing that was done with the import
 NOTHING = Q(pk__in=[])
+WITH_PEOPLE = ~Q(file="") | ~Q(preview=[]) | Q(reading__sample__0__isnull=False)
 READING = (Phase.CHECKING, Phase.IMPORTING)
 # From where each verb may be said.
 MAY = {
@@ -58,6 +59,10 @@ DONE = {
     Phase.RELEASING: Phase.RELEASED,
     Phase.UNDOING: Phase.UNDONE,
 }
+
+
+Held = Callable[[], Sequence[int]]
+"""Which leads may not go now, by key."""
 
 
 def upload(
@@ -93,13 +98,13 @@ def upload(
     run.file.save(f"{run.sha256[:16]}{Path(name).suffix.lower()[:6]}", File(file), save=False)
     try:
         reading = files.look(Path(run.file.path))
-    except UnreadableFile:
+        run.reading = reading.as_json()
+        run.mapping, remembered = propose(kind, reading.header)
+        run.options = {**remembered, **run.options}
+        run.save()
+    except Exception:  # without its row nothing would know of the file and its people
         run.file.delete(save=False)
         raise
-    run.reading = reading.as_json()
-    run.mapping, remembered = propose(kind, reading.header)
-    run.options = {**remembered, **run.options}
-    run.save()
     return run
 
 
@@ -216,25 +221,40 @@ def expire_files(*, at: datetime, kept: Q = NOTHING) -> int:
 
     `kept` are runs that a litigation hold keeps.
     """
-    old = ImportRun.objects.filter(due_at=None).exclude(file="").exclude(kept)
     before = at - FILES_LIVE
-    return _drop(old.filter(Q(finished_at__lt=before) | Q(finished_at=None, created_at__lt=before)))
+    return _drop(Q(finished_at__lt=before) | Q(finished_at=None, created_at__lt=before), kept)
 
 
-def drop_files(rows: QuerySet[ImportRow], lead_ids: Sequence[int], *, kept: Q = NOTHING) -> int:
-    """Delete the files that these refused rows or leads came from, unless the import is under way or `kept`."""
-    wanted = Q(pk__in=rows.values("run")) | Q(pk__in=Inquiry.objects.filter(lead__in=lead_ids).values("import_run"))
-    return _drop(ImportRun.objects.filter(wanted, due_at=None).exclude(file="").exclude(kept))
+def drop_files(wanted: Q, *, kept: Q = NOTHING) -> int:
+    """Delete the files of these runs, unless the import is under way or `kept`."""
+    return _drop(wanted, kept)
 
 
-def _drop(found: QuerySet[ImportRun]) -> int:
-    """Delete the files, then forget where they were: a crash in between leaves no file. Locks the runs."""
+def _drop(wanted: Q, kept: Q) -> int:
+    """Delete the files, then forget where they were and what of them was shown; return how many files there were.
+
+    A crash in between leaves no file. Locks the runs.
+    """
     with transaction.atomic():
-        mine = list(found.select_for_update())
+        mine = list(ImportRun.objects.filter(WITH_PEOPLE, wanted, due_at=None).exclude(kept).select_for_update())
+        had_files = sum(bool(run.file) for run in mine)
         for run in mine:
-            files.delete(Path(run.file.path))
-        ImportRun.objects.filter(pk__in=[run.pk for run in mine]).update(file="")
-    return len(mine)
+            if run.file:
+                files.delete(Path(run.file.path))
+            run.file, run.preview = "", []
+            _forget_first_rows(run)
+            run.save(update_fields=["file", "preview", "reading", "mapping"])
+    return had_files
+
+
+def _forget_first_rows(run: ImportRun) -> None:
+    """Leave of the file's beginning only the names of its columns, and not even those if they are somebody."""
+    header = run.reading.get("header", [])
+    if files.is_somebody(header):
+        names = [f"column {place}" for place, _cell in enumerate(header, start=1)]
+        run.mapping = {new: run.mapping.get(old, "") for old, new in zip(header, names, strict=True)}
+        header = names
+    run.reading = {**run.reading, "header": header, "sample": []}
 
 
 def _check(run: ImportRun, phase: str) -> None:
@@ -251,19 +271,22 @@ def _move(run: ImportRun, phase: str, at: datetime) -> None:
 # Work
 
 
-def work_due(*, at: datetime) -> bool:
-    """Do one chunk of one run that is due and that nobody else is at; say whether there was one."""
+def work_due(*, at: datetime, held: Held = tuple) -> bool:
+    """Do one chunk of one run that is due and that nobody else is at; say whether there was one.
+
+    `held` says whose leads a litigation hold keeps; it is asked before each part of an undo.
+    """
     due = ImportRun.objects.filter(due_at__lte=at).order_by("due_at", "pk")
     for run_id in list(due.values_list("pk", flat=True)[:10]):
-        if work_on(run_id, at=at):
+        if work_on(run_id, at=at, held=held):
             return True
     return False
 
 
-def work_on(run_id: int, *, at: datetime) -> bool:
+def work_on(run_id: int, *, at: datetime, held: Held = tuple) -> bool:
     """Do the next chunk of a run; say whether anything was done. Locks the run, or leaves it to who has it locked."""
     try:
-        return _work_on(run_id, at)
+        return _work_on(run_id, at, held)
     except RuleError as error:
         _fail(run_id, error.message, at)
     except FileNotFoundError:
@@ -285,7 +308,7 @@ def _fail(run_id: int, problem: str, at: datetime) -> None:
 
 
 @transaction.atomic
-def _work_on(run_id: int, at: datetime) -> bool:
+def _work_on(run_id: int, at: datetime, held: Held) -> bool:
     run = ImportRun.objects.select_for_update(skip_locked=True).filter(pk=run_id, due_at__isnull=False).first()
     if run is None:
         return False
@@ -295,9 +318,11 @@ def _work_on(run_id: int, at: datetime) -> bool:
         has_more = releasing.release_chunk(run, at=at)
     else:
         undo_chunk = kinds.kind_of(run.kind).undo_chunk
-        has_more = undo_chunk is not None and undo_chunk(run, at=at)
+        has_more = undo_chunk is not None and undo_chunk(run, at=at, held=held())
     if not has_more:
         run.phase, run.due_at, run.finished_at = DONE[Phase(run.phase)], None, at
+        if run.phase == Phase.IMPORTED:
+            run.reading["sample"] = []  # nobody says any more what its columns are
     run.save()
     return True
 

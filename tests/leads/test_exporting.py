@@ -13,6 +13,7 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.contrib.auth.models import Group, User
 from django.core.files.base import ContentFile
+from django.utils import timezone
 from fhir.resources.R4B.bundle import Bundle
 
 from leads import exporting, fhir
@@ -101,6 +102,29 @@ def test_a_file_that_a_crash_left_is_known_and_written_over(organisation, submit
     done = Export.objects.get()
     assert (done.state, done.file.name) == ("ready", export.file.name)
     assert done.file.open("rb").read() != b"half"
+
+
+def test_a_draft_lies_with_the_private_files_and_one_that_a_kill_left_is_swept(
+    organisation, submit, now, monkeypatch, tmp_path
+) -> None:
+    written = []
+
+    def note(path: Path, names: object, rows: object) -> int:
+        written.append(path)
+        return exporting.write_csv(path, names, rows)
+
+    submit()
+    monkeypatch.setitem(exporting.WRITERS, "csv", note)
+    taken("leads", "csv", person("compliance"), now)
+    folder = tmp_path / "private" / exporting.DRAFTS
+    assert written[0].is_relative_to(folder)
+    assert list(folder.iterdir()) == []
+    (folder / "killed").mkdir()
+    (folder / "killed" / "file.csv").write_text("Ana Reed")
+    exporting.expire(at=timezone.now())
+    assert (folder / "killed").exists(), "somebody may be writing it"
+    exporting.expire(at=timezone.now() + exporting.DRAFTS_LIVE + timedelta(minutes=1))
+    assert list(folder.iterdir()) == []
 
 
 def test_the_reason_and_the_file_are_on_record(organisation, submit, now) -> None:

@@ -17,7 +17,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from consent import gate
+from consent import addresses, gate
 from consent.models import Address, ConsentEvent, Disclosure, Permission
 from leads import contact
 from leads.importing import files, kinds, runs
@@ -26,6 +26,7 @@ from leads.models.importing import ImportPhase as Phase
 from medcrm import journey
 from medcrm.lib.errors import RuleError
 from nurture.models import Enrollment
+from privacy import holds, people
 from privacy.models import Hold
 from routing.models import Assignment, Handoff
 from tests.leads import import_rows
@@ -300,11 +301,54 @@ def test_a_huge_cell_is_refused_alone(catalogue, now: datetime) -> None:
     assert run.counts["created"] == 1
 
 
-@pytest.mark.parametrize("raw", [b"", b"\n\n", b"\xd0\xcf\x11\xe0old excel", b"PK\x03\x04broken"])
-def test_a_file_that_cannot_be_read_is_refused_with_what_to_do(catalogue, now: datetime, raw: bytes) -> None:
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\n\n",
+        b"\xd0\xcf\x11\xe0old excel",
+        b"PK\x03\x04broken",
+        b"Ana Reed,512-555-0142\nBen Reed,512-555-0143\n",
+        b"Ana Reed,ana@example.org\n",
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_what_to_do(catalogue, now: datetime, raw: bytes, tmp_path) -> None:
     with pytest.raises(files.UnreadableFile):
         runs.upload("leads", io.BytesIO(raw), "a.csv", at=now)
     assert not ImportRun.objects.exists()
+    assert left_in(tmp_path) == []
+
+
+def left_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_days_are_names_of_columns(catalogue, now: datetime) -> None:
+    assert runs.upload("leads", io.BytesIO(b"phone,2026-12-01 to 2026-12-31\n1,2\n"), "a.csv", at=now).pk
+
+
+@pytest.mark.parametrize("error", [csv.Error("odd"), ValueError("odd")])
+def test_whatever_stops_an_upload_leaves_no_file(catalogue, now: datetime, tmp_path, monkeypatch, error) -> None:
+    def breaks(*_given: object) -> None:
+        raise error
+
+    monkeypatch.setattr(files, "_top", breaks)
+    with pytest.raises(files.UnreadableFile if isinstance(error, csv.Error) else ValueError):
+        runs.upload("leads", io.BytesIO(b"name,phone\nAna Reed,512-555-0142\n"), "a.csv", at=now)
+    assert left_in(tmp_path) == []
+
+
+def test_a_file_of_an_old_macintosh_has_rows_too(catalogue, now: datetime) -> None:
+    run = bring("name,phone\rAna Reed,512-555-0142\rBen Reed,512-555-0143\r", now)
+    assert (run.reading["header"], run.counts["created"]) == (["name", "phone"], 2)
+
+
+def test_what_a_killed_staging_left_goes_with_the_file(catalogue, now: datetime, tmp_path) -> None:
+    run = bring("name,phone\nAna Reed,512-555-0142\n", now)
+    staged = files.staged_path(Path(run.file.path))
+    staged.with_name(f"{staged.name}.4711").write_text('[2, "Ana Reed"]')
+    assert runs.expire_files(at=now + timedelta(days=31)) == 1
+    assert left_in(tmp_path) == []
 
 
 # What the rows become
@@ -434,6 +478,19 @@ def test_an_undo_after_the_release_takes_out_what_only_the_road_touched(walked: 
     assert (run.phase, run.undo_counts) == (Phase.UNDONE, {"removed": 3}), run.problem
     assert not Lead.objects.exists()
     assert not Assignment.objects.exists()
+
+
+def test_an_undo_keeps_who_came_later_with_an_address_on_hold(catalogue, now: datetime) -> None:
+    addresses.lock_many(addresses.named([("phone", "+15125550142")]))
+    holds.place_holds(people.find_person("512-555-0142"), reason="Matter 1", by=None, at=now)
+    run = bring("name,phone\nAna Reed,512-555-0142\nBen Reed,512-555-0143\n", now)
+    runs.undo(run.pk, at=now)
+    while runs.work_due(at=now, held=lambda: holds.held().lead_ids):
+        pass
+    run.refresh_from_db()
+    assert (run.undo_counts["removed"], run.undo_counts["kept"]) == (1, 1)
+    row = ImportRow.objects.get(run=run, phase=Phase.UNDOING)
+    assert (row.lead.first_name, "litigation hold" in row.problems[0]["sentence"]) == ("Ana", True)
 
 
 def test_an_undo_keeps_what_a_person_took_or_a_hold_pins_and_goes_on_with_the_rest(

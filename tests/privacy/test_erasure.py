@@ -14,31 +14,46 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection, models
+from django.db.models import Q
 from django.utils import timezone
 
 from audit.models import Access
 from consent import addresses, gate, verify
-from consent.models import Address, Attempt
+from consent.models import Address, Attempt, EventValue
 from gateway import keys, outbox
 from gateway.models import OutboxEvent
 from gateway.vocabulary import ScopeCode
 from leads import contact
 from leads.importing import files, runs
-from leads.models import Appointment, DocumentStatus, ImportRow, ImportRun, Inquiry, Interaction, Lead, Stakeholder
+from leads.models import (
+    Appointment,
+    DocumentStatus,
+    ImportRow,
+    ImportRun,
+    Inquiry,
+    Interaction,
+    Lead,
+    LeadEvent,
+    Stakeholder,
+)
 from leads.services import calls, corrections, events
 from leads.services.calls import CallReport
 from leads.vocabulary import InteractionKind
 from medcrm import journey, reference
 from medcrm.lib import personal
 from medcrm.lib.errors import RuleError
+from medcrm.workspace.models import Draft
 from nurture.models import Enrollment, Message
 from privacy import erasure, holds, retention
 from privacy.erasure import OnHold
 from privacy.models import Erasure, Hold, RetentionRule
+from privacy.tasks import forget_sessions
 from routing.models import Clock, Handoff
 from tests import kept
 from tests.conftest import send_inquiry
@@ -202,7 +217,7 @@ def refused(organisation, now) -> ImportRun:
     rows = "Name,Phone,E-mail,ZIP,Question\n"
     rows += "Zebulonia Quixwater,(512) 555.0187,Zebulonia.Quixwater@Example.org,not a zip,Thornbury\n"
     rows += "Somebody Else,512 555 0144,else@example.org,78701,Nothing\n"
-    run = runs.upload("leads", ContentFile(rows.encode()), "flamingo.csv", at=now, options={"source": "web_consult"})
+    run = runs.upload("leads", ContentFile(rows.encode()), "people.csv", at=now, options={"source": "web_consult"})
     runs.start(run.pk, is_dry=False, at=now)
     while runs.work_due(at=now):
         pass
@@ -218,8 +233,41 @@ def test_what_was_refused_is_found_and_forgotten_with_the_file_it_came_in(told, 
     assert (erasure.find(person)["leads.importrow"], erasure.find(person)["leads.inquiry"]) == (1, 3)
     done = forget(told, now + timedelta(days=1))
     assert done.done["files of imports"] == 1
-    assert {table for table in traces() if table not in STATED} == {"leads_importrun"}, "the name of the file"
+    assert {table for table in traces() if table not in STATED} == set()
     assert not path.exists() and not files.staged_path(path).exists()
+
+
+def test_who_was_only_checked_is_found_in_what_was_shown_and_forgotten_with_the_file(organisation, now):
+    rows = "Name,Phone,E-mail\nZebulonia Quixwater,(512) 555.0187,Zebulonia.Quixwater@Example.org\n"
+    run = runs.upload("leads", ContentFile(rows.encode()), "people.csv", at=now, options={"source": "web_consult"})
+    runs.start(run.pk, is_dry=True, at=now)
+    while runs.work_due(at=now):
+        pass
+    run.refresh_from_db()
+    assert (run.phase, len(run.preview), len(run.reading["sample"])) == ("checked", 1, 1)
+    person = erasure.find_person("512-555-0187")
+    assert erasure.find(person) == {"leads.importrun": 1}
+    request = erasure.request_erasure(person, reason="Request 2026-06", by=None, at=now)
+    assert erasure.erase(request.pk, by=None, at=now).done["files of imports"] == 1
+    assert {table for table in traces() if table not in STATED} == set()
+
+
+def test_what_was_shown_of_a_file_goes_with_it(refused, now):
+    assert refused.reading["sample"] == [], "nobody says any more what the columns are"
+    ImportRun.objects.update(file="", reading={**refused.reading, "sample": [["Zebulonia"]]}, preview=[{"row": 2}])
+    assert runs.expire_files(at=now + timedelta(days=31)) == 0, "an older version had deleted the file only"
+    refused.refresh_from_db()
+    assert (refused.reading["sample"], refused.preview) == ([], [])
+    assert refused.reading["header"] == ["Name", "Phone", "E-mail", "ZIP", "Question"]
+
+
+def test_a_first_row_that_was_taken_for_the_names_of_columns_goes_with_the_file(refused, now):
+    header = ["Zebulonia Quixwater", "(512) 555-0187"]
+    ImportRun.objects.update(reading={**refused.reading, "header": header}, mapping={header[0]: "", header[1]: "phone"})
+    assert runs.expire_files(at=now + timedelta(days=31)) == 1
+    refused.refresh_from_db()
+    assert refused.reading["header"] == ["column 1", "column 2"]
+    assert refused.mapping == {"column 1": "", "column 2": "phone"}
 
 
 def test_somebody_known_only_from_a_refused_row_is_forgotten_and_does_not_come_back(refused, now):
@@ -271,6 +319,75 @@ def test_an_address_that_somebody_else_uses_too_stays_theirs(told, submit, now):
     assert told.phone is None
     assert (sister.phone.value, sister.first_name) == ("+15125550187", "Hyacinth")
     assert Address.objects.get(pk=told.email_id).value is None
+
+
+def test_what_was_done_for_one_of_two_on_a_shared_number_is_forgotten_and_what_stays_is_named(told, submit, now):
+    sister = submit(at=now, **(PERSON | {"first_name": "Hyacinth", "email": "hyacinth@example.org", "zip": "78701"}))
+    contact.reserve_call(sister, at=now)
+    about = Attempt.objects.filter(address=told.phone_id)
+    assert set(about.values_list("basis__request__place__zip", flat=True)) == {"78745", "78701"}
+    request = erasure.request_erasure(erasure.person_of([told.pk]), reason="Request 1", by=None, at=now)
+    assert request.found["consent.attempt"] == about.filter(basis__request__reference=str(told.public_id)).count() > 0
+    erasure.erase(request.pk, by=None, at=now)
+    assert set(about.values_list("basis__request__place__zip", flat=True)) == {None, "78701"}
+    assert EventValue.objects.filter(event__address=told.phone_id, body__contains="who=zebulonia").exists()
+    assert "consent_eventvalue" in erasure.KEPT
+    assert verify.verify().is_whole, "the sister's proof stays"
+
+
+@pytest.fixture
+def moved(told, submit, now) -> Lead:
+    """The person, who came again with another number, then with another mailbox: the first are history now."""
+    for new in ({"phone": "+15125550190"}, {"phone": "+15125550190", "email": "zebulonia@wobblefish.example"}):
+        assert submit(at=now, **(PERSON | new)).pk == told.pk
+    told.refresh_from_db()
+    assert (told.phone.value, told.email.value) == ("+15125550190", "zebulonia@wobblefish.example")
+    return told
+
+
+def test_earlier_numbers_and_mailboxes_are_forgotten_too(moved, now):
+    done = forget(moved, now + timedelta(days=1))
+    assert (len(done.addresses), done.done["consent.address"]) == (4, 4)
+    assert {table: values for table, values in traces().items() if table not in STATED} == {}
+    assert not Address.objects.filter(value__in=["+15125550190", "zebulonia@wobblefish.example"]).exists()
+
+
+@pytest.mark.parametrize("whom", ["512-555-0187", "zebulonia.quixwater@example.org"])
+def test_a_person_is_found_by_an_earlier_address_and_everything_of_theirs_with_it(moved, whom, now):
+    request = erasure.request_erasure(erasure.find_person(whom), reason="Request 1", by=None, at=now)
+    assert (request.leads, len(request.addresses)) == ([moved.public_id], 4)
+    erasure.erase(request.pk, by=None, at=now)
+    assert set(traces()) <= STATED
+
+
+def test_an_earlier_number_that_is_somebody_elses_now_stays_theirs(moved, submit, now):
+    heir = submit(at=now, last_name="Heir", phone=PERSON["phone"], email="heir@example.org")
+    with pytest.raises(erasure.SeveralPersons):
+        erasure.find_person("512-555-0187")
+    person = erasure.find_person("512-555-0187", [str(moved.public_id)])
+    assert (list(person.lead_ids), list(person.shared_ids)) == ([moved.pk], [heir.phone_id])
+    forget(moved, now + timedelta(days=1))
+    assert Address.objects.get(pk=heir.phone_id).value == "+15125550187"
+    assert list(erasure.find_person("512-555-0187").lead_ids) == [heir.pk], "nothing ties the number to the other"
+
+
+def test_a_hold_covers_an_earlier_number_and_who_comes_with_it_later(moved, submit, now):
+    erasure.place_holds(erasure.person_of([moved.pk]), reason="Matter 2026-118", by=None, at=now)
+    later = submit(at=now, last_name="Late", phone=PERSON["phone"], email="late@example.org")
+    assert set(holds.held().lead_ids) == {moved.pk, later.pk}
+    with pytest.raises(OnHold):
+        forget(later, now)
+
+
+def test_who_had_an_address_is_found_by_index(moved):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    for rows, indexes in (
+        (LeadEvent.objects.filter(Q(phone__in=[1]) | Q(email__in=[1])), ["phone_id", "email_id"]),
+        (LeadEvent.objects.filter(pgh_obj__in=[moved.pk]), ["pgh_obj_id"]),
+    ):
+        plan = rows.explain()
+        assert all(re.search(rf"Index Scan (on|using) leads_leadevent_{name}", plan) for name in indexes), plan
 
 
 def test_merged_leads_are_the_same_person(told, submit, now):
@@ -491,6 +608,88 @@ def test_the_parts_of_a_note_go_with_its_words_and_won_leads_have_a_rule_of_thei
     call = Interaction.objects.get(lead=told, kind="call")
     assert (call.text, "told" in call.facts) == ("", False)
     assert retention.apply(at=now + timedelta(days=1)).results["timeline_words_won"]["due"] == 0
+
+
+@pytest.fixture
+def closed(written, submit, now) -> dict[str, Lead]:
+    """Leads that ended: the person, their sister on the same number, one on hold, one who is expected; one goes on."""
+    Lead.objects.filter(pk=written.enrollment.lead_id).update(stage="lost", advance_due_at=None)
+    others = {
+        "sister": submit(at=now, **(PERSON | {"first_name": "Hyacinth", "email": "hyacinth@example.org"})),
+        "held": submit(at=now, last_name="Held", phone="+15125550144", email="held@example.org"),
+        "expected": submit(at=now, last_name="Expected", phone="+15125550145", email="expected@example.org"),
+        "open": submit(at=now, last_name="Open", phone="+15125550146", email="open@example.org"),
+    }
+    for name in ("held", "expected"):
+        Lead.objects.filter(pk=others[name].pk).update(stage="lost")
+    erasure.place_holds(erasure.person_of([others["held"].pk]), reason="Matter 1", by=None, at=now)
+    Appointment.objects.update(date=timezone.now().date() - timedelta(days=1))
+    day = (timezone.now() + timedelta(days=9)).date()
+    make(Appointment, lead=others["expected"], service_id="ortho", clinic_id="aus", date=day, status="booked")
+    return others
+
+
+def test_leads_that_ended_are_forgotten_whole_after_their_days(closed, told, now):
+    retention.load_rules()
+    RetentionRule.objects.filter(pk="closed_leads").update(days=365)
+    assert retention.apply(at=now + timedelta(days=360)).results["closed_leads"]["due"] == 0
+    at = now + timedelta(days=380)
+    assert retention.apply(at=at, dry=True).results == {"closed_leads": {"due": 2, "on_hold": 1, "done": 0}}
+    assert retention.apply(at=at).results == {"closed_leads": {"due": 2, "on_hold": 1, "done": 1}}
+    told.refresh_from_db()
+    assert (told.first_name, told.phone_id, told.stage) == ("", None, "lost")
+    assert Address.objects.get(pk=told.email_id).value is None
+    left = {value for table, values in traces().items() if table not in STATED for value in values}
+    # As the sister wrote, and as somebody searched for the number that is hers too.
+    assert left <= {"quixwater", "5550187", "555-0187", "zebulonia", "78745", "thornbury", "flamingo"}
+    stays = Lead.objects.filter(pk__in=[lead.pk for lead in closed.values()])
+    assert set(stays.values_list("last_name", flat=True)) == {"Quixwater", "Held", "Expected", "Open"}
+    assert retention.apply(at=at).results["closed_leads"] == {"due": 1, "on_hold": 1, "done": 0}, "none twice"
+    assert verify.verify().is_whole
+
+
+def test_drafts_and_ended_sessions_go(told, client, now):
+    from tests.medcrm.test_roles import person
+
+    user = person("caller")
+    make(Draft, lead=told, user=user, fields={"note": "marmalade"}, began_at=now, saved_at=now, attempt=None)
+    retention.load_rules()
+    RetentionRule.objects.filter(pk="drafts").update(days=7)
+    at = now + timedelta(days=8)
+    assert retention.apply(at=at).results == {"drafts": {"due": 1, "on_hold": 0, "done": 1}}
+    assert not Draft.objects.exists()
+    client.force_login(user)
+    Session.objects.create(session_key="ended", session_data="", expire_date=timezone.now() - timedelta(minutes=1))
+    forget_sessions()
+    assert [session.session_key for session in Session.objects.all()] == [client.session.session_key]
+
+
+def test_the_access_log_is_kept_as_long_as_the_law_wants_it_and_for_whoever_is_on_hold(told, now):
+    retention.load_rules()
+    rule = RetentionRule.objects.get(pk="access_log")
+    rule.days = 30
+    with pytest.raises(ValidationError) as refused:
+        rule.clean()
+    assert refused.value.error_dict["days"][0].code == "KEPT_TOO_SHORT"
+    rule.save()
+    make(Access, at=now, subjects=[f"leads.lead:{told.pk}"], query="", address=None)
+    erasure.place_holds(erasure.person_of([told.pk]), reason="Matter 4", by=None, at=now)
+    assert retention.apply(at=now + timedelta(days=2000)).results["access_log"]["due"] == 0
+    free = make(Access, at=now, subjects=["leads.lead:0"], query="", address=None)
+    result = retention.apply(at=now + timedelta(days=2200)).results["access_log"]
+    assert result["due"] == result["on_hold"] + result["done"]
+    assert result["on_hold"] >= 1 <= result["done"]
+    assert not Access.objects.filter(pk=free.pk).exists()
+    assert Access.objects.filter(subjects=[f"leads.lead:{told.pk}"]).exists()
+
+
+def test_the_page_of_a_certificate_counts_files_too(told, refused, client, now):
+    from tests.medcrm.test_roles import person
+
+    done = forget(told, now + timedelta(days=1))
+    client.force_login(person("compliance"))
+    page = client.get(f"/admin/privacy/erasure/{done.pk}/change/").content.decode()
+    assert "<b>Files of imports</b>: 1" in page
 
 
 @pytest.mark.parametrize("code", sorted(personal.RETAINED))
