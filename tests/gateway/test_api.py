@@ -164,6 +164,8 @@ def test_without_the_scope_every_endpoint_is_closed(call, lead, system):
             )
             answer = call(method.upper(), filled, {})
             assert (answer.status_code, answer.json()["code"]) == (403, "NOT_PERMITTED"), (method, path)
+            if method == "get":
+                assert call("HEAD", filled).status_code == 403, path
             closed += 1
     assert closed >= 25
 
