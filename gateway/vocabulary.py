@@ -24,6 +24,7 @@ class ScopeCode(TextChoices):
     APPOINTMENTS_WRITE = "appointments:write", _("Book and settle appointments")
     CONSENT_READ = "consent:read", _("Read permissions")
     CONSENT_REVOKE = "consent:revoke", _("Record a withdrawal")
+    CONSENT_RESTART = "consent:restart", _("Pass on a START from the carrier, which ends an opt-out")
     WEBHOOKS = "webhooks:manage", _("Keep its own webhooks")
 
 

@@ -38,6 +38,7 @@ PERMISSIONS = {
     ScopeCode.APPOINTMENTS_WRITE: "leads.record_appointment",
     ScopeCode.CONSENT_READ: "consent.view_permission",
     ScopeCode.CONSENT_REVOKE: "consent.revoke_address",
+    ScopeCode.CONSENT_RESTART: "leads.change_lead",
     ScopeCode.WEBHOOKS: "gateway.change_subscription",
 }
 

@@ -99,7 +99,11 @@ class EventsView(ClientView):
 
     @extend_schema(request=ActivitySerializer, responses={201: EventReceiptSerializer})
     def post(self, request: Request, lead: str) -> Response:
-        """Add something the lead did. Activity alone never qualifies; a reply may wake it or withdraw permission."""
+        """Add something the lead did. Activity alone never qualifies; a reply may wake it or withdraw permission.
+
+        A STOP is always taken. A START is taken only as the carrier brought it, with `message_id` and `at`, from a
+        client with the scope `consent:restart`; otherwise it is refused with NOT_HEARSAY.
+        """
         row, given = self.lead(), self.read(ActivitySerializer)
         check_facts({"service": given.get("service", "")})
 
@@ -111,6 +115,11 @@ class EventsView(ClientView):
                 service=given.get("service", ""),
                 count=given["count"],
                 text=given["text"],
+                key=given["message_id"],
+                happened_at=given.get("at"),
+                by=request.user,
+                source=request.user.get_username(),
+                is_relayed=ScopeCode.CONSENT_RESTART in request.auth.client.scopes,
             )
             return Reply(201, plain(EventReceiptSerializer(made)))
 

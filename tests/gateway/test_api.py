@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.models import Access
+from consent import origins
 from consent.models import ConsentEvent
 from gateway import idempotency, keys
 from gateway.models import Answered, Client, Key
@@ -289,6 +290,53 @@ def test_a_reply_is_heard_by_the_ledger_before_anything_else(call, lead):
     assert ConsentEvent.objects.filter(address=lead.phone, kind="inbound", verdict="revoke").exists()
     permissions = call("GET", f"leads/{lead.public_id}/consent/").json()["permissions"]
     assert {row["state"] for row in permissions if row["channel"] == "sms"} == {"blocked"}
+
+
+def test_a_reply_that_a_system_tells_of_names_it_and_counts_from_when_it_was_written(call, lead, system):
+    said_at = (timezone.now() - timedelta(hours=3)).replace(microsecond=0)
+    told = {"kind": "sms_reply", "text": "STOP", "at": said_at.isoformat(), "message_id": "SM1"}
+    assert call("POST", f"leads/{lead.public_id}/events/", told).status_code == 201
+    entry = lead.interactions.get(kind="sms_reply")
+    event = ConsentEvent.objects.get(address=lead.phone, kind="inbound")
+    assert (entry.by, entry.at) == (system.user, said_at)
+    assert (event.by, event.source, event.occurred_at, event.facts["key"]) == (system.user, "api:ehr", said_at, "SM1")
+    assert origins.names(["api:ehr"]) == {"api:ehr": "Scheduling system"}
+    to_come = {**told, "at": (timezone.now() + timedelta(hours=1)).isoformat()}
+    refused = call("POST", f"leads/{lead.public_id}/events/", to_come)
+    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["at"])
+
+
+def test_a_start_lifts_a_stop_only_as_the_carrier_brought_it_and_by_a_client_that_may_pass_it_on(call, lead, system):
+    path, now = f"leads/{lead.public_id}/events/", timezone.now()
+    proof = {"at": now.isoformat(), "message_id": "SM2"}
+    start, early = {"kind": "sms_reply", "text": "START"}, (now - timedelta(hours=2)).isoformat()
+
+    def sms() -> str:
+        shown = call("GET", f"leads/{lead.public_id}/consent/").json()["permissions"]
+        return next(row["state"] for row in shown if row["channel"] == "sms")
+
+    stop = {"kind": "sms_reply", "text": "STOP", "at": (now - timedelta(hours=1)).isoformat()}
+    writer = keys.make_client("crm", "Another CRM", scopes=set(ScopeCode.values) - {ScopeCode.CONSENT_RESTART})
+    assert call("POST", path, stop, of=writer).status_code == 201
+    unproven = [{}, {"at": proof["at"]}, {"message_id": "SM2"}]
+    for refused in (call("POST", path, start | proof, of=writer), *(call("POST", path, start | p) for p in unproven)):
+        assert (refused.status_code, refused.json()["code"]) == (400, "NOT_HEARSAY")
+        assert list(refused.json()["errors"]) == ["text"]
+    assert sms() == "blocked"
+    assert call("POST", path, {**start, "at": early, "message_id": "SM0"}).status_code == 201
+    assert sms() == "blocked"  # an old START that is told late
+    assert call("POST", path, start | proof).status_code == 201
+    assert sms() == "granted"
+
+
+def test_a_stop_is_heard_also_under_an_id_that_was_used_before(call, lead):
+    path = f"leads/{lead.public_id}/events/"
+    for text in ("Thanks", "STOP", "STOP"):
+        assert call("POST", path, {"kind": "sms_reply", "text": text, "message_id": "1"}).status_code == 201
+    assert list(ConsentEvent.objects.filter(kind="inbound").order_by("seq").values_list("verdict", flat=True)) == [
+        "none",
+        "revoke",
+    ]
 
 
 def test_an_outbound_call_needs_its_reservation_and_uses_it_once(call, lead, time_machine_at_ten):
