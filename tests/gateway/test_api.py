@@ -353,6 +353,31 @@ def test_an_outbound_call_needs_its_reservation_and_uses_it_once(call, lead, tim
     assert call("POST", f"{path}calls/", {**body, "attempt": 99}).json()["code"] == "NO_RESERVATION"
 
 
+def test_a_call_told_twice_with_one_key_is_answered_as_the_first_time(call, lead, time_machine_at_ten):
+    path = f"leads/{lead.public_id}/"
+    attempt = call("POST", f"{path}call-reservations/").json()["attempt"]
+    wrong = {"disposition": "no_answer", "attempt": attempt, "outcome": "hold"}
+    assert call("POST", f"{path}calls/", wrong).status_code == 400  # and the reservation is still good
+    body = {"disposition": "no_answer", "attempt": attempt}
+    first, again = (call("POST", f"{path}calls/", body, idempotency_key="c-1") for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert (again.json(), again["Idempotent-Replayed"]) == (first.json(), "true")
+    assert Interaction.objects.filter(kind="call").count() == 1
+
+
+def test_what_a_sensitive_script_asks_first_is_demanded_of_a_system_too(call, lead, system):
+    Client.objects.filter(pk=system.pk).update(services=["bh"])
+    Lead.objects.update(service="bh")
+    path, body = f"leads/{lead.public_id}/calls/", {"disposition": "sent_to_team", "outcome": "sent_to_team"}
+    for answer in ({}, {"consent_step": ""}, {"consent_step": "no"}):
+        refused = call("POST", path, body | answer | {"reason": "They asked for it."})
+        assert (refused.status_code, list(refused.json()["errors"])) == (400, ["consent_step"]), answer
+    assert not Interaction.objects.filter(disposition__isnull=False).exists()
+    made = call("POST", path, body | {"consent_step": "yes", "reason": "They asked for it."})
+    assert made.status_code == 201
+    assert Interaction.objects.get(pk=made.json()["event"]).facts["consent_step"] == "yes"
+
+
 def test_a_refused_reservation_is_kept_with_its_reason_and_cannot_be_used(call, lead, time_machine_at_ten):
     path = f"leads/{lead.public_id}/"
     call("POST", "consent/revocations/", {"phone": "512-555-0101", "scope": "everything", "said": "Leave me alone."})

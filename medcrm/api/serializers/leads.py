@@ -16,6 +16,7 @@ from leads.vocabulary import AuthorizationState, DocumentState, InteractionKind,
 from medcrm.api.fields import Code, Day, Instant, Text
 from medcrm.api.serializers.shown import IN_FULL, PUBLIC_ID, Reach, Shown, example, public_id
 from medcrm.lib import masking
+from routing.saying import ANSWERS
 
 NOT_FACTS = ("lead_type", "phone", "email", "documents", "consent", "page_url", "is_test")
 
@@ -234,6 +235,13 @@ class CallSerializer(serializers.Serializer):
     note = Text(max_length=2000, required=False, allow_blank=True, default="")
     facts = FactsSerializer(required=False)
     attempt = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1, default=None)
+    consent_step = serializers.ChoiceField(
+        ANSWERS,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="What they answered to what the script of a sensitive service asks first.",
+    )
 
 
 class DocumentSerializer(Shown):
