@@ -43,6 +43,21 @@ class EventKind(TextChoices):
     CONSENT = "consent.changed", _("A permission changed")
 
 
+TOLD_WITH = {
+    EventKind.LEAD_CREATED: ScopeCode.LEADS_READ,
+    EventKind.LEAD_STAGE: ScopeCode.LEADS_READ,
+    EventKind.LEAD_DECIDED: ScopeCode.LEADS_READ,
+    EventKind.LEAD_ASSIGNED: ScopeCode.LEADS_READ,
+    EventKind.LEAD_MERGED: ScopeCode.LEADS_READ,
+    EventKind.CALL: ScopeCode.EVENTS_READ,
+    EventKind.DOCUMENT: ScopeCode.DOCUMENTS_READ,
+    EventKind.APPOINTMENT: ScopeCode.APPOINTMENTS_READ,
+    EventKind.ACTIVITY: ScopeCode.EVENTS_READ,
+    EventKind.CONSENT: ScopeCode.CONSENT_READ,
+}
+"""What a client must be able to read to be told of it."""
+
+
 class DeliveryState(TextChoices):
     PENDING = "pending", _("Waiting")
     DELIVERED = "delivered", _("Delivered")
