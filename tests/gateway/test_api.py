@@ -306,8 +306,10 @@ def test_a_reply_that_a_system_tells_of_names_it_and_counts_from_when_it_was_wri
     assert (refused.status_code, list(refused.json()["errors"])) == (400, ["at"])
 
 
-def test_a_start_lifts_a_stop_only_as_the_carrier_brought_it_and_by_a_client_that_may_pass_it_on(call, lead, system):
-    path, now = f"leads/{lead.public_id}/events/", timezone.now()
+def test_a_start_lifts_a_stop_only_as_the_carrier_brought_it_and_by_a_client_that_may_pass_it_on(call, submit, system):
+    now = timezone.now()
+    lead = submit(at=now - timedelta(days=1))
+    path = f"leads/{lead.public_id}/events/"
     proof = {"at": now.isoformat(), "message_id": "SM2"}
     start, early = {"kind": "sms_reply", "text": "START"}, (now - timedelta(hours=2)).isoformat()
 
@@ -458,6 +460,43 @@ def test_permission_is_read_as_of_a_moment_and_withdrawn_for_good(call, lead):
     assert stranger.status_code == 201
     narrow = keys.make_client("narrow", "Narrow", scopes=ScopeCode.values, teams=["intake"])
     assert call("POST", "consent/lookup/", asked, of=narrow).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("services", "found"), [(["ortho"], 404), (None, 404), (["bh"], 200), (["bh", "ortho"], 200), ([], 404)]
+)
+def test_a_lookup_answers_only_about_people_whose_lead_the_client_sees(call, lead, services, found):
+    Lead.objects.update(service="bh")
+    asks = keys.make_client("asks", "Asks", scopes=ScopeCode.values, services=services)
+    assert call("GET", f"leads/{lead.public_id}/consent/", of=asks).status_code == found
+    assert call("POST", "consent/lookup/", {"phone": "512-555-0101"}, of=asks).status_code == found
+    stranger = {"phone": "512-555-0198"}
+    assert call("POST", "consent/revocations/", {**stranger, "said": "No more."}, of=asks).status_code == 201
+    assert call("POST", "consent/lookup/", stranger, of=asks).status_code == 200  # no lead has it
+
+
+def test_what_a_client_is_refused_looks_up_and_withdraws_is_in_the_access_log(call, lead, system):
+    asked = {"phone": "512-555-0101"}
+    nothing = keys.make_client("nothing", "Nothing", scopes=[])
+    narrow = keys.make_client("narrow", "Narrow", scopes=ScopeCode.values, teams=["intake"])
+
+    def logged(status: int, path: str, body: dict[str, str] | None = None, of: Client = system) -> Access:
+        before = Access.objects.count()
+        assert call("POST" if body else "GET", path, body, of=of).status_code == status
+        assert Access.objects.count() == before + 1, path
+        row = Access.objects.latest("pk")
+        assert (row.path, row.client) == (f"/api/v1/{path}", str(of))
+        return row
+
+    address = f"consent.address:{lead.phone_id}"
+    for path in ("leads/", f"leads/{lead.public_id}/", "consent/lookup/", "consent/revocations/"):
+        body = {**asked, "said": "No more."} if "consent" in path else None
+        row = logged(403, path, body, nothing)
+        assert (row.outcome, row.subjects) == ("refused", [])
+    assert logged(403, "consent/lookup/", asked, narrow).outcome == "refused"
+    assert logged(404, "consent/lookup/", {"phone": "512-555-0199"}).outcome == "refused"
+    assert logged(200, "consent/lookup/", asked).subjects == [address]
+    assert logged(201, "consent/revocations/", {**asked, "said": "Called: no more."}).subjects == [address]
 
 
 def test_the_description_is_31_with_examples_and_every_operation_says_its_refusals(client):
