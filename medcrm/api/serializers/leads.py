@@ -141,7 +141,7 @@ class LeadStatusSerializer(Shown):
     def get_sequence(self, lead: Lead) -> str | None:
         from nurture.models import Enrollment
 
-        return Enrollment.objects.active().filter(lead=lead).values_list("sequence__code", flat=True).first()
+        return Enrollment.objects.active().filter(lead=lead.pk).values_list("sequence__code", flat=True).first()
 
 
 class InquiryRowSerializer(Shown):
