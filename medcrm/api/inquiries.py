@@ -165,8 +165,8 @@ class LeadStatusView(APIView):
         opened = Lead.objects.filter(source=request.auth).select_related("merged_into")
         found = opened.filter(public_id=lead).first()
         if found is None:
-            inquiry = get_object_or_404(Inquiry, source=request.auth, lead__isnull=False, public_id=lead)
-            found = Lead(public_id=inquiry.public_id)
+            joined = Inquiry.objects.filter(source=request.auth, lead__isnull=False).exclude(lead__source=request.auth)
+            found = Lead(public_id=get_object_or_404(joined, public_id=lead).public_id)
         stays = found.merged_into
         if stays is not None and stays.source_id == found.source_id:
             found = stays  # an old id speaks of who stays
