@@ -20,6 +20,8 @@ from medcrm.lib.errors import RuleError
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
+HEARD_ALWAYS = (Verdict.REVOKE, Verdict.REVIEW)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -51,16 +53,19 @@ def receive(
     key: str = "",
     also: Sequence[int] = (),
     source: str = "",
+    by: AbstractBaseUser | None = None,
 ) -> Received:
     """Record a message and obey it. Locks the address.
 
-    `key` is the provider's id of the message: the same one twice is one message. `also` are the person's other
-    addresses: a request to stop that comes by mail or letter speaks for their numbers too [V02, CC: any means].
+    `key` is the provider's id of the message: the same one twice is one message, unless the second time it asks us to
+    stop: that is never missed for an id given twice. `by` passed it on, where it did not arrive by itself. `also` are
+    the person's other addresses: a request to stop that comes by mail or letter speaks for their numbers too [V02, CC:
+    any means].
     """
     address = Address.objects.select_for_update(no_key=True).get(pk=address_id)
-    if key and (known := _known(address_id, key)):
-        return Received(known, known.verdict, is_new=False)
     verdict = wording.classify(text)
+    if key and (known := _known(address_id, key)) and (known.verdict == verdict or verdict not in HEARD_ALWAYS):
+        return Received(known, known.verdict, is_new=False)
     entries = [
         ledger.Entry(
             address_id,
@@ -70,6 +75,7 @@ def receive(
             verdict=verdict,
             facts={"channel": channel, **({"key": key} if key else {})},
             source=source,
+            by=by,
         )
     ]
     others = [other for other in also if other != address.pk]
@@ -82,7 +88,8 @@ def receive(
 
 
 def _known(address_id: int, key: str) -> ConsentEvent | None:
-    return ConsentEvent.objects.filter(address_id=address_id, kind=EventKind.INBOUND, facts__key=key).first()
+    told = ConsentEvent.objects.filter(address_id=address_id, kind=EventKind.INBOUND, facts__key=key)
+    return told.order_by("-seq").first()
 
 
 def _spread(

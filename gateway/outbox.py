@@ -17,8 +17,8 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from gateway import keys, signing, targets
-from gateway.models import Delivery, OutboxEvent, Subscription, Try
-from gateway.vocabulary import DeliveryState, EventKind
+from gateway.models import Client, Delivery, OutboxEvent, Subscription, Try
+from gateway.vocabulary import TOLD_WITH, DeliveryState, EventKind, ScopeCode
 from leads.models import Lead
 from leads.visibility import visible
 from medcrm.lib import bell
@@ -52,7 +52,7 @@ class Result:
 
 @transaction.atomic
 def spread(*, at: datetime) -> int:
-    """Make a delivery of each new event for each subscription that wants it and may see its lead; return how many."""
+    """Make a delivery of each new event for each subscription that wants it and may read of it; return how many."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
@@ -67,12 +67,18 @@ def spread(*, at: datetime) -> int:
             [
                 Delivery(event=event, subscription=subscription, lead_id=event.lead_id, due_at=at)
                 for event in events
-                if event.kind in subscription.events and event.lead_id in seen
+                if event.kind in subscription.events and may_be_told(subscription.client, event.kind)
+                if event.lead_id in seen
             ],
             ignore_conflicts=True,
         )
     OutboxEvent.objects.filter(pk__in=[event.pk for event in events]).update(spread_at=at)
     return len(events)
+
+
+def may_be_told(client: Client, kind: str) -> bool:
+    """Whether the client may still keep webhooks, and read what this kind of event speaks of."""
+    return {ScopeCode.WEBHOOKS, TOLD_WITH[EventKind(kind)]} <= set(client.scopes)
 
 
 def _seen(subscription: Subscription, lead_ids: Iterable[int]) -> set[int]:
@@ -139,7 +145,8 @@ def _put_off(subscriptions: set[int], unsent: Sequence[int], *, until: datetime)
 def send(delivery: Delivery, *, clock: Callable[[], datetime], post: Post = targets.post) -> Result:
     """Sign and post one delivery, outside any transaction. Never raises for what the other side does."""
     subscription = delivery.subscription
-    if not (subscription.is_active and subscription.client.is_active):
+    client = subscription.client
+    if not (subscription.is_active and client.is_active and may_be_told(client, delivery.event.kind)):
         return Result(None, "ENDED")
     body = payload(delivery.event)
     at = clock()
@@ -206,7 +213,7 @@ def replay(deliveries: QuerySet[Delivery], *, at: datetime) -> int:
 def subscribe(client_code: str, url: str, events: Sequence[str], *, at: datetime) -> tuple[Subscription, str]:
     """Subscribe a client and return the signing secret, which is shown this once. Raise RefusedTarget or RuleError."""
     targets.check_url(url)
-    _check_events(events)
+    _check_events(events, Client.objects.get(pk=client_code))
     row = Subscription.objects.create(
         client_id=client_code, url=url, events=sorted(set(events)), salt=signing.new_salt(), created_at=at
     )
@@ -218,14 +225,14 @@ def change_subscription(
     subscription_id: int, *, at: datetime, url: str | None = None, events: Sequence[str] | None = None
 ) -> Subscription:
     """Change where or what a subscription is told. Raise RefusedTarget or RuleError."""
-    row = Subscription.objects.select_for_update().get(pk=subscription_id)
+    row = Subscription.objects.select_for_update(of=("self",)).select_related("client").get(pk=subscription_id)
     if not row.is_active:
         raise RuleError("ENDED", _("This webhook has ended. Make a new one."))
     if url is not None:
         targets.check_url(url)
         row.url = url
     if events is not None:
-        _check_events(events)
+        _check_events(events, row.client)
         row.events = sorted(set(events))
     row.save(update_fields=["url", "events"])
     return row
@@ -251,11 +258,15 @@ def end_subscription(subscription_id: int, *, because: str, at: datetime) -> Non
     )
 
 
-def _check_events(events: Sequence[str]) -> None:
+def _check_events(events: Sequence[str], client: Client) -> None:
     unknown = sorted(set(events) - set(EventKind.values))
     if unknown or not events:
         known = ", ".join(EventKind.values)
         raise RuleError("UNKNOWN_EVENT", _("Choose at least one of: %(events)s.") % {"events": known}, field="events")
+    closed = sorted({TOLD_WITH[EventKind(kind)].value for kind in events} - set(client.scopes))
+    if closed:
+        told = _("Who is told of these events must be able to read of them. This client lacks: %(scopes)s.")
+        raise RuleError("SCOPE_MISSING", told % {"scopes": ", ".join(closed)}, field="events")
 
 
 def forget(*, at: datetime, kept_leads: Sequence[int] = ()) -> int:

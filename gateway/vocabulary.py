@@ -24,6 +24,7 @@ class ScopeCode(TextChoices):
     APPOINTMENTS_WRITE = "appointments:write", _("Book and settle appointments")
     CONSENT_READ = "consent:read", _("Read permissions")
     CONSENT_REVOKE = "consent:revoke", _("Record a withdrawal")
+    CONSENT_RESTART = "consent:restart", _("Pass on a START from the carrier, which ends an opt-out")
     WEBHOOKS = "webhooks:manage", _("Keep its own webhooks")
 
 
@@ -40,6 +41,21 @@ class EventKind(TextChoices):
     APPOINTMENT = "appointment.changed", _("An appointment moved")
     ACTIVITY = "activity.recorded", _("The lead did something")
     CONSENT = "consent.changed", _("A permission changed")
+
+
+TOLD_WITH = {
+    EventKind.LEAD_CREATED: ScopeCode.LEADS_READ,
+    EventKind.LEAD_STAGE: ScopeCode.LEADS_READ,
+    EventKind.LEAD_DECIDED: ScopeCode.LEADS_READ,
+    EventKind.LEAD_ASSIGNED: ScopeCode.LEADS_READ,
+    EventKind.LEAD_MERGED: ScopeCode.LEADS_READ,
+    EventKind.CALL: ScopeCode.EVENTS_READ,
+    EventKind.DOCUMENT: ScopeCode.DOCUMENTS_READ,
+    EventKind.APPOINTMENT: ScopeCode.APPOINTMENTS_READ,
+    EventKind.ACTIVITY: ScopeCode.EVENTS_READ,
+    EventKind.CONSENT: ScopeCode.CONSENT_READ,
+}
+"""What a client must be able to read to be told of it."""
 
 
 class DeliveryState(TextChoices):

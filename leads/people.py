@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.contrib.auth import get_user_model
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
@@ -34,13 +35,16 @@ def companion_ids(address_id: int) -> list[int]:
 
 
 def source_names(codes: Iterable[str]) -> dict[str, str]:
-    """What staff call the source of a consent event: a form, an import, a reply, the preference page."""
+    """What staff call the source of a consent event: a form, an import, a reply, a system, the preference page."""
     codes = set(codes)
     runs = {int(code[7:]): code for code in codes if code.startswith("import:") and code[7:].isdigit()}
     files = ImportRun.objects.filter(pk__in=runs).values_list("pk", "file_name") if runs else ()
+    systems = {code for code in codes if code.startswith("api:")}
+    users = get_user_model().objects.filter(username__in=systems) if systems else ()
     return {
         "preference_page": _("Preference page"),
         **{str(code): str(label) for code, label in InteractionKind.choices},
         **dict(Source.objects.filter(pk__in=codes).values_list("pk", "name")),
+        **{user.get_username(): user.get_full_name() for user in users},
         **{runs[pk]: _("Import of %(file)s") % {"file": name} for pk, name in files},
     }

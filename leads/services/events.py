@@ -47,21 +47,24 @@ def record_activity(
     key: str = "",
     happened_at: datetime | None = None,
     by: AbstractBaseUser | None = None,
+    source: str = "",
+    is_relayed: bool = False,
 ) -> Interaction:
     """Keep something the lead did: a download, visits, a reply. Activity alone never qualifies [R13].
 
     `sender_id` is the address a reply came from, where it is known: it need not be the one the lead has now. With `by`
-    a person writes it down, perhaps later than it happened. Raise RuleError for a time to come, and for a START from
-    hearsay: after an opt-out only what reaches us from the person permits again [V10].
+    a person or another system writes it down, perhaps later than it happened; `is_relayed` says that this system passes
+    on what the carrier brought it. Raise RuleError for a time to come, and for a START from hearsay: after an opt-out
+    only what reaches us from the person permits again, so it needs the carrier's `key` and time [V10].
     """
+    is_hearsay = by is not None and not (is_relayed and key and happened_at)
     happened_at = happened_at or at
     if happened_at > at:
         raise RuleError("NOT_YET", _("This is still to come. Enter when it happened."), field="happened_at")
-    if by is not None and kind in REPLIES and wording.classify(text) == Verdict.START:
-        raise RuleError(
-            "NOT_HEARSAY", _("A START counts only where it arrives by itself. Send the form."), field="text"
-        )
-    withdraws = _hear(lead_id, kind, text, happened_at, sender_id, key, now=at)
+    if is_hearsay and kind in REPLIES and wording.classify(text) == Verdict.START:
+        told = _("A START counts only where it arrives by itself, with the carrier's id and time. Send the form.")
+        raise RuleError("NOT_HEARSAY", told, field="text")
+    withdraws = _hear(lead_id, kind, text, happened_at, sender_id, key, now=at, by=by, source=source)
     activity = Interaction.objects.create(
         lead_id=lead_id,
         kind=kind,
@@ -205,6 +208,8 @@ def _hear(
     key: str = "",
     *,
     now: datetime,
+    by: AbstractBaseUser | None = None,
+    source: str = "",
 ) -> bool:
     """What a reply says about permission goes to the ledger before anything else; say whether it only withdraws.
 
@@ -226,7 +231,8 @@ def _hear(
         now=now,
         key=key,
         also=[lead.phone_id] if by_mail and lead.phone_id else [],
-        source=kind,
+        source=source or kind,
+        by=by,
     )
     return heard.verdict == Verdict.REVOKE
 

@@ -38,6 +38,7 @@ PERMISSIONS = {
     ScopeCode.APPOINTMENTS_WRITE: "leads.record_appointment",
     ScopeCode.CONSENT_READ: "consent.view_permission",
     ScopeCode.CONSENT_REVOKE: "consent.revoke_address",
+    ScopeCode.CONSENT_RESTART: "leads.change_lead",
     ScopeCode.WEBHOOKS: "gateway.change_subscription",
 }
 
@@ -74,7 +75,7 @@ class HasScope(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not isinstance(request.auth, Key):
             return False
-        scope = view.scopes.get(request.method)
+        scope = view.scopes.get("GET" if request.method == "HEAD" else request.method)  # HEAD runs get
         if scope is None:  # no such method here; the view says so itself
             return True
         return scope in request.auth.client.scopes and request.user.has_perm(PERMISSIONS[scope])

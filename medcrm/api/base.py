@@ -25,6 +25,7 @@ from rest_framework.serializers import BaseSerializer
 
 from gateway import idempotency, keys
 from gateway.idempotency import Reply
+from gateway.models import Key
 from leads.models import Lead
 from leads.visibility import visible
 from medcrm.api.authentication import ClientKeyAuthentication, HasScope, PerKey
@@ -60,6 +61,12 @@ class ClientView(GenericAPIView):
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)
         request._request.body  # noqa: B018 - read whole now: the digest of an idempotent request needs it
+
+    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> None:
+        """Refuse, and log which client was refused what; whoever has no key is nobody we know."""
+        if isinstance(request.auth, Key):
+            self.note([])
+        super().permission_denied(request, message, code)
 
     def finalize_response(self, request: Request, response: Response, *args: object, **kwargs: object) -> Response:
         """Give each readable answer its ETag, and a 304 to who has it already."""

@@ -15,7 +15,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
-from gateway.vocabulary import EventKind
+from gateway.vocabulary import TOLD_WITH, EventKind, ScopeCode
 from medcrm.api.base import ClientView, etag_of
 from medcrm.api.errors import ErrorSerializer
 
@@ -165,6 +165,7 @@ def _told(kind: str, label: object) -> Schema:
     return {
         "operationId": "on_" + kind.replace(".", "_"),
         "summary": f"{label}.",
+        "description": f"Scope: `{TOLD_WITH[EventKind(kind)].value}`, and `{ScopeCode.WEBHOOKS.value}`.",
         "tags": ["what you are told"],
         "parameters": headers,
         "requestBody": {"content": {"application/json": {"schema": body}}},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.core.exceptions import RequestDataTooBig
 from django.http import UnreadablePostError
 from django.shortcuts import get_object_or_404
@@ -59,16 +61,29 @@ CONSULT = {
     ]
 )
 class ReceiptSerializer(serializers.Serializer):
-    """Where the inquiry went."""
+    """Where the inquiry went. Leads that another source opened are not spoken of: anybody can type a phone number."""
 
     inquiry = serializers.UUIDField(source="public_id")
-    lead = serializers.UUIDField(source="lead.public_id")
-    is_repeat = serializers.BooleanField()
+    lead = serializers.SerializerMethodField(
+        help_text="Where this source opened the lead, its id; otherwise the inquiry's own. The status is asked by it."
+    )
+    is_repeat = serializers.SerializerMethodField(help_text="Whether it joined a lead that this source had opened.")
     status_url = serializers.SerializerMethodField()
 
+    def get_lead(self, inquiry: Inquiry) -> UUID:
+        return inquiry.lead.public_id if is_own(inquiry) else inquiry.public_id
+
+    def get_is_repeat(self, inquiry: Inquiry) -> bool:
+        return inquiry.is_repeat and is_own(inquiry)
+
     def get_status_url(self, inquiry: Inquiry) -> str:
-        path = reverse("api:lead-status", args=[inquiry.lead.public_id])
+        path = reverse("api:lead-status", args=[self.get_lead(inquiry)])
         return self.context["request"].build_absolute_uri(path)
+
+
+def is_own(inquiry: Inquiry) -> bool:
+    """Whether the source opened the lead that its inquiry is in, and so may be told of it."""
+    return inquiry.lead.source_id == inquiry.source_id
 
 
 class InquiryFilter(filters.FilterSet):
@@ -143,10 +158,19 @@ class LeadStatusView(APIView):
 
     @extend_schema(responses=LeadStatusSerializer)
     def get(self, request: Request, lead: str) -> Response:
-        """Say where a lead stands that this source sent an inquiry for; 404 for any other."""
-        leads = Lead.objects.filter(inquiries__source=request.auth).select_related("merged_into").distinct()
-        found = get_object_or_404(leads, public_id=lead)
-        return Response(LeadStatusSerializer(found.merged_into or found).data)  # an old id speaks of who stays
+        """Say where a lead stands that this source opened; 404 for any other.
+
+        By the id of an inquiry that joined a lead of another source: as it was when it came in.
+        """
+        opened = Lead.objects.filter(source=request.auth).select_related("merged_into")
+        found = opened.filter(public_id=lead).first()
+        if found is None:
+            joined = Inquiry.objects.filter(source=request.auth, lead__isnull=False).exclude(lead__source=request.auth)
+            found = Lead(public_id=get_object_or_404(joined, public_id=lead).public_id)
+        stays = found.merged_into
+        if stays is not None and stays.source_id == found.source_id:
+            found = stays  # an old id speaks of who stays
+        return Response(LeadStatusSerializer(found).data)
 
 
 def _is_post(view: APIView) -> bool:

@@ -40,6 +40,7 @@ from medcrm.api.serializers.leads import (
     ReservationSerializer,
 )
 from medcrm.lib.errors import RuleError
+from routing import saying
 
 SHOWN = ("phone", "email", "merged_into")
 
@@ -99,7 +100,11 @@ class EventsView(ClientView):
 
     @extend_schema(request=ActivitySerializer, responses={201: EventReceiptSerializer})
     def post(self, request: Request, lead: str) -> Response:
-        """Add something the lead did. Activity alone never qualifies; a reply may wake it or withdraw permission."""
+        """Add something the lead did. Activity alone never qualifies; a reply may wake it or withdraw permission.
+
+        A STOP is always taken. A START is taken only as the carrier brought it, with `message_id` and `at`, from a
+        client with the scope `consent:restart`; otherwise it is refused with NOT_HEARSAY.
+        """
         row, given = self.lead(), self.read(ActivitySerializer)
         check_facts({"service": given.get("service", "")})
 
@@ -111,6 +116,11 @@ class EventsView(ClientView):
                 service=given.get("service", ""),
                 count=given["count"],
                 text=given["text"],
+                key=given["message_id"],
+                happened_at=given.get("at"),
+                by=request.user,
+                source=request.user.get_username(),
+                is_relayed=ScopeCode.CONSENT_RESTART in request.auth.client.scopes,
             )
             return Reply(201, plain(EventReceiptSerializer(made)))
 
@@ -125,11 +135,11 @@ class ReservationsView(ClientView):
     def post(self, request: Request, lead: str) -> Response:
         """Reserve one hand-dialled call. A refusal is kept too, and answered with its reason."""
         row = self.lead()
-        if row.phone_id is None:
-            raise RuleError("NO_NUMBER", _("This lead has no phone number."))
 
         def act() -> Reply:
             at = timezone.now()
+            if row.phone_id is None:
+                raise RuleError("NO_NUMBER", _("This lead has no phone number."))
             before = set(Attempt.objects.filter(address=row.phone_id, at=at).values_list("pk", flat=True))
             attempt = contact.reserve_call(row, at=at, by=request.user)
             if attempt is None:  # refused, and the refusal is on record
@@ -147,14 +157,20 @@ class CallsView(ClientView):
 
     @extend_schema(request=CallSerializer, responses={201: EventReceiptSerializer})
     def post(self, request: Request, lead: str) -> Response:
-        """Record how a call ended and, with an outcome, where that puts the lead."""
-        row, given = self.lead(), dict(self.read(CallSerializer))
-        attempt = contact.find_reservation(row, given.pop("attempt"), at=timezone.now())
-        facts = check_facts(given.pop("facts", {}))
-        report = replace(CallReport(**given), fields=facts)
+        """Record how a call ended and, with an outcome, where that puts the lead.
 
+        Where the script of a sensitive service asks for consent first, `consent_step` is demanded as on the screens.
+        """
+        row, given = self.lead(), dict(self.read(CallSerializer))
+        reserved, answer = given.pop("attempt"), given.pop("consent_step")
+        facts = check_facts(given.pop("facts", {}))
+        told = replace(CallReport(**given), fields=facts)
+
+        @transaction.atomic  # what is refused must not use the reservation up
         def act() -> Reply:
             at = timezone.now()
+            attempt = contact.find_reservation(row, reserved, at=at)
+            report = saying.with_consent_step(row, told, answer)
             if attempt is not None:
                 gate.settle(attempt.pk, AttemptState.SENT, now=at, outcome=report.disposition)
             call = calls.record_call(row.pk, report, at=at, by=request.user, attempt=attempt)

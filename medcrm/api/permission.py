@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, PermissionDenied
@@ -16,6 +18,7 @@ from consent import addresses, ledger, withdrawals
 from consent.models import Address
 from gateway.idempotency import Reply
 from gateway.vocabulary import ScopeCode
+from leads.models import Lead
 from medcrm.api.base import ClientView, plain
 from medcrm.api.fields import Instant
 from medcrm.api.serializers.permission import (
@@ -25,6 +28,8 @@ from medcrm.api.serializers.permission import (
     RevocationSerializer,
 )
 from medcrm.lib.access import scope_of
+
+ADDRESS = "consent.address"
 
 
 class AsOfSerializer(serializers.Serializer):
@@ -53,15 +58,24 @@ class LookupView(ClientView):
 
     @extend_schema(request=LookupSerializer, responses={200: PermissionsSerializer})
     def post(self, request: Request) -> Response:
-        """Read what is permitted for an address, as of any moment. Only for clients that see every team."""
+        """Read what is permitted for an address, as of any moment. Only for clients that see every team.
+
+        An address that only leads have which the client does not see is not found.
+        """
+        self.note([], model=ADDRESS)  # a guessed number is logged too
         if not scope_of(request.user).sees_all_teams:
             raise PermissionDenied
         given = self.read(LookupSerializer)
         address = addresses.find(*_normalised(given))
-        if address is None:
-            raise NotFound("Nothing is on record about this address.")
-        self.note([address.pk], model="consent.address")
+        if address is None or not self.sees(address):
+            raise NotFound(_("Nothing is on record about this address, or this key may not see it."))
+        self.note([address.pk], model=ADDRESS)
         return Response(_shown([address], given.get("at") or timezone.now()))
+
+    def sees(self, address: Address) -> bool:
+        """Whether the client sees a lead that has it; what no lead has, such as a stranger's opt-out, is nobody's."""
+        has_it = Q(phone=address) | Q(email=address)
+        return self.leads().filter(has_it).exists() or not Lead.objects.filter(has_it).exists()
 
 
 class RevocationsView(ClientView):
@@ -71,6 +85,7 @@ class RevocationsView(ClientView):
     @extend_schema(request=RevocationSerializer, responses={201: RevocationReceiptSerializer})
     def post(self, request: Request) -> Response:
         """Record that a person withdraws permission. Also for an address that nobody knows yet."""
+        self.note([], model=ADDRESS)
         given = self.read(RevocationSerializer)
         pair = _normalised(given)
 
@@ -86,7 +101,10 @@ class RevocationsView(ClientView):
             )
             return Reply(201, plain(RevocationReceiptSerializer(event)))
 
-        return self.once(act)
+        answer = self.once(act)
+        found = addresses.find(*pair)
+        self.note([found and found.pk], model=ADDRESS)
+        return answer
 
 
 def _normalised(given: dict[str, object]) -> tuple[str, str]:

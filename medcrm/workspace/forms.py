@@ -14,7 +14,7 @@ from leads.models import Disposition, HoldReason, Lead, MissingKind, StopReason
 from leads.services.calls import CallReport
 from leads.vocabulary import Outcome
 from medcrm.lib.errors import InvalidFields, RuleError
-from medcrm.workspace import saying
+from routing import saying
 
 NOTE_PARTS = (
     *("requested", "confirmed", "not_confirmed", "told", "action", "next"),

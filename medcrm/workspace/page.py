@@ -14,10 +14,10 @@ from leads.admin.lead_page import LeadPage, ScorePart
 from leads.models import Lead
 from leads.services import checklist
 from leads.services.checklist import Sheet
-from medcrm.workspace import drafts, my_work, saying
+from medcrm.workspace import drafts, my_work
 from medcrm.workspace.drafts import Dial, Editor
 from medcrm.workspace.models import Draft
-from routing import scripts
+from routing import saying, scripts
 from routing.models import Clock, ScriptText
 from routing.scripts import Piece
 

@@ -14,8 +14,8 @@ from leads.models import Interaction, Lead
 from leads.services import calls
 from leads.services.calls import CallReport
 from medcrm.lib.errors import RuleError
-from medcrm.workspace import drafts, saying
-from routing import worklist
+from medcrm.workspace import drafts
+from routing import saying, worklist
 
 
 @transaction.atomic

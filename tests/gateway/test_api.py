@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.models import Access
+from consent import origins
 from consent.models import ConsentEvent
 from gateway import idempotency, keys
 from gateway.models import Answered, Client, Key
@@ -164,6 +165,8 @@ def test_without_the_scope_every_endpoint_is_closed(call, lead, system):
             )
             answer = call(method.upper(), filled, {})
             assert (answer.status_code, answer.json()["code"]) == (403, "NOT_PERMITTED"), (method, path)
+            if method == "get":
+                assert call("HEAD", filled).status_code == 403, path
             closed += 1
     assert closed >= 25
 
@@ -289,6 +292,55 @@ def test_a_reply_is_heard_by_the_ledger_before_anything_else(call, lead):
     assert {row["state"] for row in permissions if row["channel"] == "sms"} == {"blocked"}
 
 
+def test_a_reply_that_a_system_tells_of_names_it_and_counts_from_when_it_was_written(call, lead, system):
+    said_at = (timezone.now() - timedelta(hours=3)).replace(microsecond=0)
+    told = {"kind": "sms_reply", "text": "STOP", "at": said_at.isoformat(), "message_id": "SM1"}
+    assert call("POST", f"leads/{lead.public_id}/events/", told).status_code == 201
+    entry = lead.interactions.get(kind="sms_reply")
+    event = ConsentEvent.objects.get(address=lead.phone, kind="inbound")
+    assert (entry.by, entry.at) == (system.user, said_at)
+    assert (event.by, event.source, event.occurred_at, event.facts["key"]) == (system.user, "api:ehr", said_at, "SM1")
+    assert origins.names(["api:ehr"]) == {"api:ehr": "Scheduling system"}
+    to_come = {**told, "at": (timezone.now() + timedelta(hours=1)).isoformat()}
+    refused = call("POST", f"leads/{lead.public_id}/events/", to_come)
+    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["at"])
+
+
+def test_a_start_lifts_a_stop_only_as_the_carrier_brought_it_and_by_a_client_that_may_pass_it_on(call, submit, system):
+    now = timezone.now()
+    lead = submit(at=now - timedelta(days=1))
+    path = f"leads/{lead.public_id}/events/"
+    proof = {"at": now.isoformat(), "message_id": "SM2"}
+    start, early = {"kind": "sms_reply", "text": "START"}, (now - timedelta(hours=2)).isoformat()
+
+    def sms() -> str:
+        shown = call("GET", f"leads/{lead.public_id}/consent/").json()["permissions"]
+        return next(row["state"] for row in shown if row["channel"] == "sms")
+
+    stop = {"kind": "sms_reply", "text": "STOP", "at": (now - timedelta(hours=1)).isoformat()}
+    writer = keys.make_client("crm", "Another CRM", scopes=set(ScopeCode.values) - {ScopeCode.CONSENT_RESTART})
+    assert call("POST", path, stop, of=writer).status_code == 201
+    unproven = [{}, {"at": proof["at"]}, {"message_id": "SM2"}]
+    for refused in (call("POST", path, start | proof, of=writer), *(call("POST", path, start | p) for p in unproven)):
+        assert (refused.status_code, refused.json()["code"]) == (400, "NOT_HEARSAY")
+        assert list(refused.json()["errors"]) == ["text"]
+    assert sms() == "blocked"
+    assert call("POST", path, {**start, "at": early, "message_id": "SM0"}).status_code == 201
+    assert sms() == "blocked"  # an old START that is told late
+    assert call("POST", path, start | proof).status_code == 201
+    assert sms() == "granted"
+
+
+def test_a_stop_is_heard_also_under_an_id_that_was_used_before(call, lead):
+    path = f"leads/{lead.public_id}/events/"
+    for text in ("Thanks", "STOP", "STOP"):
+        assert call("POST", path, {"kind": "sms_reply", "text": text, "message_id": "1"}).status_code == 201
+    assert list(ConsentEvent.objects.filter(kind="inbound").order_by("seq").values_list("verdict", flat=True)) == [
+        "none",
+        "revoke",
+    ]
+
+
 def test_an_outbound_call_needs_its_reservation_and_uses_it_once(call, lead, time_machine_at_ten):
     path = f"leads/{lead.public_id}/"
     reserved = call("POST", f"{path}call-reservations/").json()
@@ -301,6 +353,31 @@ def test_an_outbound_call_needs_its_reservation_and_uses_it_once(call, lead, tim
     again = call("POST", f"{path}calls/", body)
     assert (again.status_code, again.json()["code"]) == (400, "NOT_RESERVED")
     assert call("POST", f"{path}calls/", {**body, "attempt": 99}).json()["code"] == "NO_RESERVATION"
+
+
+def test_a_call_told_twice_with_one_key_is_answered_as_the_first_time(call, lead, time_machine_at_ten):
+    path = f"leads/{lead.public_id}/"
+    attempt = call("POST", f"{path}call-reservations/").json()["attempt"]
+    wrong = {"disposition": "no_answer", "attempt": attempt, "outcome": "hold"}
+    assert call("POST", f"{path}calls/", wrong).status_code == 400  # and the reservation is still good
+    body = {"disposition": "no_answer", "attempt": attempt}
+    first, again = (call("POST", f"{path}calls/", body, idempotency_key="c-1") for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert (again.json(), again["Idempotent-Replayed"]) == (first.json(), "true")
+    assert Interaction.objects.filter(kind="call").count() == 1
+
+
+def test_what_a_sensitive_script_asks_first_is_demanded_of_a_system_too(call, lead, system):
+    Client.objects.filter(pk=system.pk).update(services=["bh"])
+    Lead.objects.update(service="bh")
+    path, body = f"leads/{lead.public_id}/calls/", {"disposition": "sent_to_team", "outcome": "sent_to_team"}
+    for answer in ({}, {"consent_step": ""}, {"consent_step": "no"}):
+        refused = call("POST", path, body | answer | {"reason": "They asked for it."})
+        assert (refused.status_code, list(refused.json()["errors"])) == (400, ["consent_step"]), answer
+    assert not Interaction.objects.filter(disposition__isnull=False).exists()
+    made = call("POST", path, body | {"consent_step": "yes", "reason": "They asked for it."})
+    assert made.status_code == 201
+    assert Interaction.objects.get(pk=made.json()["event"]).facts["consent_step"] == "yes"
 
 
 def test_a_refused_reservation_is_kept_with_its_reason_and_cannot_be_used(call, lead, time_machine_at_ten):
@@ -383,6 +460,43 @@ def test_permission_is_read_as_of_a_moment_and_withdrawn_for_good(call, lead):
     assert stranger.status_code == 201
     narrow = keys.make_client("narrow", "Narrow", scopes=ScopeCode.values, teams=["intake"])
     assert call("POST", "consent/lookup/", asked, of=narrow).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("services", "found"), [(["ortho"], 404), (None, 404), (["bh"], 200), (["bh", "ortho"], 200), ([], 404)]
+)
+def test_a_lookup_answers_only_about_people_whose_lead_the_client_sees(call, lead, services, found):
+    Lead.objects.update(service="bh")
+    asks = keys.make_client("asks", "Asks", scopes=ScopeCode.values, services=services)
+    assert call("GET", f"leads/{lead.public_id}/consent/", of=asks).status_code == found
+    assert call("POST", "consent/lookup/", {"phone": "512-555-0101"}, of=asks).status_code == found
+    stranger = {"phone": "512-555-0198"}
+    assert call("POST", "consent/revocations/", {**stranger, "said": "No more."}, of=asks).status_code == 201
+    assert call("POST", "consent/lookup/", stranger, of=asks).status_code == 200  # no lead has it
+
+
+def test_what_a_client_is_refused_looks_up_and_withdraws_is_in_the_access_log(call, lead, system):
+    asked = {"phone": "512-555-0101"}
+    nothing = keys.make_client("nothing", "Nothing", scopes=[])
+    narrow = keys.make_client("narrow", "Narrow", scopes=ScopeCode.values, teams=["intake"])
+
+    def logged(status: int, path: str, body: dict[str, str] | None = None, of: Client = system) -> Access:
+        before = Access.objects.count()
+        assert call("POST" if body else "GET", path, body, of=of).status_code == status
+        assert Access.objects.count() == before + 1, path
+        row = Access.objects.latest("pk")
+        assert (row.path, row.client) == (f"/api/v1/{path}", str(of))
+        return row
+
+    address = f"consent.address:{lead.phone_id}"
+    for path in ("leads/", f"leads/{lead.public_id}/", "consent/lookup/", "consent/revocations/"):
+        body = {**asked, "said": "No more."} if "consent" in path else None
+        row = logged(403, path, body, nothing)
+        assert (row.outcome, row.subjects) == ("refused", [])
+    assert logged(403, "consent/lookup/", asked, narrow).outcome == "refused"
+    assert logged(404, "consent/lookup/", {"phone": "512-555-0199"}).outcome == "refused"
+    assert logged(200, "consent/lookup/", asked).subjects == [address]
+    assert logged(201, "consent/revocations/", {**asked, "said": "Called: no more."}).subjects == [address]
 
 
 def test_the_description_is_31_with_examples_and_every_operation_says_its_refusals(client):

@@ -18,12 +18,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from gateway import outbox, signing, targets
-from gateway.models import Delivery, OutboxEvent, Subscription, Try
+from gateway.models import Client, Delivery, OutboxEvent, Subscription, Try
 from gateway.outbox import Result
 from gateway.targets import RefusedTarget
+from gateway.vocabulary import TOLD_WITH, EventKind, ScopeCode
 from leads.models import Lead
 from leads.services import events
 from leads.vocabulary import InteractionKind
+from medcrm.lib.errors import RuleError
 
 pytestmark = pytest.mark.django_db
 EVERY = ["lead.created", "lead.stage_changed", "lead.assigned", "activity.recorded", "consent.changed"]
@@ -126,6 +128,40 @@ def test_a_client_is_told_of_leads_it_sees_only(system, subscribed, submit):
     deliver()
     assert not Delivery.objects.exists()
     assert not OutboxEvent.objects.filter(spread_at=None).exists()
+
+
+def test_a_client_is_told_only_of_what_it_may_read(system, subscribed, submit, now, call):
+    may = [ScopeCode.WEBHOOKS, ScopeCode.LEADS_READ]
+    Client.objects.filter(pk=system.pk).update(scopes=may)
+    submit()
+    deliver()
+    assert set(Delivery.objects.values_list("event__kind", flat=True)) == {"lead.created"}
+    asked = {"url": "https://example.org/hooks", "events": ["lead.created", "consent.changed", "appointment.changed"]}
+    refused = call("POST", "webhooks/", asked)
+    assert (refused.status_code, refused.json()["code"]) == (400, "SCOPE_MISSING")
+    assert list(refused.json()["errors"]) == ["events"]
+    assert call("POST", "webhooks/", {**asked, "events": ["lead.merged"]}).status_code == 201
+    with pytest.raises(RuleError, match="documents:read"):
+        outbox.change_subscription(subscribed.pk, events=["document.changed"], at=now)
+
+
+@pytest.mark.parametrize("left", [[], [ScopeCode.WEBHOOKS], [s for s in ScopeCode.values if s != ScopeCode.WEBHOOKS]])
+def test_what_still_waits_is_not_told_once_the_scope_is_taken_away(system, receiver, subscribed, submit, now, left):
+    submit()
+    while outbox.spread(at=now):
+        pass
+    Client.objects.filter(pk=system.pk).update(scopes=left)
+    deliver(now + timedelta(minutes=1))
+    assert receiver.got == []
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"cancelled"}
+    waiting = Delivery.objects.count()
+    submit(last_name="Beta", phone="+15125550202", email="beta@example.org")
+    deliver()
+    assert Delivery.objects.count() == waiting
+
+
+def test_every_event_has_the_scope_that_reads_it():
+    assert set(TOLD_WITH) == set(EventKind)
 
 
 def test_a_failure_is_tried_again_later_and_holds_back_what_follows_for_that_lead_alone(subscribed, receiver, submit):

@@ -131,3 +131,20 @@ def test_a_source_sees_the_status_of_its_own_leads_only(post, client) -> None:
     stranger = issue_key(Source.objects.get(pk="guide"))
     assert client.get(url, headers={"authorization": f"Bearer {stranger}"}).status_code == 404
     assert client.get(url).status_code == 401
+
+
+def test_the_key_of_a_source_is_no_oracle_on_people_that_came_from_elsewhere(post, client, submit) -> None:
+    """Somebody types the number of a person whose lead went to the team of a sensitive service."""
+    known = submit("web_consult", service="bh")
+    Lead.objects.update(team="sensitive", stage="forwarded", decision="forward", next_step="appointment")
+    headers = {"authorization": f"Bearer {issue_key(Source.objects.get(pk='guide'))}"}
+    told = post({"lead_type": "patient", "phone": CONSULT["phone"]}, **headers).json()
+    inquiry = Inquiry.objects.get(source="guide")
+    assert (inquiry.lead, inquiry.is_repeat) == (known, True)
+    assert (told["is_repeat"], told["lead"], told["inquiry"]) == (False, str(inquiry.public_id), told["lead"])
+    status = client.get(told["status_url"], headers=headers).json()
+    expected = {"lead": told["lead"], "stage": "new", "team": "", "decision": "", "next_step": "", "sequence": None}
+    assert {name: status[name] for name in expected} == expected
+    assert client.get(f"/api/v1/leads/{known.public_id}/status/", headers=headers).status_code == 404
+    again = post({"lead_type": "patient", "phone": CONSULT["phone"]}, **headers).json()
+    assert (again["is_repeat"], str(known.public_id) in str(again)) == (False, False)

@@ -180,12 +180,19 @@ def test_the_api_answers_an_old_id_with_the_lead_that_stays(client, organisation
     from leads.models import Source
     from leads.services.source_keys import issue_key
 
-    one = submit("guide", last_name="Reed", phone="512-555-0142", email="")
+    one = submit("web_consult", last_name="Reed", phone="512-555-0142", email="")
     other = submit("web_consult", last_name="Reid", phone="512-555-0143", email="")
+    foreign = submit("guide", last_name="Ried", phone="512-555-0144", email="")
     merge((one.pk, other.pk), now)
-    key = issue_key(Source.objects.get(pk="web_consult"))
-    answer = client.get(f"/api/v1/leads/{other.public_id}/status/", headers={"Authorization": f"Bearer {key}"})
-    assert answer.json()["lead"] == str(one.public_id)
+    merge((one.pk, foreign.pk), now)
+
+    def shown(source: str, lead: Lead) -> object:
+        headers = {"Authorization": f"Bearer {issue_key(Source.objects.get(pk=source))}"}
+        return client.get(f"/api/v1/leads/{lead.public_id}/status/", headers=headers).json().get("lead")
+
+    assert shown("web_consult", other) == str(one.public_id)
+    assert shown("guide", foreign) == str(foreign.public_id)  # what another source opened is not its business
+    assert shown("guide", one) is None
 
 
 def test_nothing_more_is_owed_to_a_lead_that_was_merged(organisation, submit, now: datetime) -> None:

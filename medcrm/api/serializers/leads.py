@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from consent.ledger import SKEW
 from leads.models import Authorization, DocumentStatus, Inquiry, Interaction, Lead
 from leads.serializers import InquirySerializer
 from leads.vocabulary import AuthorizationState, DocumentState, InteractionKind, Outcome
 from medcrm.api.fields import Code, Day, Instant, Text
 from medcrm.api.serializers.shown import IN_FULL, PUBLIC_ID, Reach, Shown, example, public_id
 from medcrm.lib import masking
+from routing.saying import ANSWERS
 
 NOT_FACTS = ("lead_type", "phone", "email", "documents", "consent", "page_url", "is_test")
 
@@ -135,7 +141,7 @@ class LeadStatusSerializer(Shown):
     def get_sequence(self, lead: Lead) -> str | None:
         from nurture.models import Enrollment
 
-        return Enrollment.objects.active().filter(lead=lead).values_list("sequence__code", flat=True).first()
+        return Enrollment.objects.active().filter(lead=lead.pk).values_list("sequence__code", flat=True).first()
 
 
 class InquiryRowSerializer(Shown):
@@ -180,6 +186,21 @@ class ActivitySerializer(serializers.Serializer):
     service = Code(required=False)
     count = serializers.IntegerField(min_value=1, max_value=10_000, default=1)
     text = Text(max_length=2000, required=False, allow_blank=True, default="", help_text="The words of a reply.")
+    at = Instant(required=False, help_text="When it happened, not when it is sent on; left out: now.")
+    message_id = Text(
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="The carrier's id of a reply; the ledger takes the same one once.",
+    )
+
+    def validate_at(self, at: datetime) -> datetime:
+        """Clocks of other systems may run a little ahead of ours; what is further ahead has not happened."""
+        now = timezone.now()
+        if at > now + SKEW:
+            raise serializers.ValidationError(_("This is still to come. Give the time at which it happened."))
+        return min(at, now)
 
 
 class EventReceiptSerializer(serializers.Serializer):
@@ -214,6 +235,13 @@ class CallSerializer(serializers.Serializer):
     note = Text(max_length=2000, required=False, allow_blank=True, default="")
     facts = FactsSerializer(required=False)
     attempt = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1, default=None)
+    consent_step = serializers.ChoiceField(
+        ANSWERS,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="What they answered to what the script of a sensitive service asks first.",
+    )
 
 
 class DocumentSerializer(Shown):
