@@ -263,9 +263,16 @@ def ways_open(at: datetime) -> Expression:
 
 def visit_ahead(at: datetime) -> Expression:
     """Whether an appointment stands; a day of grace, because the calendar date is the clinic's."""
-    live = (AppointmentState.BOOKED, AppointmentState.CONFIRMED)
-    coming = Appointment.objects.filter(lead=OuterRef("pk"), status__in=live, date__gte=at.date() - timedelta(days=1))
-    return ExpressionWrapper(Exists(coming), output_field=BooleanField())
+    return ExpressionWrapper(Exists(_coming(at)), output_field=BooleanField())
+
+
+def visit_for_service(at: datetime) -> Expression:
+    """Whether an appointment stands for what the lead asks for now: another service is another visit."""
+    return ExpressionWrapper(Exists(_coming(at).filter(service=OuterRef("service"))), output_field=BooleanField())
+
+
+def _coming(at: datetime) -> QuerySet[Appointment]:
+    return Appointment.objects.live().filter(lead=OuterRef("pk"), date__gte=at.date() - timedelta(days=1))
 
 
 def contact_points(at: datetime) -> Expression:
@@ -453,6 +460,7 @@ register(
     Fact("has_grant", "permission granted", Kind.YES_NO, has_grant),
     Fact("ways_open", "of calls, texts and e-mail not withdrawn", Kind.NUMBER, ways_open),
     Fact("visit_ahead", "visit booked", Kind.YES_NO, visit_ahead),
+    Fact("visit_for_service", "visit booked for the service asked for", Kind.YES_NO, visit_for_service),
     Fact("documents_held", "documents held", Kind.NUMBER, documents_held),
     Fact("days_known", "days since the first inquiry", Kind.NUMBER, days_known),
     Fact("no_shows", "appointments missed", Kind.NUMBER, no_shows),

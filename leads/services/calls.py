@@ -107,7 +107,7 @@ def decide(
     cycle.decision, cycle.next_step = lead.decision, lead.next_step
     cycle.hold_reason_id, cycle.stop_reason_id = lead.hold_reason_id, lead.stop_reason_id
     if contradicts(lead, outcome):
-        cycle.override_reason = report.reason
+        cycle.override_reason = report.reason or cycle.override_reason
     cycle.save()
     if outcome in (Outcome.HOLD, Outcome.DISQUALIFIED) and report.follow_up_on:
         requalification.arm_date(lead, cycle, due_at=start_of(report.follow_up_on, lead), at=at)
