@@ -121,7 +121,10 @@ def test_every_fact_says_the_same_read_together_as_read_alone(three, now: dateti
     for lead, kind, direction, days in [
         (first, "guide_download", "inbound", 9),
         (first, "note", "outbound", 8),
+        (first, "call", "outbound", 4),
         (first, "email_reply", "inbound", 4),
+        (first, "call", "outbound", 4),  # in the very moment of the reply, but after it
+        (first, "call", "outbound", 3),
         (second, "webinar_attended", "inbound", 0),
         (second, "sms_reply", "inbound", -1),
     ]:
@@ -142,6 +145,7 @@ def test_every_fact_says_the_same_read_together_as_read_alone(three, now: dateti
     for fact in facts:
         alone = dict(Lead.objects.order_by().values_list("pk", fact.expression(now)))
         assert {lead: row[f"fact_{fact.name}"] for lead, row in together.items()} == alone, fact.name
+    assert together[first]["fact_unanswered_attempts"] == 2
 
 
 def test_every_fact_made_once_asks_for_the_moment_it_is_asked_at(organisation: None, now: datetime) -> None:
