@@ -28,7 +28,7 @@ from leads.services import answers, calls, documents, due, slots
 from leads.services.answers import REPEAT_INQUIRY, Given, Origin
 from leads.services.calls import CallReport
 from leads.services.documents import write_entry
-from leads.vocabulary import AppointmentState, Direction, DocumentState, InteractionKind, Outcome
+from leads.vocabulary import Agreement, AppointmentState, Direction, DocumentState, InteractionKind, Outcome
 from medcrm.lib.errors import InvalidFields, RuleError
 
 SETS_A_VISIT = (AppointmentState.BOOKED, AppointmentState.CONFIRMED, AppointmentState.ATTENDED)
@@ -94,9 +94,10 @@ def record_document(
 ) -> DocumentStatus:
     """Note where a document stands; one that arrived wakes who waits for it, or moves its documents step on."""
     lead = Lead.objects.lock().get(pk=lead_id)
-    answers.keep_answers(
-        lead, [Given(document, status, f"document.{document}")], Origin(Answer.Origin.DOCUMENT, by), at=at
-    )
+    said = [Given(document, status, f"document.{document}")]
+    if documents.signs(lead, document, status):
+        said.append(Given("agreement", Agreement.SIGNED, "agreement"))
+    answers.keep_answers(lead, said, Origin(Answer.Origin.DOCUMENT, by), at=at)
     row = documents.write_document(lead, document, status, expires_on=expires_on, by=by, at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return row
