@@ -155,7 +155,7 @@ def record_appointment(
     day = slots.held_by(lead_id, service, on) if is_called_off else None
     lead = Lead.objects.lock().get(pk=lead_id)
     if status in SETS_A_VISIT:
-        _set_visit(lead, by=by, at=at, note=note)
+        _set_visit(lead, by=by, at=at)
     live = Appointment.objects.live().filter(lead=lead, service=service, date=on).first()
     row = live or Appointment(lead=lead, service_id=service, date=on, cycle=lead.cycle, by=by, created_at=at)
     row.clinic_id, row.status, row.changed_at, row.note = clinic, status, at, note[:300] or row.note
@@ -177,7 +177,7 @@ def record_appointment(
     return row
 
 
-def _set_visit(lead: Lead, *, by: AbstractBaseUser | None, at: datetime, note: str) -> None:
+def _set_visit(lead: Lead, *, by: AbstractBaseUser | None, at: datetime) -> None:
     """Let a visit that was set be the outcome of the locked lead's open cycle, wherever the lead was: held, in nurture
     or stopped, which starts its next cycle. A visit of a lead that converted already is care, and decides nothing."""
     if lead.stage == Stage.CONVERTED:
@@ -189,7 +189,7 @@ def _set_visit(lead: Lead, *, by: AbstractBaseUser | None, at: datetime, note: s
         return
     if lead.stage not in OPEN:
         requalification.reopen(lead, REPEAT_INQUIRY, cause="A visit was set.", at=at)
-    calls.decide(lead, Outcome.APPOINTMENT_SET, CallReport("appointment_set", reason=note), by=by, at=at)
+    calls.decide(lead, Outcome.APPOINTMENT_SET, CallReport("appointment_set"), by=by, at=at)
     lead.save()
 
 
