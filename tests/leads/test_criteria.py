@@ -10,9 +10,11 @@ from django.db import connection
 from django.db.models import Expression, IntegerField, Value
 from django.db.models.functions import Cast
 
+from consent.models import Address, Attempt
 from leads import criteria
 from leads.models import Interaction, Lead
 from medcrm.lib.later import MOMENT, bind, told
+from tests.rows import make
 
 MATCH, MISS, UNKNOWN = "match", "miss", "unknown"
 
@@ -128,9 +130,9 @@ def test_every_fact_says_the_same_read_together_as_read_alone(three, now: dateti
         (second, "webinar_attended", "inbound", 0),
         (second, "sms_reply", "inbound", -1),
     ]:
-        Interaction.objects.create(
-            lead_id=lead, kind=kind, direction=direction, at=now - timedelta(days=days), count=days + 2
-        )
+        attempt = make(Attempt, address=make(Address), state="sent") if kind == "call" else None
+        at = now - timedelta(days=days)
+        Interaction.objects.create(lead_id=lead, kind=kind, direction=direction, at=at, count=days + 2, attempt=attempt)
     facts = [fact for fact in criteria.facts() if fact.per or fact.gathered]
     assert any(fact.each for fact in facts)
     names = [fact.name for fact in facts]

@@ -33,10 +33,6 @@ def route(lead: Lead, at: datetime) -> Lead:
     return lead
 
 
-def make_missing(lead: Lead, kind: str, at: datetime) -> MissingItem:
-    return MissingItem.objects.create(lead=lead, kind_id=kind, origin=MissingItem.Origin.CALL, opened_at=at)
-
-
 def open_clocks(lead: Lead) -> dict[str, datetime]:
     return dict(lead.clocks.open().values_list("owed", "due_at"))
 
@@ -147,11 +143,9 @@ def test_a_pause_for_what_was_missing_ends_when_it_is_here(now):
     """[2.18] Booking is due by what was left of its four hours, not by the day on which we would have asked."""
     lead = route(make_lead(now), now)  # booking due 20:00
     make_call(lead, "missing_information", at=now, by=lead.owner, missing=["payer"], follow_up_on="2026-12-10")
-    item = make_missing(lead, "payer", now)
     route(lead, now)
     assert open_clocks(lead) == {"follow_up": utc("2026-12-10T23:00"), "booking": utc("2026-12-11T18:00")}
-    item.settled_at = now + timedelta(hours=1)
-    item.save()
+    MissingItem.objects.update(settled_at=now + timedelta(hours=1))
     route(lead, now + timedelta(hours=1))
     assert open_clocks(lead) == {"booking": now + timedelta(hours=5)}
 
@@ -381,8 +375,6 @@ def test_what_was_promised_is_owed_wherever_the_lead_stands(now, step, dispositi
     lead = route(make_lead(now, "nurture", **states.get(step, {})), now)
     promiser = Agent.objects.get(user__username="scheduling2")
     make_call(lead, disposition, at=now, by=promiser.user, **facts)
-    for kind in facts.get("missing", ()):
-        make_missing(lead, kind, now)
     route(lead, now)
     clock = lead.clocks.open().get()
     assert (clock.owed, clock.due_at, clock.why, clock.is_promise) == ("follow_up", utc(due), why, True)
