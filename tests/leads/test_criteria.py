@@ -14,7 +14,7 @@ from consent.models import Address, Attempt
 from leads import criteria
 from leads.models import Interaction, Lead
 from medcrm.lib.later import MOMENT, bind, told
-from tests.rows import make
+from tests import rows
 
 MATCH, MISS, UNKNOWN = "match", "miss", "unknown"
 
@@ -130,7 +130,7 @@ def test_every_fact_says_the_same_read_together_as_read_alone(three, now: dateti
         (second, "webinar_attended", "inbound", 0),
         (second, "sms_reply", "inbound", -1),
     ]:
-        attempt = make(Attempt, address=make(Address), state="sent") if kind == "call" else None
+        attempt = rows.make(Attempt, address=rows.make(Address), state="sent") if kind == "call" else None
         at = now - timedelta(days=days)
         Interaction.objects.create(lead_id=lead, kind=kind, direction=direction, at=at, count=days + 2, attempt=attempt)
     facts = [fact for fact in criteria.facts() if fact.per or fact.gathered]
