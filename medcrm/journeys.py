@@ -203,17 +203,19 @@ def play_clock(play: Play, clock: str) -> str:
     """Move the clock, stopping at every instant at which something falls due, in order."""
     target = play.now + duration(clock) if clock.startswith("P") else moment(clock)
     for _ in range(10_000):
-        upcoming = [at for at in next_due(play) if at <= target]
-        if not upcoming:
+        due_at, tomorrow = next_due(play), play.now + timedelta(days=1)
+        play.now = min(at for at in (due_at, tomorrow, target) if at is not None)
+        if play.now == target:
             break
-        play.now = min(upcoming)
-        settle(play)
+        # Whom a sequence means by now is no instant of its own: once a day is asked.
+        if play.now == due_at or enrollment.revisit(at=play.now):
+            settle(play)
     play.now = target
     return ""
 
 
-def next_due(play: Play) -> Iterator[datetime]:
-    """The next instant of each kind of due work; once a day it is asked whom a sequence means by now."""
+def next_due(play: Play) -> datetime | None:
+    """The next instant at which anything falls due."""
     clocks = Clock.objects.open().filter(lead__in=play.leads)
     kinds = (
         (Trigger.objects.filter(fired_at=None, disarmed_at=None), "due_at"),
@@ -223,13 +225,10 @@ def next_due(play: Play) -> Iterator[datetime]:
         (clocks.filter(warned_at=None), "warn_at"),
         (clocks.filter(breached_at=None), "due_at"),
     )
-    for rows, column in kinds:
-        first = rows.filter(**{f"{column}__gt": play.now}).aggregate(first=Min(column))["first"]
-        if first is not None:
-            yield first
-    yield from (at for at in run_out(play) if at > play.now)
-    if play.leads:
-        yield play.now + timedelta(days=1)
+    firsts = [
+        rows.filter(**{f"{column}__gt": play.now}).aggregate(first=Min(column))["first"] for rows, column in kinds
+    ]
+    return min((at for at in (*firsts, *run_out(play)) if at is not None and at > play.now), default=None)
 
 
 def run_out(play: Play) -> Iterator[datetime]:
