@@ -51,6 +51,7 @@ class Facts:
     readiness: str = ""
     request: str = ""
     for_whom: str = ""
+    age: int | None = None
     contact_role: str = ""
     approver: str = ""
     budget: str = ""
@@ -86,6 +87,7 @@ class Finding:
     unknown: Sequence[str] = ()
 
 
+FULL_AGE = 18  # below it a guardian decides about a visit [2.12]
 NOT_ASKED = Finding(Verdict.UNKNOWN, [Reason("not_asked", "Not asked, because fit already failed.")])
 
 
@@ -192,8 +194,14 @@ def check_decision_path(facts: Facts) -> Finding:
             return Finding(Verdict.PASS, [Reason("decider_known", "Who approves is known.")], unknown)
         first = "approver" if facts.lead_type == LeadType.B2B else "decision_maker"
         return Finding(Verdict.UNKNOWN, [Reason("decider_unknown", "Who approves is not known.")], [first, *unknown])
-    if facts.for_whom == ForWhom.SELF or (facts.for_whom and (facts.may_speak_with_someone or facts.decider_named)):
+    is_minor = facts.for_whom == ForWhom.SELF and facts.age is not None and facts.age < FULL_AGE
+    decides_alone = facts.for_whom == ForWhom.SELF and not is_minor
+    if decides_alone or (facts.for_whom and (facts.may_speak_with_someone or facts.decider_named)):
         return Finding(Verdict.PASS, [Reason("decider_known", "Who decides is known.")])
+    if is_minor:
+        return Finding(
+            Verdict.UNKNOWN, [Reason("guardian_unknown", "Is under 18: a guardian decides.")], ["decision_maker"]
+        )
     first = "may_speak_with" if facts.for_whom else "for_whom"
     return Finding(Verdict.UNKNOWN, [Reason("decider_unknown", "Who decides is not known yet.")], [first])
 

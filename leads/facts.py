@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from django.contrib.postgres.aggregates import ArrayAgg
+from django.contrib.postgres.aggregates import StringAgg
 from django.db.models import (
     Aggregate,
     BooleanField,
@@ -157,17 +157,16 @@ ATTEMPTED = (InteractionKind.CALL, InteractionKind.VOICEMAIL)
 
 
 def unanswered_attempts(at: datetime) -> Expression:
-    """Outbound calls since the lead was last reached or last got in touch."""
-    last_contact = (
+    """Outbound calls since the lead was last reached or last got in touch; of one moment, what was written later."""
+    contacts = (
         Interaction.objects.filter(lead=OuterRef("lead"))
         .filter(Q(direction=Direction.INBOUND) | Q(disposition__makes_contact=True))
-        .order_by("-at")
-        .values("at")[:1]
+        .order_by("-at", "-pk")
     )
     tries = (
         Interaction.objects.filter(lead=OuterRef("pk"), direction=Direction.OUTBOUND, kind__in=ATTEMPTED)
-        .annotate(last_contact=Subquery(last_contact))
-        .filter(Q(last_contact__isnull=True) | Q(at__gt=F("last_contact")))
+        .annotate(reached_at=Subquery(contacts.values("at")[:1]), reached=Subquery(contacts.values("pk")[:1]))
+        .filter(Q(reached_at=None) | Q(at__gt=F("reached_at")) | Q(at=F("reached_at"), pk__gt=F("reached")))
         .order_by()
         .values("lead")
         .annotate(n=Count("pk"))
@@ -177,20 +176,21 @@ def unanswered_attempts(at: datetime) -> Expression:
 
 
 class CountAfter(Func):
-    """How many of the first argument's instants lie after the second; all of them where there is no second."""
+    """How many letters stand after the last one that is a contact; 0 where there is none at all."""
 
-    template = "(SELECT count(*)::int FROM unnest(%(expressions)s, '-infinity'))"
-    arg_joiner = ") AS tried (at) WHERE tried.at > COALESCE("
+    template = "length(regexp_replace(COALESCE(%(expressions)s, ''), '.*c', ''))"
     output_field = IntegerField()
 
 
 def unanswered_together(at: datetime) -> Expression:
-    """The same, from all entries of a lead read at once."""
+    """The same, from all entries of a lead read at once: its contacts and tries in order, a letter for each."""
     tried = Q(interactions__direction=Direction.OUTBOUND, interactions__kind__in=ATTEMPTED)
     # Among the codes, which are looked up once, instead of by a join, which is made for each lead.
     contacts = Disposition.objects.filter(makes_contact=True).values("pk")
     reached = Q(interactions__direction=Direction.INBOUND) | Q(interactions__disposition__in=contacts)
-    return CountAfter(ArrayAgg("interactions__at", filter=tried), Max("interactions__at", filter=reached))
+    letter = Case(When(reached, then=Value("c")), default=Value("t"))
+    in_order = ("interactions__at", "interactions__pk")
+    return CountAfter(StringAgg(letter, Value(""), filter=tried | reached, order_by=in_order))
 
 
 def reply_waits(at: datetime) -> Expression:
@@ -263,9 +263,16 @@ def ways_open(at: datetime) -> Expression:
 
 def visit_ahead(at: datetime) -> Expression:
     """Whether an appointment stands; a day of grace, because the calendar date is the clinic's."""
-    live = (AppointmentState.BOOKED, AppointmentState.CONFIRMED)
-    coming = Appointment.objects.filter(lead=OuterRef("pk"), status__in=live, date__gte=at.date() - timedelta(days=1))
-    return ExpressionWrapper(Exists(coming), output_field=BooleanField())
+    return ExpressionWrapper(Exists(_coming(at)), output_field=BooleanField())
+
+
+def visit_for_service(at: datetime) -> Expression:
+    """Whether an appointment stands for what the lead asks for now: another service is another visit."""
+    return ExpressionWrapper(Exists(_coming(at).filter(service=OuterRef("service"))), output_field=BooleanField())
+
+
+def _coming(at: datetime) -> QuerySet[Appointment]:
+    return Appointment.objects.live().filter(lead=OuterRef("pk"), date__gte=at.date() - timedelta(days=1))
 
 
 def contact_points(at: datetime) -> Expression:
@@ -453,6 +460,7 @@ register(
     Fact("has_grant", "permission granted", Kind.YES_NO, has_grant),
     Fact("ways_open", "of calls, texts and e-mail not withdrawn", Kind.NUMBER, ways_open),
     Fact("visit_ahead", "visit booked", Kind.YES_NO, visit_ahead),
+    Fact("visit_for_service", "visit booked for the service asked for", Kind.YES_NO, visit_for_service),
     Fact("documents_held", "documents held", Kind.NUMBER, documents_held),
     Fact("days_known", "days since the first inquiry", Kind.NUMBER, days_known),
     Fact("no_shows", "appointments missed", Kind.NUMBER, no_shows),

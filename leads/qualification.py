@@ -98,6 +98,13 @@ def published_rules() -> dict[int, NextStepRule]:
     return {rule.pk: rule for rule in rules.order_by("position", "pk")}
 
 
+def rule_for(lead_id: int, *, at: datetime) -> NextStepRule | None:
+    """The rule that would decide this lead by its facts as they are written now."""
+    rules = published_rules()
+    matches = match_leads(Lead.objects.filter(pk=lead_id), list(rules.values()), at=at)
+    return rules.get(matches.get(lead_id, 0))
+
+
 def assess_one(lead_id: int, *, at: datetime) -> tuple[Lead, Assessment]:
     """What the checks would say of this lead now; nothing is written."""
     [lead] = with_facts([lead_id], at).values()
@@ -143,6 +150,7 @@ def facts_of(lead: Lead, documents_missing: Sequence[str], failed: Sequence[Fail
         readiness=lead.readiness,
         request=lead.request,
         for_whom=lead.for_whom,
+        age=lead.age,
         contact_role=lead.contact_role,
         approver=lead.approver,
         budget=lead.budget,

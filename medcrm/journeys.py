@@ -11,23 +11,36 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 from django.db.models import Max, Min
-from django.utils.dateparse import parse_date, parse_datetime, parse_duration
+from django.utils.dateparse import parse_date, parse_datetime, parse_duration, parse_time
 
-from leads import contact
-from leads.models import Inquiry, Lead, MissingItem, Qualification, Source, Trigger
+from leads import capacity, contact, timing
+from leads.models import (
+    Authorization,
+    Clinic,
+    Decay,
+    DocumentStatus,
+    Inquiry,
+    Lead,
+    MissingItem,
+    Qualification,
+    Source,
+    Trigger,
+)
 from leads.services import calls, events, intake, rollout
 from leads.services.calls import CallReport
-from leads.services.intake import Delivery
-from leads.vocabulary import Check, InteractionKind
+from leads.services.intake import Delivery, KeyReused
+from leads.vocabulary import Check, DocumentState, InteractionKind
 from medcrm import journey, reference, rule_steps
-from medcrm.lib.errors import InvalidFields, RuleError
-from nurture import dispatch
+from medcrm.lib.errors import RuleError
+from nurture import dispatch, enrollment
 from nurture.models import Enrollment, Message
-from routing.models import Handoff
+from routing import sweep
+from routing.models import Clock, Handoff
 
 STEPS = ("submit", "event", "call", "clock", "rule", "expect")
 ACTIVITIES = frozenset(InteractionKind.values) - {InteractionKind.CALL, InteractionKind.APPOINTMENT}
@@ -101,6 +114,9 @@ def settle(play: Play) -> None:
     """Everything that is due at this moment runs; what was published reaches its leads first."""
     rollout.roll_out(clock=lambda: play.now)
     journey.advance_due(at=play.now)
+    sweep.sweep(at=play.now)
+    enrollment.revisit(at=play.now)
+    journey.advance_due(at=play.now)
     dispatch.dispatch_due(at=play.now)
     journey.advance_due(at=play.now)
 
@@ -112,8 +128,10 @@ def play_submit(play: Play, submit: Mapping[str, object]) -> str:
     delivery = Delivery(idempotency_key=str(submit.get("idempotency_key", "")))
     try:
         inquiry = intake.receive(source, json.dumps(fields).encode(), delivery, at=play.now)
-    except InvalidFields as error:
-        return error.field
+    except KeyReused:
+        return "idempotency_key"
+    except RuleError as error:
+        return error.field or error.code
     play.last = inquiry.lead_id
     if inquiry.lead_id not in play.leads:
         play.leads.append(inquiry.lead_id)
@@ -148,6 +166,7 @@ def happen(play: Play, event: Mapping[str, object]) -> None:
     elif kind == "appointment":
         booking = {"service": str(values.get("service") or lead.service_id), "on": day(values["date"])}
         clinic = str(values.get("clinic") or lead.preferred_clinic_id)
+        booking["starts_at"] = starts_at(clinic, booking["on"], values["time"]) if values.get("time") else None
         events.record_appointment(lead.pk, clinic=clinic, status=str(values["status"]), at=at, **booking)
     elif kind == "preference":
         events.record_preference(lead.pk, values, at=at)
@@ -184,24 +203,41 @@ def play_clock(play: Play, clock: str) -> str:
     """Move the clock, stopping at every instant at which something falls due, in order."""
     target = play.now + duration(clock) if clock.startswith("P") else moment(clock)
     for _ in range(10_000):
-        upcoming = [at for at in next_due() if play.now < at <= target]
-        if not upcoming:
+        due_at, tomorrow = next_due(play), play.now + timedelta(days=1)
+        play.now = min(at for at in (due_at, tomorrow, target) if at is not None)
+        if play.now == target:
             break
-        play.now = min(upcoming)
-        settle(play)
+        # Whom a sequence means by now is no instant of its own: once a day is asked.
+        if play.now == due_at or enrollment.revisit(at=play.now):
+            settle(play)
     play.now = target
     return ""
 
 
-def next_due() -> list[datetime]:
-    """The earliest due instant of each kind of due work."""
+def next_due(play: Play) -> datetime | None:
+    """The next instant at which anything falls due."""
+    clocks = Clock.objects.open().filter(lead__in=play.leads)
     kinds = (
         (Trigger.objects.filter(fired_at=None, disarmed_at=None), "due_at"),
         (Enrollment.objects.active(), "next_due_at"),
         (Lead.objects.all(), "advance_due_at"),
+        (Decay.objects.filter(lead__in=play.leads), "due_at"),
+        (clocks.filter(warned_at=None), "warn_at"),
+        (clocks.filter(breached_at=None), "due_at"),
     )
-    firsts = [rows.aggregate(first=Min(column))["first"] for rows, column in kinds]
-    return [at for at in firsts if at is not None]
+    firsts = [
+        rows.filter(**{f"{column}__gt": play.now}).aggregate(first=Min(column))["first"] for rows, column in kinds
+    ]
+    return min((at for at in (*firsts, *run_out(play)) if at is not None and at > play.now), default=None)
+
+
+def run_out(play: Play) -> Iterator[datetime]:
+    """When the documents and authorizations that are held run out, each at the end of its day where the lead is."""
+    documents = DocumentStatus.objects.filter(status=DocumentState.RECEIVED)
+    authorizations = Authorization.objects.filter(status__in=capacity.SETTLED)
+    for rows in (documents, authorizations):
+        for row in rows.filter(lead__in=play.leads, expires_on__isnull=False).select_related("lead__source__seller"):
+            yield timing.start_of(row.expires_on + timedelta(days=1), timing.zone_of(row.lead))
 
 
 def play_rule(play: Play, rule: Mapping[str, object]) -> str:
@@ -339,6 +375,14 @@ def day(value: object) -> date:
     if found is None:
         raise ValueError(f"“{value}” is no date, e.g. 2026-12-03")
     return found
+
+
+def starts_at(clinic: str, on: date, value: object) -> datetime:
+    """The instant of a time of day on the clinic's clock."""
+    found = parse_time(str(value))
+    if found is None:
+        raise ValueError(f"“{value}” is no time of day, e.g. 09:30")
+    return datetime.combine(on, found, ZoneInfo(Clinic.objects.get(pk=clinic).timezone))
 
 
 def duration(value: str) -> timedelta:

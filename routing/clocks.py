@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from consent.lifecycle import AttemptState
@@ -18,7 +19,7 @@ from consent.models import Permission
 from consent.models.ledger import PermissionState
 from consent.vocabulary import GrantChannel
 from leads import timing
-from leads.models import Appointment, Interaction, Lead, Qualification
+from leads.models import Appointment, Interaction, Lead, MissingItem, Qualification
 from leads.vocabulary import AppointmentState, Decision, Direction, InteractionKind
 from medcrm.lib.writing import update_rows
 from routing import owed as debts
@@ -128,9 +129,14 @@ def _last_acts(
     left = Q(attempt__state__in=[AttemptState.SENT, AttemptState.UNKNOWN], by__isnull=False)
     written = Q(kind=InteractionKind.NOTE, direction=Direction.OUTBOUND) & left
     since = Q(lead__qualifications__closed_at=None, at__gte=F("lead__qualifications__opened_at"))
+    asked = MissingItem.objects.filter(lead=OuterRef("lead"), origin=MissingItem.Origin.CALL, settled_at=None)
     rows = (
         Interaction.objects.filter(outbound | taken | written, since, lead__in=list(ids), at__lte=at)
-        .annotate(decided_at=F("lead__qualifications__decided_at"), zone=timing.zone_in("lead__"))
+        .annotate(
+            decided_at=F("lead__qualifications__decided_at"),
+            zone=timing.zone_in("lead__"),
+            still_missing=ArraySubquery(asked.values("kind")),
+        )
         .select_related("disposition")
         .order_by("lead_id", "at", "pk")
     )
@@ -154,6 +160,9 @@ def _last_acts(
 
 def _act(row: Interaction, unanswered: int, resumed_at: datetime | None) -> Act:
     callback, ask_on = row.facts.get("callback_at"), row.facts.get("follow_up_on")
+    asks_for = set(row.facts.get("missing", ()))
+    if asks_for and asks_for.isdisjoint(row.still_missing):
+        ask_on = None  # all that was to be asked for is here: nothing waits for that day any more
     return Act(
         id=row.pk,
         at=row.at,
@@ -166,7 +175,7 @@ def _act(row: Interaction, unanswered: int, resumed_at: datetime | None) -> Act:
         unanswered=unanswered,
         resumed_at=resumed_at,
         decided_at=row.decided_at,
-        asks=bool(row.facts.get("missing")),
+        asks=bool(asks_for),
         is_written=row.kind == InteractionKind.NOTE,
     )
 
@@ -237,7 +246,10 @@ def wanted(
             start = min(lead.advance_due_at or at, at)
             clocks.append(_want(owed, start, target.due_at(start, team.calendar), target, team))
     promise = next((clock for clock in clocks if clock.is_promise), None)
-    return [_wait_for(clock, promise, team.calendar) for clock in clocks] if promise else clocks
+    if promise:
+        return [_wait_for(clock, promise, team.calendar) for clock in clocks]
+    waited = {clock.owed for clock in state.clocks if _waits_for_promise(clock, state.clocks)}
+    return [resume(clock, at=at, calendar=team.calendar) if clock.owed in waited else clock for clock in clocks]
 
 
 def _want(owed: Owed, start: datetime, due: datetime, target: Target, team: Team, **more: object) -> Wanted:
@@ -245,8 +257,11 @@ def _want(owed: Owed, start: datetime, due: datetime, target: Target, team: Team
 
 
 def _still_stands(clock: Clock, act: Act | None) -> bool:
-    """A follow-up belongs to the act that made it; every other clock runs until it is met or ended."""
-    return clock.owed != Owed.FOLLOW_UP or (act is not None and clock.cause_id == act.id)
+    """A follow-up belongs to the act that made it, and its promise to what was promised; every other clock runs until
+    it is met or ended."""
+    if clock.owed != Owed.FOLLOW_UP:
+        return True
+    return act is not None and clock.cause_id == act.id and clock.is_promise == debts.binds(act)
 
 
 def _as_running(clock: Clock) -> Wanted:
@@ -301,6 +316,24 @@ def pause(clock: Wanted, *, since: datetime, until: datetime, calendar: WorkingC
     due_at = add_working_time(until, working_time_between(start, clock.due_at, calendar), calendar)
     warn_at = add_working_time(until, working_time_between(start, clock.warn_at or start, calendar), calendar)
     return replace(clock, due_at=due_at, warn_at=min(warn_at, due_at), paused_at=since, paused_until=until)
+
+
+def _waits_for_promise(clock: Clock, clocks: Iterable[Clock]) -> bool:
+    """Whether this clock is paused until the time of a promise that is open; a pause by the contact gate is another."""
+    return any(
+        other.is_promise and other.met_at is None and other.ended_at is None and other.due_at == clock.paused_until
+        for other in clocks
+    )
+
+
+def resume(clock: Wanted, *, at: datetime, calendar: WorkingCalendar) -> Wanted:
+    """The clock without the rest of its pause: what it waited for is here before the time."""
+    until = clock.paused_until
+    if until is None or until <= at:
+        return clock
+    due_at = add_working_time(at, working_time_between(until, clock.due_at, calendar), calendar)
+    warn_at = add_working_time(at, working_time_between(until, clock.warn_at or until, calendar), calendar)
+    return replace(clock, due_at=due_at, warn_at=min(warn_at, due_at), paused_until=at)
 
 
 def hold_back(clock: Clock, *, since: datetime, until: datetime, code: str) -> None:
@@ -363,11 +396,12 @@ def _hand_on(clock: Clock, want: Wanted, plan: ClockPlan) -> bool:
 
 
 def _is_same(clock: Clock, want: Wanted, plan: ClockPlan) -> bool:
-    return (clock.owed, clock.team_id, clock.cycle, clock.cause_id) == (
+    return (clock.owed, clock.team_id, clock.cycle, clock.cause_id, clock.is_promise) == (
         want.owed,
         plan.team.pk if plan.team else None,
         plan.cycle,
         want.cause_id,
+        want.is_promise,
     )
 
 

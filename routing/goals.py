@@ -1,7 +1,7 @@
 """By when must a team do what it owes? Goals are rows: of a team, of a score band, of both, or of neither.
 
 A row of team and band says it all. Else the earlier of the team's and the band's time counts, so that a high score is
-served the same day whatever the team may take for others [R22, 2.18].
+served the same day whatever the team may take for others [R22, 2.18]. A routing rule may only ask for it sooner.
 """
 
 from __future__ import annotations
@@ -61,12 +61,10 @@ class GoalBook:
         }
 
     def target(self, owed: str, team: str, band: str, rule: RoutingRule | None = None) -> Target:
-        """The rule's own goal, else that of team and band, else the earlier of the team's and the band's."""
+        """That of team and band, else the earlier of the team's and the band's; the rule's own where it is earlier."""
         found = self._found(owed, team, band)
         if rule is not None and (rule.goal_minutes is not None or rule.goal_business_days is not None):
-            return Target(
-                rule.goal_minutes, rule.goal_business_days, found.warn_percent, found.on_breach, found.marks_away
-            )
+            return replace(found, minutes=rule.goal_minutes, business_days=rule.goal_business_days, or_sooner=found)
         return found
 
     def _found(self, owed: str, team: str, band: str) -> Target:

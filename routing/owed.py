@@ -62,7 +62,7 @@ def _by_decision(decision: str, next_step: str) -> Owed | None:
 
 def is_promised(act: Act | None, stage: str, booked_at: datetime | None) -> bool:
     """Whether a time agreed with the lead still binds somebody: until a visit is booked, or a person stops the lead."""
-    if act is None or (act.callback_at is None and act.follow_up_on is None):
+    if act is None or not binds(act):
         return False
     is_void = stage == Stage.STOPPED and act.decided_at is not None and act.decided_at > act.at
     return not is_void and (booked_at is None or booked_at <= act.at)
@@ -99,4 +99,10 @@ def open_debts(step: Owed, paid: Collection[str], act: Act | None, *, is_exhaust
 
 
 def promises(act: Act) -> bool:
-    return act.callback_at is not None or act.follow_up_on is not None or act.retry_after_minutes is not None
+    """Whether a time is agreed, or planned by the cadence."""
+    return binds(act) or act.retry_after_minutes is not None
+
+
+def binds(act: Act) -> bool:
+    """Whether a time was agreed with the lead."""
+    return act.callback_at is not None or act.follow_up_on is not None

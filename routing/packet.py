@@ -98,12 +98,12 @@ def news(packet: Mapping[str, object], known: Mapping[str, object]) -> Packet:
 
 def _of_lead(lead: Lead) -> Packet:
     """What the lead's own row says."""
-    clinic = lead.preferred_clinic
+    clinic = clinic_of(lead)
     return {
         "service": lead.service_id or "",
         "service_name": lead.service.name if lead.service else "",
-        "clinic": clinic.pk if clinic else (lead.nearest_clinic or ""),
-        "clinic_is_preferred": clinic is not None,
+        "clinic": clinic,
+        "clinic_is_preferred": bool(clinic) and clinic == lead.preferred_clinic_id,
         "question": lead.question,
         "request": lead.request,
         "timing": lead.timing_id or "",
@@ -120,6 +120,12 @@ def _of_lead(lead: Lead) -> Packet:
         "readiness": lead.readiness,
         "next_step": lead.next_step,
     }
+
+
+def clinic_of(lead: Lead) -> str:
+    """Where the lead would come: the clinic it prefers if that gives the service, else the nearest that does [R27]."""
+    is_wanted = lead.is_given_there or not lead.nearest_clinic
+    return (lead.preferred_clinic_id if is_wanted else None) or lead.nearest_clinic or ""
 
 
 def _iso(day: date | None) -> str:

@@ -16,7 +16,7 @@ from functools import cached_property
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 
 from leads import capacity, criteria
 from leads.models import Lead, Offering
@@ -273,8 +273,9 @@ def _pinned(debts: Mapping[int, Debt]) -> dict[int, Team]:
 def with_place(leads: QuerySet[Lead]) -> QuerySet[Lead]:
     """Leads with what a packet and a choice of staff ask of them, and the nearest clinic that gives the service."""
     nearest = capacity.within_reach(Offering.objects.all()).order_by(F("miles").asc(nulls_last=True), "clinic")
+    preferred = capacity.given(Offering.objects.filter(clinic=OuterRef("preferred_clinic")))
     return leads.select_related("service", "preferred_clinic").annotate(
-        nearest_clinic=Subquery(nearest.values("clinic")[:1])
+        nearest_clinic=Subquery(nearest.values("clinic")[:1]), is_given_there=Exists(preferred)
     )
 
 
@@ -333,7 +334,7 @@ def need_of(
         language=language,
         trainings=frozenset(trainings - {""}),
         skills=frozenset(rule.required_skills if rule else ()),
-        clinic=lead.preferred_clinic_id or lead.nearest_clinic,
+        clinic=packet.clinic_of(lead) or None,
         avoid=frozenset(avoid),
         lacks_script=bool(_training(lead)) and script is None,
     )

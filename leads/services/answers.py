@@ -97,6 +97,10 @@ def understand(lead: Lead, said: Mapping[str, object]) -> list[Given]:
         kind = question.answer_type if question else _type_of(code, target)
         choices = question.choices if question else ()
         checked, problem = targets.check_value(value, type=kind, target=target, choices=choices)
+        if problem and not field and targets.is_known(code):
+            # Our question names choices; what the vocabulary takes as an answer to its code is one all the same.
+            own = targets.target_of(targets.field_of(code))
+            checked, problem = targets.check_value(value, type=_type_of(code, own), target=own)
         if problem:
             errors[code] = [problem]
         given.append(Given(targets.CODES.get(code, code), checked, field, question))

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from consent import addresses, ledger
 from consent.addresses import InvalidAddress
 from consent.models import Address, Attempt
-from leads import lifecycle, qualification, requalification, timing
+from leads import capacity, lifecycle, qualification, requalification, scoring, timing
 from leads.lifecycle import OPEN, Stage
 from leads.models import (
     Answer,
@@ -28,12 +28,27 @@ from leads.models import (
 )
 from leads.services import answers, due, notes
 from leads.services.answers import REPEAT_INQUIRY, Given, Origin
-from leads.vocabulary import Check, Decision, Direction, InteractionKind, NextStep, Outcome, Verdict
+from leads.vocabulary import Check, Decision, Direction, InteractionKind, LeadType, NextStep, Outcome, Verdict
 from medcrm.lib.errors import InvalidFields
 
 MOVES_ON = (Outcome.APPOINTMENT_SET, Outcome.SENT_TO_TEAM)
 DROPPED = "call_dropped"  # the one thing a call of theirs that reached nobody may be
+IMPLIES = {"existing_patient": {"existing_patient": "yes"}}  # what an end of the call answers by itself
 AUTHORIZATION = "prior_authorization"
+MEANS = {
+    Outcome.APPOINTMENT_SET: (Decision.FORWARD, NextStep.APPOINTMENT),
+    Outcome.NURTURE: (Decision.HOLD, NextStep.NURTURE),
+    Outcome.DOCUMENTS_REQUESTED: (Decision.HOLD, NextStep.DOCUMENTS),
+    Outcome.HOLD: (Decision.HOLD, NextStep.NONE),
+    Outcome.DISQUALIFIED: (Decision.STOP, NextStep.NONE),
+    Outcome.REVIEW: (Decision.REVIEW, NextStep.NONE),
+}
+"""What an outcome means on the road; a lead sent on goes where its facts say."""
+FIRST_STEPS = {
+    LeadType.PATIENT: NextStep.CALLBACK,
+    LeadType.PARTNER: NextStep.PARTNERSHIP,
+    LeadType.B2B: NextStep.DISCOVERY,
+}
 
 
 @dataclass(frozen=True)
@@ -96,9 +111,10 @@ def decide(
     """
     if _leads_elsewhere(lead, outcome, report):
         requalification.reopen(lead, REPEAT_INQUIRY, cause="A person decided anew.", at=at)
+    is_sent_on = outcome == Outcome.SENT_TO_TEAM
+    lead.decision, lead.next_step = (Decision.FORWARD, _step_of_team(lead, at=at)) if is_sent_on else MEANS[outcome]
     cycle = qualification.open_cycles([lead], at=at)[lead.pk]
-    lead.decision, lead.next_step = decision_for(outcome, lead)
-    lead.hold_reason_id = report.reason if outcome == Outcome.HOLD else _waiting_reason(lead, outcome)
+    lead.hold_reason_id = report.reason if outcome == Outcome.HOLD else _waiting_reason(lead, outcome, at=at)
     lead.stop_reason_id = _stop_reason(report) if outcome == Outcome.DISQUALIFIED else None
     stage = qualification.stage_for(lead.decision, lead.next_step)
     lifecycle.check(lead.stage, stage)
@@ -107,7 +123,7 @@ def decide(
     cycle.decision, cycle.next_step = lead.decision, lead.next_step
     cycle.hold_reason_id, cycle.stop_reason_id = lead.hold_reason_id, lead.stop_reason_id
     if contradicts(lead, outcome):
-        cycle.override_reason = report.reason
+        cycle.override_reason = report.reason or cycle.override_reason
     cycle.save()
     if outcome in (Outcome.HOLD, Outcome.DISQUALIFIED) and report.follow_up_on:
         requalification.arm_date(lead, cycle, due_at=start_of(report.follow_up_on, lead), at=at)
@@ -121,18 +137,18 @@ def _leads_elsewhere(lead: Lead, outcome: Outcome, report: CallReport) -> bool:
     return not is_stopped_again or lead.stop_reason_id != _stop_reason(report)
 
 
-def decision_for(outcome: Outcome, lead: Lead) -> tuple[Decision, NextStep]:
-    """What an outcome means on the road; a lead sent on keeps the step it was going to."""
-    forward = NextStep(lead.next_step) if lead.decision == Decision.FORWARD else NextStep.CALLBACK
-    return {
-        Outcome.APPOINTMENT_SET: (Decision.FORWARD, NextStep.APPOINTMENT),
-        Outcome.SENT_TO_TEAM: (Decision.FORWARD, forward),
-        Outcome.NURTURE: (Decision.HOLD, NextStep.NURTURE),
-        Outcome.DOCUMENTS_REQUESTED: (Decision.HOLD, NextStep.DOCUMENTS),
-        Outcome.HOLD: (Decision.HOLD, NextStep.NONE),
-        Outcome.DISQUALIFIED: (Decision.STOP, NextStep.NONE),
-        Outcome.REVIEW: (Decision.REVIEW, NextStep.NONE),
-    }[outcome]
+def _step_of_team(lead: Lead, *, at: datetime) -> NextStep:
+    """The step of the team that a lead is sent on to: what the rules say of it as it is known now [R20, R36].
+
+    Where they would not send it on, the step it was going to; else the first one for its type. Saves the locked lead.
+    """
+    stood = NextStep(lead.next_step) if lead.decision == Decision.FORWARD else FIRST_STEPS[LeadType(lead.lead_type)]
+    lead.save()
+    scoring.score_leads([lead.pk], at=at)
+    qualification.assess_leads([lead.pk], at=at)
+    lead.refresh_from_db()
+    rule = qualification.rule_for(lead.pk, at=at)
+    return NextStep(rule.next_step) if rule and rule.decision == Decision.FORWARD else stood
 
 
 def contradicts(lead: Lead, outcome: str) -> bool:
@@ -192,7 +208,7 @@ def _refuse_gaps(
     given: list[Given] = []
     try:
         fields = {name: value for name, value in report.fields.items() if name not in addresses.KINDS}
-        given = answers.understand(lead, {**report.answers, **fields})
+        given = answers.understand(lead, {**IMPLIES.get(report.disposition, {}), **report.answers, **fields})
     except InvalidFields as error:
         errors |= error.errors
     try:
@@ -249,9 +265,13 @@ def _only_ours(disposition: Disposition) -> bool:
 
 def is_collecting(lead: Lead, *, at: datetime) -> bool:
     """Whether it is known what to collect: a call said that it is missing, or the checks do."""
+    return bool(_to_collect(lead, at=at))
+
+
+def _to_collect(lead: Lead, *, at: datetime) -> set[str]:
     collected = Q(kind__document__isnull=False) | Q(kind=AUTHORIZATION)
-    known = MissingItem.objects.filter(collected, lead=lead, settled_at=None, origin=MissingItem.Origin.CALL)
-    return known.exists() or bool(qualification.assess_one(lead.pk, at=at)[1].missing)
+    asked = MissingItem.objects.filter(collected, lead=lead, settled_at=None, origin=MissingItem.Origin.CALL)
+    return {*asked.values_list("kind", flat=True), *qualification.assess_one(lead.pk, at=at)[1].missing}
 
 
 def _reason_problem(lead: Lead, report: CallReport, outcome: Outcome) -> str:
@@ -317,11 +337,19 @@ def _stop_reason(report: CallReport) -> str:
     return report.reason or report.disposition
 
 
-def _waiting_reason(lead: Lead, outcome: Outcome) -> str | None:
-    """A documents outcome waits for what is missing; nurture and everything else waits for nothing named."""
+def _waiting_reason(lead: Lead, outcome: Outcome, *, at: datetime) -> str | None:
+    """A documents outcome waits for what is missing, so that its arrival wakes it; everything else for nothing named.
+
+    Of several, for the one that the rules name first.
+    """
     if outcome != Outcome.DOCUMENTS_REQUESTED:
         return None
-    return lead.hold_reason_id if lead.next_step == NextStep.DOCUMENTS and lead.hold_reason_id else "awaiting_records"
+    missing = _to_collect(lead, at=at)
+    if capacity.REFERRAL_LETTER in missing:
+        return "awaiting_referral"
+    if capacity.ELIGIBILITY in missing:
+        return "awaiting_eligibility"
+    return "awaiting_authorization" if missing == {AUTHORIZATION} else "awaiting_records"
 
 
 def _write_timeline(

@@ -13,9 +13,10 @@ from django.db.models import Q
 
 from leads import requalification
 from leads.models import Authorization, DocumentStatus, Interaction, Lead, MissingItem
-from leads.vocabulary import AuthorizationState, Direction, DocumentState, InteractionKind
+from leads.vocabulary import Agreement, AuthorizationState, Direction, DocumentState, InteractionKind, LeadType
 
 DECIDED = (AuthorizationState.APPROVED, AuthorizationState.DENIED, AuthorizationState.NOT_NEEDED)
+AGREEMENT = "collaboration_agreement"
 HELD = (AuthorizationState.APPROVED, AuthorizationState.NOT_NEEDED)
 
 
@@ -32,6 +33,10 @@ def write_document(
     values = {"status": status, "changed_at": at, "expires_on": expires_on}
     row, _ = DocumentStatus.objects.update_or_create(lead=lead, document_id=document, defaults=values)
     write_entry(lead, InteractionKind.DOCUMENT, {"document": document, "status": status}, by=by, at=at)
+    if signs(lead, document, status):
+        lead.agreement = Agreement.SIGNED
+        Lead.objects.filter(pk=lead.pk).update(agreement=lead.agreement)
+        _settle(lead, Q(kind="agreement"), at=at)
     if status == DocumentState.RECEIVED:
         _settle(lead, Q(kind__document=document), at=at)
         requalification.fire("document_received", [lead.pk], cause=f"{row.document} received.", at=at)
@@ -59,6 +64,11 @@ def write_authorization(
     if status in DECIDED:
         requalification.fire("authorization_decided", [lead.pk], cause=f"Authorization {status}.", at=at)
     return row
+
+
+def signs(lead: Lead, document: str, status: str) -> bool:
+    """Whether this paper is the agreement that an organisation's service asks for: it comes back signed [R33]."""
+    return lead.lead_type != LeadType.PATIENT and (document, status) == (AGREEMENT, DocumentState.RECEIVED)
 
 
 def _settle(lead: Lead, what: Q, *, at: datetime) -> None:

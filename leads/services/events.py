@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from consent import inbound, ledger, withdrawals, wording
 from consent.vocabulary import Verdict
 from leads import contact, lifecycle, requalification
-from leads.lifecycle import Stage
+from leads.lifecycle import OPEN, Stage
 from leads.models import (
     Answer,
     Appointment,
@@ -22,13 +22,16 @@ from leads.models import (
     Interaction,
     Lead,
     Offering,
+    Qualification,
 )
-from leads.services import answers, documents, due, slots
-from leads.services.answers import Given, Origin
+from leads.services import answers, calls, documents, due, slots
+from leads.services.answers import REPEAT_INQUIRY, Given, Origin
+from leads.services.calls import CallReport
 from leads.services.documents import write_entry
-from leads.vocabulary import AppointmentState, Direction, DocumentState, InteractionKind
+from leads.vocabulary import Agreement, AppointmentState, Direction, DocumentState, InteractionKind, Outcome
 from medcrm.lib.errors import InvalidFields, RuleError
 
+SETS_A_VISIT = (AppointmentState.BOOKED, AppointmentState.CONFIRMED, AppointmentState.ATTENDED)
 ENDS_A_BOOKING = {AppointmentState.NO_SHOW: "no_show", AppointmentState.CANCELLED: "appointment_cancelled"}
 PHONE = {"voice", "sms"}
 REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)
@@ -94,9 +97,10 @@ def record_document(
 ) -> DocumentStatus:
     """Note where a document stands; one that arrived wakes who waits for it, or moves its documents step on."""
     lead = Lead.objects.lock().get(pk=lead_id)
-    answers.keep_answers(
-        lead, [Given(document, status, f"document.{document}")], Origin(Answer.Origin.DOCUMENT, by), at=at
-    )
+    said = [Given(document, status, f"document.{document}")]
+    if documents.signs(lead, document, status):
+        said.append(Given("agreement", Agreement.SIGNED, "agreement"))
+    answers.keep_answers(lead, said, Origin(Answer.Origin.DOCUMENT, by), at=at)
     row = documents.write_document(lead, document, status, expires_on=expires_on, by=by, at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return row
@@ -145,16 +149,20 @@ def record_appointment(
     by: AbstractBaseUser | None = None,
     note: str = "",
 ) -> Appointment:
-    """Book an appointment or note what became of it: attended converts the lead, a no-show re-opens it.
+    """Book an appointment or note what became of it: a visit that stands holds the lead, attended converts it, a
+    no-show re-opens it.
 
     What a scheduling system books took its slot there, and it tells the day's new number itself.
     """
     is_called_off = status == AppointmentState.CANCELLED
     day = slots.held_by(lead_id, service, on) if is_called_off else None
     lead = Lead.objects.lock().get(pk=lead_id)
+    if status in SETS_A_VISIT:
+        _set_visit(lead, by=by, at=at)
     live = Appointment.objects.live().filter(lead=lead, service=service, date=on).first()
     row = live or Appointment(lead=lead, service_id=service, date=on, cycle=lead.cycle, by=by, created_at=at)
     row.clinic_id, row.status, row.changed_at, row.note = clinic, status, at, note[:300] or row.note
+    row.cycle = lead.cycle if status in SETS_A_VISIT else row.cycle
     row.revision += bool(live)
     row.starts_at = starts_at or row.starts_at
     row.offering = Offering.objects.filter(service=service, clinic=clinic).first()
@@ -164,12 +172,28 @@ def record_appointment(
         slots.put_back(day)
     if status in ENDS_A_BOOKING:
         requalification.reopen(lead, ENDS_A_BOOKING[AppointmentState(status)], cause=str(row), at=at)
-    elif status == AppointmentState.ATTENDED and lead.stage != Stage.CONVERTED:
+    elif status == AppointmentState.ATTENDED:
         lifecycle.check(lead.stage, Stage.CONVERTED)
         Lead.objects.filter(pk=lead.pk).update(stage=Stage.CONVERTED)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     slots.wake(day, at=at)
     return row
+
+
+def _set_visit(lead: Lead, *, by: AbstractBaseUser | None, at: datetime) -> None:
+    """Let a visit that was set be the outcome of the locked lead's open cycle, wherever the lead was: held, in nurture
+    or stopped, which starts its next cycle. A visit of a lead that converted already is care, and decides nothing."""
+    if lead.stage == Stage.CONVERTED:
+        return
+    is_set = Qualification.objects.filter(
+        lead=lead, closed_at=None, outcome=Outcome.APPOINTMENT_SET, decided_at__isnull=False
+    )
+    if lead.stage == Stage.FORWARDED and is_set.exists():
+        return
+    if lead.stage not in OPEN:
+        requalification.reopen(lead, REPEAT_INQUIRY, cause="A visit was set.", at=at)
+    calls.decide(lead, Outcome.APPOINTMENT_SET, CallReport("appointment_set"), by=by, at=at)
+    lead.save()
 
 
 def note_appointment(

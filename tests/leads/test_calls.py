@@ -179,3 +179,10 @@ def test_against_a_failed_check_the_note_is_the_reason_a_supervisor_reads(walked
     cycle = lead.qualifications.get(closed_at=None)
     assert (cycle.cycle, cycle.override_reason) == (2, "The clinic agreed by mail.")
     assert not Appointment.objects.exists()
+
+
+def test_who_is_a_patient_already_is_noted_as_one(walked, now) -> None:
+    """[2.3] A clinic that takes no new patients takes them."""
+    lead = record(walked(), now, "existing_patient", outcome="review")
+    assert lead.is_existing_patient is True
+    assert lead.answers.get(code="existing_patient", is_current=True).value == "yes"

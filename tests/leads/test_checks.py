@@ -103,3 +103,12 @@ def test_a_partner_without_agreement_misses_it() -> None:
     facts = replace(READY, lead_type="partner", needs_agreement=True, agreement="sent")
     assert assess(facts).missing == ["agreement"]
     assert assess(replace(facts, agreement="signed")).missing == []
+
+
+def test_somebody_under_age_does_not_decide_alone() -> None:
+    facts = replace(READY, for_whom="self", age=14)
+    finding = assess(facts).findings[Check.DECISION_PATH]
+    assert (finding.verdict, finding.unknown) == (Verdict.UNKNOWN, ["decision_maker"])
+    assert [reason.code for reason in finding.reasons] == ["guardian_unknown"]
+    assert assess(replace(facts, decider_named=True)).verdict(Check.DECISION_PATH) == Verdict.PASS
+    assert assess(replace(facts, age=18)).verdict(Check.DECISION_PATH) == Verdict.PASS

@@ -10,9 +10,11 @@ from django.db import connection
 from django.db.models import Expression, IntegerField, Value
 from django.db.models.functions import Cast
 
+from consent.models import Address, Attempt
 from leads import criteria
 from leads.models import Interaction, Lead
 from medcrm.lib.later import MOMENT, bind, told
+from tests import rows
 
 MATCH, MISS, UNKNOWN = "match", "miss", "unknown"
 
@@ -121,13 +123,16 @@ def test_every_fact_says_the_same_read_together_as_read_alone(three, now: dateti
     for lead, kind, direction, days in [
         (first, "guide_download", "inbound", 9),
         (first, "note", "outbound", 8),
+        (first, "call", "outbound", 4),
         (first, "email_reply", "inbound", 4),
+        (first, "call", "outbound", 4),  # in the very moment of the reply, but after it
+        (first, "call", "outbound", 3),
         (second, "webinar_attended", "inbound", 0),
         (second, "sms_reply", "inbound", -1),
     ]:
-        Interaction.objects.create(
-            lead_id=lead, kind=kind, direction=direction, at=now - timedelta(days=days), count=days + 2
-        )
+        attempt = rows.make(Attempt, address=rows.make(Address), state="sent") if kind == "call" else None
+        at = now - timedelta(days=days)
+        Interaction.objects.create(lead_id=lead, kind=kind, direction=direction, at=at, count=days + 2, attempt=attempt)
     facts = [fact for fact in criteria.facts() if fact.per or fact.gathered]
     assert any(fact.each for fact in facts)
     names = [fact.name for fact in facts]
@@ -142,6 +147,7 @@ def test_every_fact_says_the_same_read_together_as_read_alone(three, now: dateti
     for fact in facts:
         alone = dict(Lead.objects.order_by().values_list("pk", fact.expression(now)))
         assert {lead: row[f"fact_{fact.name}"] for lead, row in together.items()} == alone, fact.name
+    assert together[first]["fact_unanswered_attempts"] == 2
 
 
 def test_every_fact_made_once_asks_for_the_moment_it_is_asked_at(organisation: None, now: datetime) -> None:

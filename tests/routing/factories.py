@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from consent import addresses, ledger
 from leads.lifecycle import Stage
-from leads.models import Inquiry, Interaction, Lead, Qualification, Source
+from leads.models import Inquiry, Interaction, Lead, MissingItem, Qualification, Source
 from leads.vocabulary import Direction, InteractionKind
 
 AUSTIN = {"zip": "78704", "state": "TX", "city": "Austin", "latitude": 30.24, "longitude": -97.77}
@@ -65,6 +65,14 @@ def make_leads(now: datetime, count: int, step: str = "appointment", **fields: o
 
 def make_call(lead: Lead, disposition: str, *, at: datetime, by: object = None, **facts: object) -> Interaction:
     """A call the lead's side opened, so that no reservation is needed; it counts as a person's act all the same."""
+    for kind in facts.get("missing", ()):
+        MissingItem.objects.create(
+            lead=lead,
+            kind_id=kind,
+            origin=MissingItem.Origin.CALL,
+            follow_up_on=facts["follow_up_on"],
+            opened_at=at,
+        )
     return Interaction.objects.create(
         lead=lead,
         kind=InteractionKind.INBOUND_CALL,

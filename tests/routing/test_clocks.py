@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 
 from consent import ledger
 from consent.models import Address, Attempt
-from leads.models import Appointment, Interaction, Lead, Proposal
+from leads.models import Appointment, Interaction, Lead, MissingItem, Proposal
 from leads.services import proposals, reviews
 from leads.vocabulary import Outcome
 from medcrm import roles
@@ -137,6 +137,17 @@ def test_a_promised_call_back_is_due_as_promised_and_pauses_the_rest(now):
     assert lead.next_action == "Follow up: call back as promised"
     route(lead, now + timedelta(hours=2))
     assert open_clocks(lead) == {"follow_up": promised, "booking": promised + timedelta(hours=3)}
+
+
+def test_a_pause_for_what_was_missing_ends_when_it_is_here(now):
+    """[2.18] Booking is due by what was left of its four hours, not by the day on which we would have asked."""
+    lead = route(make_lead(now), now)  # booking due 20:00
+    make_call(lead, "missing_information", at=now, by=lead.owner, missing=["payer"], follow_up_on="2026-12-10")
+    route(lead, now)
+    assert open_clocks(lead) == {"follow_up": utc("2026-12-10T23:00"), "booking": utc("2026-12-11T18:00")}
+    MissingItem.objects.update(settled_at=now + timedelta(hours=1))
+    route(lead, now + timedelta(hours=1))
+    assert open_clocks(lead) == {"booking": now + timedelta(hours=5)}
 
 
 def test_missing_information_is_asked_for_by_the_end_of_its_day(now):
