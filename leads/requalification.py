@@ -30,7 +30,7 @@ from leads.models import (
 )
 from leads.services import due
 from leads.targets import Kept
-from leads.vocabulary import Direction, InteractionKind, NextStep, Verdict
+from leads.vocabulary import Direction, InteractionKind, NextStep, Outcome, Verdict
 from medcrm.lib.writing import update_rows
 
 BATCH = 200
@@ -260,8 +260,12 @@ def hear_reply(lead_id: int, *, at: datetime) -> None:
 
 
 def reconsider(lead_ids: Sequence[int]) -> None:
-    """A fact of these leads changed: what a person decided in the open cycle is open to the rules again."""
-    Qualification.objects.filter(lead__in=lead_ids, closed_at=None, decided_at__isnull=False).update(decided_at=None)
+    """A fact of these leads changed: what a person decided in the open cycle is open to the rules again.
+
+    A wait that a person decided is not: it ends by its triggers.
+    """
+    decided = Qualification.objects.filter(lead__in=lead_ids, closed_at=None, decided_at__isnull=False)
+    decided.exclude(outcome=Outcome.HOLD).update(decided_at=None)
 
 
 def reconsider_unreachable(lead_ids: Sequence[int], *, at: datetime) -> None:
