@@ -16,6 +16,7 @@ from consent.models import Attempt
 from gateway.models import Delivery, OutboxEvent
 from leads.models import Decay, Inquiry, Lead, Trigger
 from leads.services import due
+from nurture import carrier
 from nurture.models import Enrollment
 from routing import worklist
 from routing.models import Clock, Notice
@@ -60,6 +61,7 @@ QUEUES = (
     ),
     Queue("decay", "due_at", lambda at: Decay.objects.all(), 5 * MINUTES),
     Queue("outreach", "next_due_at", lambda at: Enrollment.objects.active(), 30 * MINUTES),
+    Queue("carrier", "said_at", lambda at: carrier.waiting(), 10 * MINUTES),
     Queue(
         "clocks",
         "due_at",
