@@ -64,10 +64,10 @@ def record_call(
     """Close the call: keep what was said, what it does to permission, and where its outcome puts the lead.
 
     Without a reserved attempt the call is the lead's own. What it says of the lead is learnt before its outcome is
-    judged. Locks the lead. Raise InvalidFields when something mandatory is missing or contradicts a check; nothing is
-    written then.
+    judged. Locks the number that was called and the lead's addresses, then the lead. Raise InvalidFields when something
+    mandatory is missing or contradicts a check; nothing is written then.
     """
-    reached = _addresses(report)
+    reached = _addresses(lead_id, report, attempt)
     lead = Lead.objects.lock().select_related("phone").get(pk=lead_id)
     disposition = Disposition.objects.filter(pk=report.disposition, is_active=True).first()
     outcome = _outcome(report, disposition)
@@ -283,8 +283,9 @@ def _wakes_by_itself(hold_reason: str) -> bool:
     return reason.default_days is not None or reason.default_triggers.filter(is_dated=False).exists()
 
 
-def _addresses(report: CallReport) -> dict[str, Address]:
-    """The rows of a new number or mailbox said on the call, locked. Raise InvalidFields naming an unusable one."""
+def _addresses(lead_id: int, report: CallReport, attempt: Attempt | None) -> dict[str, Address]:
+    """The rows of a new number or mailbox said on the call, locked with those that the call may be about, all before
+    the lead. Raise InvalidFields naming an unusable one."""
     pairs, errors = [], {}
     for kind, normalise in addresses.KINDS.items():
         if value := report.fields.get(kind):
@@ -294,7 +295,9 @@ def _addresses(report: CallReport) -> dict[str, Address]:
                 errors[kind] = [error.message]
     if errors:
         raise InvalidFields(errors)
-    return {kind: address for (kind, _value), address in addresses.lock_addresses(pairs).items()}
+    known = Lead.objects.values_list("phone", "email").get(pk=lead_id)
+    also = {pk for pk in (*known, attempt and attempt.address_id) if pk}
+    return {kind: address for (kind, _value), address in addresses.lock_addresses(pairs, also=also).items()}
 
 
 def _reach_anew(
