@@ -85,6 +85,7 @@ def advance_batch(*, at: datetime, limit: int = BATCH, among: Sequence[int] | No
         if len(ids) == 1:
             _put_off(ids[0], error, at=at)
         else:
+            log.warning("batch_walked_one_by_one", leads=len(ids), error=type(error).__name__)
             for pk in ids:
                 advance_batch(at=at, among=[pk])
     return len(ids)

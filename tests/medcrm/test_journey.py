@@ -148,6 +148,17 @@ def test_why_a_lead_is_put_off_is_said_once_and_ends_when_it_walks(closed_team, 
     assert not due.put_off_leads(at=later + due.PUT_OFF).exists()
 
 
+def test_leads_that_are_put_off_are_listed_and_counted_for_who_can_mend_it(
+    closed_team, submit, now, admin_client
+) -> None:
+    [pk, *_others] = people(submit, 2)
+    journey.advance_due(at=now)
+    listed = admin_client.get("/admin/leads/lead/", {"state": "put_off"}).context["cl"].queryset
+    assert list(listed.values_list("pk", flat=True)) == [pk]
+    figures = {figure.link: figure.count for figure in admin_client.get("/admin/").context["repairs"]}
+    assert figures["/admin/leads/lead/?state=put_off"] == 1
+
+
 def test_a_worker_that_must_stop_puts_nobody_off(organisation, submit, now, monkeypatch) -> None:
     def stop(*args: object, **kwargs: object) -> None:
         raise SoftTimeLimitExceeded
