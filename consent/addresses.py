@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import phonenumbers
@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Right
 
 from consent.models import Address
@@ -101,17 +101,20 @@ def named(pairs: Iterable[Pair]) -> dict[str, Pair]:
     return {keyed_hash(kind, value): (kind, value) for kind, value in pairs}
 
 
-def lock_addresses(pairs: Iterable[Pair]) -> dict[Pair, Address]:
+def lock_addresses(pairs: Iterable[Pair], *, also: Collection[int] = ()) -> dict[Pair, Address]:
     """Return the rows of these normalised addresses, made where missing, locked in one order. Two queries.
 
-    Call it inside a transaction; the locks end with it. Consent is locked before any lead.
+    Rows that are known, `also`, are locked in the same order and not returned. Call it inside a transaction; the locks
+    end with it. Consent is locked before any lead.
     """
     wanted = named(pairs)
-    if not wanted:
+    if not wanted and not also:
         return {}
-    _make(wanted)
-    rows = Address.objects.filter(keyed_hash__in=wanted).select_for_update(no_key=True).order_by("pk")
-    return {wanted[row.keyed_hash]: row for row in rows}
+    if wanted:
+        _make(wanted)
+    found = Address.objects.filter(Q(keyed_hash__in=wanted) | Q(pk__in=also))
+    rows = found.select_for_update(no_key=True).order_by("pk")
+    return {wanted[row.keyed_hash]: row for row in rows if row.keyed_hash in wanted}
 
 
 class Held(NamedTuple):

@@ -250,6 +250,15 @@ def settle_many(outcomes: Sequence[Outcome], *, now: datetime) -> set[int]:
         return {row[0] for row in cursor.fetchall()}
 
 
+@transaction.atomic
+def give_back(attempt_ids: Sequence[int], *, now: datetime) -> set[int]:
+    """End those of these reservations that were never handed over, and return them: they certainly did not leave."""
+    rows = Attempt.objects.filter(pk__in=attempt_ids, state=AttemptState.RESERVED).order_by("pk")
+    ids = set(rows.select_for_update(of=("self",)).values_list("pk", flat=True))
+    Attempt.objects.filter(pk__in=ids).update(state=AttemptState.FAILED, settled_at=now, outcome="not_handed_over")
+    return ids
+
+
 def _name(state: str) -> str:
     return str(AttemptState(state).label)
 

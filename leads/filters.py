@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from leads.lifecycle import OPEN
 from leads.measures import Figure
+from leads.services import due
 from medcrm.lib.access import scope_of, team_names
 from medcrm.lib.filters import DropdownFilter
 
@@ -58,9 +59,11 @@ class OpenFilter(DropdownFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> Choices:
-        return [("open", _("Open")), ("closed", _("Closed"))]
+        return [("open", _("Open")), ("closed", _("Closed")), ("put_off", _("Next step not worked out"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() == "put_off":
+            return queryset.filter(pk__in=due.put_off_leads(at=timezone.now()).values("pk"))
         if self.value() == "open":
             return queryset.filter(stage__in=OPEN)
         return queryset.exclude(stage__in=OPEN) if self.value() == "closed" else queryset

@@ -30,7 +30,7 @@ from leads.models import (
 )
 from leads.services import due
 from leads.targets import Kept
-from leads.vocabulary import Direction, InteractionKind, NextStep, Verdict
+from leads.vocabulary import Direction, InteractionKind, NextStep, Outcome, Verdict
 from medcrm.lib.writing import update_rows
 
 BATCH = 200
@@ -260,8 +260,12 @@ def hear_reply(lead_id: int, *, at: datetime) -> None:
 
 
 def reconsider(lead_ids: Sequence[int]) -> None:
-    """A fact of these leads changed: what a person decided in the open cycle is open to the rules again."""
-    Qualification.objects.filter(lead__in=lead_ids, closed_at=None, decided_at__isnull=False).update(decided_at=None)
+    """A fact of these leads changed: what a person decided in the open cycle is open to the rules again.
+
+    A wait that a person decided is not: it ends by its triggers.
+    """
+    decided = Qualification.objects.filter(lead__in=lead_ids, closed_at=None, decided_at__isnull=False)
+    decided.exclude(outcome=Outcome.HOLD).update(decided_at=None)
 
 
 def reconsider_unreachable(lead_ids: Sequence[int], *, at: datetime) -> None:
@@ -275,25 +279,24 @@ def reconsider_unreachable(lead_ids: Sequence[int], *, at: datetime) -> None:
 
 
 def fire_dated(*, at: datetime, limit: int = BATCH) -> int:
-    """Fire up to `limit` dated triggers whose time has come; return how many there were. Claims with SKIP LOCKED.
+    """Fire up to `limit` dated triggers whose time has come; return how many there were.
 
-    Each call is one transaction: whoever is killed has kept what was done, and the rest is still due.
+    Leads in other hands are passed over. Each call is one transaction: whoever is killed has kept what was done, and
+    the rest is still due.
     """
     with transaction.atomic():
-        rows = list(
-            Trigger.objects.filter(due_at__lte=at, fired_at=None, disarmed_at=None)
-            .select_for_update(of=("self",), skip_locked=True)
-            .order_by("due_at")
-            .values_list("kind", "lead")[:limit]
-        )
-        # All of them at once and in key order, so that two workers never wait for each other.
-        list(Lead.objects.filter(pk__in={lead for _kind, lead in rows}).only("pk").lock())
+        due_now = Trigger.objects.filter(due_at__lte=at, fired_at=None, disarmed_at=None).order_by("due_at")
+        rows = list(due_now.values_list("kind", "lead")[:limit])
+        # The leads first, as whoever walks them does; their triggers are locked, and looked at again, when they fire.
+        claimed = Lead.objects.filter(pk__in={lead for _kind, lead in rows}).order_by("pk")
+        free = set(claimed.select_for_update(of=("self",), no_key=True, skip_locked=True).values_list("pk", flat=True))
         by_kind: dict[str, list[int]] = {}
         for kind, lead in rows:
-            by_kind.setdefault(kind, []).append(lead)
+            if lead in free:
+                by_kind.setdefault(kind, []).append(lead)
         for kind, leads in by_kind.items():
             fire(kind, leads, cause="Its date came.", at=at)
-        return len(rows)
+        return sum(map(len, by_kind.values()))
 
 
 def fire_permitted(lead_ids: Sequence[int], *, at: datetime) -> list[int]:

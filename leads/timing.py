@@ -14,6 +14,8 @@ from django.db.models.functions import Coalesce, NullIf
 if TYPE_CHECKING:
     from leads.models import Lead, TimingWindow
 
+FURTHEST = timedelta(days=5 * 365)  # what anybody promises to a person lies nearer; further on it is a slip of the pen
+
 
 @dataclass(frozen=True)
 class Window:
@@ -52,6 +54,11 @@ def zone_in(path: str = "", of: Callable[[str], F] = F) -> Expression:
 def day_in(zone: Expression, at: datetime) -> Expression:
     """The date on the calendar there, for the database."""
     return Func(zone, Value(at), template="timezone(%(expressions)s)::date", output_field=DateField())
+
+
+def is_too_far(day: date, at: datetime) -> bool:
+    """Whether nobody means a date so far ahead."""
+    return day > (at + FURTHEST).date()
 
 
 def day_at(zone: str, at: datetime) -> date:

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from leads.filters import due_condition, start_of_day
 from leads.lifecycle import OPEN, Stage
 from leads.models import Inquiry, Lead, Qualification
+from leads.services import due
 from leads.visibility import visible
 from medcrm.lib import counts
 
@@ -149,6 +150,10 @@ def repairs(request: HttpRequest, *, at: datetime) -> list[Figure]:
         found.append(
             Figure(_("Decisions to review"), count, link, "warn" if count else "good", _("made against the checks"))
         )
+        put_off = due.put_off_leads(at=at).filter(visible(request.user))
+        count = counts.counted(f"put_off:{scope}", put_off.count, at=at).value
+        tone, note = "bad" if count else "good", _("an error stops them; the timeline names it")
+        found.append(Figure(_("Next step not worked out"), count, _leads("state=put_off"), tone, note))
     return found
 
 

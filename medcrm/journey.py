@@ -10,7 +10,8 @@
     count    how far it got, for the reports                                 leads.milestones
 
 A form, a call, a document, a slot, a consent change or a published rule only marks a lead due (`advance_due_at`) and
-rings the bell. Walking twice changes nothing the second time.
+rings the bell. Walking twice changes nothing the second time. A lead that cannot be walked is put off and says so;
+nobody behind it waits.
 """
 
 from __future__ import annotations
@@ -18,13 +19,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 
 from leads import decay, milestones, qualification, requalification, scoring, snapshots
-from leads.models import Lead
-from leads.services import expiry
+from leads.models import Interaction, Lead
+from leads.services import due, expiry
 from nurture import enrollment
 from routing import router, worklist
+
+log = structlog.get_logger(__name__)
 
 BATCH = 200  # leads in one transaction: their rows stay locked for well under a second
 
@@ -49,31 +55,67 @@ def advance(lead_ids: Sequence[int], *, at: datetime) -> list[int]:
         router.set_aside(aside, at=at)
         enrollment.plan(aside, at=at)
     milestones.refresh(lead_ids)
-    Lead.objects.filter(pk__in=lead_ids, advance_due_at__lte=at).update(advance_due_at=None, advanced_at=at)
+    # What was recorded after this moment was not seen by this walk, and keeps the lead due.
+    unseen = Interaction.objects.filter(lead=OuterRef("pk"), at__gt=at).order_by("at").values("at")[:1]
+    walked = Lead.objects.filter(pk__in=lead_ids, advance_due_at__lte=at)
+    walked.update(advance_due_at=Subquery(unseen), advanced_at=at)
     return ids
 
 
-@transaction.atomic
-def advance_batch(*, at: datetime, limit: int = BATCH) -> int:
-    """Claim up to `limit` due leads that nobody else is walking, and walk them; return how many.
+def advance_batch(*, at: datetime, limit: int = BATCH, among: Sequence[int] | None = None) -> int:
+    """Claim up to `limit` due leads that nobody else is walking, and walk them in one transaction; return how many.
 
-    A lead in somebody's hands waits until it is put down: it must not change its team in the middle of a call.
+    A lead in somebody's hands waits until it is put down: it must not change its team in the middle of a call. Where
+    the walk fails they are walked one by one, so that whoever fails is put off alone.
     """
-    free = Lead.objects.due(at).exclude(pk__in=worklist.in_hand(at))
-    claimed = free.select_for_update(of=("self",), no_key=True, skip_locked=True)
-    ids = list(claimed.values_list("pk", flat=True)[:limit])
-    if ids:
-        advance(ids, at=at)
+    ids: list[int] = []
+    try:
+        with transaction.atomic():
+            free = Lead.objects.due(at).exclude(pk__in=worklist.in_hand(at))
+            free = free if among is None else free.filter(pk__in=among)
+            claimed = free.select_for_update(of=("self",), no_key=True, skip_locked=True)
+            ids = list(claimed.values_list("pk", flat=True)[:limit])
+            if ids:
+                advance(ids, at=at)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:
+        if not ids:
+            raise
+        if len(ids) == 1:
+            _put_off(ids[0], error, at=at)
+        else:
+            log.warning("batch_walked_one_by_one", leads=len(ids), error=type(error).__name__)
+            for pk in ids:
+                advance_batch(at=at, among=[pk])
     return len(ids)
 
 
-def advance_due(*, at: datetime) -> int:
-    """Note what ran out, wake what waits for a date or counts for less by now, then walk every due lead, batch by
-    batch; return how many walked.
+def advance_one(lead_id: int, *, at: datetime) -> None:
+    """Walk this lead at once, for the person who waits before its page; where that fails it is put off."""
+    try:
+        advance([lead_id], at=at)
+    except Exception as error:  # noqa: BLE001 - what was recorded is kept, and who recorded it must read so
+        _put_off(lead_id, error, at=at)
+
+
+def _put_off(lead_id: int, error: Exception, *, at: datetime) -> None:
+    log.error("walk_failed", lead=lead_id, exc_info=error)
+    due.put_off(lead_id, code=type(error).__name__, at=at)
+
+
+def advance_some(*, at: datetime) -> int:
+    """Note what ran out, wake what waits for a date or counts for less by now, then walk one batch of due leads; return
+    how much was done, 0 when nothing is left.
 
     Every batch is a transaction of its own, so that a million leads take no more memory than a few hundred, and a
     worker that is killed loses at most the batch in its hands.
     """
+    return _make_due(at) + advance_batch(at=at)
+
+
+def advance_due(*, at: datetime) -> int:
+    """Walk every lead that is due at this one moment; return how many walked. A worker's moment is new each batch."""
     walked = 0
     while _make_due(at) + (batch := advance_batch(at=at)):
         walked += batch

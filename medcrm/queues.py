@@ -15,6 +15,8 @@ from consent.lifecycle import AttemptState
 from consent.models import Attempt
 from gateway.models import Delivery, OutboxEvent
 from leads.models import Decay, Inquiry, Lead, Trigger
+from leads.services import due
+from nurture import carrier
 from nurture.models import Enrollment
 from routing import worklist
 from routing.models import Clock, Notice
@@ -48,6 +50,8 @@ class Backlog:
 MINUTES = timedelta(minutes=1)
 QUEUES = (
     Queue("advance", "advance_due_at", lambda at: Lead.objects.exclude(pk__in=worklist.in_hand(at)), 2 * MINUTES),
+    # Nobody waits behind them, but each needs somebody to look: its rules or its facts cannot be worked out.
+    Queue("put_off", "not_walked_at", lambda at: due.put_off_leads(at=at), timedelta()),
     Queue("inquiries", "received_at", lambda at: Inquiry.objects.filter(status="received"), 5 * MINUTES),
     Queue(
         "triggers",
@@ -57,6 +61,7 @@ QUEUES = (
     ),
     Queue("decay", "due_at", lambda at: Decay.objects.all(), 5 * MINUTES),
     Queue("outreach", "next_due_at", lambda at: Enrollment.objects.active(), 30 * MINUTES),
+    Queue("carrier", "said_at", lambda at: carrier.waiting(), 10 * MINUTES),
     Queue(
         "clocks",
         "due_at",
@@ -81,7 +86,7 @@ def backlogs(*, at: datetime) -> list[Backlog]:
 
 
 def _look(queue: Queue, at: datetime) -> Backlog:
-    due = queue.rows(at).filter(**{f"{queue.field}__lte": at}).order_by(queue.field)
-    instants = list(due.values_list(queue.field, flat=True)[:BOUND])
+    rows = queue.rows(at).filter(**{f"{queue.field}__lte": at}).order_by(queue.field)
+    instants = list(rows.values_list(queue.field, flat=True)[:BOUND])
     age = (at - instants[0]).total_seconds() if instants else 0.0
     return Backlog(queue, len(instants), age)

@@ -6,10 +6,10 @@ goes there from here, so that neither list knows less than the other [contact_ru
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import F
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, QuerySet, Value
 
 from consent.models import Permission
 from consent.models.ledger import PermissionState
@@ -21,6 +21,9 @@ from nurture.vocabulary import Medium
 log = structlog.get_logger(__name__)
 
 BATCH = 25  # what Twilio takes at once
+MINUTE = Value(timedelta(minutes=1), DurationField())
+# Tried at once, after 1, 4, 9, 16 minutes and so on: soon after a short trouble, hourly on the second day, without end.
+DUE_AT = ExpressionWrapper(F("said_at") + F("tries") * MINUTE * F("tries"), DateTimeField())
 
 
 def note(address_ids: list[int], *, at: datetime) -> None:
@@ -40,16 +43,21 @@ def note(address_ids: list[int], *, at: datetime) -> None:
         news,
         update_conflicts=True,
         unique_fields=["address"],
-        update_fields=["is_stopped", "said_at", "told_at", "error"],
+        update_fields=["is_stopped", "said_at", "told_at", "tries", "error"],
     )
+
+
+def waiting() -> QuerySet[CarrierNotice]:
+    """What the carrier has not heard yet, oldest word first."""
+    return CarrierNotice.objects.filter(told_at=None).order_by("said_at")
 
 
 def tell(*, at: datetime) -> int:
     """Tell the carrier what it has not heard yet; return how many. Saying the same twice does no harm there."""
     channel = channels.channel_for(Medium.SMS)
     told = 0
-    waiting = CarrierNotice.objects.filter(told_at=None, tries__lt=CarrierNotice.MAX_TRIES).order_by("said_at")
-    while channel.takes_consents and (notices := list(waiting.select_related("address")[:BATCH])):
+    due = waiting().annotate(due_at=DUE_AT).filter(due_at__lte=at).select_related("address")
+    while channel.takes_consents and (notices := list(due[:BATCH])):
         keys = [notice.pk for notice in notices]
         said = [Consent(notice.address.value or "", notice.is_stopped, notice.said_at) for notice in notices]
         CarrierNotice.objects.filter(pk__in=keys).update(tries=F("tries") + 1)

@@ -1,8 +1,8 @@
 """Which steps are due, and what happens to each? Claims, reserves, hands over and records; one winner per step.
 
 Claim in a short transaction and commit; then, step by step: reserve and move the enrolment on in one transaction and
-commit; hand over outside any; record. A crash before the reservation frees the claim after a while; a crash after it
-leaves a message that is marked unknown and never sent again.
+commit; hand over outside any; record. A crash before the reservation frees the claim after a while; one before the
+hand-over brings the message back to its step; one after it leaves a message that is unknown and never sent again.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 
 from consent import gate
@@ -23,7 +24,7 @@ from leads import timing
 from leads.models import Lead
 from leads.services import due, outreach
 from leads.services.outreach import Change
-from medcrm.lib import copying
+from medcrm.lib import bell, copying
 from nurture import batch as batches
 from nurture import caps, composing, enrollment, obstacles, outbox, windows
 from nurture.batch import Batch
@@ -37,7 +38,9 @@ log = structlog.get_logger(__name__)
 
 BATCH = 300  # one claim: its addresses stay locked for well under a second, its two dozen queries weigh little per step
 SLOW_BATCH = 25  # where a provider takes one at a time: what a dying worker leaves unknown stays small
+SLICE = timedelta(seconds=30)  # then other work of the worker gets its turn, and the bell is rung again
 AUTOMATION = "nurture.dispatch"
+TASK = "nurture.tasks.dispatch_due"
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,20 @@ class DispatchReport:
 def dispatch_due(
     *, at: datetime, limit: int | None = None, clock: Callable[[], datetime] | None = None
 ) -> DispatchReport:
-    """Take every due step, batch by batch. `clock` tells the time while a long run goes on; without it, it stands."""
+    """Take every due step, batch by batch. `clock` tells the time while a long run goes on; without it, it stands.
+
+    A run ends before a worker's time does: whoever is stopped in the middle leaves reserved messages behind.
+    """
     now = clock or (lambda: at)
-    tally: Counter[str] = Counter(unknown=outbox.sweep_forgotten(at=at))
+    tally = outbox.sweep_forgotten(at=at)
     left = limit if limit is not None else float("inf")
     batch = BATCH if outbox.takes_many() else SLOW_BATCH
     while left > 0 and (ids := claim_due(at=now(), limit=int(min(batch, left)))):
         tally.update(_run(batches.load(ids, at=now()), clock=now))
         left -= len(ids)
+        if now() - at > SLICE:
+            bell.ring(TASK)
+            break
     return DispatchReport(**tally)
 
 
@@ -106,6 +115,8 @@ def _try(batch: Batch, *, clock: Callable[[], datetime]) -> Counter[str] | None:
     """None where nothing was taken because something broke: it is logged, and the claims run out by themselves."""
     try:
         messages, tally = take_many(batch, at=clock())
+    except SoftTimeLimitExceeded:
+        raise
     except Exception:  # noqa: BLE001 - people behind a poisoned row must not wait for it
         log.exception("take_failed", enrollments=[row.pk for row in batch.enrollments])
         return None

@@ -20,7 +20,8 @@ from nurture.links import Recipient
 from nurture.models import Enrollment, Message, Skip
 from nurture.vocabulary import Medium
 
-FORGOTTEN_AFTER = timedelta(minutes=15)  # longer than any provider call; a worker that died in between left it
+# Longer than a worker may take, and sooner than consent takes whatever nobody settled for made (consent.gate).
+FORGOTTEN_AFTER = timedelta(minutes=10)
 RETRY_AFTER = timedelta(minutes=15)  # a provider that is away comes back, or a person looks
 MAX_TRIES = 3
 
@@ -163,11 +164,27 @@ def settle_many(ends: Sequence[End], *, at: datetime) -> None:
         )
 
 
-def sweep_forgotten(*, at: datetime) -> int:
-    """Mark as unknown what was reserved and never recorded: it may have left, so it is never sent again."""
-    forgotten = list(Message.objects.forgotten(at - FORGOTTEN_AFTER).only("pk", "attempt_id"))
-    settle_many([End(message, MessageState.UNKNOWN, error="Never recorded.") for message in forgotten], at=at)
-    return len(forgotten)
+@transaction.atomic
+def sweep_forgotten(*, at: datetime) -> Counter[str]:
+    """Settle what was reserved and never recorded; count the states it ended in.
+
+    What was being handed over may have left: it is unknown and never sent again. The rest did not leave, and goes back
+    to its step.
+    """
+    columns = ("pk", "attempt_id", "enrollment_id", "step_id")
+    forgotten = list(Message.objects.forgotten(at - FORGOTTEN_AFTER).only(*columns).order_by("pk"))
+    unsent = gate.give_back([message.attempt_id for message in forgotten], now=at)
+    ends = [
+        End(message, MessageState.FAILED, error="Never handed over.")
+        if message.attempt_id in unsent
+        else End(message, MessageState.UNKNOWN, error="Never recorded.")
+        for message in forgotten
+    ]
+    settle_many(ends, at=at)
+    for end in sorted(ends, key=lambda end: end.message.enrollment_id):
+        if end.state == MessageState.FAILED:
+            _try_later(end.message, at=at)
+    return Counter(end.state.value for end in ends)
 
 
 @transaction.atomic

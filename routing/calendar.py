@@ -17,7 +17,8 @@ import holidays as public_holidays
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MINUTES_A_DAY = 24 * 60
-HORIZON_DAYS = 5 * 366  # a calendar without a window in five years has none
+# Beyond the furthest promise (leads.timing.FURTHEST); a calendar without a window until then has none.
+HORIZON_DAYS = 6 * 366
 
 Window = tuple[int, int]  # minutes after local midnight, [opens, closes)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from routing.calendar import WorkingCalendar, add_working_time, end_of_business_days, working_time_between
+from routing.calendar import NeverOpen, WorkingCalendar, add_working_time, end_of_business_days, working_time_between
 
 if TYPE_CHECKING:
     from routing.models import Goal, RoutingRule
@@ -38,11 +38,15 @@ class Target:
         return end_of_business_days(start, self.business_days or 0, calendar)
 
     def warn_at(self, start: datetime, due_at: datetime, calendar: WorkingCalendar) -> datetime:
-        """When so many percent of the working time until `due_at` are used up."""
+        """When so many percent of the working time until `due_at` are used up; of all time, where the calendar does not
+        look that far ahead."""
         span = working_time_between(start, due_at, calendar)
         if not span:
             return min(start, due_at)
-        return min(add_working_time(start, span * self.warn_percent / 100, calendar), due_at)
+        try:
+            return min(add_working_time(start, span * self.warn_percent / 100, calendar), due_at)
+        except NeverOpen:
+            return min(start + (due_at - start) * self.warn_percent / 100, due_at)
 
 
 # Where no row says anything: something is always owed by the next business day's close.

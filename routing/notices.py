@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from smtplib import SMTPException
 
+import structlog
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.mail import send_mail
@@ -16,6 +18,8 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from routing.models import Notice, Team
+
+log = structlog.get_logger(__name__)
 
 BATCH = 500
 
@@ -68,7 +72,8 @@ def mark_read(user: AbstractBaseUser, *, at: datetime, pks: Collection[int] | No
 def send_due(*, at: datetime) -> int:
     """Mail each person their new notices in one message; return how many mails. A failed mail is tried again.
 
-    The notices are claimed and marked before the mail is handed over, so nobody is mailed twice.
+    The notices are claimed and marked before the mail is handed over, so nobody is mailed twice: a worker that dies in
+    between leaves them marked, and shown in the admin. Do not call it inside a transaction.
     """
     with transaction.atomic():
         rows = list(
@@ -77,15 +82,24 @@ def send_due(*, at: datetime) -> int:
             .order_by("user_id", "team_id", "pk")[:BATCH]
         )
         Notice.objects.filter(pk__in=[row.pk for row in rows]).update(mailed_at=at)
-    texts: dict[tuple[int | None, str | None], list[str]] = defaultdict(list)
+    news: dict[tuple[int | None, str | None], list[Notice]] = defaultdict(list)
     for row in rows:
-        texts[row.user_id, row.team_id].append(str(row))
-    users = get_user_model().objects.filter(pk__in=[user for user, _team in texts if user], is_active=True)
+        news[row.user_id, row.team_id].append(row)
+    users = get_user_model().objects.filter(pk__in=[user for user, _team in news if user], is_active=True)
     addresses: dict[object, str] = dict(users.exclude(email="").values_list("pk", "email"))
-    teams = Team.objects.active().filter(pk__in=[team for _user, team in texts if team])
+    teams = Team.objects.active().filter(pk__in=[team for _user, team in news if team])
     addresses |= dict(teams.exclude(email="").values_list("pk", "email"))
-    known = {(user, team): addresses[user or team] for user, team in texts if (user or team) in addresses}
-    for whom, address in known.items():
-        lines = "\n".join(f"- {text}" for text in texts[whom])
-        send_mail("MedCRM: your work changed", f"{lines}\n\nSign in to see them.", None, [address], fail_silently=True)
-    return len(known)
+    known = {(user, team): addresses[user or team] for user, team in news if (user or team) in addresses}
+    return sum(_mail(address, news[whom]) for whom, address in known.items())
+
+
+def _mail(address: str, rows: Collection[Notice]) -> bool:
+    """Say whether the mail was taken; else its notices are new again."""
+    lines = "\n".join(f"- {row}" for row in rows)
+    try:
+        send_mail("MedCRM: your work changed", f"{lines}\n\nSign in to see them.", None, [address])
+    except (OSError, SMTPException) as error:
+        log.warning("notices_not_mailed", notices=[row.pk for row in rows], error=type(error).__name__)
+        Notice.objects.filter(pk__in=[row.pk for row in rows]).update(mailed_at=None)
+        return False
+    return True

@@ -171,6 +171,9 @@ class NextStepRule(Rule):
             models.CheckConstraint(
                 name="only_a_stop_has_a_stop_reason", condition=Q(stop_reason__isnull=True) | Q(decision="stop")
             ),
+            models.CheckConstraint(
+                name="a_stop_has_a_stop_reason", condition=~Q(decision="stop") | Q(stop_reason__isnull=False)
+            ),
         ]
 
     def clean(self) -> None:
@@ -179,5 +182,10 @@ class NextStepRule(Rule):
             [
                 (self.hold_reason_id is not None and self.decision != Decision.HOLD, "hold_reason", needless),
                 (self.stop_reason_id is not None and self.decision != Decision.STOP, "stop_reason", needless),
+                (
+                    self.stop_reason_id is None and self.decision == Decision.STOP,
+                    "stop_reason",
+                    _("A stop says why. Choose its reason."),
+                ),
             ]
         )

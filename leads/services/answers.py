@@ -268,11 +268,12 @@ def tell_news(lead: Lead, news: Sequence[str], fresh: Sequence[str], *, cause: s
         requalification.reopen(lead, again, cause=cause, at=at)
 
 
-# One statement, because an inquiry is answered while the person waits.
+# One statement, because an inquiry is answered while the person waits. As in `requalification.reconsider`, a person's
+# decision to wait stands.
 SUPERSEDE = """
 WITH undecided AS (
     UPDATE leads_qualification SET decided_at = NULL
-     WHERE lead_id = %(lead)s AND closed_at IS NULL AND decided_at IS NOT NULL
+     WHERE lead_id = %(lead)s AND closed_at IS NULL AND decided_at IS NOT NULL AND outcome <> 'hold'
 ), settled AS (
     UPDATE leads_missingitem SET settled_at = %(at)s
      WHERE lead_id = %(lead)s AND kind_id = ANY(%(codes)s) AND settled_at IS NULL
@@ -282,7 +283,8 @@ UPDATE leads_answer SET is_current = false WHERE lead_id = %(lead)s AND code = A
 
 
 def supersede(lead: Lead, told: Sequence[str], *, at: datetime) -> None:
-    """A form says it anew: earlier answers no longer count, what was missing is here, the decision is open again.
+    """A form says it anew: earlier answers no longer count, what was missing is here, the decision is open again unless
+    it was to wait.
 
     What the form said stays in its inquiry; the checklist reads it there.
     """

@@ -102,9 +102,16 @@ def reschedule(
 def settle_appointment(
     appointment_id: int, status: str, *, by: AbstractBaseUser, at: datetime, note: str = ""
 ) -> Appointment:
-    """Confirm a live appointment or note how it ended. Raise InvalidTransition when it had ended before, RuleError for
-    a visit that is said to have been kept or missed before its day."""
+    """Confirm a live appointment or note how it ended. Locks the day, where its slot may come back, then the lead.
+
+    Raise InvalidTransition when it had ended before, RuleError for a visit that is said to have been kept or missed
+    before its day.
+    """
     row = Appointment.objects.select_related("clinic").get(pk=appointment_id)
+    if status == AppointmentState.CANCELLED:
+        slots.held_by(row.lead_id, row.service_id, row.date)
+    Lead.objects.lock().get(pk=row.lead_id)
+    row.refresh_from_db()
     _refuse_ended(row, AppointmentState(status))
     if status in ENDS_ON_ITS_DAY and row.date > timing.day_at(row.clinic.timezone, at):
         told = _("The visit is on %(day)s; say how it went after it.") % {"day": said_day(row.date)}

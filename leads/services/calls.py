@@ -79,10 +79,10 @@ def record_call(
     """Close the call: keep what was said, what it does to permission, and where its outcome puts the lead.
 
     Without a reserved attempt the call is the lead's own. What it says of the lead is learnt before its outcome is
-    judged. Locks the lead. Raise InvalidFields when something mandatory is missing or contradicts a check; nothing is
-    written then.
+    judged. Locks the number that was called and the lead's addresses, then the lead. Raise InvalidFields when something
+    mandatory is missing or contradicts a check; nothing is written then.
     """
-    reached = _addresses(report)
+    reached = _addresses(lead_id, report, attempt)
     lead = Lead.objects.lock().select_related("phone").get(pk=lead_id)
     disposition = Disposition.objects.filter(pk=report.disposition, is_active=True).first()
     outcome = _outcome(report, disposition)
@@ -169,8 +169,22 @@ def outcome_problems(lead: Lead, report: CallReport, outcome: Outcome, *, at: da
         errors["reason"] = [problem]
     elif outcome == Outcome.HOLD and report.follow_up_on is None and not _wakes_by_itself(report.reason):
         errors["follow_up"] = [_("Nothing would wake this lead. Say on which date to look at it again.")]
-    if _is_past(report.follow_up_on, lead, at):
+    return errors | date_problems(lead, report, at=at)
+
+
+def date_problems(lead: Lead, report: CallReport, *, at: datetime) -> dict[str, list[str]]:
+    """What is wrong with the dates of a report, by field: each lies ahead, and not further than anybody promises."""
+    errors: dict[str, list[str]] = {}
+    day, moment = report.follow_up_on, report.callback_at
+    too_far = _("That is more than five years ahead. Check the year.")
+    if day is not None and timing.is_too_far(day, at):
+        errors["follow_up"] = [too_far]
+    elif day is not None and _is_past(day, lead, at):
         errors["follow_up"] = [_("This date is past. Say on which date to ask again.")]
+    if moment is not None and timing.is_too_far(moment.date(), at):
+        errors["callback_at"] = [too_far]
+    elif moment is not None and moment < at:
+        errors["callback_at"] = [_("This time is past. Say when to call back.")]
     return errors
 
 
@@ -179,8 +193,8 @@ def start_of(day: date, lead: Lead) -> datetime:
     return timing.start_of(day, timing.zone_of(lead))
 
 
-def _is_past(day: date | None, lead: Lead, at: datetime) -> bool:
-    return day is not None and start_of(day, lead) + timedelta(days=1) <= at
+def _is_past(day: date, lead: Lead, at: datetime) -> bool:
+    return start_of(day, lead) + timedelta(days=1) <= at
 
 
 def _outcome(report: CallReport, disposition: Disposition | None) -> Outcome | None:
@@ -228,8 +242,6 @@ def _refuse_gaps(
         errors["callback_at"] = [_("Say when to call back: date and time.")]
     if disposition and disposition.needs_missing_items and not report.missing:
         errors["missing"] = [_("Say what is missing.")]
-    if report.callback_at and report.callback_at < at:
-        errors["callback_at"] = [_("This time is past. Say when to call back.")]
     if report.missing and report.follow_up_on is None:
         errors["follow_up"] = [_("Say on which date to ask again for what is missing.")]
     known = (
@@ -237,8 +249,7 @@ def _refuse_gaps(
     )
     if unknown := [code for code in report.missing if code not in known]:
         errors["missing"] = [_("“%(code)s” is nothing that can be missing.") % {"code": code} for code in unknown]
-    if _is_past(report.follow_up_on, lead, at):
-        errors["follow_up"] = [_("This date is past. Say on which date to ask again.")]
+    errors |= date_problems(lead, report, at=at)
     if outcome and not (outcome in MOVES_ON and (given or lead.advance_due_at)):  # else judged when they are learnt
         errors = outcome_problems(lead, report, outcome, at=at) | errors
     if errors:
@@ -292,8 +303,9 @@ def _wakes_by_itself(hold_reason: str) -> bool:
     return reason.default_days is not None or reason.default_triggers.filter(is_dated=False).exists()
 
 
-def _addresses(report: CallReport) -> dict[str, Address]:
-    """The rows of a new number or mailbox said on the call, locked. Raise InvalidFields naming an unusable one."""
+def _addresses(lead_id: int, report: CallReport, attempt: Attempt | None) -> dict[str, Address]:
+    """The rows of a new number or mailbox said on the call, locked with those that the call may be about, all before
+    the lead. Raise InvalidFields naming an unusable one."""
     pairs, errors = [], {}
     for kind, normalise in addresses.KINDS.items():
         if value := report.fields.get(kind):
@@ -303,7 +315,9 @@ def _addresses(report: CallReport) -> dict[str, Address]:
                 errors[kind] = [error.message]
     if errors:
         raise InvalidFields(errors)
-    return {kind: address for (kind, _value), address in addresses.lock_addresses(pairs).items()}
+    known = Lead.objects.values_list("phone", "email").get(pk=lead_id)
+    also = {pk for pk in (*known, attempt and attempt.address_id) if pk}
+    return {kind: address for (kind, _value), address in addresses.lock_addresses(pairs, also=also).items()}
 
 
 def _reach_anew(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Q
@@ -218,7 +219,10 @@ def _settle(inquiry: Inquiry, lead: Lead, *, at: datetime) -> None:
 
 
 def settle_stranded(*, at: datetime, limit: int = 100) -> int:
-    """Take in submissions that were kept and then left by a process that died; return how many were looked at."""
+    """Take in submissions that were kept and then left by a process that died; return how many were looked at.
+
+    One that breaks is logged and looked at again; those behind it do not wait for it.
+    """
     stranded = Inquiry.objects.filter(status=Inquiry.Status.RECEIVED, received_at__lt=at - STRANDED_AFTER)
     inquiries = list(stranded.select_related("source", "disclosure").order_by("received_at")[:limit])
     for inquiry in inquiries:
@@ -226,6 +230,10 @@ def settle_stranded(*, at: datetime, limit: int = 100) -> int:
             take_in(inquiry, inquiry.raw_body.encode(), at=at)
         except RuleError as error:
             log.info("stranded_inquiry_refused", inquiry=str(inquiry.public_id), code=error.code)
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:  # noqa: BLE001 - people behind a broken submission must not wait for it
+            log.exception("stranded_inquiry_broken", inquiry=str(inquiry.public_id))
     return len(inquiries)
 
 

@@ -78,7 +78,7 @@ def enter(entry: Entry, *, by: AbstractBaseUser, at: datetime) -> Entered:
         _talk(lead, by, at)
     if not inquiry.is_repeat:
         _take(lead, by, at)
-    journey.advance([lead.pk], at=at)
+    journey.advance_one(lead.pk, at=at)
     lead.refresh_from_db()
     return Entered(lead, inquiry.is_repeat, _is(lead, in_reach(by, at=at)))
 

@@ -271,7 +271,7 @@ def record(request: HttpRequest, pk: int) -> HttpResponse:
             form.show(error)
         else:
             told = {"who": searching.name_of(row), "what": _result(entry, form)}
-            journey.advance([row.pk], at=at)  # so that the next offer knows of this call; the bell would take a moment
+            journey.advance_one(row.pk, at=at)  # so that the next offer knows of this call, before the bell is heard
             messages.success(request, _("Recorded for %(who)s: %(what)s.") % told)
             return _leave(request, row)
     return _show(request, row, form)

@@ -14,8 +14,6 @@ from nurture.models.messages import Message
 class CarrierNotice(models.Model):
     """What a carrier has to hear about one number, newest word; told once, again when it changes."""
 
-    MAX_TRIES = 10
-
     address = models.OneToOneField(Address, on_delete=models.CASCADE, related_name="+")
     is_stopped = models.BooleanField()
     said_at = models.DateTimeField()

@@ -6,6 +6,7 @@ import pghistory
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from leads.models import Rule
@@ -14,6 +15,18 @@ from medcrm.lib.models import Coded, VersionedSet, refuse
 from routing import scripts
 from routing.models.teams import Team, codes
 from routing.vocabulary import Owed, Strategy
+
+# A working year: with a longer goal nobody would be held to anything.
+MOST_BUSINESS_DAYS, MOST_MINUTES = 250, 250 * 8 * 60
+
+
+def too_long(minutes: int | None, business_days: int | None, prefix: str = "") -> list[tuple[bool, str, Promise]]:
+    """What is wrong with a goal that lies further than a working year ahead, by field."""
+    days, told = _("At most 250 business days."), _("At most 120,000 working minutes, which is 250 days.")
+    return [
+        (business_days is not None and business_days > MOST_BUSINESS_DAYS, f"{prefix}business_days", days),
+        (minutes is not None and minutes > MOST_MINUTES, f"{prefix}minutes", told),
+    ]
 
 
 @pghistory.track()
@@ -92,7 +105,8 @@ class RoutingRule(Rule):
 
     def clean(self) -> None:
         is_both = None not in (self.goal_minutes, self.goal_business_days)
-        refuse([(is_both, "goal_business_days", _("Give minutes or business days, not both."))])
+        both = (is_both, "goal_business_days", _("Give minutes or business days, not both."))
+        refuse([*too_long(self.goal_minutes, self.goal_business_days, "goal_"), both])
 
 
 class OnBreach(models.TextChoices):
@@ -137,6 +151,7 @@ class Goal(models.Model):
         percent = self.warn_percent
         refuse(
             [
+                *too_long(self.minutes, self.business_days),
                 (not given, "minutes", _("Give minutes or business days.")),
                 (len(given) > 1, "business_days", _("Give minutes or business days, not both.")),
                 (percent is not None and not 1 <= percent <= 100, "warn_percent", _("From 1 to 100.")),

@@ -180,6 +180,15 @@ def test_what_was_never_settled_becomes_unknown_and_still_counts(permitted: Addr
     assert gate.decide(ask(permitted), at=now + timedelta(hours=1)).code == "FREQ_CAP_POLICY"
 
 
+def test_what_was_never_handed_over_is_given_back_and_counts_no_more(permitted: Address, now: datetime) -> None:
+    made = [gate.reserve(ask(permitted), at=now) for _ in range(3)]
+    gate.hand_over(made[0].pk, at=now)
+    assert gate.give_back([attempt.pk for attempt in made], now=now) == {made[1].pk, made[2].pk}
+    assert gate.give_back([attempt.pk for attempt in made], now=now) == set()
+    assert sorted(Attempt.objects.values_list("state", flat=True)) == ["failed", "failed", "handed_over"]
+    assert gate.decide(ask(permitted), at=now).allowed
+
+
 def test_a_batch_costs_as_much_as_one_and_counts_itself(permitted: Address, mailbox: Address, now: datetime) -> None:
     with CaptureQueriesContext(connection) as queries:
         made = gate.reserve_many([ask(permitted)] * 5 + [ask(mailbox, "email")] * 20, at=now)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
 
-from leads import contact
+from leads import contact, timing
 from leads.models import Appointment, Interaction, Lead, Qualification, Trigger
 from leads.services import calls, reviews
 from leads.services.calls import CallReport
@@ -132,6 +132,25 @@ def test_nobody_who_calls_us_does_not_answer(walked, now) -> None:
     assert record(lead, now, "call_dropped").interactions.get(disposition="call_dropped").kind == "inbound_call"
     calls.record_call(lead.pk, CallReport("no_answer"), attempt=contact.reserve_call(lead, at=now), at=now)
     assert lead.interactions.get(disposition="no_answer").kind == "call"
+
+
+@pytest.mark.parametrize(
+    ("disposition", "given", "field"),
+    [
+        ("missing_information", {"missing": ["payer"], "follow_up_on": date(2062, 12, 2)}, "follow_up"),
+        ("missing_information", {"missing": ["payer"], "follow_up_on": date.max}, "follow_up"),
+        ("needs_to_think", {"outcome": "hold", "reason": "timing_later", "follow_up_on": date.max}, "follow_up"),
+        ("callback_requested", {"callback_at": datetime(2036, 12, 2, 16, tzinfo=UTC)}, "callback_at"),
+    ],
+)
+def test_no_date_is_further_ahead_than_anybody_promises(walked, now, disposition, given, field) -> None:
+    assert refused(walked(), now, disposition, **given) == {field}
+
+
+def test_a_date_five_years_ahead_is_kept(walked, now) -> None:
+    lead = record(walked(), now, "missing_information", missing=["payer"], follow_up_on=(now + timing.FURTHEST).date())
+    promise = lead.clocks.get(is_promise=True)
+    assert now < promise.warn_at < promise.due_at
 
 
 # F4: a decision without a call

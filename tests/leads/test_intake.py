@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError
+from django.db import DatabaseError, IntegrityError
 
 from consent import addresses, ledger
 from consent.models import ConsentEvent, Disclosure, Seller
@@ -155,6 +155,22 @@ def test_a_submission_left_by_a_dead_process_is_taken_in_by_the_sweep(catalogue,
     assert intake.settle_stranded(at=now + timedelta(seconds=30)) == 0
     assert intake.settle_stranded(at=now + timedelta(minutes=2)) == 1
     assert receive(body, now, key="k-1").lead == Lead.objects.get()
+
+
+def test_a_submission_that_breaks_the_sweep_holds_up_no_other(catalogue, now, monkeypatch) -> None:
+    source = Source.objects.get(pk="web_consult")
+    for number in (1, 2):
+        intake.keep(source, json.dumps(CONSULT).encode(), Delivery(idempotency_key=f"k-{number}"), at=now)
+    accept = intake.accept
+
+    def break_down(inquiry: Inquiry, *args: object, **kwargs: object) -> Inquiry:
+        if inquiry.idempotency_key == "k-1":
+            raise IntegrityError
+        return accept(inquiry, *args, **kwargs)
+
+    monkeypatch.setattr(intake, "accept", break_down)
+    assert intake.settle_stranded(at=now + timedelta(minutes=2)) == 2
+    assert dict(Inquiry.objects.values_list("idempotency_key", "status")) == {"k-1": "received", "k-2": "accepted"}
 
 
 def test_what_two_processes_take_in_becomes_one_lead(catalogue, now) -> None:

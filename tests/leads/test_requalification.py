@@ -9,10 +9,20 @@ import pytest
 from django.contrib.auth.models import User
 
 from leads import requalification
-from leads.models import Answer, Lead, Offering, OfferingPayer, Opening, Qualification, StopReason, Trigger
-from leads.services import calls, catalogue, checklist, events, merging
+from leads.models import (
+    Answer,
+    HoldReason,
+    Lead,
+    Offering,
+    OfferingPayer,
+    Opening,
+    Qualification,
+    StopReason,
+    Trigger,
+)
+from leads.services import calls, catalogue, checklist, events, merging, reviews
 from leads.services.calls import CallReport
-from leads.vocabulary import InteractionKind
+from leads.vocabulary import InteractionKind, Outcome
 from medcrm import journey
 
 NAMES = ("Ann", "Ben", "Cat", "Dan", "Eve")
@@ -299,9 +309,48 @@ def test_whoever_was_lost_comes_back_by_a_new_service_place_or_date(crowd, now) 
 
 
 @pytest.mark.parametrize("kind", ["new_service_request", "new_location", "appointment_window_changed"])
-def test_the_three_stated_triggers_re_open_whoever_was_lost_or_denied(catalogue, kind) -> None:
-    reasons = StopReason.objects.filter(reporting_class__in=["lost", "denied"])
-    assert reasons.count() == reasons.filter(default_triggers=kind).count() > 0
+def test_the_three_stated_triggers_re_open_whoever_was_lost_or_denied_and_wake_whoever_waits(catalogue, kind) -> None:
+    lost = StopReason.objects.filter(reporting_class__in=["lost", "denied"])
+    for reasons in (lost, HoldReason.objects.all()):
+        assert reasons.count() == reasons.filter(default_triggers=kind).count() > 0
+
+
+def hold(lead: Lead, reason: str, at: datetime, until: date | None = None) -> Lead:
+    """A person decides, without a call, that the lead waits."""
+    by = User.objects.get(username="qualification1")
+    reviews.decide_by_hand(lead.pk, Outcome.HOLD, text="Waits.", by=by, at=at, reason=reason, until=until)
+    return walk(lead, at)
+
+
+@pytest.mark.parametrize("reason", ["timing_later", "awaiting_family", "no_capacity", "awaiting_agreement"])
+def test_a_wait_that_a_person_decided_outlasts_facts_that_are_no_trigger_of_it(one, now, reason) -> None:
+    lead = hold(one(), reason, now, date(2027, 1, 11))
+    events.record_preference(lead.pk, {"preferred_clinic": "rrk"}, at=now + timedelta(days=1))
+    walk(lead, now + timedelta(days=1))
+    cycle = Qualification.objects.get(lead=lead, closed_at=None)
+    assert (lead.stage, lead.hold_reason_id, lead.cycle, cycle.decided_at) == ("held", reason, 1, now)
+    assert walk(lead, datetime(2027, 1, 11, tzinfo=AUSTIN)).cycle == 2
+
+
+def test_an_answer_to_the_checklist_leaves_a_wait_as_it_was_decided(one, now) -> None:
+    lead, by = hold(one(), "awaiting_family", now), User.objects.get(username="qualification1")
+    checklist.answer_question(lead.pk, "age_eligible", 44, by=by, at=now + timedelta(hours=1))
+    walk(lead, now + timedelta(hours=1))
+    assert (lead.stage, lead.hold_reason_id, lead.cycle) == ("held", "awaiting_family", 1)
+
+
+@pytest.mark.parametrize("reason", ["clinical_review", "no_capacity", "awaiting_agreement", "awaiting_eligibility"])
+def test_a_repeat_form_lifts_no_wait_that_it_is_no_trigger_of(one, submit, now, reason) -> None:
+    lead = hold(one(), reason, now)
+    assert submit(question="Any news?") == lead
+    walk(lead, now + timedelta(hours=1))
+    assert (lead.stage, lead.hold_reason_id, lead.cycle) == ("held", reason, 1)
+
+
+def test_a_new_service_wakes_who_waits_for_a_clinical_review(one, now) -> None:
+    lead = hold(one(), "clinical_review", now)
+    events.record_preference(lead.pk, {"service": "pt"}, at=now + timedelta(days=1))
+    assert walk(lead, now + timedelta(days=1)).cycle == 2
 
 
 def test_a_date_given_with_a_stop_re_opens_it(one, now) -> None:

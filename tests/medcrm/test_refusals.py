@@ -31,6 +31,7 @@ WRONG = [
     (ScoringModel(high_from=30, medium_from=30), {"medium_from"}),
     (NextStepRule(decision="forward", hold_reason_id="capacity"), {"hold_reason"}),
     (NextStepRule(decision="forward", stop_reason_id="declined"), {"stop_reason"}),
+    (NextStepRule(decision="stop"), {"stop_reason"}),
     (Step(window_start=time(9)), {"window_end"}),
     (Step(delay=timedelta(-1), cutoff=timedelta(0)), {"delay", "cutoff"}),
     (FrequencyCap(days=0), {"days"}),
@@ -39,8 +40,12 @@ WRONG = [
     (Agent(away_from=NOW, away_until=NOW), {"away_until"}),
     (Agent(pk=1, stand_in_id=1), {"stand_in"}),
     (RoutingRule(goal_minutes=5, goal_business_days=1), {"goal_business_days"}),
+    (RoutingRule(goal_business_days=251), {"goal_business_days"}),
+    (RoutingRule(goal_minutes=120_001), {"goal_minutes"}),
     (Goal(), {"minutes"}),
     (Goal(minutes=5, business_days=1, warn_percent=0), {"business_days", "warn_percent"}),
+    (Goal(business_days=2000), {"business_days"}),
+    (Goal(minutes=120_001), {"minutes"}),
 ]  # fmt: skip
 RIGHT = [
     CallingRule(weekday_start=time(8), weekday_end=time(9), cap_count=3, cap_hours=24),
@@ -51,7 +56,9 @@ RIGHT = [
     Step(),
     Team(is_fallback=True),
     Agent(away_from=NOW),
+    NextStepRule(decision="stop", stop_reason_id="declined"),
     Goal(minutes=0),
+    Goal(business_days=250),
 ]
 
 

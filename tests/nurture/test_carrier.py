@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from consent import ledger
+from medcrm import queues
 from nurture import carrier, channels
 from nurture.channels import Consent, NotSent
 from nurture.channels.twilio_sms import TwilioSms
@@ -55,7 +56,27 @@ def test_carrier_in_trouble_is_told_again_later(enrolled: Enrollment, twilio: Ex
     assert (notice.told_at, notice.tries) == (None, 1)
     assert "20429" in notice.error
     twilio.status, twilio.body = 201, {"items": []}
-    assert carrier.tell(at=now) == 1
+    assert carrier.tell(at=now) == 0
+    assert carrier.tell(at=now + timedelta(minutes=1)) == 1
+
+
+def test_carrier_that_was_away_for_a_day_hears_the_stop_and_the_next_one(enrolled, twilio, now: datetime) -> None:
+    stop(enrolled.lead, "sms", at=now)
+    twilio.status, twilio.body = 429, {"code": 20429, "message": "slow down", "status": 429}
+    for minute in range(24 * 60):
+        carrier.tell(at=now + timedelta(minutes=minute))
+    later = now + timedelta(days=1)
+    assert [row.tries for row in carrier.waiting()] == [38]
+    [late] = [backlog for backlog in queues.backlogs(at=later) if backlog.queue.name == "carrier"]
+    assert (late.count, late.is_late) == (1, True)
+    ledger.record(
+        enrolled.lead.phone_id, "grant", occurred_at=later, now=later, channels=["voice", "sms"],
+        disclosure=enrolled.lead.source.disclosure, seller=enrolled.lead.source.seller_id, fresh_opt_in=True,
+    )  # fmt: skip
+    stop(enrolled.lead, "sms", at=later)
+    twilio.status, twilio.body = 201, {"items": []}
+    assert carrier.tell(at=later) == 1
+    assert CarrierNotice.objects.get().is_stopped
 
 
 def test_channel_without_a_block_list_is_told_nothing(enrolled: Enrollment, now: datetime) -> None:

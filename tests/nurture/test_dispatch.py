@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -12,6 +13,7 @@ from consent.request import Decision
 from leads import contact
 from leads.models import Lead
 from leads.services import wishes
+from medcrm.lib import bell
 from nurture import composing, dispatch, outbox
 from nurture.channels import NotSent, Parcel, Receipt, Uncertain
 from nurture.channels.sandbox import Sandbox
@@ -158,19 +160,74 @@ def test_a_message_whose_window_closed_while_it_waited_goes_out_another_time(enr
     assert list(Message.objects.order_by("pk").values_list("state", flat=True)) == ["failed", "delivered"]
 
 
-def test_crash_after_the_reservation_leaves_unknown_and_is_never_sent_again(enrolled, now, monkeypatch) -> None:
+def test_crash_before_the_handing_over_brings_the_step_back(enrolled, now, monkeypatch) -> None:
     def die(messages: list[Message], **kwargs: object) -> None:
         raise SystemExit
 
+    step = enrolled.step
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
         patch.setattr(outbox, "send_many", die)
         dispatch.dispatch_due(at=now)
-    later = now + timedelta(minutes=16)
-    assert dispatch.dispatch_due(at=later).unknown == 1
+    later = now + outbox.FORGOTTEN_AFTER + timedelta(minutes=1)
+    assert dispatch.dispatch_due(at=later) == dispatch.DispatchReport(failed=1)
+    message = Message.objects.get()
+    assert (message.state, message.attempt.state) == ("failed", "failed")
+    enrolled.refresh_from_db()
+    assert (enrolled.step, enrolled.next_due_at) == (step, later + outbox.RETRY_AFTER)
+    assert dispatch.dispatch_due(at=later + outbox.RETRY_AFTER).delivered == 1
+
+
+def test_crash_while_handing_over_leaves_unknown_and_is_never_sent_again(enrolled, now, monkeypatch) -> None:
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(outbox, "channel_for", lambda medium: Broken(SystemExit()))
+        dispatch.dispatch_due(at=now)
+    assert dispatch.dispatch_due(at=now + outbox.FORGOTTEN_AFTER + timedelta(minutes=1)).unknown == 1
     message = Message.objects.get()
     assert (message.state, message.attempt.state) == ("unknown", "unknown")
     dispatch.dispatch_due(at=now + DAY)
     assert Message.objects.filter(step=message.step).count() == 1
+
+
+def test_a_worker_that_must_stop_loses_no_message_that_it_had_not_handed_over(guide, now, monkeypatch) -> None:
+    walk([guide(number).pk for number in range(1, 5)], at=now)
+    sent: list[str] = []
+
+    class Slow(Sandbox):
+        group = 1
+
+        def send(self, parcel: Parcel) -> Receipt:
+            if len(sent) == 1:
+                raise SoftTimeLimitExceeded
+            sent.append(parcel.to)
+            return Receipt(self.name, parcel.key)
+
+    with monkeypatch.context() as patch, pytest.raises(SoftTimeLimitExceeded):
+        patch.setattr(outbox, "channel_for", lambda medium: Slow())
+        dispatch.dispatch_due(at=now)
+    later = now + outbox.FORGOTTEN_AFTER + timedelta(minutes=1)
+    report = dispatch.dispatch_due(at=later)
+    assert (report.unknown, report.failed) == (1, 2)
+    assert dispatch.dispatch_due(at=later + outbox.RETRY_AFTER).delivered == 2
+
+
+def test_a_worker_that_must_stop_while_it_decides_is_no_poisoned_row(enrolled, now, monkeypatch) -> None:
+    def stop_now(*args: object) -> None:
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(composing, "compose", stop_now)
+    with pytest.raises(SoftTimeLimitExceeded):
+        dispatch.dispatch_due(at=now)
+
+
+def test_a_long_run_ends_after_a_while_and_rings_for_the_next(guide, now, monkeypatch) -> None:
+    walk([guide(number).pk for number in range(1, 4)], at=now)
+    rung: list[str] = []
+    monkeypatch.setattr(dispatch, "BATCH", 1)
+    monkeypatch.setattr(bell, "ring", rung.append)
+    clock = iter(range(99))
+    report = dispatch.dispatch_due(at=now, clock=lambda: now + timedelta(seconds=5 * next(clock)))
+    assert 0 < report.delivered < 3
+    assert rung == [dispatch.TASK]
 
 
 def test_crash_before_the_reservation_frees_the_claim_after_its_lease(enrolled, now) -> None:

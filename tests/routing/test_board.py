@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from smtplib import SMTPServerDisconnected
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -18,7 +19,7 @@ from medcrm import roles
 from medcrm.lib import actions
 from routing import assignment, board, neglected, notices, returns, router
 from routing.board import Owed
-from routing.models import Agent, Assignment, Clock, Notice, RouteSet, RoutingRule
+from routing.models import Agent, Assignment, Clock, Notice, RouteSet, RoutingRule, Team
 from routing.neglected import Neglect
 from tests.routing.factories import make_call, make_lead, make_leads
 
@@ -240,6 +241,24 @@ def test_team_is_told_when_nobody_of_it_has_the_lead_and_mailed_at_its_own_addre
     assert mailoutbox[0].to == ["scheduling@example.org"]
     assert notices.mark_read(stranger, at=now) == 0
     assert notices.mark_read(member, at=now) == 1
+
+
+def test_a_mail_that_fails_is_tried_again_and_holds_up_no_other(now, mailoutbox, monkeypatch):
+    send_mail = notices.send_mail
+
+    def break_down(subject: str, body: str, sender: None, to: list[str], **kwargs: object) -> int:
+        if to == ["scheduling@example.org"]:
+            raise SMTPServerDisconnected
+        return send_mail(subject, body, sender, to, **kwargs)
+
+    notices.tell_teams({"scheduling": 2, "quotes": 1}, Notice.Kind.BREACH, at=now)
+    Team.objects.filter(pk="quotes").update(email="quotes@example.org")
+    with monkeypatch.context() as patch:
+        patch.setattr(notices, "send_mail", break_down)
+        assert notices.send_due(at=now) == 1
+    assert dict(Notice.objects.values_list("team", "mailed_at")) == {"scheduling": None, "quotes": now}
+    assert notices.send_due(at=now) == 1
+    assert [mail.to for mail in mailoutbox] == [["quotes@example.org"], ["scheduling@example.org"]]
 
 
 def test_only_ones_own_notices_are_marked_read_from_the_list(client, boss, now):

@@ -144,6 +144,11 @@ def test_own_list_closes_and_opens_days():
     assert own.is_working_day(date(2026, 11, 26))
 
 
+def test_a_promise_beyond_the_calendar_warns_by_the_time_that_passes():
+    start, due = utc("2026-12-01T16:00"), utc("2062-12-01T16:00")
+    assert Target(warn_percent=75).warn_at(start, due, OFFICE) == start + (due - start) * 3 / 4
+
+
 def test_calendar_without_hours_says_so():
     never = WorkingCalendar("UTC", calendar.parse_week({}))
     with pytest.raises(calendar.NeverOpen):

@@ -12,11 +12,11 @@ from django.db import transaction
 from consent import addresses, ledger
 from consent.models import Attempt
 from leads.models import Inquiry, Interaction, Lead, MissingItem, Trigger
-from leads.services import merging
+from leads.services import due, merging
 from medcrm import journey
 from medcrm.workspace.models import Draft
 from routing import worklist
-from routing.models import Lease
+from routing.models import Lease, Team
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +37,28 @@ def test_a_call_is_reserved_recorded_under_its_reservation_and_the_lead_is_free_
     attempt.refresh_from_db()
     assert (attempt.state, attempt.outcome) == ("sent", "no_answer")
     assert not Draft.objects.exists() and not Lease.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "fields"),
+    [
+        ("follow_up_on", {"disposition": "missing_information", "missing": ["payer"], "follow_up_on": "2062-12-02"}),
+        ("follow_up_on", {"disposition": "missing_information", "missing": ["payer"], "follow_up_on": "9999-12-31"}),
+        ("callback_at", {"disposition": "callback_requested", "callback_at": "2036-12-02T10:00"}),
+    ],
+)
+def test_a_slip_in_the_year_is_said_beside_its_field(client, lead, field, fields):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    assert list(record(client, lead, **fields).context["form"].errors) == [field]
+    assert not Interaction.objects.filter(kind="call").exists()
+
+
+def test_a_call_is_kept_though_what_follows_cannot_be_worked_out(client, lead, now):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    Team.objects.filter(pk=lead.team).update(hours={})
+    assert record(client, lead, disposition="no_answer").status_code == 302
+    assert Interaction.objects.get(kind="call").disposition_id == "no_answer"
+    assert list(due.put_off_leads(at=now)) == [lead]
 
 
 def test_pressing_call_twice_reserves_once(client, lead):
