@@ -16,7 +16,7 @@ from typing import NamedTuple
 import structlog
 from django.db import connection, transaction
 
-from consent import gate
+from consent import gate, stopping
 from consent.models import Attempt
 from consent.request import ContactRequest
 from leads import timing
@@ -60,9 +60,14 @@ class DispatchReport:
 def dispatch_due(
     *, at: datetime, limit: int | None = None, clock: Callable[[], datetime] | None = None
 ) -> DispatchReport:
-    """Take every due step, batch by batch. `clock` tells the time while a long run goes on; without it, it stands."""
+    """Take every due step, batch by batch. `clock` tells the time while a long run goes on; without it, it stands.
+
+    While all contact is stopped nothing is taken: the steps stay due.
+    """
     now = clock or (lambda: at)
     tally: Counter[str] = Counter(unknown=outbox.sweep_forgotten(at=at))
+    if stopping.is_stopped():
+        return DispatchReport(**tally)
     left = limit if limit is not None else float("inf")
     batch = BATCH if outbox.takes_many() else SLOW_BATCH
     while left > 0 and (ids := claim_due(at=now(), limit=int(min(batch, left)))):

@@ -163,9 +163,9 @@ def settle_many(ends: Sequence[End], *, at: datetime) -> None:
         )
 
 
-def sweep_forgotten(*, at: datetime) -> int:
+def sweep_forgotten(*, at: datetime, after: timedelta = FORGOTTEN_AFTER) -> int:
     """Mark as unknown what was reserved and never recorded: it may have left, so it is never sent again."""
-    forgotten = list(Message.objects.forgotten(at - FORGOTTEN_AFTER).only("pk", "attempt_id"))
+    forgotten = list(Message.objects.forgotten(at - after).only("pk", "attempt_id"))
     settle_many([End(message, MessageState.UNKNOWN, error="Never recorded.") for message in forgotten], at=at)
     return len(forgotten)
 
