@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -153,13 +154,17 @@ def keep(source: Source, raw: bytes, delivery: Delivery, *, at: datetime) -> tup
 def refuse(inquiry: Inquiry, errors: Mapping[str, Sequence[str]], *, at: datetime) -> None:
     """Keep why the submission was not usable, for the repair queue, and what it is about, for who may read it [R26]."""
     inquiry.status, inquiry.errors, inquiry.settled_at = Inquiry.Status.REFUSED, dict(errors), at
-    inquiry.service = service_named(fields_of(inquiry.raw_body))
+    inquiry.service = service_named(inquiry.raw_body) or service_named(json.dumps(inquiry.repaired or {}))
     inquiry.save(update_fields=["status", "errors", "settled_at", "service"])
 
 
-def service_named(fields: Mapping[str, object]) -> ServiceLine | None:
-    """The service that a submission names, however it is written: by code or by name, retired or not."""
-    said = str(fields.get("service") or "").strip()[:120]
+NAMES_SERVICE = re.compile(r'"service"\s*:\s*"([^"]*)"')
+
+
+def service_named(body: str) -> ServiceLine | None:
+    """The service that a submission names, however it is written: by code or by name, retired, or in broken JSON."""
+    found = NAMES_SERVICE.search(body)
+    said = str(fields_of(body).get("service") or (found[1] if found else "")).strip()[:120]
     return ServiceLine.objects.filter(Q(pk__iexact=said) | Q(name__iexact=said)).first() if said else None
 
 

@@ -107,13 +107,16 @@ def test_a_refused_inquiry_of_a_sensitive_service_is_read_by_the_trained_alone(c
     with pytest.raises(InvalidFields):
         submit(service=said, phone="12345")
     inquiry = Inquiry.objects.get()
+    broken = make(Inquiry, status="received", raw_body='{"last_name": "Diaz, "service": "bh"}')
+    intake.refuse(broken, {"body": ["Not JSON."]}, at=timezone.now())
+    assert client.get(f"/admin/leads/inquiry/{broken.pk}/change/").status_code == 302
     path = f"/admin/leads/inquiry/{inquiry.pk}/change/"
     assert client.get(path).status_code == 302
     team = Team.objects.create(code="sensitive", name="Sensitive")
     Agent.objects.create(user=supervisor, team=team, trainings=[service.required_training])
     assert client.get(path).status_code == 200
     Agent.objects.update(trainings=[])
-    intake.replay(inquiry.pk, {**CONSULT, "service": "ortho"}, by=supervisor, at=timezone.now())
+    intake.replay(inquiry.pk, {**CONSULT, "service": "ortho"}, by=supervisor, at=inquiry.received_at)
     assert client.get(path).status_code == 302, "what was sent stays what it was"
 
 

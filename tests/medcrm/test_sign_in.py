@@ -80,9 +80,12 @@ def test_an_authenticator_app_is_set_up_and_then_asked_for(client, ana, strict):
         assert client.get("/admin/").status_code == 200
 
 
-def test_a_wrong_second_factor_and_every_change_of_factors_are_on_the_access_log(client, ana, strict):
+def test_a_wrong_second_factor_and_every_change_of_factors_are_on_the_access_log(
+    client, ana, strict, django_capture_on_commit_callbacks
+):
     sign_in(client, ana)
-    enrol(client)
+    with django_capture_on_commit_callbacks(execute=True):
+        enrol(client)
     noted = Access.objects.filter(user=ana, action__startswith="factor_")
     assert set(noted.values_list("action", "query")) == {("factor_added", "totp"), ("factor_added", "recovery_codes")}
     client.post("/admin/logout/")
