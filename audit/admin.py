@@ -28,6 +28,10 @@ ACTIONS = (
     ("print", _("Printed")),
     ("sign_in", _("Signed in")),
     ("sign_out", _("Signed out")),
+    ("second_factor", _("Gave a second factor")),
+    ("factor_added", _("Added a second factor")),
+    ("factor_removed", _("Removed a second factor")),
+    ("factor_renewed", _("Renewed the recovery codes")),
 )
 SHOWN_IN_LIST = 3
 

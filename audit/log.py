@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 
 from audit.models import Access, Outcome
 
-MOST_SUBJECTS = 500  # a page shows 50; an export lists its first 500 and is logged with its query
+MOST_SUBJECTS = 500  # a page shows 50; an export that is written as a file has a row for every 500 people in it
 PRINT_LOOKS_BACK = 50
 
 

@@ -17,16 +17,16 @@ ADDRESSES = 100_000  # leads share them; only whether there is one matters here
 LEADS = """
 INSERT INTO leads_lead (public_id, lead_type, source_id, first_name, last_name, phone_id, email_id, preferred_channel,
     preferred_time, language, for_whom, age, is_existing_patient, zip, city, state, timezone, latitude, longitude,
-    service_id, request, question, timing_id, timing_asked_at, urgency, payer_id, organisation, contact_role, budget,
-    rollout, approver, agreement, score_band, score_hits, score_parts, fit, readiness, stage, cycle, fit_check,
-    capacity_check, readiness_check, decision_path_check, decision, next_step, team, next_action, advanced_at, is_test,
-    created_at, updated_at)
+    service_id, other_services, request, question, timing_id, timing_asked_at, urgency, payer_id, organisation,
+    contact_role, budget, rollout, approver, agreement, score_band, score_hits, score_parts, fit, readiness, stage,
+    cycle, fit_check, capacity_check, readiness_check, decision_path_check, decision, next_step, team, next_action,
+    advanced_at, is_test, created_at, updated_at)
 SELECT gen_random_uuid(), 'patient', 'web_consult', 'Test', 'Person ' || n,
        CASE WHEN n %% 10 < 9 THEN %(address)s + n %% %(addresses)s END,
        CASE WHEN n %% 10 > 3 THEN %(address)s + n %% %(addresses)s END,
        '', '', 'en', (ARRAY['self', 'caregiver', ''])[1 + n %% 3], CASE WHEN n %% 5 > 0 THEN 15 + n %% 70 END, NULL,
        COALESCE(p.zip, ''), '', COALESCE(p.state, ''), 'America/Chicago', p.latitude, p.longitude,
-       (ARRAY['ortho', 'pt', 'derm', 'cardio', 'mri', 'bh', NULL])[1 + n / 3 %% 7],
+       (ARRAY['ortho', 'pt', 'derm', 'cardio', 'mri', 'bh', NULL])[1 + n / 3 %% 7], '{}',
        (ARRAY['appointment', 'callback', 'price', 'question', 'info', 'availability', ''])[1 + n / 7 %% 7], '',
        (ARRAY['now', 'two_weeks', 'month', 'quarter', 'not_sure', NULL])[1 + n / 11 %% 6], %(at)s, 'routine',
        (ARRAY['ppo', 'hmo', 'medicare', 'medicaid', 'self', NULL])[1 + n / 13 %% 6], '', '', '', '', '', '', '', '{}',

@@ -60,6 +60,7 @@ class Policy:
     exempt_max_chars: int = 160
     exempt_max_seconds: int = 60
     abandon_rate_max: float = 0.03
+    contact_stopped: bool = False
 
     @property
     def informational_week(self) -> Week:

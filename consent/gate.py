@@ -263,8 +263,8 @@ def _name(state: str) -> str:
     return str(AttemptState(state).label)
 
 
-def settle_forgotten(*, now: datetime) -> int:
+def settle_forgotten(*, now: datetime, after: timedelta = FORGOTTEN_AFTER) -> int:
     """Mark as unknown what was reserved and never settled: it may have left, so it is never made again blindly."""
     open_states = (AttemptState.RESERVED, AttemptState.HANDED_OVER)
-    forgotten = Attempt.objects.filter(state__in=open_states, at__lt=now - FORGOTTEN_AFTER)
+    forgotten = Attempt.objects.filter(state__in=open_states, at__lt=now - after)
     return forgotten.update(state=AttemptState.UNKNOWN, settled_at=now, outcome="not_settled")

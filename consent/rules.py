@@ -77,6 +77,8 @@ def judge(facts: Facts, at: datetime) -> Ruling:
     broken = check_integrity(facts)
     if broken is not None:
         return broken
+    if facts.book.policy.contact_stopped:
+        return Ruling(HOLD, "CONTACT_STOPPED")
     if facts.request.purpose == Purpose.OPTOUT_CONFIRMATION:
         return check_confirmation(facts, at)
     for check in CHECKS:

@@ -9,7 +9,7 @@ from medcrm.lib.personal import Harmless, Retained, declare
 declare(
     Harmless(
         """gateway.client gateway.key gateway.answered gateway.subscription gateway.outboxevent gateway.delivery
-        gateway.try""".split(),
+        gateway.try gateway.clientevent gateway.subscriptionevent""".split(),
         "Systems, hashes of keys, and events of ids and codes.",
     ),
     Retained("webhook_log", _("Events told to other systems"), "gateway.outboxevent", "at", lead="lead"),

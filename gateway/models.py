@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import pghistory
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -26,6 +27,7 @@ def codes(choices: type[models.TextChoices] | None = None, **kwargs: object) -> 
     return ArrayField(models.CharField(max_length=40, **size), **kwargs)
 
 
+@pghistory.track()
 class Client(Coded):
     """A system that uses the API. It acts as a user of its own in the role `api_client`, narrowed to these scopes."""
 
@@ -96,6 +98,10 @@ class Answered(models.Model):
         return f"{self.client_id} {self.key[:20]}"
 
 
+@pghistory.track(
+    exclude=["salt", "old_salt"],
+    obj_field=pghistory.ObjForeignKey(related_name="history"),  # its own field is called events
+)
 class Subscription(models.Model):
     """Where a client wants to be told of what. The signing secret is derived from the salt and never stored."""
 

@@ -31,6 +31,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from audit.log import MOST_SUBJECTS
+from audit.log import write as log_access
 from consent.models import Attempt, ConsentEvent
 from leads.models import Export, Interaction, Lead
 from leads.models.importing import private_files
@@ -63,6 +65,7 @@ class What:
     label: Promise | str
     permission: str
     columns: Sequence[str]
+    about: tuple[str, str]  # whose row it is: the kind of person's row, and its path
     rows: Callable[[AbstractBaseUser, Mapping[str, object]], QuerySet]
 
 
@@ -87,6 +90,7 @@ WHATS = {
                 " budget score score_band fit readiness stage cycle decision next_step hold_reason stop_reason team"
                 " owner__username next_action next_action_due_at is_test created_at"
             ).split(),
+            ("leads.lead", "pk"),
             _leads,
         ),
         What(
@@ -94,6 +98,7 @@ WHATS = {
             _("Timeline of leads"),
             "leads.export_lead",
             "lead__public_id kind direction at by__username disposition service count text".split(),
+            ("leads.lead", "lead"),
             _timeline,
         ),
         What(
@@ -104,6 +109,7 @@ WHATS = {
                 "address__kind address__value address__keyed_hash seq kind occurred_at recorded_at effective_at"
                 " expires_at channels purposes level sellers scope verdict fresh_opt_in disclosure source hash"
             ).split(),
+            ("consent.address", "address"),
             lambda user, filters: ConsentEvent.objects.filter(**filters).order_by("address_id", "seq"),
         ),
         What(
@@ -114,6 +120,7 @@ WHATS = {
                 "address__kind address__value address__keyed_hash seller channel purpose subject at state kind code"
                 " sentence rules_version outcome by__username automation settled_at"
             ).split(),
+            ("consent.address", "address"),
             lambda user, filters: Attempt.objects.filter(**filters).order_by("pk"),
         ),
     )
@@ -261,8 +268,9 @@ def open_by(token: str, *, user: AbstractBaseUser, at: datetime) -> Export:
 def _write(export: Export, at: datetime) -> None:
     what = WHATS[export.what]
     names = [name.replace("__value", "").replace("__", "_") for name in what.columns]
-    rows = what.rows(export.by, export.filters).values_list(*what.columns).iterator(chunk_size=2000)
-    shown = _shown(rows, what.columns, is_masked=export.is_masked)
+    model, path = what.about
+    rows = what.rows(export.by, export.filters).values_list(path, *what.columns).iterator(chunk_size=2000)
+    shown = _shown(_noted(rows, export, model, at), what.columns, is_masked=export.is_masked)
     with tempfile.TemporaryDirectory(dir=_drafts()) as folder:
         path = Path(folder) / f"file.{export.format}"
         export.rows = WRITERS[export.format](path, names, shown)
@@ -276,6 +284,29 @@ def _drafts() -> Path:
     folder = Path(private_files().path(DRAFTS))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
+
+
+def _noted(rows: Iterable[Row], export: Export, model: str, at: datetime) -> Iterator[Row]:
+    """Write into the access log whom the file shows, by the hundreds, and hand on the rows without their first column.
+
+    Each person is noted once, so that a million rows of a timeline are no more than the people in it.
+    """
+    seen: set[int] = set()
+    fresh: list[str] = []
+
+    def note() -> None:
+        log_access("export", at=at, user=export.by, model=model, subjects=fresh, query=f"leads.export:{export.pk}")
+
+    for key, *row in rows:
+        if key not in seen:
+            seen.add(key)
+            fresh.append(f"{model}:{key}")
+        if len(fresh) == MOST_SUBJECTS:
+            note()
+            fresh = []
+        yield row
+    if fresh:
+        note()
 
 
 def _store(export: Export, path: Path) -> None:

@@ -10,6 +10,7 @@ from django.db.models import (
     Aggregate,
     BooleanField,
     Case,
+    CharField,
     Count,
     DurationField,
     Exists,
@@ -45,6 +46,7 @@ from leads.models import (
     DocumentStatus,
     HoldReason,
     Interaction,
+    Lead,
     Payer,
     ServiceLine,
     Source,
@@ -305,6 +307,20 @@ def answer_to(code: str) -> Callable[[datetime], Expression]:
     return answer
 
 
+def service_training(at: datetime) -> Expression:
+    """The training that the service asks for, or else one of the other services that the lead's story speaks of."""
+    first = Subquery(other_trainings(OuterRef("other_services"))[:1])
+    other = Case(When(~Q(other_services=[]), then=first), default=None, output_field=CharField())
+    return Coalesce(NullIf(F("service__required_training"), Value("")), other)
+
+
+def other_trainings(services: Expression) -> QuerySet:
+    """The trainings that these services of a lead, an array of codes, ask for."""
+    told = ExpressionWrapper(services, output_field=Lead._meta.get_field("other_services"))
+    rows = ServiceLine.objects.alias(told=told).filter(told__contains=[F("pk")]).exclude(required_training="")
+    return rows.order_by("pk").values("required_training")
+
+
 def scheduler_named(at: datetime) -> Expression:
     """Whether somebody is known who arranges visits or referrals [R20]."""
     people = Stakeholder.objects.filter(lead=OuterRef("pk"), role=ContactRole.SCHEDULER)
@@ -371,7 +387,7 @@ register(
     Fact("zip", "ZIP", Kind.CODE, text("zip")),
     Fact("state", "state", Kind.CODE, text("state")),
     Fact("service", "service", Kind.CODE, column("service_id"), rows(ServiceLine), is_phi=True),
-    Fact("service_training", "training the service asks for", Kind.CODE, text("service__required_training")),
+    Fact("service_training", "training the service asks for", Kind.CODE, service_training),
     Fact("service_by_video", "service may be given by video", Kind.YES_NO, column("service__telehealth")),
     Fact("preferred_clinic", "preferred clinic", Kind.CODE, column("preferred_clinic_id"), rows(Clinic)),
     Fact("request", "request", Kind.CODE, text("request"), words(Request)),

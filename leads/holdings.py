@@ -70,7 +70,7 @@ declare(
             "advance_due_at": None,
         },
         lead="pk",
-        kept="phone email preferred_channel language state timezone score_parts team",
+        kept="phone email preferred_channel language state timezone other_services score_parts team",
         why="What was asked for, when, and how it ended stays for statistics; the addresses are erased in the ledger.",
     ),
     Holding(

@@ -20,19 +20,26 @@ def visible(user: AbstractBaseUser, path: str = "") -> Q:
 
 
 def trained_for(user: AbstractBaseUser, path: str = "") -> Q:
-    """The condition for leads of any team whose service this person may know of."""
-    scope = scope_of(user)
-    hidden = () if scope.sees_sensitive else _untrained_for(user, scope.trainings)
-    if not hidden:
-        return Q()
-    return Q(**{f"{path}service__isnull": True}) | ~Q(**{f"{path}service__in": hidden})
+    """The condition for leads of any team whose services this person may know of: the one asked for now, and those that
+    its story speaks of, asked for before or by a lead merged into it."""
+    hidden = _hidden_services(user)
+    return names_known(user, f"{path}service") & ~Q(**{f"{path}other_services__overlap": hidden}) if hidden else Q()
 
 
-def _untrained_for(user: AbstractBaseUser, trainings: frozenset[str]) -> tuple[str, ...]:
+def names_known(user: AbstractBaseUser, service: str) -> Q:
+    """The condition for rows whose key `service` names none, or one that this person may know of."""
+    hidden = _hidden_services(user)
+    return Q(**{f"{service}__isnull": True}) | ~Q(**{f"{service}__in": hidden}) if hidden else Q()
+
+
+def _hidden_services(user: AbstractBaseUser) -> list[str]:
     """Sensitive services that the user's trainings do not open."""
+    scope = scope_of(user)
+    if scope.sees_sensitive:
+        return []
     found = getattr(user, "_hidden_services", None)
     if found is None:
-        sensitive = ServiceLine.objects.exclude(required_training="").exclude(required_training__in=trainings)
-        found = tuple(sensitive.order_by().values_list("pk", flat=True))
+        sensitive = ServiceLine.objects.exclude(required_training="").exclude(required_training__in=scope.trainings)
+        found = list(sensitive.order_by().values_list("pk", flat=True))
         user._hidden_services = found  # type: ignore[attr-defined]
     return found

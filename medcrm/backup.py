@@ -14,14 +14,15 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
 
-from consent import verify
+from consent import gate, stopping, verify
 from medcrm.servers import CannotStart, Postgres
+from nurture import outbox
 
 DUMP, MANIFEST = "database.dump", "manifest.json"
 COUNTED = """
@@ -74,8 +75,11 @@ def back_up(folder: Path, *, at: datetime) -> Path:
     return final
 
 
-def restore(folder: Path) -> Restored:
-    """Bring a backup into the empty database that DATABASE_URL names, and compare it. Raise CannotBackUp."""
+def restore(folder: Path, *, at: datetime) -> Restored:
+    """Bring a backup into the empty database that DATABASE_URL names, compare it, and leave all contact stopped.
+
+    Raise CannotBackUp.
+    """
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError) as error:
@@ -91,7 +95,22 @@ def restore(folder: Path) -> Restored:
     place = connection.settings_dict["NAME"]
     options = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", f"--dbname={place}"]
     _run("pg_restore", *options, str(folder / DUMP))
-    return compare(manifest)
+    try:
+        return compare(manifest)
+    finally:
+        _stop_contact(str(manifest["at"]), at=at)
+
+
+@transaction.atomic
+def _stop_contact(kept_at: str, *, at: datetime) -> None:
+    """Let nobody be contacted on what the backup knows: who opted out since, and what was sent since, is not in it.
+
+    What was on its way when the backup was made is marked unknown, so that it is not sent again.
+    """
+    reason = f"Restored from the backup of {kept_at}. Enter the opt-outs and repeat the erasures made since, then lift."
+    stopping.stop_contact(owner="Whoever restored the backup", reason=reason)
+    outbox.sweep_forgotten(at=at, after=timedelta(), may_have_left=True)
+    gate.settle_forgotten(now=at, after=timedelta())
 
 
 def compare(manifest: Mapping[str, object]) -> Restored:

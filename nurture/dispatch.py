@@ -17,7 +17,7 @@ import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 
-from consent import gate
+from consent import gate, stopping
 from consent.models import Attempt
 from consent.request import ContactRequest
 from leads import timing
@@ -65,10 +65,13 @@ def dispatch_due(
 ) -> DispatchReport:
     """Take every due step, batch by batch. `clock` tells the time while a long run goes on; without it, it stands.
 
-    A run ends before a worker's time does: whoever is stopped in the middle leaves reserved messages behind.
+    A run ends before a worker's time does: whoever is stopped in the middle leaves reserved messages behind. While all
+    contact is stopped nothing is taken: the steps stay due.
     """
     now = clock or (lambda: at)
     tally = outbox.sweep_forgotten(at=at)
+    if stopping.is_stopped():
+        return DispatchReport(**tally)
     left = limit if limit is not None else float("inf")
     batch = BATCH if outbox.takes_many() else SLOW_BATCH
     while left > 0 and (ids := claim_due(at=now(), limit=int(min(batch, left)))):

@@ -165,15 +165,16 @@ def settle_many(ends: Sequence[End], *, at: datetime) -> None:
 
 
 @transaction.atomic
-def sweep_forgotten(*, at: datetime) -> Counter[str]:
+def sweep_forgotten(*, at: datetime, after: timedelta = FORGOTTEN_AFTER, may_have_left: bool = False) -> Counter[str]:
     """Settle what was reserved and never recorded; count the states it ended in.
 
     What was being handed over may have left: it is unknown and never sent again. The rest did not leave, and goes back
-    to its step.
+    to its step; after a restore nobody knows, so that then all of it `may_have_left`.
     """
     columns = ("pk", "attempt_id", "enrollment_id", "step_id")
-    forgotten = list(Message.objects.forgotten(at - FORGOTTEN_AFTER).only(*columns).order_by("pk"))
-    unsent = gate.give_back([message.attempt_id for message in forgotten], now=at)
+    forgotten = list(Message.objects.forgotten(at - after).only(*columns).order_by("pk"))
+    mine = [message.attempt_id for message in forgotten]
+    unsent = set() if may_have_left else gate.give_back(mine, now=at)
     ends = [
         End(message, MessageState.FAILED, error="Never handed over.")
         if message.attempt_id in unsent

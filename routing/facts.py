@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
     BooleanField,
     Case,
@@ -27,6 +28,7 @@ from django.db.models.functions import Cast, Coalesce, NullIf
 from consent.models import Permission
 from consent.models.ledger import PermissionState
 from leads.criteria import Fact, Kind, register
+from leads.facts import other_trainings
 from medcrm.lib.later import told
 from routing.calendar import is_open
 from routing.models import Agent, Team
@@ -54,7 +56,7 @@ def local_hour(at: datetime) -> Expression:
 
 
 def language_spoken(at: datetime) -> Expression:
-    """Whether any agent speaks the lead's language and has the training its service asks for; none named speaks all.
+    """Whether any agent speaks the lead's language and has the trainings its services ask for; none named speaks all.
 
     Of the whole organisation, not of the team it is with now: else a lead would be passed on for it, and then back.
     Unknown where there are no agents, or no language.
@@ -62,6 +64,7 @@ def language_spoken(at: datetime) -> Expression:
     agents, training = Agent.objects.active(), "service__required_training"
     asks = ExpressionWrapper(OuterRef(training), output_field=CharField())
     trained = Q(asks__isnull=True) | Q(asks="") | Q(trainings__contains=[OuterRef(training)])
+    trained &= Q(trainings__contains=ArraySubquery(other_trainings(OuterRef(OuterRef("other_services")))))
     speak = Q(languages=[]) | Q(languages__contains=[OuterRef("language")])
     able = agents.annotate(asks=asks).filter(trained, speak)
     return Case(
@@ -92,7 +95,11 @@ register(
     Fact("sms_permission", "permission for texts", Kind.CODE, permission("sms", "phone"), states),
     Fact("email_permission", "permission for e-mail", Kind.CODE, permission("email", "email"), states),
     Fact(
-        "language_spoken", "somebody speaks the language", Kind.YES_NO, language_spoken, per=("language", "service_id")
+        "language_spoken",
+        "somebody speaks the language",
+        Kind.YES_NO,
+        language_spoken,
+        per=("language", "service_id", "other_services"),
     ),
     Fact("local_hour", "hour where the lead is", Kind.NUMBER, local_hour),
     Fact("office_open", "office is open", Kind.YES_NO, office_is_open),

@@ -144,7 +144,7 @@ class RuleBook:
 
     def script(self, lead: Lead) -> Script | None:
         """The rule's script. For a sensitive service the documented one with its consent step, or none [R26]."""
-        rule, training = self.rule(lead.pk), _training(lead)
+        rule, training = self.rule(lead.pk), next(iter(lead.trainings), "")
         script = rule.script if rule else None
         if not training:
             return script
@@ -328,7 +328,7 @@ def need_of(
     avoid: Iterable[int] = (),
 ) -> Need:
     """What the lead, its team, its rule and its script ask of whoever gets it."""
-    trainings = {team.required_training, _training(lead), script.required_training if script else ""}
+    trainings = {team.required_training, *lead.trainings, script.required_training if script else ""}
     return Need(
         due_at=due_at,
         language=language,
@@ -336,13 +336,8 @@ def need_of(
         skills=frozenset(rule.required_skills if rule else ()),
         clinic=packet.clinic_of(lead) or None,
         avoid=frozenset(avoid),
-        lacks_script=bool(_training(lead)) and script is None,
+        lacks_script=bool(lead.trainings) and script is None,
     )
-
-
-def _training(lead: Lead) -> str:
-    """The training that the lead's service asks for; blank where it is not sensitive."""
-    return lead.service.required_training if lead.service else ""
 
 
 def _keep(lead: Lead, team: Team, need: Need, roster: Roster, *, at: datetime) -> tuple[int | None, Mapping[str, str]]:

@@ -23,7 +23,7 @@ def script_for(lead: Lead, handed_over: str | None) -> str:
     """The script that came with the handoff; a sensitive service has its documented one before that too [R26]."""
     if handed_over:
         return handed_over
-    training = lead.service.required_training if lead.service else ""
+    training = next(iter(lead.trainings), "")
     documented = Script.objects.filter(is_active=True, requires_consent_step=True, required_training=training)
     return (training and documented.order_by("pk").values_list("pk", flat=True).first()) or FALLBACK_SCRIPT
 

@@ -137,8 +137,10 @@ class PolicyForm(forms.ModelForm):
 
 
 def _value_field(code: str) -> forms.Field:
-    """A time of day, a share or a whole number; empty only where that means no limit."""
+    """Yes or no, a time of day, a share or a whole number; empty only where that means no limit."""
     match getattr(Policy, code):
+        case bool():
+            return forms.BooleanField(label=_("Value"), required=False, widget=widgets.UnfoldBooleanSwitchWidget())
         case str():
             clock = widgets.UnfoldAdminTextInputWidget()
             wrong = _("Write a time of day such as 08:00.")

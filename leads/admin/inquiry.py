@@ -19,7 +19,7 @@ from leads.models import Inquiry, Interaction, Lead
 from leads.search import find_leads
 from leads.services import intake
 from leads.submission import fields_of
-from leads.visibility import visible
+from leads.visibility import names_known, visible
 from medcrm.lib.access import scope_of
 from medcrm.lib.actions import ActionForm, service_action, verb_permission
 from medcrm.lib.admin import ReadOnlyAdmin
@@ -114,12 +114,13 @@ class InquiryAdmin(OfLead, ReadOnlyAdmin):
     has_repair_permission = verb_permission("repair")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        # Without a lead nobody can tell whose it would be: only who sees all teams repairs those.
+        # Without a lead nobody can tell whose it would be: only who sees all teams repairs those. What was sent stays
+        # as it was, also after a repair that names another service.
         queryset = super(OfLead, self).get_queryset(request)
         condition = Q(lead__isnull=False) & visible(request.user, "lead__")
         if scope_of(request.user).sees_all_teams:
             condition |= Q(lead__isnull=True)
-        return queryset.filter(condition)
+        return queryset.filter(condition, names_known(request.user, "service"))
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         if not search_term.strip():

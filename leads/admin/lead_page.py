@@ -25,6 +25,7 @@ from leads.models import (
     ScoreChange,
     ScoringCategory,
     ScoringRule,
+    ServiceLine,
     Stakeholder,
 )
 from leads.services import merging
@@ -141,6 +142,7 @@ def facts_of(lead: Lead) -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = [
         (_("Asks for"), lead.get_request_display()),
         (_("Service"), lead.service),
+        (_("Its story speaks of"), _other_services(lead)),
         (_("Preferred clinic"), lead.preferred_clinic),
         (_("When"), lead.timing),
         (_("Pays with"), lead.payer),
@@ -165,6 +167,12 @@ def facts_of(lead: Lead) -> list[tuple[str, object]]:
             (_("Agreement"), lead.get_agreement_display()),
         ]
     return [(label, value) for label, value in rows if value not in ("", None)]
+
+
+def _other_services(lead: Lead) -> str:
+    """What it asked for before, or a lead merged into it asks for; why only the trained may see it [R26]."""
+    codes = lead.other_services
+    return ", ".join(ServiceLine.objects.filter(pk__in=codes).values_list("name", flat=True)) if codes else ""
 
 
 def _came_by(lead: Lead) -> str:

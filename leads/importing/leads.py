@@ -45,7 +45,8 @@ INTERACTION = copying.defaults(Interaction)
 FILLED = merging.FACTS
 NAMED = ("first_name", "last_name", "lead_type")
 as_said = json.JSONEncoder(ensure_ascii=False).encode
-VARY = ("id", "public_id", "lead_type", *FILLED, "language", "urgency", "created_at", "updated_at")
+OTHERS = merging.OTHER_SERVICES
+VARY = ("id", "public_id", "lead_type", *FILLED, OTHERS, "language", "urgency", "created_at", "updated_at")
 
 
 @dataclass
@@ -58,6 +59,7 @@ class Taken:
     held: Sequence[Held]
     inquiry: UUID = field(default_factory=uuid7)
     filled: dict[str, object] = field(default_factory=dict)
+    asks_also: bool = False  # for a service that the lead's story did not speak of
 
 
 def take(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome:
@@ -135,9 +137,12 @@ def _match(wanted: Sequence[Wanted], held: Mapping[Pair, Held], source: Source, 
             lead = SimpleNamespace(**vars(w.lead), place=len(taken))  # a copy: a refused chunk is taken again in parts
             _give_addresses(lead, w, held)
         filled = _fill(lead, w, held, at) if is_repeat else {}
+        spoken_of, asked = lead.other_services, w.fields.get("service")
+        if asked != lead.service_id:
+            answers.note_other_service(lead, asked)
         for pair in w.pairs:
             news[pair].append(lead)
-        taken.append(Taken(w, lead, is_repeat, mine, filled=filled))
+        taken.append(Taken(w, lead, is_repeat, mine, filled=filled, asks_also=lead.other_services != spoken_of))
     return taken
 
 
@@ -300,10 +305,9 @@ def _new_leads(source: Source, taken: Sequence[Taken], at: datetime) -> copying.
 
 
 def _fill_known(taken: Sequence[Taken]) -> None:
-    known = {t.lead.pk: t.lead for t in taken if t.filled and isinstance(t.lead, Lead)}
-    copying.update_rows(
-        Lead, ("id", *FILLED), ([getattr(lead, name) for name in ("id", *FILLED)] for lead in known.values())
-    )
+    known = {t.lead.pk: t.lead for t in taken if (t.filled or t.asks_also) and isinstance(t.lead, Lead)}
+    columns = ("id", *FILLED, OTHERS)
+    copying.update_rows(Lead, columns, ([getattr(lead, name) for name in columns] for lead in known.values()))
 
 
 def _write_documents(taken: Sequence[Taken], at: datetime) -> None:

@@ -204,7 +204,7 @@ class Reader:
 
     def _new_lead(self, wanted: Wanted) -> SimpleNamespace:
         asked_at = wanted.inquired_at or self.at
-        lead = SimpleNamespace(**LEAD, id=None, pk=None)
+        lead = SimpleNamespace(**LEAD | {"other_services": []}, id=None, pk=None)
         lead.lead_type = wanted.fields["lead_type"]
         answers.write_fields(lead, wanted.fields, at=asked_at, zone=self.zone)
         if "timing" in wanted.fields:

@@ -26,7 +26,7 @@ UPDATE leads_qualification SET decided_at = now() WHERE outcome = 'hold' AND clo
 
 
 class Migration(migrations.Migration):
-    dependencies = [("leads", "0012_first_halving_days")]
+    dependencies = [("leads", "0013_other_services")]
 
     operations = [
         migrations.RunSQL(STOPS, migrations.RunSQL.noop),

@@ -41,6 +41,16 @@ class Inquiry(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RECEIVED)
     errors = models.JSONField(default=dict, blank=True, help_text=_("Field → what is wrong with it."))
     lead = models.ForeignKey(Lead, null=True, blank=True, on_delete=models.CASCADE, related_name="inquiries")
+    service = models.ForeignKey(
+        ServiceLine,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        editable=False,
+        help_text=_("Named by a submission that was refused. Who reads it is trained for it."),
+    )
     is_repeat = models.BooleanField(default=False, help_text=_("Attached to a lead that was already known."))
     import_run = models.ForeignKey(
         "leads.ImportRun", null=True, blank=True, on_delete=models.PROTECT, related_name="inquiries", db_index=False

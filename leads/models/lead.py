@@ -105,6 +105,12 @@ class Lead(models.Model):
     service = models.ForeignKey(
         ServiceLine, null=True, blank=True, on_delete=models.PROTECT, related_name="leads", db_index=False
     )
+    other_services = ArrayField(
+        models.CharField(max_length=40),
+        default=list,
+        editable=False,
+        help_text=_("Asked for before, or by a lead merged into this one. Who sees the lead is trained for them too."),
+    )
     preferred_clinic = models.ForeignKey(
         Clinic, null=True, blank=True, on_delete=models.PROTECT, related_name="leads", db_index=False
     )
@@ -291,6 +297,14 @@ class Lead(models.Model):
     @property
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def trainings(self) -> list[str]:
+        """What whoever deals with the lead must be trained in: for its service first, then for its other services."""
+        services = [self.service] if self.service else []
+        if self.other_services:
+            services += ServiceLine.objects.filter(pk__in=self.other_services).order_by("pk")
+        return list(dict.fromkeys(service.required_training for service in services if service.is_sensitive))
 
     @property
     def is_organisation(self) -> bool:

@@ -153,7 +153,15 @@ def write_fields(lead: Lead, fields: Mapping[str, object], *, at: datetime, zone
                 answer_timing(lead, row, at=at, zone=zone)
         elif target.attribute:
             setattr(lead, target.attribute, value)
+    if lead.service_id != before["service_id"]:
+        note_other_service(lead, before["service_id"])
     return [kind for name, kind in NEWS.items() if getattr(lead, name) != before[name]]
+
+
+def note_other_service(lead: Lead, service: str | None) -> None:
+    """Remember on the locked lead, unsaved, that its story speaks of this service too [R26]."""
+    if service and service not in lead.other_services:
+        lead.other_services = [*lead.other_services, service]
 
 
 def _by_place(field: tuple[str, object]) -> bool:

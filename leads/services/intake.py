@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,10 +28,11 @@ from leads.models import (
     Inquiry,
     Interaction,
     Lead,
+    ServiceLine,
     Source,
 )
 from leads.services import answers
-from leads.submission import EMAIL, PHONE, Submission, normalise, parse
+from leads.submission import EMAIL, PHONE, Submission, fields_of, normalise, parse
 from leads.vocabulary import FIRST_HAND, Direction, DocumentState, InteractionKind, SourceKind
 from medcrm.lib import bell
 from medcrm.lib.errors import InvalidFields, RuleError
@@ -151,9 +153,20 @@ def keep(source: Source, raw: bytes, delivery: Delivery, *, at: datetime) -> tup
 
 
 def refuse(inquiry: Inquiry, errors: Mapping[str, Sequence[str]], *, at: datetime) -> None:
-    """Keep why the submission was not usable, for the repair queue."""
+    """Keep why the submission was not usable, for the repair queue, and what it is about, for who may read it [R26]."""
     inquiry.status, inquiry.errors, inquiry.settled_at = Inquiry.Status.REFUSED, dict(errors), at
-    inquiry.save(update_fields=["status", "errors", "settled_at"])
+    inquiry.service = service_named(inquiry.raw_body) or service_named(json.dumps(inquiry.repaired or {}))
+    inquiry.save(update_fields=["status", "errors", "settled_at", "service"])
+
+
+NAMES_SERVICE = re.compile(r'"service"\s*:\s*"([^"]*)"')
+
+
+def service_named(body: str) -> ServiceLine | None:
+    """The service that a submission names, however it is written: by code or by name, retired, or in broken JSON."""
+    found = NAMES_SERVICE.search(body)
+    said = str(fields_of(body).get("service") or (found[1] if found else "")).strip()[:120]
+    return ServiceLine.objects.filter(Q(pk__iexact=said) | Q(name__iexact=said)).first() if said else None
 
 
 def replay(inquiry_id: int, fields: dict[str, object], *, by: AbstractBaseUser, at: datetime) -> Inquiry:

@@ -9,7 +9,8 @@ touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -51,6 +52,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("agreement",),
 )
 FACTS = tuple(name for group in GROUPS for name in group)
+OTHER_SERVICES = "other_services"  # of all of them together: whoever reads the lead that stays reads about each
 BLANK = ("", None)
 
 
@@ -125,8 +127,9 @@ def _settle(leads: Mapping[int, Lead], *, at: datetime) -> None:
     links = LeadLink.objects.filter(one__in=leads, other__in=leads, unlinked_at=None)
     groups = components(leads, links.values_list("one", "other"))
     filled = dict(MergedFacts.objects.filter(lead__in=leads).values_list("lead", "filled"))
+    told = _told_of(filled)
     for lead in leads.values():
-        _empty(lead, filled.get(lead.pk, {}))
+        _empty(lead, filled.get(lead.pk, {}), told.get(lead.pk, ()))
     MergedFacts.objects.filter(lead__in=leads).delete()
     kept = []
     for members in groups:
@@ -138,7 +141,7 @@ def _settle(leads: Mapping[int, Lead], *, at: datetime) -> None:
         brought = _fill(root, others)
         if brought:
             kept.append(MergedFacts(lead=root, filled=brought))
-    names = [*(_field(name).name for name in FACTS), "merged_into"]
+    names = [*(_field(name).name for name in FACTS), OTHER_SERVICES, "merged_into"]
     update_rows(leads.values(), names, batch_size=200)
     MergedFacts.objects.bulk_create(kept)
     due.mark_due(Lead.objects.filter(pk__in=leads), at=at)
@@ -162,6 +165,11 @@ def _field(name: str) -> models.Field:
 def _fill(root: Lead, others: Sequence[Lead]) -> dict[str, object]:
     """Give the root each fact it lacks, from the oldest that knows it; return what was brought, as JSON."""
     brought: dict[str, object] = {}
+    own = {root.service_id, *root.other_services}
+    added = {service for other in others for service in (other.service_id, *other.other_services)} - own - {None}
+    if added:
+        brought[OTHER_SERVICES] = sorted(added)
+        root.other_services = [*root.other_services, *sorted(added)]
     for group in GROUPS:
         if getattr(root, group[0]) not in BLANK:
             continue
@@ -172,8 +180,24 @@ def _fill(root: Lead, others: Sequence[Lead]) -> dict[str, object]:
     return brought
 
 
-def _empty(lead: Lead, filled: Mapping[str, object]) -> None:
-    """Take back what a merge had brought, group by group, unless it was corrected since."""
+def _told_of(filled: Mapping[int, Mapping[str, object]]) -> dict[int, set[str]]:
+    """Lead → the services that its own inquiries named, for those that a merge brought others to."""
+    roots = [pk for pk, facts in filled.items() if OTHER_SERVICES in facts]
+    told: dict[int, set[str]] = defaultdict(set)
+    if roots:
+        entries = Interaction.objects.filter(lead__in=roots, inquiry__isnull=False, service__isnull=False).order_by()
+        for pk, service in entries.values_list("lead", "service").distinct():
+            told[pk].add(service)
+    return told
+
+
+def _empty(lead: Lead, filled: Mapping[str, object], told: Collection[str]) -> None:
+    """Take back what a merge had brought, group by group, unless it was corrected since.
+
+    A service that the lead's own inquiries named was asked for by this lead too, so it stays among the others.
+    """
+    gone = set(filled.get(OTHER_SERVICES, ())) - set(told)  # type: ignore[call-overload]
+    lead.other_services = [service for service in lead.other_services if service not in gone]
     for group in GROUPS:
         head = group[0]
         if head in filled and _field(head).value_to_string(lead) == filled[head]:

@@ -27,7 +27,7 @@ def as_copied(value: object) -> str:
         return _escaped(value)
     if isinstance(value, datetime | date):
         return value.isoformat()
-    return str(value)
+    return _as_array(value) if isinstance(value, list) else str(value)
 
 
 def _escaped(text: str) -> str:

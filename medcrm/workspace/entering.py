@@ -80,13 +80,19 @@ def enter(entry: Entry, *, by: AbstractBaseUser, at: datetime) -> Entered:
         _take(lead, by, at)
     journey.advance_one(lead.pk, at=at)
     lead.refresh_from_db()
-    return Entered(lead, inquiry.is_repeat, _is(lead, in_reach(by, at=at)))
+    return Entered(lead, inquiry.is_repeat, _is(lead, to_record(by, at=at)))
 
 
 def in_reach(user: AbstractBaseUser, *, at: datetime) -> Q:
+    """What a person sees, and whom they have on the line right now, if they are trained for it."""
+    return to_record(user, at=at) & trained_for(user)
+
+
+def to_record(user: AbstractBaseUser, *, at: datetime) -> Q:
     """What a person sees, and whom they have on the line right now.
 
-    Whoever has spoken with a lead records it, whatever the rules or a merge make of the lead meanwhile.
+    Whoever has spoken with a lead records it, whatever the talk, the rules or a merge make of the lead meanwhile; its
+    story is read only by those in whose reach it is.
     """
     seen = visible(user)
     if not seen:  # no condition: everything
@@ -114,6 +120,12 @@ def known(phone: str, email: str, fields: Mapping[str, object], *, reader: Abstr
 def _key(key: str, raw: bytes, by: AbstractBaseUser) -> str:
     """One press of the button is one inquiry; what was typed anew after going back is another."""
     return f"staff-{by.pk}-{hashlib.sha256(key.encode() + raw).hexdigest()}" if key else ""
+
+
+def may_read(lead: Lead, user: AbstractBaseUser) -> bool:
+    """Whether this person is trained for all that the lead's story speaks of."""
+    condition = trained_for(user)
+    return not condition or _is(lead, condition)
 
 
 def _is(lead: Lead, condition: Q) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Subquery, Value
+from django.db.models import Q, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -26,7 +27,7 @@ from leads.visibility import visible
 from medcrm import journey
 from medcrm.lib import reading
 from medcrm.lib.errors import InvalidFields, RuleError
-from medcrm.workspace import drafts, entering, lists, recording, searching
+from medcrm.workspace import drafts, entering, lists, recording, saying, searching
 from medcrm.workspace import my_work as work
 from medcrm.workspace import page as pages
 from medcrm.workspace.forms import CallForm
@@ -34,6 +35,7 @@ from nurture import personal
 from nurture.vocabulary import Medium
 from routing import worklist
 
+Reach = Callable[..., Q]
 RELATED = (
     "service",
     "source__seller",
@@ -48,7 +50,7 @@ RELATED = (
 )
 
 
-def lead_of(request: HttpRequest, pk: int, *, verb: str = "view") -> Lead:
+def lead_of(request: HttpRequest, pk: int, *, verb: str = "view", reach: Reach = entering.in_reach) -> Lead:
     """The lead, or the one it was merged into, if this person may do `verb` and it is in their scope; as if it were
     not there otherwise. Whoever is in a call with a lead keeps it until the call is recorded."""
     action = "view" if request.method == "GET" else request.resolver_match.url_name
@@ -56,7 +58,7 @@ def lead_of(request: HttpRequest, pk: int, *, verb: str = "view") -> Lead:
     if not request.user.has_perm(f"leads.{verb}_lead"):
         raise PermissionDenied
     kept = Lead.objects.filter(pk=pk).values("merged_into")
-    rows = Lead.objects.filter(entering.in_reach(request.user, at=timezone.now()), merged_into=None)
+    rows = Lead.objects.filter(reach(request.user, at=timezone.now()), merged_into=None)
     row = get_object_or_404(rows.select_related(*RELATED), pk=Coalesce(Subquery(kept), Value(pk)))
     reading.note(request, action, "leads.lead", [row.pk])
     return row
@@ -115,12 +117,14 @@ def nobody_to_call(offer: worklist.Offer, at: object) -> str:
 @never_cache
 def lead(request: HttpRequest, pk: int) -> HttpResponse:
     """One lead, from handoff to result."""
-    row = lead_of(request, pk)
+    row = lead_of(request, pk, reach=entering.to_record)
     return _show(request, row) if row.pk == pk else HttpResponseRedirect(reverse("workspace:lead", args=[row.pk]))
 
 
 def _show(request: HttpRequest, row: Lead, form: CallForm | None = None) -> HttpResponse:
     at = timezone.now()
+    if not entering.may_read(row, request.user):
+        return _show_result_alone(request, row, form, at)
     read = pages.read(row, request, at=at)
     if form is None:
         form = CallForm(lead=row, at=at, initial=_typed(read.draft))
@@ -138,6 +142,19 @@ def _show(request: HttpRequest, row: Lead, form: CallForm | None = None) -> Http
     return shown(request, "workspace/lead.html", title, content_title=title, **context)
 
 
+def _show_result_alone(request: HttpRequest, row: Lead, form: CallForm | None, at: datetime) -> HttpResponse:
+    """The talk turned to what this person is not trained for: how it ended is still recorded, the story stays shut."""
+    kept = drafts.of(row.pk, request.user)
+    context = {
+        "ws": {"consent_step": saying.first_words_to(row), "draft": kept},
+        "lead": row,
+        "form": form or CallForm(lead=row, at=at, initial=_typed(kept)),
+        "may_record": _may_record(request),
+        "opened_at": at.isoformat(),
+    }
+    return shown(request, "workspace/result_alone.html", searching.name_of(row), **context)
+
+
 def _may_record(request: HttpRequest) -> bool:
     return request.user.has_perm("leads.change_lead")
 
@@ -151,7 +168,7 @@ def _typed(draft: object) -> dict[str, object]:
 @require_POST
 def draft(request: HttpRequest, pk: int) -> HttpResponse:
     """Keep what was typed so far, and say so; warn when somebody else has the lead."""
-    row, at = lead_of(request, pk, verb="change"), timezone.now()
+    row, at = lead_of(request, pk, verb="change", reach=entering.to_record), timezone.now()
     if _is_recorded(request, row):  # from another window, or overtaken by the record
         return TemplateResponse(request, "workspace/kept.html", {"is_recorded": True})
     typed = {name: request.POST.getlist(name) for name in CallForm.base_fields if name in request.POST}
@@ -257,7 +274,7 @@ def write(request: HttpRequest, pk: int, medium: str) -> HttpResponse:
 @require_POST
 def record(request: HttpRequest, pk: int) -> HttpResponse:
     """Record how the call ended; then the next lead, or this one again."""
-    row, at = lead_of(request, pk, verb="change"), timezone.now()
+    row, at = lead_of(request, pk, verb="change", reach=entering.to_record), timezone.now()
     form = CallForm(request.POST, lead=row, at=at)
     if _is_recorded(request, row):
         messages.info(request, _("This call was recorded already."))

@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from consent import book, calling_rules, checkpoints, gate, inbound, ledger, people, verify, words
+from consent import book, calling_rules, checkpoints, gate, inbound, ledger, people, stopping, verify, words
 from consent.admin.addresses import as_of
 from consent.models import Address, Attempt, CallingRule, ConsentEvent, Disclosure, ExportLog, ListSnapshot, Seller
 from medcrm import roles
@@ -273,6 +273,15 @@ def test_what_a_disclosure_covers_is_ticked_and_no_input_hides_the_forms_own(
     assert (made.channels, made.purposes, made.elements) == (
         ["sms", "email"], ["informational"], ["written", "names_seller"],
     )  # fmt: skip
+
+
+def test_compliance_lifts_a_stop_of_all_contact_with_a_reason(compliance: Client) -> None:
+    row = stopping.stop_contact(owner="Whoever restored", reason="Restored.")
+    page = url(type(row), "change", row.pk)
+    assert compliance.post(page, {"owner": "Counsel", "reason": ""}).status_code == 200
+    assert stopping.is_stopped()
+    assert compliance.post(page, {"owner": "Counsel", "reason": "All opt-outs were entered."}).status_code == 302
+    assert not stopping.is_stopped()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from django.db.models import JSONField, Value
 from django.db.utils import DatabaseError
 from django.test.utils import CaptureQueriesContext
 
-from consent import gate, ledger
+from consent import gate, ledger, stopping
 from consent.gate import NotContactable
 from consent.models import (
     Address,
@@ -95,6 +95,18 @@ def test_the_cap_counts_reservations_and_not_what_surely_failed(permitted: Addre
 def test_no_cap_and_zero_are_two_things(permitted: Address, now: datetime, value: int | None, allowed: bool) -> None:
     PolicySetting.objects.filter(pk="marketing_cap").update(value=Value(value, JSONField()))
     assert gate.decide(ask(permitted), at=now).allowed is allowed
+
+
+def test_while_all_contact_is_stopped_every_contact_is_held_back(permitted: Address, now: datetime) -> None:
+    reserved = gate.reserve(ask(permitted), at=now)
+    row = stopping.stop_contact(owner="Compliance", reason="Restored.")
+    with pytest.raises(NotContactable) as refusal:
+        gate.reserve(ask(permitted, "voice_manual"), at=now)
+    assert (refusal.value.code, refusal.value.decision.kind) == ("CONTACT_STOPPED", "hold")
+    assert [r.refusal.code for r in gate.hand_over_many([reserved.pk], at=now)] == ["CONTACT_STOPPED"]
+    row.value = False
+    row.save()
+    assert not stopping.is_stopped() and gate.decide(ask(permitted), at=now).allowed
 
 
 def test_a_stop_between_reservation_and_provider_cancels(permitted: Address, now: datetime) -> None:

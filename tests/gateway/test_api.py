@@ -123,6 +123,16 @@ def test_a_client_sees_its_teams_and_services_only_and_sensitive_ones_when_named
     assert len(call("GET", "leads/", of=ours).json()["results"]) == 1
 
 
+def test_a_lead_that_asked_for_a_sensitive_service_before_is_seen_only_by_who_was_given_it(call, submit):
+    lead = submit(service="bh", question="Panic attacks")
+    path = f"leads/{lead.public_id}/"
+    assert submit(service="ortho").pk == lead.pk
+    assert call("GET", path).status_code == 404
+    assert call("GET", f"{path}events/").status_code == 404
+    named = keys.make_client("named", "Named", scopes=ScopeCode.values, services=["ortho", "bh"])
+    assert call("GET", f"{path}events/", of=named).status_code == 200
+
+
 def test_numbers_and_mailboxes_are_masked_in_every_answer_without_the_scope_for_them(call, lead):
     Lead.objects.update(
         question="Call my wife on 512-555-0177", approver="boss@example.net", rollout="ask 512-555-0179"

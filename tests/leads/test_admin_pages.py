@@ -25,9 +25,13 @@ from leads.models import (
     ScoringCategory,
     ScoringModel,
     ScoringRule,
+    ServiceLine,
 )
+from leads.services import intake
 from medcrm.lib import counts
+from medcrm.lib.errors import InvalidFields
 from routing.models import Agent, Team
+from tests.inquiry import CONSULT
 from tests.rows import NOW, make, make_rows
 
 pytestmark = pytest.mark.django_db
@@ -94,6 +98,26 @@ def test_a_refused_inquiry_is_repaired_field_by_field(client, supervisor):
     assert json.loads(inquiry.raw_body) == body
     assert inquiry.repaired["phone"] == "512-555-0101"
     assert inquiry.lead.last_name == "Diaz"
+
+
+@pytest.mark.parametrize("named", ["bh", " Bh", "Behavioral health"])
+def test_a_refused_inquiry_of_a_sensitive_service_is_read_by_the_trained_alone(client, supervisor, submit, named):
+    service = ServiceLine.objects.get(pk="bh")
+    said = service.name.upper() if named.startswith("Beh") else named
+    with pytest.raises(InvalidFields):
+        submit(service=said, phone="12345")
+    inquiry = Inquiry.objects.get()
+    broken = make(Inquiry, status="received", raw_body='{"last_name": "Diaz, "service": "bh"}')
+    intake.refuse(broken, {"body": ["Not JSON."]}, at=timezone.now())
+    assert client.get(f"/admin/leads/inquiry/{broken.pk}/change/").status_code == 302
+    path = f"/admin/leads/inquiry/{inquiry.pk}/change/"
+    assert client.get(path).status_code == 302
+    team = Team.objects.create(code="sensitive", name="Sensitive")
+    Agent.objects.create(user=supervisor, team=team, trainings=[service.required_training])
+    assert client.get(path).status_code == 200
+    Agent.objects.update(trainings=[])
+    intake.replay(inquiry.pk, {**CONSULT, "service": "ortho"}, by=supervisor, at=inquiry.received_at)
+    assert client.get(path).status_code == 302, "what was sent stays what it was"
 
 
 def test_a_published_set_is_read_a_draft_is_edited_and_publishing_retires_the_old(client):

@@ -133,6 +133,9 @@ def test_a_language_is_spoken_by_whoever_has_the_training_it_takes(organisation,
     assert facts_of(lead, "language_spoken", at=now)[0][-1] is True
     Agent.objects.filter(team="sensitive").update(languages=["en"])
     assert facts_of(lead, "language_spoken", at=now)[0][-1] is False
+    asks_again = submit(service="ortho", language="es")
+    assert (asks_again.pk, asks_again.other_services) == (lead.pk, ["bh"])
+    assert facts_of(lead, "language_spoken", at=now)[0][-1] is False, "its story speaks of the other service"
     Agent.objects.all().delete()
     assert facts_of(lead, "language_spoken", at=now)[0][-1] is None, "nothing is known of anybody"
 

@@ -16,6 +16,7 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 from fhir.resources.R4B.bundle import Bundle
 
+from audit.models import Access
 from leads import exporting, fhir
 from leads.models import Answer, Export, Lead
 from leads.services import events
@@ -134,6 +135,18 @@ def test_the_reason_and_the_file_are_on_record(organisation, submit, now) -> Non
     with pytest.raises(RuleError) as error:
         exporting.ask("leads", "csv", reason=" ", by=export.by, at=now)
     assert error.value.code == "REASON_MISSING"
+
+
+@pytest.mark.parametrize("what", ["leads", "timeline", "consent"])
+def test_everyone_in_a_file_is_on_the_access_log_once(organisation, submit, now, monkeypatch, what: str) -> None:
+    monkeypatch.setattr(exporting, "MOST_SUBJECTS", 2)
+    leads = [submit(phone=f"+1512555030{n}", email="", last_name=f"Alpha{n}") for n in range(3)]
+    submit(phone="+15125550300", email="", last_name="Alpha0")
+    export = taken(what, "json", person("compliance"), now)
+    rows = Access.objects.filter(action="export", query=f"leads.export:{export.pk}", user=export.by)
+    noted = [name for row in rows for name in row.subjects]
+    persons = [f"consent.address:{lead.phone_id}" if what == "consent" else f"leads.lead:{lead.pk}" for lead in leads]
+    assert (sorted(noted), rows.count()) == (sorted(persons), 2)
 
 
 @pytest.mark.parametrize(

@@ -365,6 +365,7 @@ def test_a_repeat_fills_blanks_and_keeps_owner_and_answers(submit, now: datetime
     assert lead.email.value == "alpha@example.org"
     assert Lead.objects.count() == 1
     assert lead.inquiries.count() == 2
+    assert lead.other_services == ["derm"], "its timeline speaks of both"
 
 
 def test_a_purchased_list_without_proof_never_becomes_contactable(organisation, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from importlib import import_module
 
 import pytest
 from django.contrib.auth.models import User
@@ -15,9 +16,9 @@ from hypothesis import strategies as st
 from consent import ledger
 from consent.models import ConsentEvent, Permission
 from leads import duplicates
-from leads.models import DuplicateCandidate, Interaction, Lead, LeadLink, MergedFacts
+from leads.models import DuplicateCandidate, Inquiry, Interaction, Lead, LeadLink, MergedFacts
 from leads.services import merging
-from medcrm.lib.errors import RuleError
+from medcrm.lib.errors import InvalidFields, RuleError
 from tests.rows import make
 
 COUNT = 5
@@ -25,7 +26,7 @@ COUNT = 5
 
 def state() -> list[tuple[object, ...]]:
     """Who points where and what is known of each; everything a merge may change."""
-    return list(Lead.objects.order_by("pk").values_list("pk", "merged_into", *merging.FACTS))
+    return list(Lead.objects.order_by("pk").values_list("pk", "merged_into", "other_services", *merging.FACTS))
 
 
 def merge(pair: tuple[int, int], at: datetime) -> Lead:
@@ -36,10 +37,10 @@ def merge(pair: tuple[int, int], at: datetime) -> Lead:
 def people(catalogue, now: datetime) -> list[int]:
     """Five leads of one person, each of which knows something the others do not, or says otherwise; two are closed."""
     facts = [
-        {"first_name": "Ana", "zip": "", "stage": "lost"},
+        {"first_name": "Ana", "zip": "", "service_id": "ortho", "other_services": ["pt"], "stage": "lost"},
         {"first_name": "", "zip": "78701", "city": "Austin", "state": "TX", "age": 40, "stage": "converted"},
         {"first_name": "Anna", "zip": "73102", "city": "Oklahoma City", "state": "OK", "payer_id": "ppo"},
-        {"first_name": "", "question": "Mornings?", "age": 41},
+        {"first_name": "", "question": "Mornings?", "age": 41, "service_id": "bh"},
         {"first_name": "", "organisation": "Reed LLC", "payer_id": "hmo"},
     ]
     return [make(Lead, lead_type="patient", source_id="guide", created_at=now, **known).pk for known in facts]
@@ -294,3 +295,49 @@ def test_a_person_judges_side_by_side_and_takes_it_back(client, supervisor, now:
     client.post(f"/admin/leads/leadlink/{LeadLink.objects.get().pk}/unmerge/", {})
     assert Lead.objects.get(pk=other.pk).merged_into_id is None
     assert Interaction.objects.filter(lead=one, by=supervisor).count() == 2
+
+
+def test_a_lead_speaks_of_the_services_of_all_that_were_merged_into_it(people, now) -> None:
+    for pk in (people[3], people[1]):
+        merge((people[0], pk), now)
+    root = Lead.objects.get(pk=people[0])
+    assert (root.service_id, root.other_services) == ("ortho", ["pt", "bh"])
+    for link in LeadLink.objects.filter(other=people[3]):
+        merging.unmerge(link.pk, by=None, at=now)
+    root.refresh_from_db()
+    assert root.other_services == ["pt"]
+
+
+def test_what_a_lead_asked_for_itself_stays_when_a_merge_is_taken_back(submit, now) -> None:
+    root, other = submit(), submit(phone="+15125550177", email="o@example.org", service="bh")
+    merge((root.pk, other.pk), now)
+    submit(service="bh")
+    submit(service="ortho")
+    merging.unmerge(LeadLink.objects.get().pk, by=None, at=now)
+    root.refresh_from_db()
+    assert root.service_id == "ortho"
+    assert "bh" in root.other_services
+
+
+def test_leads_from_before_are_filled_as_they_would_have_been_kept(submit, now) -> None:
+    migration = import_module("leads.migrations.0013_other_services")
+    root, other = submit(), submit(phone="+15125550177", email="o@example.org", service="bh")
+    submit(service="derm")
+    with pytest.raises(InvalidFields):
+        submit(service="BH", phone="12345")
+    merge((root.pk, other.pk), now)
+
+    def kept() -> list[object]:
+        rows = Lead.objects.order_by("pk").values_list("pk", "other_services")
+        services = [(pk, sorted(found)) for pk, found in rows]
+        return [services, MergedFacts.objects.get().filled, Inquiry.objects.get(status="refused").service_id]
+
+    before = kept()
+    assert before == [[(root.pk, ["bh", "ortho"]), (other.pk, [])], {"other_services": ["bh"]}, "bh"]
+    Lead.objects.update(other_services=[])
+    MergedFacts.objects.all().delete()
+    Inquiry.objects.update(service=None)
+    with connection.cursor() as cursor:
+        for statement in (migration.FILL, migration.KEEP, migration.NAME):
+            cursor.execute(statement)
+    assert kept() == before

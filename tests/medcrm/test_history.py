@@ -11,6 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from consent import addresses
+from gateway import keys
+from gateway.models import Subscription
 from leads.models import Lead, LeadEvent, ServiceLine
 from medcrm import receivers
 from medcrm.lib import history, masking
@@ -90,6 +92,17 @@ def test_the_catalogue_and_roles_of_a_login_have_a_history_too(client):
     client.force_login(User.objects.create(username="root", is_staff=True, is_superuser=True))
     page = client.get(f"/admin/auth/user/{user.pk}/history/").content.decode()
     assert page.count("<ins>") == 3 and "<ins>supervisor</ins>" in page and '<del class="mc-quiet">caller</del>' in page
+
+
+def test_a_connected_system_has_a_history_without_its_secrets():
+    client = keys.make_client("erp", "ERP", scopes=["leads:read"])
+    client.scopes = ["leads:read", "contacts:read"]
+    keys.save_client(client)
+    assert ("Scopes", "['leads:read']", "['leads:read', 'contacts:read']") in moves(client)
+    hook = make(Subscription, client=client, url="https://example.org/a", salt="secret salt")
+    Subscription.objects.update(url="https://example.org/b")
+    assert ("Url", "https://example.org/a", "https://example.org/b") in moves(hook)
+    assert not {"salt", "old_salt"} & {field.name for field in hook.history.model._meta.fields}
 
 
 def test_numbers_in_the_history_are_masked_for_whoever_may_not_see_them():

@@ -101,5 +101,18 @@ def test_a_team_sees_its_own_leads_and_sensitive_ones_only_with_the_training():
     assert seen(Scope()) == set()
 
 
+def test_what_was_asked_for_before_stays_with_the_trained():
+    bh = make(ServiceLine, code="bh", required_training="behavioral_health")
+    ortho = make(ServiceLine, code="ortho")
+    make(Lead, last_name="Before", team="intake", service=ortho, other_services=["pt", bh.pk])
+    make(Lead, last_name="Unsaid", team="intake", service=None, other_services=[bh.pk])
+    make(Lead, last_name="Plain", team="intake", service=ortho, other_services=["pt"])
+    assert seen(Scope(sees_all_teams=True)) == {"Plain"}
+    assert seen(Scope(sees_all_teams=True, trainings=frozenset(["behavioral_health"]))) == {"Before", "Unsaid", "Plain"}
+    bh.required_training = ""
+    bh.save()
+    assert seen(Scope(sees_all_teams=True)) == {"Before", "Unsaid", "Plain"}, "the catalogue says what is sensitive"
+
+
 def test_nobody_is_nobody():
     assert not Lead.objects.filter(visible(AnonymousUser())).exists()

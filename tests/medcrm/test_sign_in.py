@@ -14,6 +14,8 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.test import Client
 
+from audit.models import Access
+
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_cache")]
 
 PASSWORD = "seven green kettles sing"
@@ -76,6 +78,21 @@ def test_an_authenticator_app_is_set_up_and_then_asked_for(client, ana, strict):
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):  # a code is good for one use
         client.post("/admin/account/2fa/authenticate/", {"code": code(secret)})
         assert client.get("/admin/").status_code == 200
+
+
+def test_a_wrong_second_factor_and_every_change_of_factors_are_on_the_access_log(
+    client, ana, strict, django_capture_on_commit_callbacks
+):
+    sign_in(client, ana)
+    with django_capture_on_commit_callbacks(execute=True):
+        enrol(client)
+    noted = Access.objects.filter(user=ana, action__startswith="factor_")
+    assert set(noted.values_list("action", "query")) == {("factor_added", "totp"), ("factor_added", "recovery_codes")}
+    client.post("/admin/logout/")
+    sign_in(client, ana)
+    client.post("/admin/account/2fa/authenticate/", {"code": "000000"})
+    refused = Access.objects.get(action="second_factor")
+    assert (refused.user, refused.outcome, refused.status) == (ana, "refused", 401)
 
 
 def test_a_recovery_code_opens_once(client, ana, strict):

@@ -7,7 +7,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from consent import gate, ledger
+from consent import gate, ledger, stopping
 from consent.models import Attempt
 from consent.request import Decision
 from leads import contact
@@ -38,6 +38,15 @@ def test_due_step_is_reserved_sent_and_the_enrollment_moves_on(enrolled: Enrollm
     enrolled.refresh_from_db()
     assert (enrolled.step.position, enrolled.next_due_at, enrolled.claimed_at) == (2, now + DAY, None)
     assert dispatch.dispatch_due(at=now) == dispatch.DispatchReport()
+
+
+def test_while_all_contact_is_stopped_steps_stay_due(enrolled: Enrollment, now: datetime) -> None:
+    row = stopping.stop_contact(owner="Compliance", reason="Restored.")
+    assert dispatch.dispatch_due(at=now) == dispatch.DispatchReport()
+    assert not Message.objects.exists() and not Skip.objects.exists()
+    row.value = False
+    row.save()
+    assert dispatch.dispatch_due(at=now).delivered == 1
 
 
 def test_whole_sequence_runs_and_each_step_is_sent_or_has_its_reason(enrolled: Enrollment, now: datetime) -> None:

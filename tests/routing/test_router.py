@@ -195,6 +195,16 @@ def test_sensitive_service_reaches_only_trained_staff(now):
     assert Handoff.objects.first().script.requires_consent_step
 
 
+def test_a_lead_that_asked_for_a_sensitive_service_before_stays_with_trained_staff(now):
+    lead = make_lead(now, other_services=["bh", "pt"])
+    route(now, lead)
+    assert lead.owner.agent.team_id == "sensitive"
+    assert lead.handoffs.get().script_id == "behavioral_health"
+    plain = make_lead(now, other_services=["pt"])
+    route(now, plain)
+    assert plain.team == "scheduling"
+
+
 def test_another_language_goes_to_who_speaks_it(now):
     leads = [make_lead(now, language="es") for _ in range(3)]
     route(now, *leads)

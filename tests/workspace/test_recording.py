@@ -310,6 +310,26 @@ def test_a_lead_merged_in_the_middle_of_a_call_keeps_the_call_and_what_was_typed
     assert not Draft.objects.exists() and not Lease.objects.exists()
 
 
+def test_a_talk_that_turned_to_a_sensitive_service_is_recorded_by_who_held_it_and_its_story_is_shut(
+    client, lead_of, caller
+):
+    lead = lead_of(question="Panic attacks")
+    client.post(f"/admin/work/{lead.pk}/call/")
+    Lead.objects.filter(pk=lead.pk).update(service="bh")
+    page = client.get(f"/admin/work/{lead.pk}/")
+    assert page.status_code == 200 and page.context["ws"]["consent_step"]
+    assert "Panic attacks" not in page.content.decode()
+    for path, typed in [("call/", {}), ("answer/", {"code": "payer", "value": "ppo"}), ("write/sms/", {"body": "Hi"})]:
+        assert client.post(f"/admin/work/{lead.pk}/{path}", typed).status_code == 404, path
+    assert client.get(f"/admin/leads/lead/{lead.pk}/change/").status_code == 302
+    client.post(f"/admin/work/{lead.pk}/draft/", {"note": "Half a senten"})
+    again = record(client, lead, disposition="", note="Half a senten")
+    assert "Panic attacks" not in again.content.decode() and "Half a senten" in again.content.decode()
+    assert record(client, lead, disposition="no_answer", then="stay")["Location"] == "/admin/work/"
+    assert Interaction.objects.get(kind="call").by == caller
+    assert client.get(f"/admin/work/{lead.pk}/").status_code == 404
+
+
 def test_a_second_click_on_save_and_a_draft_that_comes_late_change_nothing(client, lead, now):
     opened = client.get(f"/admin/work/{lead.pk}/").context["opened_at"]
     client.post(f"/admin/work/{lead.pk}/call/")

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from medcrm import backup
 
@@ -13,7 +14,7 @@ class Command(BaseCommand):
 
     def handle(self, *, folder: Path, **options: object) -> None:
         try:
-            done = backup.restore(folder)
+            done = backup.restore(folder, at=timezone.now())
         except backup.CannotBackUp as error:
             raise CommandError(str(error)) from None
         if not done.is_whole:
@@ -21,3 +22,4 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{done.tables} tables and {done.rows} rows came back as kept; {done.events} events verified."
         )
+        self.stdout.write("All contact is stopped until compliance lifts it; docs/operations.md says what to do first.")
