@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import (
@@ -262,9 +262,8 @@ def ways_open(at: datetime) -> Expression:
 
 
 def visit_ahead(at: datetime) -> Expression:
-    """Whether an appointment stands; a day of grace, because the calendar date is the clinic's."""
-    live = (AppointmentState.BOOKED, AppointmentState.CONFIRMED)
-    coming = Appointment.objects.filter(lead=OuterRef("pk"), status__in=live, date__gte=at.date() - timedelta(days=1))
+    """Whether an appointment stands."""
+    coming = Appointment.objects.ahead(at).filter(lead=OuterRef("pk"))
     return ExpressionWrapper(Exists(coming), output_field=BooleanField())
 
 
