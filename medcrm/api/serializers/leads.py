@@ -204,7 +204,7 @@ class ReservationSerializer(serializers.Serializer):
     """May this call be made now? Only a reservation that is allowed may be followed by an outbound call."""
 
     attempt = serializers.IntegerField(source="pk")
-    purpose = serializers.ChoiceField(Purpose.choices, help_text="What was asked for; `informational`: sell nothing.")
+    purpose = serializers.CharField(help_text="What was asked for; one for `informational` sells nothing.")
     is_allowed = serializers.BooleanField()
     code = serializers.CharField(help_text="e.g. ALLOWED, QUIET_HOURS, REVOKED.")
     detail = serializers.CharField(source="sentence")
