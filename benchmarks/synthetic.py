@@ -59,8 +59,8 @@ def make_leads(count: int, *, at: datetime) -> None:
         places = _make_places(cursor)
         cursor.execute("ALTER TABLE leads_interaction DROP CONSTRAINT outbound_call_was_reserved")
         cursor.execute(
-            """INSERT INTO consent_address (kind, value, keyed_hash, line_type, created_at)
-               SELECT 'phone', '+1' || (2125550000 + n), lpad(n::text, 64, '0'), 'unknown', %s
+            """INSERT INTO consent_address (kind, value, keyed_hash, created_at)
+               SELECT 'phone', '+1' || (2125550000 + n), lpad(n::text, 64, '0'), %s
                  FROM generate_series(1, %s) AS n RETURNING id""",
             [at, ADDRESSES],
         )

@@ -141,8 +141,8 @@ def _make(wanted: Mapping[str, Pair]) -> None:
 
 # One document for two addresses or ten thousand: the driver quotes the members of an array one by one.
 MAKE = """
-INSERT INTO consent_address (kind, value, keyed_hash, line_type, created_at)
-SELECT a->>1, a->>2, a->>0, 'unknown', now() FROM json_array_elements(%s) AS a
+INSERT INTO consent_address (kind, value, keyed_hash, created_at)
+SELECT a->>1, a->>2, a->>0, now() FROM json_array_elements(%s) AS a
 ON CONFLICT DO NOTHING
 """
 LOCK = """

@@ -13,6 +13,7 @@ from consent.vocabulary import (
     EventKind,
     GrantChannel,
     Level,
+    LineType,
     Purpose,
     Scope,
     Verdict,
@@ -27,6 +28,7 @@ VOIDABLE = frozenset(
         EventKind.REASSIGNED,
         EventKind.DECEASED,
         EventKind.NUMBER_CHECK,
+        EventKind.LINE_TYPE,
         EventKind.INQUIRY,
         EventKind.PURCHASE,
         EventKind.LOCATION,
@@ -133,6 +135,7 @@ class Standing:
     complaint: UUID | None = None
     hard_bounce: UUID | None = None
     number_check: Event | None = None
+    line: Event | None = None
     invalid_number: UUID | None = None
     erasure: UUID | None = None
     last_message_at: datetime | None = None
@@ -290,6 +293,10 @@ def _on_check(state: Standing, event: Event, verdicts: dict[UUID, str], seller: 
     return replace(state, number_check=event)
 
 
+def _on_line(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
+    return replace(state, line=event)
+
+
 def _on_invalid(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
     return replace(state, invalid_number=event.id)
 
@@ -315,6 +322,7 @@ STEPS = {
     EventKind.EMAIL_HARD_BOUNCE: _on_bounce,
     EventKind.NUMBER_CHECK: _on_check,
     EventKind.REASSIGNED: _on_check,
+    EventKind.LINE_TYPE: _on_line,
     EventKind.INVALID_NUMBER: _on_invalid,
     EventKind.ERASURE: _on_erasure,
     EventKind.READMISSION: _on_readmission,
@@ -432,6 +440,12 @@ def _mail_obstacle(standing: Standing) -> tuple[str, UUID | None]:
     if standing.hard_bounce:
         return "EMAIL_HARD_BOUNCE", standing.hard_bounce
     return "", None
+
+
+def line_type(standing: Standing) -> str:
+    """Return the kind of line as far as somebody found it out; what is not known counts as a mobile [T20]."""
+    known = standing.line.facts.get("line_type") if standing.line else None
+    return str(known or LineType.UNKNOWN.value)
 
 
 def reassigned(event: Event) -> str:

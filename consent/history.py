@@ -46,7 +46,7 @@ INTACT = """(e.disclosure_id IS NULL OR encode(sha256(convert_to(d.text, 'UTF8')
 
 # The names interpolated here are constants of this module. One row per event, and one for an address without any.
 READ = f"""
-SELECT a.id, a.kind, a.value, a.line_type, a.erased_at, a.broken_at, a.head_seq, a.head_hash, e.hash,
+SELECT a.id, a.kind, a.value, a.erased_at, a.broken_at, a.head_seq, a.head_hash, e.hash,
        {", ".join("e." + name for name in COLUMNS)}, {CHAINED} AS is_chained, {INTACT} AS is_intact
 FROM consent_address a
 LEFT JOIN consent_consentevent e ON e.address_id = a.id
@@ -64,7 +64,6 @@ class Chain:
 
     kind: str
     value: str | None
-    line_type: str
     erased_at: datetime | None
     events: tuple[Event, ...]
     is_whole: bool
@@ -79,11 +78,11 @@ def chains(address_ids: Iterable[int]) -> Mapping[int, Chain]:
 
 
 def _chain(rows: list[tuple[Any, ...]]) -> Chain:
-    _id, kind, value, line_type, erased_at, broken_at, head_seq, head_hash = rows[0][:8]
-    events = tuple(_event(row[9:]) for row in rows if row[9] is not None)
-    last = (rows[-1][10], rows[-1][8]) if events else (0, "")
+    _id, kind, value, erased_at, broken_at, head_seq, head_hash = rows[0][:7]
+    events = tuple(_event(row[8:]) for row in rows if row[8] is not None)
+    last = (rows[-1][9], rows[-1][7]) if events else (0, "")
     is_whole = broken_at is None and last == (head_seq, head_hash) and all(event.is_chained for event in events)
-    return Chain(kind, value, line_type, erased_at, events, is_whole)
+    return Chain(kind, value, erased_at, events, is_whole)
 
 
 def _event(values: tuple[Any, ...]) -> Event:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.fields.json import KT
 from django.utils.translation import gettext as _
 
 from consent import ledger, people, wording
-from consent.models import Address, ConsentEvent, Seller
+from consent.lifecycle import COUNTED
+from consent.models import Address, Attempt, ConsentEvent, Seller
 from consent.vocabulary import AddressKind, EventKind, Purpose, Scope, Verdict
 from medcrm.lib.errors import RuleError
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
 HEARD_ALWAYS = (Verdict.REVOKE, Verdict.REVIEW)
+ANSWER_WITHIN = timedelta(days=30)  # contact_rules 19 names no end; what is said later begins a talk, it answers none
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,21 @@ def _answer(verdict: str, seller: Seller) -> Answer | None:
         said = _("%(who)s: you will get our messages again. Reply HELP for help, STOP to stop.")
         return Answer(Purpose.CONVERSATIONAL_REPLY.value, said % {"who": who})
     return None
+
+
+def unanswered(address_ids: Iterable[int], *, at: datetime) -> set[tuple[int, str]]:
+    """Address and channel where the last word is the person's: a message of theirs that nothing of ours has followed.
+
+    Such a message may be answered as a conversation [contact_rules 19]; a request to stop is none. One query.
+    """
+    followed = Attempt.objects.filter(
+        address=OuterRef("address"), channel=OuterRef("way"), at__gte=OuterRef("occurred_at"), state__in=COUNTED
+    )
+    messages = ConsentEvent.objects.filter(
+        address__in=set(address_ids), kind=EventKind.INBOUND, about=None, occurred_at__range=(at - ANSWER_WITHIN, at)
+    ).exclude(verdict=Verdict.REVOKE)
+    waiting = messages.order_by().annotate(way=KT("facts__channel")).exclude(Exists(followed))
+    return set(waiting.values_list("address", "way"))
 
 
 # The review queue

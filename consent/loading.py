@@ -19,7 +19,7 @@ from consent.history import Chain
 from consent.lifecycle import COUNTED
 from consent.models import Attempt
 from consent.request import ContactRequest
-from consent.vocabulary import LineType, Purpose
+from consent.vocabulary import Purpose
 
 WEEK_HOURS = 7 * 24
 
@@ -58,18 +58,19 @@ def _facts(
     is_law: bool,
 ) -> Facts:
     heard = tuple(fold.in_order(chain.events, at, is_law=is_law))
+    standing = fold.stand(chain.events, at=at, seller=request.seller, kind=chain.kind, is_law=is_law)
     number = _number(chain)
     return Facts(
         request=request,
         heard=heard,
         grants=tuple(fold.grants(chain.events, at)),
-        standing=fold.stand(chain.events, at=at, seller=request.seller, kind=chain.kind, is_law=is_law),
+        standing=standing,
         past=past,
         lists=lists.get(number) or lists[None],
         location=zones.locate(request.place, phone=chain.value, stated=zones.stated_place(heard)),
         book=book,
         is_whole=chain.is_whole,
-        line_type=request.line_type or chain.line_type or LineType.UNKNOWN.value,
+        line_type=request.line_type or fold.line_type(standing),
     )
 
 

@@ -12,13 +12,14 @@ from django.utils.translation import gettext as _
 from consent import ledger, zones
 from consent.fold import VOIDABLE
 from consent.models import Address, ConsentEvent
-from consent.vocabulary import AddressKind, CheckResult, EventKind, GrantChannel, Level, Purpose
+from consent.vocabulary import AddressKind, CheckResult, EventKind, GrantChannel, Level, LineType, Purpose
 from medcrm.lib.errors import RuleError
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
 ANSWERS = (CheckResult.NO, CheckResult.YES, CheckResult.NO_DATA)
+LINES = (LineType.MOBILE, LineType.LANDLINE, LineType.VOIP, LineType.TOLL_FREE, LineType.UNKNOWN)
 SAID = (
     EventKind.LOCATION,
     EventKind.EBR_TERMINATED,
@@ -65,6 +66,30 @@ def note_number_check(
     if result not in ANSWERS:
         raise RuleError("INVALID_ANSWER", _("Choose what the database answered: yes, no or no data."), field="result")
     entry = check_entry(address_id, result, checked_at=checked_at, text=note, by=by, source="compliance")
+    return ledger.record_many([entry], now=now)[0]
+
+
+def line_entry(address_id: int, line_type: str, *, checked_at: datetime, **fields: object) -> ledger.Entry:
+    """What kind of line a number is as the ledger takes it; a landline loosens the lists for businesses [T20, NJ]."""
+    return ledger.Entry(
+        address_id, EventKind.LINE_TYPE.value, occurred_at=checked_at, facts={"line_type": str(line_type)}, **fields
+    )
+
+
+def note_line_type(
+    address_id: int, line_type: str, *, reason: str, by: AbstractBaseUser | None, now: datetime
+) -> ConsentEvent:
+    """Write what kind of line a number is, and how that is known. Raise RuleError for what is no number or lacks that.
+
+    A number may be carried from a landline to a mobile, so what was found out last counts.
+    """
+    _demand_phone(address_id)
+    if line_type not in LINES:
+        raise RuleError("INVALID_LINE", _("Choose the kind of line."), field="line_type")
+    if not reason.strip():
+        said = _("Write how you know, e.g. “carrier lookup 117” or “their practice's switchboard answers”.")
+        raise RuleError("REASON_NEEDED", said, field="reason")
+    entry = line_entry(address_id, line_type, checked_at=now, text=reason, by=by, source="compliance")
     return ledger.record_many([entry], now=now)[0]
 
 

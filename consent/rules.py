@@ -404,7 +404,8 @@ def _permit_manual_sale(facts: Facts, at: datetime) -> Ruling:
     relied = listed_permission(facts, at)
     events = _ids(relied.id if relied else None)
     if facts.request.contact_kind == ContactKind.BUSINESS:
-        return Ruling(ALLOW, "OK_B2B_MANUAL", events)
+        line = facts.standing.line if facts.line_type == LineType.LANDLINE else None
+        return Ruling(ALLOW, "OK_B2B_MANUAL", (*events, *_ids(line.id if line else None)))
     if relied is not None and relied.kind == EventKind.GRANT and (facts.lists.on_national or facts.lists.on_state):
         return Ruling(ALLOW, "OK_PEWC", events)
     if relied is not None and facts.lists.on_national:

@@ -76,6 +76,7 @@ class EventKind(TextChoices):
     EMAIL_COMPLAINT = "email_complaint", _("Marked as spam")
     EMAIL_HARD_BOUNCE = "email_hard_bounce", _("Mailbox does not exist")
     NUMBER_CHECK = "number_check", _("Reassigned-numbers check")
+    LINE_TYPE = "line_type", _("Kind of line found out")
     REASSIGNED = "reassigned", _("Number belongs to someone else")
     INVALID_NUMBER = "invalid_number", _("Number does not work")
     WRONG_NUMBER = "wrong_number", _("Wrong person answers")

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from consent.models import Attempt, ConsentEvent
-from consent.vocabulary import EventKind, GrantChannel, Level, Purpose, Scope, Verdict
+from consent.vocabulary import EventKind, GrantChannel, Level, LineType, Purpose, Scope, Verdict
 
 
 def tell(event: ConsentEvent, named: Callable[[str], str] = str) -> str:
@@ -27,6 +27,8 @@ def tell(event: ConsentEvent, named: Callable[[str], str] = str) -> str:
         return f"{event.get_kind_display()}: {Verdict(event.verdict).label.lower()}."
     if event.kind == EventKind.NUMBER_CHECK:
         return _("Reassigned-numbers check: %(result)s.") % {"result": event.facts.get("result", "")}
+    if event.kind == EventKind.LINE_TYPE:
+        return _("Kind of line: %(line)s.") % {"line": _names(LineType, [event.facts.get("line_type", "")])}
     return f"{event.get_kind_display()}."
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.contrib.postgres.aggregates import StringAgg
 from django.db.models import (
@@ -264,7 +264,7 @@ def ways_open(at: datetime) -> Expression:
 
 
 def visit_ahead(at: datetime) -> Expression:
-    """Whether an appointment stands; a day of grace, because the calendar date is the clinic's."""
+    """Whether an appointment stands."""
     return ExpressionWrapper(Exists(_coming(at)), output_field=BooleanField())
 
 
@@ -274,7 +274,7 @@ def visit_for_service(at: datetime) -> Expression:
 
 
 def _coming(at: datetime) -> QuerySet[Appointment]:
-    return Appointment.objects.live().filter(lead=OuterRef("pk"), date__gte=at.date() - timedelta(days=1))
+    return Appointment.objects.ahead(at).filter(lead=OuterRef("pk"))
 
 
 def contact_points(at: datetime) -> Expression:

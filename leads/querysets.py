@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 
@@ -41,3 +41,7 @@ class AppointmentQuerySet(models.QuerySet):
     def live(self) -> AppointmentQuerySet:
         """Visits that are still to take place as far as anybody said."""
         return self.filter(status__in=LIVE_VISIT)
+
+    def ahead(self, at: datetime) -> AppointmentQuerySet:
+        """Those that stand; a day of grace, because the date is the clinic's and the visit may be under way."""
+        return self.live().filter(date__gte=at.date() - timedelta(days=1))

@@ -30,6 +30,13 @@ class Request(TextChoices):
     INFO = "info", _("Information only")
 
 
+class Pending(TextChoices):
+    """What the person waits to hear about: a call about it informs and sells nothing [V09]."""
+
+    VISIT = "visit", _("Booked visit")
+    REQUEST = "request", _("Their own request")
+
+
 class Urgency(TextChoices):
     ROUTINE = "routine", _("Routine")
     SOON = "soon", _("Soon")

@@ -22,7 +22,7 @@ from leads.lifecycle import OPEN
 from leads.models import Appointment, Interaction, Lead, Qualification
 from leads.services import due, outreach
 from leads.services.outreach import Change
-from leads.vocabulary import AppointmentState, Direction, InteractionKind
+from leads.vocabulary import Direction, InteractionKind
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
 from medcrm.lib.writing import update_rows
@@ -236,10 +236,7 @@ def _replies(leads: Iterable[int]) -> dict[int, tuple[datetime, datetime | None]
 
 
 def _booked(leads: Iterable[int], at: datetime) -> set[int]:
-    live = (AppointmentState.BOOKED, AppointmentState.CONFIRMED)
-    # A day of grace: the calendar date is the clinic's, and the visit may be under way.
-    coming = Appointment.objects.filter(lead__in=leads, status__in=live, date__gte=at.date() - timedelta(days=1))
-    return set(coming.values_list("lead_id", flat=True))
+    return set(Appointment.objects.ahead(at).filter(lead__in=leads).values_list("lead_id", flat=True))
 
 
 def _muted(leads: Mapping[int, Lead]) -> dict[int, frozenset[str]]:

@@ -5,7 +5,7 @@ The words are on the timeline with their reservation before they leave; what bec
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from hashlib import sha256
 
@@ -17,7 +17,8 @@ from django.utils.translation import gettext as _
 from consent import gate
 from consent.gate import NotContactable
 from consent.models import Attempt
-from consent.request import Content
+from consent.request import ContactRequest, Content
+from consent.vocabulary import Purpose
 from leads import contact
 from leads.models import Interaction, Lead
 from leads.services import due
@@ -89,33 +90,40 @@ def _recipient(lead: Lead, medium: str) -> Recipient:
 
 
 def _reserve(lead: Lead, medium: str, subject: str, words: str, *, by: AbstractBaseUser, at: datetime) -> Interaction:
-    is_email = medium == Medium.EMAIL
-    content = Content(
-        sha256=sha256(f"{subject}\n\n{words}".encode()).hexdigest(),
-        template="personal",
-        has_marketing=True,
-        has_postal_address=is_email and bool(lead.source.seller.postal_address),
-        has_one_click=is_email,
-        has_signed_headers=is_email and outbox.channel_for(medium).signs_headers,
-    )
-    request = contact.request_for(lead, medium, content=content)
-    if request is None:
-        raise RuleError("NO_ADDRESS", _("There is no address to write to on this channel."))
+    held = [pk for pk in (lead.phone_id, lead.email_id) if pk]
     with transaction.atomic():
-        _refuse_when_enough(lead, request.purpose, at=at)
+        gate.lock(held)  # of two who answer one message, the second writes unasked
+        request = _request(lead, medium, subject, words, at=at)
+        _refuse_when_enough(lead, held, request.purpose, at=at)
         attempt, decision = gate.reserve_many([request], at=at, by=by)[0]
         if attempt.kind == "allow":
             return _note(lead, attempt, medium, subject, words, by=by, at=at)
     raise NotContactable(decision)  # after the transaction: the refusal is kept
 
 
-def _refuse_when_enough(lead: Lead, purpose: str, *, at: datetime) -> None:
+def _request(lead: Lead, medium: str, subject: str, words: str, *, at: datetime) -> ContactRequest:
+    """Ask to answer the person where they wrote last; unasked words are judged as marketing, whatever they say."""
+    is_email = medium == Medium.EMAIL
+    purpose = contact.purpose_of_words(lead, medium, at=at)
+    content = Content(
+        sha256=sha256(f"{subject}\n\n{words}".encode()).hexdigest(),
+        template="personal",
+        has_marketing=purpose == Purpose.MARKETING,
+        has_postal_address=is_email and bool(lead.source.seller.postal_address),
+        has_one_click=is_email,
+        has_signed_headers=is_email and outbox.channel_for(medium).signs_headers,
+    )
+    request = contact.request_for(lead, medium, purpose=purpose, content=content)
+    if request is None:
+        raise RuleError("NO_ADDRESS", _("There is no address to write to on this channel."))
+    return request
+
+
+def _refuse_when_enough(lead: Lead, held: Sequence[int], purpose: str, *, at: datetime) -> None:
     """The limits count over sequences and people; an answer to the person's own message is a conversation [2.15].
 
-    Locks the lead's addresses. Raise RuleError when a limit is reached.
+    Call it with the lead's addresses locked. Raise RuleError when a limit is reached.
     """
-    held = [pk for pk in (lead.phone_id, lead.email_id) if pk]
-    gate.lock(held)
     limits = list(FrequencyCap.objects.all())
     limit = caps.full(limits, caps.past_contacts(held, limits, at=at), purpose=purpose, at=at)
     if limit is not None and not _is_answer(lead):

@@ -99,6 +99,15 @@ class NumberCheckForm(ActionForm):
     )
 
 
+class LineForm(ActionForm):
+    line_type = forms.ChoiceField(label=_("Kind of line"), choices=[(each.value, each.label) for each in noting.LINES])
+    reason = forms.CharField(
+        label=_("How you know"),
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("e.g. “carrier lookup 117” or “the switchboard of their practice answers”."),
+    )
+
+
 class SaidForm(ActionForm):
     kind = forms.ChoiceField(
         label=_("What they said or signed"), choices=[(each.value, each.label) for each in noting.SAID]
@@ -137,9 +146,9 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
     about = ("consent.address", "pk")
     ordering = ("-pk",)
     sortable_by = ()
-    actions_detail = ("withdraw", "number_check", "said")
-    fits: ClassVar = {"number_check": lambda address: address.kind == AddressKind.PHONE}
-    fields = ("kind", "value", "line_type", "erased_at", "broken_at")
+    actions_detail = ("withdraw", "number_check", "line", "said")
+    fits: ClassVar = dict.fromkeys(("number_check", "line"), lambda address: address.kind == AddressKind.PHONE)
+    fields = ("kind", "value", "erased_at", "broken_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).prefetch_related("permissions")
@@ -180,6 +189,16 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
         self, request: HttpRequest, pk: int, *, at: datetime, result: str, checked_at: datetime | None, note: str
     ) -> None:
         noting.note_number_check(pk, result, checked_at=checked_at or at, by=request.user, now=at, note=note)
+
+    @service_action(
+        _("Kind of line"),
+        permissions=["revoke"],
+        form=LineForm,
+        icon="phone_enabled",
+        text=_("What is not known counts as a mobile. The national list does not bar calls to a business's landline."),
+    )
+    def line(self, request: HttpRequest, pk: int, *, at: datetime, line_type: str, reason: str) -> None:
+        noting.note_line_type(pk, line_type, reason=reason, by=request.user, now=at)
 
     @service_action(
         _("Said or signed"),

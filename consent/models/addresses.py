@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Right
 from django.utils.translation import gettext_lazy as _
 
-from consent.vocabulary import AddressKind, LineType
+from consent.vocabulary import AddressKind
 from medcrm.lib.models import Coded
 from medcrm.lib.zones import valid_zone
 
@@ -49,7 +49,6 @@ class Address(models.Model):
         max_length=254, null=True, blank=True, help_text=_("E.164 or lower-cased e-mail; empty once erased.")
     )
     keyed_hash = models.CharField(max_length=64, editable=False)
-    line_type = models.CharField(max_length=10, choices=LineType.choices, default=LineType.UNKNOWN)
     created_at = models.DateTimeField(auto_now_add=True)
     erased_at = models.DateTimeField(null=True, blank=True, editable=False)
     broken_at = models.DateTimeField(

@@ -65,6 +65,7 @@ COUNTS = {
     "documents": _("Documents noted"),
     "numbers": _("Numbers on the list"),
     "numbers_checked": _("Numbers checked"),
+    "lines_found": _("Kinds of line found"),
     "updated": _("Updated"),
     "removed": _("Leads taken out"),
     "detached": _("Taken off known leads"),

@@ -78,7 +78,7 @@ def read(lead: Lead, request: HttpRequest, *, at: datetime) -> LeadPage:
         "by", "disposition", "service", "addendum_to"
     )
     timeline = list(entries[: TIMELINE_SHOWN + 1])
-    contacts = road.contacts_of(lead, at=at)
+    contacts = road.contacts_of([lead], at=at)[lead.pk]
     found = panels.panels_of(lead, request)
 
     def placed(place: str) -> list[tuple[panels.Panel, SafeString]]:

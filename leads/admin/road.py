@@ -13,12 +13,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from consent import gate
-from consent.request import Decision as GateDecision
 from leads import contact
+from leads.contact import Way
 from leads.lifecycle import OPEN, Stage
 from leads.models import Inquiry, Lead, MissingItem, Qualification, Trigger
-from leads.vocabulary import Check, Decision, NextStep
+from leads.vocabulary import Check, Decision, NextStep, Pending
 from medcrm.lib.badges import badge, field_badge
 
 CHANNELS = {"voice": ("call", _lazy("Call")), "sms": ("sms", _lazy("Text")), "email": ("mail", _lazy("E-mail"))}
@@ -47,31 +46,40 @@ class Contact:
     badge: SafeString
     sentence: str
     code: str = ""
+    is_reply: bool = False
+    informs: str = ""  # what a call may be about where only one that sells nothing is allowed
 
     @property
     def is_allowed(self) -> bool:
         return self.kind == ALLOW
 
 
-def contacts_of(lead: Lead, *, at: datetime) -> list[Contact]:
-    """Permission per channel as the gate would decide now: advice for the reader, the law is the reservation."""
-    requests = {channel: contact.request_for(lead, channel) for channel in CHANNELS}
-    asked = {channel: request for channel, request in requests.items() if request is not None}
-    answers = dict(zip(asked, gate.decide_many(list(asked.values()), at=at), strict=True))
-    return [contact_in_words(channel, answers.get(channel)) for channel in CHANNELS]
+def contacts_of(leads: Sequence[Lead], *, at: datetime) -> dict[int, list[Contact]]:
+    """Lead → permission per channel as the gate would decide now: advice for the reader, the law is the reservation."""
+    return {pk: [contact_in_words(way) for way in ways] for pk, ways in contact.ways_of(leads, at=at).items()}
 
 
-def contact_in_words(channel: str, decision: GateDecision | None) -> Contact:
-    icon, name = CHANNELS[channel]
+def contact_in_words(way: Way) -> Contact:
+    icon, name = CHANNELS[way.channel]
+    decision = way.decision
     if decision is None:
-        what = _("No e-mail address is known.") if channel == "email" else _("No phone number is known.")
-        return Contact(channel, icon, name, NOT_KNOWN, badge("unknown", _("not known"), symbol="remove"), what)
+        what = _("No e-mail address is known.") if way.channel == "email" else _("No phone number is known.")
+        return Contact(way.channel, icon, name, NOT_KNOWN, badge("unknown", _("not known"), symbol="remove"), what)
     labels = {"allow": _("allowed"), "deny": _("blocked"), "hold": _("not now")}
     look = badge(decision.kind, labels.get(decision.kind, decision.kind))
     sentence = decision.sentence
     if decision.kind == HOLD and decision.next_allowed_at is not None:
         sentence = _("%(why)s Again from %(when)s.") % {"why": sentence, "when": _when(decision.next_allowed_at)}
-    return Contact(channel, icon, name, decision.kind, look, sentence, decision.code)
+    if decision.allowed and way.is_reply:
+        sentence = _("You may answer their message. Do not sell in the answer.")
+    informs = _informs(way.about) if way.may_only_inform else ""
+    return Contact(way.channel, icon, name, decision.kind, look, sentence, decision.code, way.is_reply, informs)
+
+
+def _informs(about: Pending | None) -> str:
+    if about == Pending.VISIT:
+        return _("A call only about the booked visit is allowed. Do not sell on it.")
+    return _("A call only about what they asked us is allowed. Do not sell on it.")
 
 
 def steps_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -14,8 +14,9 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from consent import addresses, ledger, lists, noting
+from consent.ledger import Entry
 from consent.models import Address, Disclosure, Seller
-from consent.vocabulary import CheckResult, ListKind, Scope
+from consent.vocabulary import CheckResult, LineType, ListKind, Scope
 from leads.importing import cells, files, kinds, refusing, releasing
 from leads.importing.cells import CellError
 from leads.importing.kinds import Field, Kind, Option, Outcome, Row
@@ -157,7 +158,7 @@ def sellers() -> list[tuple[str, object]]:
     return list(Seller.objects.order_by("name").values_list("pk", "name"))
 
 
-# Reassigned numbers
+# What was looked up about numbers
 
 ANSWERED = {
     **{"yes": CheckResult.YES, "reassigned": CheckResult.YES, "no": CheckResult.NO, "not reassigned": CheckResult.NO},
@@ -165,25 +166,48 @@ ANSWERED = {
 }
 
 
+LINES = {
+    **{each.value.replace("_", " "): each for each in noting.LINES},
+    **{"cell": LineType.MOBILE, "wireless": LineType.MOBILE, "fixed line": LineType.LANDLINE},
+    **{"fixed": LineType.LANDLINE, "wireline": LineType.LANDLINE, "toll_free": LineType.TOLL_FREE},
+}
+
+
 def take_checks(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome:
     """Write what the Reassigned Numbers Database answered; a number that changed hands is left alone at once [T22]."""
+    return _take_answers(run, rows, at, is_dry, ANSWERED, noting.check_entry, "numbers_checked")
+
+
+def take_lines(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome:
+    """Write what kind of line a carrier's lookup found each number to be [T20]."""
+    return _take_answers(run, rows, at, is_dry, LINES, noting.line_entry, "lines_found")
+
+
+def _take_answers(
+    run: ImportRun,
+    rows: list[Row],
+    at: datetime,
+    is_dry: bool,
+    known: Mapping[str, str],
+    entry: Callable[..., Entry],
+    counted: str,
+) -> Outcome:
+    """Write what somebody who was asked about numbers answered."""
     zone = str(run.options.get("timezone") or settings.TIME_ZONE)
     parsers = {
         "phone": cells.phone,
-        "result": partial(cells.choice, known=ANSWERED),
+        "result": partial(cells.choice, known=known),
         "checked_at": partial(cells.past, zone=zone, at=at),
     }
     read = [found for row in rows if (found := parse(row, parsers)) and not row.problems]
     outcome = Outcome()
-    outcome.counts["numbers_checked"] = len(read)
+    outcome.counts[counted] = len(read)
     if is_dry:
         return outcome
     held = addresses.lock_addresses({(PHONE, str(found["phone"])) for found in read})
     common = {"source": source_tag(run), "evidence": {"import": run.sha256}, "by": run.by}
     entries = [
-        noting.check_entry(
-            held[PHONE, str(found["phone"])].pk, str(found["result"]), checked_at=found["checked_at"], **common
-        )
+        entry(held[PHONE, str(found["phone"])].pk, str(found["result"]), checked_at=found["checked_at"], **common)
         for found in read
     ]
     ledger.record_many(entries, now=at)
@@ -339,6 +363,19 @@ kinds.register(
             Field("checked_at", _("When"), ("date", "queried at", "date of query", "timestamp"), is_required=True),
         ),
         take_checks,
+        (ZONE,),
+    )
+)
+kinds.register(
+    Kind(
+        "line_types",
+        _("Kinds of line"),
+        (
+            Field("phone", _("Phone"), ("number", "phone number", "telephone"), is_required=True),
+            Field("result", _("Kind of line"), ("line type", "type", "carrier type"), is_required=True),
+            Field("checked_at", _("When"), ("date", "looked up at", "timestamp"), is_required=True),
+        ),
+        take_lines,
         (ZONE,),
     )
 )

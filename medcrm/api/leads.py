@@ -30,6 +30,7 @@ from medcrm.api.serializers.leads import (
     ActivitySerializer,
     AuthorizationChangeSerializer,
     AuthorizationSerializer,
+    CallRequestSerializer,
     CallSerializer,
     DocumentChangeSerializer,
     DocumentSerializer,
@@ -131,17 +132,17 @@ class ReservationsView(ClientView):
     serializer_class = ReservationSerializer
     scopes = {"POST": ScopeCode.CALLS_WRITE}
 
-    @extend_schema(request=None, responses={201: ReservationSerializer})
+    @extend_schema(request=CallRequestSerializer, responses={201: ReservationSerializer})
     def post(self, request: Request, lead: str) -> Response:
         """Reserve one hand-dialled call. A refusal is kept too, and answered with its reason."""
-        row = self.lead()
+        row, purpose = self.lead(), self.read(CallRequestSerializer)["purpose"]
 
         def act() -> Reply:
             at = timezone.now()
             if row.phone_id is None:
                 raise RuleError("NO_NUMBER", _("This lead has no phone number."))
             before = set(Attempt.objects.filter(address=row.phone_id, at=at).values_list("pk", flat=True))
-            attempt = contact.reserve_call(row, at=at, by=request.user)
+            attempt = contact.reserve_call(row, purpose=purpose, at=at, by=request.user)
             if attempt is None:  # refused, and the refusal is on record
                 attempt = Attempt.objects.filter(address=row.phone_id, at=at).exclude(pk__in=before).latest("pk")
             attempt.is_allowed = attempt.kind == "allow"

@@ -16,6 +16,7 @@ from consent.gate import Outcome
 from consent.lifecycle import AttemptState
 from consent.models import Address, Attempt
 from consent.request import Decision
+from consent.vocabulary import Purpose
 from leads import contact
 from leads.admin.road import Contact
 from leads.models import Answer, Lead
@@ -26,7 +27,6 @@ from routing import worklist
 from routing.models import Lease
 
 FRESH = timedelta(minutes=30)  # whoever typed longer ago has gone on to something else
-CAPS = "FREQ_CAP_"
 SHIFT = timedelta(hours=12)  # what was not recorded by then is no talk that goes on
 LONGEST = 4000  # characters of one field; more is a pasted page
 
@@ -72,17 +72,18 @@ def keep(lead_id: int, fields: Mapping[str, Sequence[str]], *, by: AbstractBaseU
     return draft
 
 
-def begin_call(lead: Lead, *, by: AbstractBaseUser, at: datetime) -> Draft:
+def begin_call(lead: Lead, *, purpose: str = Purpose.MARKETING, by: AbstractBaseUser, at: datetime) -> Draft:
     """Reserve the call that is about to be dialled, or return the one that still may be.
 
-    Raise NotContactable when the gate refuses, RuleError without a number. The refusal is kept by the gate. A call that
-    was reserved minutes ago and not recorded may have been made: it counts, and is settled as not known.
+    Raise NotContactable when the gate refuses, RuleError without a number, or where there is nothing to inform about.
+    The refusal is kept by the gate. A call that was reserved minutes ago and not recorded may have been made: it
+    counts, and is settled as not known.
     """
     draft = _ours(lead.pk, by, at)
-    request = contact.request_for(lead, "voice")
+    request = contact.call_request(lead, purpose=purpose, at=at)
     if request is None:
         raise RuleError("NO_NUMBER", _("There is no phone number to call. Ask for one by e-mail."))
-    if _is_good(draft.attempt, lead, at) and _stands(gate.decide(request, at=at)):
+    if _is_good(draft.attempt, lead, at) and draft.attempt.purpose == purpose and _stands(gate.decide(request, at=at)):
         return draft
     attempt = gate.reserve(request, at=at, by=by)
     gate.hand_over(attempt.pk, at=at)
@@ -99,7 +100,8 @@ def dial(draft: Draft | None, lead: Lead, contacts: Sequence[Contact], *, at: da
     if draft is None or not _is_good(draft.attempt, lead, at):
         return None
     voice = next(each for each in contacts if each.channel == "voice")
-    if not voice.is_allowed and not voice.code.startswith(CAPS):
+    informs = draft.attempt.purpose == Purpose.INFORMATIONAL and voice.informs
+    if not (voice.is_allowed or informs or voice.code.startswith(contact.CAPS)):
         return None
     return Dial(draft.attempt.address, int((draft.attempt.at + contact.DIAL_WITHIN - at).total_seconds()))
 
@@ -111,7 +113,7 @@ def _is_good(attempt: Attempt | None, lead: Lead, at: datetime) -> bool:
 
 def _stands(decision: Decision) -> bool:
     """Whether a reserved call is still allowed; that it counts itself against a cap is no reason against it."""
-    return decision.allowed or decision.code.startswith(CAPS)
+    return decision.allowed or decision.code.startswith(contact.CAPS)
 
 
 def note_inbound(lead: Lead, *, by: AbstractBaseUser, at: datetime) -> Draft:

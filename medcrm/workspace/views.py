@@ -21,19 +21,21 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from consent.gate import NotContactable
+from consent.vocabulary import REPLIES, Purpose
+from leads import contact
 from leads.models import Lead
 from leads.services import checklist
 from leads.visibility import visible
 from medcrm import journey
 from medcrm.lib import reading
 from medcrm.lib.errors import InvalidFields, RuleError
-from medcrm.workspace import drafts, entering, lists, recording, saying, searching
+from medcrm.workspace import drafts, entering, lists, recording, searching
 from medcrm.workspace import my_work as work
 from medcrm.workspace import page as pages
 from medcrm.workspace.forms import CallForm
 from nurture import personal
 from nurture.vocabulary import Medium
-from routing import worklist
+from routing import saying, worklist
 
 Reach = Callable[..., Q]
 RELATED = (
@@ -181,7 +183,8 @@ def draft(request: HttpRequest, pk: int) -> HttpResponse:
 def call(request: HttpRequest, pk: int) -> HttpResponse:
     """Reserve the call, then show the number to dial."""
     row, at = lead_of(request, pk, verb="change"), timezone.now()
-    return _reach(request, row, at, lambda: drafts.begin_call(row, by=request.user, at=at), dials=True)
+    purpose = Purpose.INFORMATIONAL if request.POST.get("purpose") == Purpose.INFORMATIONAL else Purpose.MARKETING
+    return _reach(request, row, at, lambda: drafts.begin_call(row, purpose=purpose, by=request.user, at=at), dials=True)
 
 
 @require_POST
@@ -203,7 +206,7 @@ def _reach(request: HttpRequest, row: Lead, at: object, act: object, *, dials: b
         if refusal:
             messages.error(request, refusal)
         return HttpResponseRedirect(reverse("workspace:lead", args=[row.pk]))
-    contacts, draft = pages.lead_page.road.contacts_of(row, at=at), drafts.of(row.pk, request.user)
+    contacts, draft = pages.lead_page.road.contacts_of([row], at=at)[row.pk], drafts.of(row.pk, request.user)
     context = {
         "lead": row,
         "contacts": contacts,
@@ -264,7 +267,15 @@ def write(request: HttpRequest, pk: int, medium: str) -> HttpResponse:
     if is_partial(request):
         if not errors:
             return HttpResponse(headers={"HX-Redirect": reverse("workspace:lead", args=[row.pk])})
-        context = {"lead": row, "medium": medium, "subject": subject, "body": body, "errors": errors}
+        is_reply = contact.purpose_of_words(row, medium, at=timezone.now()) in REPLIES
+        context = {
+            "lead": row,
+            "medium": medium,
+            "is_reply": is_reply,
+            "subject": subject,
+            "body": body,
+            "errors": errors,
+        }
         return TemplateResponse(request, "workspace/write_form.html", context)
     for sentences in errors.values():
         messages.error(request, " ".join(sentences))

@@ -28,7 +28,7 @@
     const dial = event.target.closest("[data-seconds]");
     if (dial && isOver(dial)) {
       event.preventDefault();
-      by("ws-call").requestSubmit(); // the reservation is minutes old: ask again what is allowed
+      (by(dial.dataset.asks) || by("ws-call")).requestSubmit(); // the reservation is minutes old: ask again what is allowed
     }
     const picker = event.target.closest("[data-picks]");
     if (picker) pick(picker.dataset.picks);

@@ -179,6 +179,10 @@ def test_what_was_looked_up_said_or_entered_by_mistake_is_written_down(complianc
     assert compliance.post(f"{page}number-check/", {"result": "no", "note": "query 7"}, follow=True).status_code == 200
     told = {"kind": "location", "said": "on the call: I live in Phoenix", "state": "AZ"}
     assert compliance.post(f"{page}said/", told, follow=True).status_code == 200
+    assert compliance.post(f"{page}line/", {"line_type": "landline", "reason": ""}).status_code == 200
+    assert not ConsentEvent.objects.filter(kind="line_type").exists()
+    known = {"line_type": "landline", "reason": "the switchboard of their practice answers"}
+    assert "Kind of line: landline." in compliance.post(f"{page}line/", known, follow=True).content.decode()
     [checked, place] = ConsentEvent.objects.filter(kind__in=["number_check", "location"]).order_by("seq")
     assert (checked.facts, place.facts, place.by.username) == ({"result": "no"}, {"state": "AZ"}, "compliance1")
     refused = compliance.post(f"{page}said/", {**told, "state": "Arizona"}).content.decode()

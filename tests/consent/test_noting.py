@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from consent import gate, ledger, noting
-from consent.models import Address, ConsentEvent, Disclosure, ListSnapshot
+from consent.models import Address, ConsentEvent, Disclosure, ListEntry, ListSnapshot
 from consent.request import Place
 from medcrm.lib.errors import RuleError
 from tests.consent.factories import ask, grant
@@ -37,6 +37,55 @@ def test_an_answer_of_the_database_lets_texts_go_on_or_ends_them(old: Address, n
     assert (text_code(old, now), _to_check()) == ("OK_PEWC", [])
     noting.note_number_check(old.pk, "yes", checked_at=now, by=None, now=now)
     assert gate.decide(ask(old, "voice_manual"), at=now).code == "NUMBER_REASSIGNED"
+
+
+@pytest.mark.parametrize(
+    ("kind", "line", "code"),
+    [
+        ("business", "landline", "OK_B2B_MANUAL"),
+        ("business", "", "NATIONAL_DNC"),  # what is not known counts as a mobile
+        ("business", "mobile", "NATIONAL_DNC"),
+        ("business", "voip", "NATIONAL_DNC"),
+        ("consumer", "landline", "NATIONAL_DNC"),
+    ],
+)
+def test_the_national_list_does_not_bar_calls_to_the_landline_of_a_business(
+    kind, line, code, phone: Address, scrub: ListSnapshot, now: datetime
+) -> None:
+    """CC-034 by the product's own road [T20]."""
+    ListEntry.objects.create(snapshot=scrub, number=int(phone.value[1:]))
+    if line:
+        noting.note_line_type(phone.pk, line, reason="carrier lookup 117", by=None, now=now)
+    decision = gate.decide(ask(phone, "voice_manual", contact_kind=kind), at=now)
+    assert decision.code == code
+    if decision.allowed:
+        assert decision.events == (ConsentEvent.objects.get(kind="line_type").pk,)
+
+
+def test_new_jersey_bars_unasked_sales_calls_to_mobiles_and_not_to_landlines(phone, scrub, now: datetime) -> None:
+    call = ask(phone, "voice_manual", place=Place(state="NJ", zones=("America/New_York",)))
+    assert gate.decide(call, at=now).code == "STATE_CELL_SALES_BAN"
+    found = noting.note_line_type(phone.pk, "landline", reason="carrier lookup 117", by=None, now=now)
+    assert gate.decide(call, at=now).code == "OK_MANUAL_NOT_ON_DNC"
+    assert gate.decide(call, at=now - timedelta(minutes=1)).code == "STATE_CELL_SALES_BAN"  # not known by then
+    noting.correct(found.pk, reason="another number", by=None, now=now)
+    assert gate.decide(call, at=now).code == "STATE_CELL_SALES_BAN"
+    noting.note_line_type(phone.pk, "landline", reason="carrier lookup 118", by=None, now=now)
+    noting.note_line_type(phone.pk, "mobile", reason="it was carried to a mobile", by=None, now=now)
+    assert gate.decide(call, at=now).code == "STATE_CELL_SALES_BAN"
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [({"line_type": "fax"}, "INVALID_LINE"), ({"reason": " "}, "REASON_NEEDED"), ({"mailbox": True}, "NO_NUMBER")],
+)
+def test_a_kind_of_line_is_of_a_number_and_says_how_it_is_known(fields, code, phone, mailbox, now: datetime) -> None:
+    address = mailbox if fields.get("mailbox") else phone
+    given = {"line_type": "landline", "reason": "carrier lookup 117", **fields}
+    with pytest.raises(RuleError) as refused:
+        noting.note_line_type(address.pk, given["line_type"], reason=given["reason"], by=None, now=now)
+    assert refused.value.code == code
+    assert not ConsentEvent.objects.filter(kind="line_type").exists()
 
 
 def _to_check() -> list[str]:

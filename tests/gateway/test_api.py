@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.models import Access
 from consent import origins
-from consent.models import ConsentEvent
+from consent.models import Attempt, ConsentEvent
 from gateway import idempotency, keys
 from gateway.models import Answered, Client, Key
 from gateway.vocabulary import ScopeCode
@@ -398,6 +398,22 @@ def test_a_refused_reservation_is_kept_with_its_reason_and_cannot_be_used(call, 
     assert refused["code"]
     used = call("POST", f"{path}calls/", {"disposition": "no_answer", "attempt": refused["attempt"]})
     assert (used.status_code, used.json()["code"]) == (400, "NOT_RESERVED")
+
+
+def test_a_call_about_the_persons_own_request_is_reserved_as_such_where_selling_is_refused(
+    call, lead, time_machine_at_ten
+):
+    path = f"leads/{lead.public_id}/call-reservations/"
+    call("POST", "consent/revocations/", {"phone": "512-555-0101", "scope": "all", "said": "Stop calling me."})
+    sells = call("POST", path).json()
+    assert (sells["is_allowed"], sells["code"], sells["purpose"]) == (False, "REVOKED", "marketing")
+    informs = call("POST", path, {"purpose": "informational"}).json()
+    assert (informs["is_allowed"], informs["code"]) == (True, "OK_MANUAL_INFORMATIONAL")
+    assert Attempt.objects.get(pk=informs["attempt"]).purpose == "informational"
+    Lead.objects.update(request="")
+    nothing = call("POST", path, {"purpose": "informational"})
+    assert (nothing.status_code, nothing.json()["code"]) == (400, "NOTHING_PENDING")
+    assert call("POST", path, {"purpose": "conversational_reply"}).status_code == 400
 
 
 @pytest.fixture

@@ -73,6 +73,18 @@ def test_answers_of_the_reassigned_numbers_database_come_in(organisation, now: d
     }
 
 
+def test_what_a_carrier_says_of_numbers_comes_in(organisation, now: datetime) -> None:
+    run = bring(
+        "number,line type,date\n512-555-0142,Landline,2026-11-20\n512-555-0143,wireless,2026-11-20\n"
+        "512-555-0144,fax,2026-11-20\n",
+        now,
+        kind="line_types",
+    )
+    assert codes(run) == {4: "NOT_A_CHOICE"}
+    found = ConsentEvent.objects.filter(kind="line_type").values_list("address__value", "facts__line_type")
+    assert set(found) == {("+15125550142", "landline"), ("+15125550143", "mobile")}
+
+
 @pytest.mark.parametrize("is_dry", [True, False])
 def test_a_file_gives_no_consent_to_who_was_erased_but_takes_their_withdrawal(organisation, now, is_dry: bool) -> None:
     shown = str(Disclosure.objects.first())

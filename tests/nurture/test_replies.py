@@ -123,6 +123,64 @@ def test_messages_of_staff_keep_the_limits_too_unless_they_answer(sent: Message,
         write(sent.enrollment.lead_id, "email", **words)  # answered already
 
 
+def text(lead: Lead, words: str, *, at: datetime, key: str = "t1") -> None:
+    receive_reply(answer(words, key=key, provider="twilio", channel="sms", sender=lead.phone.value), at=at)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "waited", "outcome"),
+    [
+        ((), (), timedelta(hours=14), ("conversational_reply", "OK_REPLY")),  # at night: hours do not bind an answer
+        (("STOP",), (), DAY, ("conversational_reply", "OK_REPLY")),  # who stops and then asks is answered
+        ((), ("STOP",), DAY, ("conversational_reply", "REVOKED")),
+        ((), (), timedelta(days=31), ("marketing", "NO_CONSENT")),  # no conversation any more
+    ],
+)
+def test_a_question_by_text_is_answered_without_consent(
+    before, after, waited, outcome, guide, admin_user, now: datetime
+) -> None:
+    lead = guide(consent=[])
+    for number, said in enumerate([*before, "What is the price?", *after]):
+        text(lead, said, at=now + timedelta(minutes=number), key=f"t{number}")
+    try:
+        write(lead.pk, "sms", body="From 300 dollars.", by=admin_user, clock=lambda: now + waited)
+    except RuleError:
+        assert outcome[1] != "OK_REPLY"
+    attempt = Attempt.objects.latest("pk")
+    assert (attempt.purpose, attempt.code) == outcome
+
+
+def test_an_answer_is_to_the_channel_and_the_address_that_asked(guide, admin_user, now: datetime) -> None:
+    lead, later = guide(consent=[]), now + timedelta(minutes=5)
+    receive_reply(answer("What is the price?", sender=lead.email.value), at=now)
+    with pytest.raises(RuleError) as refused:
+        write(lead.pk, "sms", body="From 300 dollars.", by=admin_user, clock=lambda: later)
+    assert refused.value.code == "NO_CONSENT"
+    write(lead.pk, "email", subject="Prices", body="From 300 dollars.", by=admin_user, clock=lambda: later)
+    assert Attempt.objects.get(channel="email").purpose == "conversational_reply"
+
+
+def test_what_did_not_leave_answered_nothing(guide, admin_user, now: datetime, monkeypatch) -> None:
+    lead, later = guide(consent=[]), now + timedelta(minutes=5)
+    text(lead, "What is the price?", at=now)
+
+    def refuse(channel: object, parcel: object) -> None:
+        raise NotSent("the provider is away")
+
+    with monkeypatch.context() as broken, pytest.raises(RuleError):
+        broken.setattr(Sandbox, "send", refuse)
+        write(lead.pk, "sms", body="From 300 dollars.", by=admin_user, clock=lambda: later)
+    write(lead.pk, "sms", body="From 300 dollars.", by=admin_user, clock=lambda: later)
+    with pytest.raises(RuleError) as refused:
+        write(lead.pk, "sms", body="And there is an offer.", by=admin_user, clock=lambda: later)
+    assert refused.value.code == "NO_CONSENT"
+    assert list(Attempt.objects.order_by("pk").values_list("purpose", "state")) == [
+        ("conversational_reply", "failed"),
+        ("conversational_reply", "sent"),
+        ("marketing", "refused"),
+    ]
+
+
 def test_bounce_and_complaint_go_to_the_ledger(sent: Message, now: datetime) -> None:
     for kind in ("bounced", "complained"):
         receive_report(Report(provider="sandbox", key=kind, kind=kind, provider_id=sent.provider_id), at=now)

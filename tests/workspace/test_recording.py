@@ -8,15 +8,18 @@ import pgtrigger
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.utils import timezone
 
-from consent import addresses, ledger
+from consent import addresses, gate, ledger
 from consent.models import Attempt
-from leads.models import Inquiry, Interaction, Lead, MissingItem, Trigger
-from leads.services import due, merging
+from leads import contact
+from leads.models import Appointment, Inquiry, Interaction, Lead, MissingItem, Trigger
+from leads.services import due, events, merging
 from medcrm import journey
 from medcrm.workspace.models import Draft
 from routing import worklist
 from routing.models import Lease, Team
+from tests.rows import make
 
 pytestmark = pytest.mark.django_db
 
@@ -117,6 +120,89 @@ def test_a_blocked_channel_is_refused_in_words_and_the_button_is_off(client, lea
     assert refused.sentence in answer.content.decode()
     record(client, lead, disposition="no_answer")
     assert not Interaction.objects.filter(kind="call").exists()
+
+
+INFORMS = {"purpose": "informational"}
+
+
+def test_who_stopped_may_still_be_called_by_hand_about_their_visit_and_nothing_else(client, lead, now):
+    """CC-057 and V09: the flag stays in sight, the call that sells stays off, the other is reserved as what it is."""
+    ledger.record(lead.phone_id, "inbound", occurred_at=now, now=now, text="STOP")
+    Lead.objects.update(request="")
+    make(Appointment, lead=lead, date=now.date(), status="booked", created_at=now, changed_at=now)
+    page = client.get(f"/admin/work/{lead.pk}/")
+    voice = page.context["ws"].page.contacts[0]
+    assert (voice.is_allowed, voice.code, "booked visit" in voice.informs) == (False, "REVOKED", True)
+    assert 'aria-keyshortcuts="c" aria-describedby="ws-voice" disabled' in page.content.decode()
+    answer = client.post(f"/admin/work/{lead.pk}/call/", INFORMS, headers={"HX-Request": "true"}).content.decode()
+    assert "tel:" in answer and "do not sell" in answer
+    client.post(f"/admin/work/{lead.pk}/call/", INFORMS)
+    attempt = Attempt.objects.get()
+    assert (attempt.purpose, attempt.code) == ("informational", "OK_MANUAL_INFORMATIONAL")
+    assert attempt.basis["request"]["content"]["has_marketing"] is False
+    assert "tel:" in client.get(f"/admin/work/{lead.pk}/").content.decode()
+    record(client, lead, disposition="no_answer")
+    assert Interaction.objects.get(kind="call").attempt == attempt
+    assert "tel:" not in client.post(f"/admin/work/{lead.pk}/call/", follow=True).content.decode()
+    assert Attempt.objects.latest("pk").code == "REVOKED"
+
+
+@pytest.mark.parametrize(
+    ("fields", "offered"),
+    [
+        ({"request": "appointment"}, True),
+        ({"request": "info"}, False),
+        ({"request": ""}, False),
+        ({"request": "appointment", "stage": "nurturing"}, False),
+        ({"request": "appointment", "source_id": "purchased"}, False),
+    ],
+)
+def test_only_a_request_of_their_own_that_is_open_may_be_called_about(fields, offered, client, lead, now):
+    ledger.record(lead.phone_id, "internal_dnc", occurred_at=now, now=now, scope="all", source="call")
+    Lead.objects.filter(pk=lead.pk).update(**fields)
+    assert bool(client.get(f"/admin/work/{lead.pk}/").context["ws"].page.contacts[0].informs) == offered
+    client.post(f"/admin/work/{lead.pk}/call/", INFORMS)
+    assert list(Attempt.objects.values_list("code", flat=True)) == ["OK_MANUAL_INFORMATIONAL"] * offered
+
+
+def test_a_request_is_no_way_around_the_limit_of_calls_but_a_visit_may_not_wait(client, lead, now):
+    for minutes in (3, 2, 1):
+        gate.reserve(contact.request_for(lead, "voice"), at=now - timedelta(minutes=minutes))
+    voice = client.get(f"/admin/work/{lead.pk}/").context["ws"].page.contacts[0]
+    assert (voice.code, voice.informs) == ("FREQ_CAP_POLICY", "")
+    client.post(f"/admin/work/{lead.pk}/call/", INFORMS)
+    assert not Attempt.objects.filter(purpose="informational").exists()
+    make(Appointment, lead=lead, date=now.date(), status="booked", created_at=now, changed_at=now)
+    assert client.get(f"/admin/work/{lead.pk}/").context["ws"].page.contacts[0].informs
+    client.post(f"/admin/work/{lead.pk}/call/", INFORMS)
+    assert Attempt.objects.get(purpose="informational").code == "OK_MANUAL_INFORMATIONAL"
+
+
+def test_nothing_to_call_about_by_hand_where_every_contact_is_refused(client, lead, now):
+    ledger.record(lead.phone_id, "revoke", occurred_at=now, now=now, scope="everything", source="letter")
+    assert not client.get(f"/admin/work/{lead.pk}/").context["ws"].page.contacts[0].informs
+    client.post(f"/admin/work/{lead.pk}/call/", INFORMS)
+    assert [(a.state, a.code) for a in Attempt.objects.all()] == [("refused", "REVOKED")]
+
+
+def test_a_message_of_theirs_may_be_answered_once_where_nothing_else_may_be_sent(client, lead, now, later):
+    """A person who unsubscribed asks when their visit is: that is answered, and the answer sells nothing."""
+    ledger.record(lead.email_id, "email_unsub", occurred_at=now, now=now)
+    path, words = f"/admin/work/{lead.pk}/write/email/", {"subject": "Your visit", "body": "On Thursday at nine."}
+    client.post(path, words)
+    later(minutes=1)
+    events.record_activity(lead.pk, "email_reply", text="When is my appointment?", at=timezone.now())
+    mail = client.get(f"/admin/work/{lead.pk}/").context["ws"].page.contacts[2]
+    assert (mail.is_allowed, mail.is_reply, mail.code) == (True, True, "OK_REPLY")
+    later(minutes=1)
+    client.post(path, words)
+    later(minutes=1)
+    client.post(path, words)
+    tried = [(a.purpose, a.code) for a in Attempt.objects.order_by("pk")]
+    refused = ("marketing", "EMAIL_UNSUBSCRIBED")
+    assert tried == [refused, ("conversational_reply", "OK_REPLY"), refused]
+    assert Attempt.objects.get(state="sent").basis["request"]["content"]["has_marketing"] is False
+    assert not client.get(f"/admin/work/{lead.pk}/").context["ws"].page.contacts[2].is_allowed
 
 
 def test_nothing_is_recorded_before_anybody_spoke(client, lead):

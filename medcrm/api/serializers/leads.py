@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from consent.ledger import SKEW
+from consent.vocabulary import Purpose
 from leads.models import Authorization, DocumentStatus, Inquiry, Interaction, Lead
 from leads.serializers import InquirySerializer
 from leads.vocabulary import AuthorizationState, DocumentState, InteractionKind, Outcome
@@ -209,10 +210,22 @@ class EventReceiptSerializer(serializers.Serializer):
     at = serializers.DateTimeField()
 
 
+@extend_schema_serializer(examples=example({"purpose": "informational"}, request=True))
+class CallRequestSerializer(serializers.Serializer):
+    """What the call is for. One that informs sells nothing: it is about a booked visit or the person's own request."""
+
+    purpose = serializers.ChoiceField(
+        [(each.value, each.label) for each in (Purpose.MARKETING, Purpose.INFORMATIONAL)],
+        default=Purpose.MARKETING.value,
+        help_text="Refused as NOTHING_PENDING for `informational` without a booked visit or an open request.",
+    )
+
+
 class ReservationSerializer(serializers.Serializer):
     """May this call be made now? Only a reservation that is allowed may be followed by an outbound call."""
 
     attempt = serializers.IntegerField(source="pk")
+    purpose = serializers.CharField(help_text="What was asked for; one for `informational` sells nothing.")
     is_allowed = serializers.BooleanField()
     code = serializers.CharField(help_text="e.g. ALLOWED, QUIET_HOURS, REVOKED.")
     detail = serializers.CharField(source="sentence")
