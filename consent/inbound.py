@@ -60,7 +60,7 @@ def receive(
     address = Address.objects.select_for_update(no_key=True).get(pk=address_id)
     if key and (known := _known(address_id, key)):
         return Received(known, known.verdict, is_new=False)
-    verdict = wording.classify(text)
+    verdict = wording.understand(text, channel)
     entries = [
         ledger.Entry(
             address_id,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from consent.vocabulary import Verdict
+from consent import quoting
+from consent.vocabulary import GrantChannel, Verdict
 
 STOP_WORDS = frozenset(
     {"stop", "quit", "end", "revoke", "opt out", "cancel", "unsubscribe", "stopall", "stop all", "optout"}
 )
 HELP_WORDS = frozenset({"help", "info"})
 START_WORDS = frozenset({"start", "unstop"})  # YES may answer a question, so it restarts nothing
+
+ASKING = (Verdict.REVOKE.value, Verdict.REVIEW.value)  # the stricter first
 
 REACH = r"(?:text|txt|message|msg|call|phone|ring|contact|e ?mail|mail|bother|bug|spam|harass|reach)"
 REACHING = (
@@ -167,3 +170,19 @@ def classify(text: str) -> str:
     is_unclear = any(pattern.search(words) for pattern in MAYBE) or _is_nearly(words, "stop")
     is_unclear = is_unclear or _is_nearly(words, "unsubscribe") or bool(SOMEBODY_ELSE.search(text))
     return Verdict.REVIEW.value if is_unclear else Verdict.NONE.value
+
+
+def understand(text: str, channel: str) -> str:
+    """Classify a message that came on a channel; of a mail, the person's own words alone.
+
+    Who writes "Unsubscribe" and signs below it has said it as plainly as with one word, so each paragraph of a mail
+    counts by itself too. Where nothing stands above a quote, what is in it may be ours or theirs: a person reads it.
+    """
+    if channel != GrantChannel.EMAIL:
+        return classify(text)
+    parts = quoting.take_apart(text)
+    if not parts.own.strip():
+        return Verdict.NONE.value if classify(parts.below) not in ASKING else Verdict.REVIEW.value
+    whole = classify(parts.own)
+    heard = {whole, *map(classify, parts.paragraphs)}
+    return next((verdict for verdict in ASKING if verdict in heard), whole)

@@ -31,7 +31,7 @@ from medcrm.lib.errors import InvalidFields, RuleError
 
 ENDS_A_BOOKING = {AppointmentState.NO_SHOW: "no_show", AppointmentState.CANCELLED: "appointment_cancelled"}
 PHONE = {"voice", "sms"}
-REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)
+REPLIES = {InteractionKind.EMAIL_REPLY: "email", InteractionKind.SMS_REPLY: "sms"}
 
 
 @transaction.atomic
@@ -57,7 +57,7 @@ def record_activity(
     happened_at = happened_at or at
     if happened_at > at:
         raise RuleError("NOT_YET", _("This is still to come. Enter when it happened."), field="happened_at")
-    if by is not None and kind in REPLIES and wording.classify(text) == Verdict.START:
+    if by is not None and kind in REPLIES and wording.understand(text, REPLIES[kind]) == Verdict.START:
         raise RuleError(
             "NOT_HEARSAY", _("A START counts only where it arrives by itself. Send the form."), field="text"
         )
@@ -220,7 +220,7 @@ def _hear(
     heard = inbound.receive(
         address_id,
         text,
-        channel="email" if by_mail else "sms",
+        channel=REPLIES[kind],
         seller=lead.source.seller,
         occurred_at=at,
         now=now,

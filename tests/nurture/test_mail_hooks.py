@@ -79,3 +79,26 @@ def test_answer_by_mail_finds_its_message_and_its_lead(sent: Message, client: Cl
     assert Interaction.objects.get(kind="email_reply").text.strip() == "When can I come?"
     sent.refresh_from_db()
     assert sent.state == "replied"
+
+
+def letter(**fields: object) -> dict[str, object]:
+    mailbox = fields.pop("sender", "alpha1@example.org")
+    return {
+        "FromFull": {"Email": mailbox, "Name": "Alpha"},
+        "From": mailbox,
+        "Subject": "Re: What a first visit is like",
+        "TextBody": "",
+        "MessageID": "in-1",
+        "Headers": [{"Name": "Message-ID", "Value": "<in-1@example.org>"}],
+        **fields,
+    }
+
+
+def test_a_friendly_answer_above_our_own_mail_stops_nothing(sent: Message, client: Client) -> None:
+    quote = "\n".join(f"> {line}" for line in sent.body.splitlines())
+    text = f"Yes, Tuesday works for me. Thanks!\n\nOn Tue, Dec 1, 2026 Harbor <care@example.org> wrote:\n{quote}"
+    assert post(client, "inbound", letter(TextBody=text)) == 200
+    assert "Stop these e-mails" in sent.body
+    assert ConsentEvent.objects.get(kind="inbound").verdict == "none"
+    assert not ConsentEvent.objects.filter(kind__in=["revoke", "email_unsub"]).exists()
+    assert Interaction.objects.get(kind="email_reply").text == text, "the timeline keeps all of it"
