@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from django.conf import settings
-from django.utils.translation import gettext, gettext_noop, override
+from django.utils.translation import gettext, override
 
-# The ways out at the foot of our mails [E01]; a quote may carry them without any mark.
-CHOOSE = gettext_noop("Choose what you hear from us: %(url)s")
-STOP = gettext_noop("Stop these e-mails: %(url)s")
+# The ways out at the foot of our mails [E01], translated where written; a quote may carry them without any mark.
+CHOOSE = "Choose what you hear from us: %(url)s"
+STOP = "Stop these e-mails: %(url)s"
 
 LONGEST = 500  # characters of what may head a quote; more than that is somebody's paragraph
 MARKED = re.compile(r"\s*>")
