@@ -44,15 +44,17 @@ def record_activity(
     count: int = 1,
     text: str = "",
     sender_id: int | None = None,
+    written_to_id: int | None = None,
     key: str = "",
     happened_at: datetime | None = None,
     by: AbstractBaseUser | None = None,
 ) -> Interaction:
     """Keep something the lead did: a download, visits, a reply. Activity alone never qualifies [R13].
 
-    `sender_id` is the address a reply came from, where it is known: it need not be the one the lead has now. With `by`
-    a person writes it down, perhaps later than it happened. Raise RuleError for a time to come, and for a START from
-    hearsay: after an opt-out only what reaches us from the person permits again [V10].
+    `sender_id` is the address a reply came from, where it is known: it need not be the one the lead has now.
+    `written_to_id` is the address that had got what it answers. With `by` a person writes it down, perhaps later than
+    it happened. Raise RuleError for a time to come, and for a START from hearsay: after an opt-out only what reaches us
+    from the person permits again [V10].
     """
     happened_at = happened_at or at
     if happened_at > at:
@@ -61,7 +63,7 @@ def record_activity(
         raise RuleError(
             "NOT_HEARSAY", _("A START counts only where it arrives by itself. Send the form."), field="text"
         )
-    withdraws = _hear(lead_id, kind, text, happened_at, sender_id, key, now=at)
+    withdraws = _hear(lead_id, kind, text, happened_at, sender_id, written_to_id, key, now=at)
     activity = Interaction.objects.create(
         lead_id=lead_id,
         kind=kind,
@@ -202,13 +204,15 @@ def _hear(
     text: str,
     at: datetime,
     sender_id: int | None = None,
+    written_to_id: int | None = None,
     key: str = "",
     *,
     now: datetime,
 ) -> bool:
     """What a reply says about permission goes to the ledger before anything else; say whether it only withdraws.
 
-    It is about the address that sent it, whoever has that address now [V11].
+    It is about the address that sent it, whoever has that address now [V11]; by mail also about the mailbox that we had
+    written to, and the lead's number.
     """
     if kind not in REPLIES:
         return False
@@ -225,7 +229,7 @@ def _hear(
         occurred_at=at,
         now=now,
         key=key,
-        also=[lead.phone_id] if by_mail and lead.phone_id else [],
+        also=[other for other in (lead.phone_id, written_to_id) if by_mail and other],
         source=kind,
     )
     return heard.verdict == Verdict.REVOKE
