@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.fields.json import KT
 from django.utils.translation import gettext as _
 
@@ -62,11 +62,11 @@ def receive(
 
     `key` is the provider's id of the message: the same one twice is one message, unless the second time it asks us to
     stop: that is never missed for an id given twice. `by` passed it on, where it did not arrive by itself. `also` are
-    the person's other addresses: a request to stop that comes by mail or letter speaks for their numbers too [V02, CC:
-    any means].
+    other addresses it speaks for: the mailbox we had written to, the number of the lead we take it for. A request to
+    stop that comes by mail reaches the numbers of everybody who has one of these mailboxes [V02, CC: any means].
     """
     address = Address.objects.select_for_update(no_key=True).get(pk=address_id)
-    verdict = wording.classify(text)
+    verdict = wording.understand(text, channel)
     if key and (known := _known(address_id, key)) and (known.verdict == verdict or verdict not in HEARD_ALWAYS):
         return Received(known, known.verdict, is_new=False)
     entries = [
@@ -81,11 +81,10 @@ def receive(
             by=by,
         )
     ]
-    others = [other for other in also if other != address.pk]
     if verdict == Verdict.REVOKE:
-        entries += _spread(address, others, channel, occurred_at, source)
+        entries += _spread(address, _reached(address, also), channel, occurred_at, source)
     elif verdict == Verdict.REVIEW:
-        entries += [_held(other, entries[0], channel) for other in others]
+        entries += [_held(other.pk, entries[0], channel) for other in _reached(address, also)]
     event = ledger.record_many(entries, now=now)[0]
     return Received(event, verdict, _answer(verdict, seller))
 
@@ -95,19 +94,30 @@ def _known(address_id: int, key: str) -> ConsentEvent | None:
     return told.order_by("-seq").first()
 
 
+def _reached(address: Address, also: Iterable[int]) -> list[Address]:
+    """The other addresses a message speaks for: a mailbox speaks for numbers, a number for itself alone."""
+    named = Address.objects.filter(pk__in=[address.pk, *also])
+    mailboxes = [each.pk for each in named if each.kind == AddressKind.EMAIL]
+    companions = {pk for mailbox in mailboxes for pk in people.companions(mailbox)}
+    numbers = Q(pk__in=companions, kind=AddressKind.PHONE)
+    return list(Address.objects.filter(Q(pk__in=also) | numbers).exclude(pk=address.pk).order_by("pk"))
+
+
 def _spread(
-    address: Address, also: Sequence[int], channel: str, occurred_at: datetime, source: str
+    address: Address, others: Iterable[Address], channel: str, occurred_at: datetime, source: str
 ) -> list[ledger.Entry]:
-    """A stop by mail unsubscribes the mailbox as well, and reaches the person's numbers."""
-    facts = {"via": channel}
+    """A stop by mail unsubscribes the mailboxes as well, and reaches the numbers."""
+    common = {"occurred_at": occurred_at, "facts": {"via": channel}, "source": source}
     entries = [
-        ledger.Entry(other, EventKind.REVOKE, occurred_at=occurred_at, scope=Scope.ALL, facts=facts, source=source)
-        for other in also
+        ledger.Entry(other.pk, EventKind.REVOKE, scope=Scope.ALL, **common)
+        for other in others
+        if other.kind == AddressKind.PHONE
     ]
-    if address.kind == AddressKind.EMAIL:
-        entries.append(
-            ledger.Entry(address.pk, EventKind.EMAIL_UNSUB, occurred_at=occurred_at, facts=facts, source=source)
-        )
+    entries += [
+        ledger.Entry(mailbox.pk, EventKind.EMAIL_UNSUB, **common)
+        for mailbox in (*others, address)
+        if mailbox.kind == AddressKind.EMAIL
+    ]
     return entries
 
 
@@ -189,7 +199,7 @@ def review(event_id: UUID, verdict: str, *, by: AbstractBaseUser | None, now: da
     ]
     address = Address.objects.get(pk=event.address_id)
     if verdict == Verdict.REVOKE and address.kind == AddressKind.EMAIL:
-        numbers = set(people.companions(address.pk)) - {each.address_id for each in held}
-        also = Address.objects.filter(pk__in=numbers, kind=AddressKind.PHONE).values_list("pk", flat=True)
-        entries += _spread(address, list(also), AddressKind.EMAIL.value, event.occurred_at, event.source)
+        known = {each.address_id for each in held}
+        others = [other for other in _reached(address, known) if other.pk not in known]
+        entries += _spread(address, others, AddressKind.EMAIL.value, event.occurred_at, event.source)
     return ledger.record_many(entries, now=now)[0]

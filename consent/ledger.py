@@ -324,7 +324,7 @@ def _row(entry: Entry, now: datetime, salt: str) -> Written:
         "level": str(entry.level or (disclosure.level if disclosure else "")),
         "sellers": [s for s in sellers if s],
         "scope": str(entry.scope or _default_scope(entry.kind)),
-        "verdict": str(entry.verdict or (wording.classify(entry.text) if entry.kind == EventKind.INBOUND else "")),
+        "verdict": str(entry.verdict or _verdict(entry)),
         "fresh_opt_in": entry.fresh_opt_in,
         "disclosure_id": disclosure.pk if disclosure else None,
         "shown_sha256": entry.shown_sha256 or (_text_sha256(disclosure.text) if disclosure else ""),
@@ -337,6 +337,12 @@ def _row(entry: Entry, now: datetime, salt: str) -> Written:
         "salt": salt,
         "body": body,
     }
+
+
+def _verdict(entry: Entry) -> str:
+    if entry.kind != EventKind.INBOUND:
+        return ""
+    return wording.understand(entry.text, str(entry.facts.get("channel", "")))
 
 
 def _default_scope(kind: str) -> str:

@@ -15,11 +15,13 @@ from consent import addresses, ledger
 from consent import inbound as consent_inbound
 from consent.addresses import InvalidAddress
 from consent.models import Address, Attempt, Seller
-from leads.models import Lead
+from leads.models import Interaction, Lead
 from leads.services import events
 from leads.vocabulary import InteractionKind
 from medcrm.lib.errors import InvalidTransition
 from nurture import lifecycle
+from nurture.channels import channel_for
+from nurture.channels.email import attempt_of
 from nurture.lifecycle import MessageState
 from nurture.models import Message, ProviderEvent
 
@@ -67,14 +69,21 @@ def receive_reply(reply: Reply, *, at: datetime) -> ProviderEvent | None:
     kind = "email" if reply.channel == "email" else "phone"
     value = addresses.normalise_email(reply.sender) if kind == "email" else addresses.normalise_phone(reply.sender)
     address = addresses.lock_addresses([(kind, value)])[kind, value]
-    message = _answered(reply, address)
+    attempt = _named(reply)
+    message = _answered(reply, address, attempt)
     event = _once(reply.provider, reply.key, "reply", at, address=address, message=message)
     if event is None:
         return None
-    lead_id = _living(message) if message else _lead_of(address)
+    lead_id = _living(message.enrollment.lead_id) if message else _written_by_staff(attempt) or _lead_of(address)
     if lead_id:
         events.record_activity(
-            lead_id, KINDS[reply.channel], at=at, text=reply.text, sender_id=address.pk, key=reply.key
+            lead_id,
+            KINDS[reply.channel],
+            at=at,
+            text=reply.text,
+            sender_id=address.pk,
+            written_to_id=attempt.address_id if attempt else None,
+            key=reply.key,
         )
     else:
         _hear(address, reply, at)
@@ -103,7 +112,7 @@ def receive_report(report: Report, *, at: datetime) -> ProviderEvent | None:
     if message is None:
         return event
     if report.kind in SEEN:
-        events.record_activity(_living(message), SEEN[report.kind], at=at)
+        events.record_activity(_living(message.enrollment.lead_id), SEEN[report.kind], at=at)
     if report.kind in STATES:
         _move(message, STATES[report.kind], at, error=report.error)
     return event
@@ -138,16 +147,40 @@ def _once(
     return event if is_new else None
 
 
-def _answered(reply: Reply, address: Address) -> Message | None:
+def _named(reply: Reply) -> Attempt | None:
+    """The contact a reply names, from whichever mailbox it comes: by our Message-ID or the provider's.
+
+    A provider that makes its own tells us the id without brackets, and often without the domain.
+    """
+    names = reply.in_reply_to.split()
+    contacts = Attempt.objects.filter(channel=reply.channel)
+    if ours := [pk for name in names if (pk := attempt_of(name))]:
+        return contacts.filter(pk__in=ours).first()
+    bare = [name.strip("<>") for name in names]
+    ids = {*names, *bare, *(name.partition("@")[0] for name in bare)} - {""}
+    carriers = {reply.provider, channel_for(reply.channel).name}
+    return contacts.filter(message__provider__in=carriers, message__provider_id__in=ids).first() if ids else None
+
+
+def _answered(reply: Reply, address: Address, named: Attempt | None) -> Message | None:
     """The message this answers: the one named, or the last one that went to this address on this channel."""
-    sent = Message.objects.filter(attempt__address=address, attempt__channel=reply.channel).select_related("enrollment")
-    named = sent.filter(provider_id=reply.in_reply_to).first() if reply.in_reply_to else None
-    return named or sent.sent().order_by("-pk").first()
+    sent = Message.objects.select_related("enrollment")
+    if named is not None:
+        return sent.filter(attempt=named).first()
+    return sent.filter(attempt__address=address, attempt__channel=reply.channel).sent().order_by("-pk").first()
 
 
-def _living(message: Message) -> int:
-    """The lead that a message was sent to, or the one that it was merged into since."""
-    lead = Lead.objects.only("pk", "merged_into").get(pk=message.enrollment.lead_id)
+def _written_by_staff(attempt: Attempt | None) -> int | None:
+    """The lead to whom staff wrote in this contact; its words stand on the timeline alone."""
+    if attempt is None:
+        return None
+    lead_id = Interaction.objects.filter(attempt=attempt).values_list("lead_id", flat=True).first()
+    return _living(lead_id) if lead_id else None
+
+
+def _living(lead_id: int) -> int:
+    """The lead that something was sent to, or the one that it was merged into since."""
+    lead = Lead.objects.only("pk", "merged_into").get(pk=lead_id)
     return lead.merged_into_id or lead.pk
 
 

@@ -18,6 +18,7 @@ from django.template.base import Lexer, Token, TokenType
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from consent import quoting
 from leads.models import Lead
 from nurture import links
 from nurture.links import Recipient
@@ -121,9 +122,9 @@ def footer(lead: Lead, recipient: Recipient) -> str:
     seller = lead.source.seller
     return (
         f"\n\n--\n{seller.name}, {seller.postal_address}\n"
-        + _("Choose what you hear from us: %(url)s") % {"url": links.preferences_url(recipient)}
+        + _(quoting.CHOOSE) % {"url": links.preferences_url(recipient)}
         + "\n"
-        + _("Stop these e-mails: %(url)s") % {"url": links.unsubscribe_url(recipient)}
+        + _(quoting.STOP) % {"url": links.unsubscribe_url(recipient)}
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 
+from anymail.inbound import AnymailInboundMessage
 from anymail.signals import AnymailInboundEvent, AnymailTrackingEvent, inbound, tracking
 from django.conf import settings
 from django.dispatch import receiver
@@ -16,6 +18,7 @@ from django.views.decorators.http import require_POST
 from twilio.request_validator import RequestValidator
 
 from consent.addresses import InvalidAddress
+from medcrm.lib.markup import plain_text
 from nurture.inbound import Reply, Report, receive_reply, receive_report
 
 REJECTED = {  # why the provider did not even try → what it learned of the mailbox before [E04]
@@ -24,6 +27,7 @@ REJECTED = {  # why the provider did not even try → what it learned of the mai
     "bounced": "bounced",
     "invalid": "bounced",
 }
+ANSWERING = re.compile(r"\s*(?:re|fwd?|rv|aw|wg)\s*(?:\[\d+\])?\s*:", re.IGNORECASE)  # before a subject that is ours
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
@@ -117,13 +121,21 @@ def on_mail_received(sender: object, event: AnymailInboundEvent, esp_name: str, 
         key=key,
         channel="email",
         sender=mail.from_email.addr_spec if mail.from_email else "",
-        text=mail.stripped_text or mail.text or "",
+        text=_written(mail),
         in_reply_to=mail.get("In-Reply-To", "") or "",
     )
     try:
         receive_reply(reply, at=timezone.now())
     except InvalidAddress:
         return
+
+
+def _written(mail: AnymailInboundMessage) -> str:
+    """All that the person wrote: a subject of their own, and the text, or what the HTML says where there is none."""
+    subject = "" if ANSWERING.match(mail.subject or "") else mail.subject or ""
+    bodies = (mail.text or "", plain_text(mail.html or ""), mail.stripped_text or "")
+    body = next((body for body in bodies if body.strip()), "")
+    return "\n\n".join(part.strip() for part in (subject, body) if part.strip())
 
 
 def _fingerprint(*parts: str | datetime | None) -> str:

@@ -34,7 +34,7 @@ from medcrm.lib.errors import InvalidFields, RuleError
 SETS_A_VISIT = (AppointmentState.BOOKED, AppointmentState.CONFIRMED, AppointmentState.ATTENDED)
 ENDS_A_BOOKING = {AppointmentState.NO_SHOW: "no_show", AppointmentState.CANCELLED: "appointment_cancelled"}
 PHONE = {"voice", "sms"}
-REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY)
+REPLIES = {InteractionKind.EMAIL_REPLY: "email", InteractionKind.SMS_REPLY: "sms"}
 
 
 @transaction.atomic
@@ -47,6 +47,7 @@ def record_activity(
     count: int = 1,
     text: str = "",
     sender_id: int | None = None,
+    written_to_id: int | None = None,
     key: str = "",
     happened_at: datetime | None = None,
     by: AbstractBaseUser | None = None,
@@ -55,19 +56,20 @@ def record_activity(
 ) -> Interaction:
     """Keep something the lead did: a download, visits, a reply. Activity alone never qualifies [R13].
 
-    `sender_id` is the address a reply came from, where it is known: it need not be the one the lead has now. With `by`
-    a person or another system writes it down, perhaps later than it happened; `is_relayed` says that this system passes
-    on what the carrier brought it. Raise RuleError for a time to come, and for a START from hearsay: after an opt-out
-    only what reaches us from the person permits again, so it needs the carrier's `key` and time [V10].
+    `sender_id` is the address a reply came from, where it is known: it need not be the one the lead has now.
+    `written_to_id` is the address that had got what it answers. With `by` a person or another system writes it down,
+    perhaps later than it happened; `is_relayed` says that this system passes on what the carrier brought it. Raise
+    RuleError for a time to come, and for a START from hearsay: after an opt-out only what reaches us from the person
+    permits again, so it needs the carrier's `key` and time [V10].
     """
     is_hearsay = by is not None and not (is_relayed and key and happened_at)
     happened_at = happened_at or at
     if happened_at > at:
         raise RuleError("NOT_YET", _("This is still to come. Enter when it happened."), field="happened_at")
-    if is_hearsay and kind in REPLIES and wording.classify(text) == Verdict.START:
+    if is_hearsay and kind in REPLIES and wording.understand(text, REPLIES[kind]) == Verdict.START:
         told = _("A START counts only where it arrives by itself, with the carrier's id and time. Send the form.")
         raise RuleError("NOT_HEARSAY", told, field="text")
-    withdraws = _hear(lead_id, kind, text, happened_at, sender_id, key, now=at, by=by, source=source)
+    withdraws = _hear(lead_id, kind, text, happened_at, sender_id, written_to_id, key, now=at, by=by, source=source)
     activity = Interaction.objects.create(
         lead_id=lead_id,
         kind=kind,
@@ -229,6 +231,7 @@ def _hear(
     text: str,
     at: datetime,
     sender_id: int | None = None,
+    written_to_id: int | None = None,
     key: str = "",
     *,
     now: datetime,
@@ -237,7 +240,8 @@ def _hear(
 ) -> bool:
     """What a reply says about permission goes to the ledger before anything else; say whether it only withdraws.
 
-    It is about the address that sent it, whoever has that address now [V11].
+    It is about the address that sent it, whoever has that address now [V11]; by mail also about the mailbox that we had
+    written to, and the lead's number.
     """
     if kind not in REPLIES:
         return False
@@ -249,12 +253,12 @@ def _hear(
     heard = inbound.receive(
         address_id,
         text,
-        channel="email" if by_mail else "sms",
+        channel=REPLIES[kind],
         seller=lead.source.seller,
         occurred_at=at,
         now=now,
         key=key,
-        also=[lead.phone_id] if by_mail and lead.phone_id else [],
+        also=[other for other in (lead.phone_id, written_to_id) if by_mail and other],
         source=source or kind,
         by=by,
     )

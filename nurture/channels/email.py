@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 from email.utils import formataddr
 
@@ -15,6 +16,7 @@ from django.utils.crypto import salted_hmac
 
 from nurture.channels.base import Channel, NotSent, Parcel, Receipt, Uncertain
 
+OURS = re.compile(r"<medcrm\.(?P<key>\d{1,18})\.[0-9a-f]+@(?P<domain>[^<>\s]+)>")
 PERMANENT = 500  # SMTP replies from here on are final
 
 
@@ -79,6 +81,13 @@ def message_id(key: str, domain: str) -> str:
     """The same for every try of an attempt, and nothing that anybody could count up to."""
     proof = salted_hmac("nurture.message_id", key, algorithm="sha256").hexdigest()[:24]
     return f"<medcrm.{key}.{proof}@{domain}>"
+
+
+def attempt_of(message_id_header: str) -> int | None:
+    """The attempt whose Message-ID this is; None for one that we did not make."""
+    found = OURS.fullmatch(message_id_header)
+    is_ours = found and message_id(found["key"], found["domain"]) == message_id_header
+    return int(found["key"]) if is_ours else None
 
 
 def _raise_for_provider(error: AnymailRequestsAPIError) -> None:

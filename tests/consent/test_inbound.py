@@ -97,11 +97,30 @@ def test_a_mail_read_as_a_stop_reaches_numbers_that_were_not_held(
     phone: Address, mailbox: Address, disclosure: Disclosure, seller: Seller, scrub: ListSnapshot, now: datetime,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(people, "_companions", lambda pk: [phone.pk, mailbox.pk])
     grant(phone, disclosure, now=now)
     got = receive(mailbox, "please cancel this", seller, now)
+    monkeypatch.setattr(people, "_companions", lambda pk: [phone.pk, mailbox.pk])
     inbound.review(got.event.pk, "revoke", by=None, now=now)
     assert gate.decide(ask(phone), at=now).code == "REVOKED"
+
+
+@pytest.mark.parametrize(("text", "code"), [("please stop", "REVOKED"), ("please cancel this", "REVOCATION_REVIEW")])
+def test_a_mail_reaches_every_number_of_whoever_has_the_mailbox(
+    text: str, code: str, phone: Address, mailbox: Address, disclosure: Disclosure, seller: Seller,
+    scrub: ListSnapshot, now: datetime, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(people, "_companions", lambda pk: [phone.pk, mailbox.pk])
+    grant(phone, disclosure, now=now)
+    receive(mailbox, text, seller, now)
+    assert gate.decide(ask(phone), at=now).code == code
+
+
+def test_a_text_speaks_for_its_number_alone(
+    phone: Address, mailbox: Address, seller: Seller, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "_companions", lambda pk: [phone.pk, mailbox.pk])
+    receive(phone, "STOP", seller, now)
+    assert not ConsentEvent.objects.filter(address=mailbox).exists()
 
 
 def test_a_second_stop_is_not_confirmed_again(

@@ -21,7 +21,16 @@ Bórrenme de su lista|Darme de baja|BAJA|Pare de enviarme mensajes|Detener mensa
 déjeme en paz|Número incorrecto|Persona equivocada|No llamar|ya basta|dejen de llamarme|no quiero más mensajes
 never text this number again|stop these messages|Remove me|remove my number|Delete my number
 Don't send me any more texts|I revoke my consent|no me llamen|No más|número equivocado
-unsubscribe me|no more calls|get me off this list|Stop the texts|lose my number|don't reach out unless I ask"""
+unsubscribe me|no more calls|get me off this list|Stop the texts|lose my number|don't reach out unless I ask
+I would like to be removed from your list|I asked to be removed|I want my number removed|I'd like to be removed
+please have me removed|DNC|dnc please|Do not disturb|wrong #|wrong num|you got the wrong #|please don't send|Do not send
+you are not allowed to call me|you may not text me|you have no right to call me|erase my number|please unlist me
+I don't want to receive these messages|I don't want your calls|I do not want to hear from you|I don't want emails
+don't want to be called|I do not wish to be contacted|do not wish to receive calls|do not want these texts
+I never want to hear from you again|I no longer want to receive these messages|I don't want you to call me
+I don't want to be on your list|I want to be left alone|I want to unsubscribe|remove my name from your list
+No quiero recibir mensajes|no quiero que me llamen|No quiero sus llamadas|no deseo recibir correos|no mensajes por favor
+quiero que me quiten de la lista|Quiero que borren mi número|no tienen permiso para llamarme|#equivocado"""
 READ = """can you stop by the front desk tomorrow|I want to cancel my appointment on Friday
 when does the program end?|I can't stop thinking about my knee|I quit smoking|please don't stop
 not interested|how do I unsubscribe from the portal|Do I need to stop my medication before surgery?
@@ -32,7 +41,15 @@ I didn't ask for these|I never signed up for this|who gave you my number|I do no
 This is not Ana|I'm not Ana|I never gave you permission|you have the wrong one|STPO|stip|how do I unsubscribe here
 discontinue my medication?|no me llamo Ana|no soy la persona|no deje de llamarme|no autorizo esto|cómo darse de baja
 nobody by that name here
-I no longer need this|I'd rather you didn't|I don't want this anymore|I will report you|ya no, gracias"""
+I no longer need this|I'd rather you didn't|I don't want this anymore|I will report you|ya no, gracias
+no texts, just call|I prefer calls, no text|text me, no calls ok?|You can't call this number
+removed please|forget me|I want out
+I don't want to be late on Tuesday, where do I park?|I don't want these symptoms|I don't want any more pain
+I don't want contact lenses|I don't want to get a call at work, can you text?|don't want to be called Bob, I'm Rob
+remove me from the waitlist|remove me from the waiting list|take me off the 3pm slot|remove me from the 3pm appointment
+take me off the schedule for Tuesday|I want to be removed from the study|take me off the cancellation list
+no quiero más dolor|no quiero llegar tarde|quítenme de la cita del martes|Quíteme de la lista de espera
+bórreme de la agenda|prefiero llamadas, no mensajes"""
 NOTHING = """what is the price?|take me to the front desk|get me in tomorrow|YES|who is this
 Thanks, don't worry about it|can you call me tomorrow|I never got a text|you never called me|ok
 my weekend is free|Please call me||👍|I'll call you tomorrow|call me again please|No, Tuesday is better
@@ -41,7 +58,12 @@ this is not urgent|this is not working|I'm not diabetic|I'm not Sure|I got no te
 No me llamaron ayer|¿Por qué no me llaman?|no puedo llamar ahora|para llamar, ¿qué número?|quiero quitarme un lunar
 sacarme una muela|tengo la presión baja|estoy de baja médica|no me duele|no soy alérgica|Sí, por favor
 ¿Cuándo me llaman?|me duele la espalda|gracias, ¿a qué hora?|step by step|the top one|spot on
-I can't make it at 3|no problem|I am not sure yet|is it much too early?|can you hold the slot until Friday?"""
+I can't make it at 3|no problem|I am not sure yet|is it much too early?|can you hold the slot until Friday?
+I had a mole removed|I want my stitches removed|can the cyst be removed?|I asked to be seen on Friday
+I want to be called|am I not allowed to eat?|do not disturb sign|take me off hold
+Can you get me from the station|room #4|put me on the list|I have no messages on the portal
+no email yet|if you can't call me, text|please don't send the bill yet|quiero que me quiten un lunar
+no tengo permiso para salir del trabajo|no hay mensajes|borre mi cita"""
 
 
 def lines(text: str) -> list[str]:

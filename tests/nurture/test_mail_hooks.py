@@ -33,6 +33,19 @@ def tracking(message: Message, kind: str, **fields: object) -> dict[str, object]
     return {**about, "ReceivedAt": "2026-12-01T17:00:00Z", **fields}
 
 
+def letter(**fields: object) -> dict[str, object]:
+    mailbox = "alpha1@example.org"
+    return {
+        "FromFull": {"Email": mailbox, "Name": "Alpha"},
+        "From": mailbox,
+        "Subject": "Re: What a first visit is like",
+        "TextBody": "",
+        "MessageID": "in-1",
+        "Headers": [{"Name": "Message-ID", "Value": "<in-1@example.org>"}],
+        **fields,
+    }
+
+
 def test_hook_without_the_secret_changes_nothing(sent: Message, client: Client) -> None:
     assert post(client, "tracking", tracking(sent, "Open"), secret="hook:wrong") == 400
     assert not Interaction.objects.filter(kind="email_open").exists()
@@ -67,15 +80,36 @@ def test_hard_bounce_blocks_the_mailbox(sent: Message, client: Client) -> None:
 
 
 def test_answer_by_mail_finds_its_message_and_its_lead(sent: Message, client: Client) -> None:
-    mail = {
-        "FromFull": {"Email": "alpha1@example.org", "Name": "Alpha"},
-        "From": "alpha1@example.org",
-        "Subject": "Re: What a first visit is like",
-        "TextBody": "When can I come?",
-        "MessageID": "in-1",
-        "Headers": [{"Name": "Message-ID", "Value": "<in-1@example.org>"}],
-    }
-    assert post(client, "inbound", mail) == 200
+    assert post(client, "inbound", letter(TextBody="When can I come?")) == 200
     assert Interaction.objects.get(kind="email_reply").text.strip() == "When can I come?"
     sent.refresh_from_db()
     assert sent.state == "replied"
+
+
+def test_a_friendly_answer_above_our_own_mail_stops_nothing(sent: Message, client: Client) -> None:
+    quote = "\n".join(f"> {line}" for line in sent.body.splitlines())
+    text = f"Yes, Tuesday works for me. Thanks!\n\nOn Tue, Dec 1, 2026 Harbor <care@example.org> wrote:\n{quote}"
+    assert post(client, "inbound", letter(TextBody=text)) == 200
+    assert "Stop these e-mails" in sent.body
+    assert ConsentEvent.objects.get(kind="inbound").verdict == "none"
+    assert not ConsentEvent.objects.filter(kind__in=["revoke", "email_unsub"]).exists()
+    assert Interaction.objects.get(kind="email_reply").text == text, "the timeline keeps all of it"
+
+
+@pytest.mark.parametrize(
+    ("fields", "verdict", "text"),
+    [
+        ({"Subject": "UNSUBSCRIBE"}, "revoke", "UNSUBSCRIBE"),
+        ({"Subject": "Stop", "TextBody": "Thanks, Ana"}, "revoke", "Stop\n\nThanks, Ana"),
+        ({"HtmlBody": "<p>please stop <b>e-mailing</b> me</p>"}, "revoke", "please stop e-mailing me"),
+        ({"HtmlBody": "<p>Yes!</p><blockquote>Reply STOP</blockquote>"}, "none", "Yes!\n\n> Reply STOP"),
+        ({"Subject": "RE: Stop paying too much", "TextBody": "Yes"}, "none", "Yes"),
+        ({"Subject": "RV: Cancel", "TextBody": "Sí", "StrippedTextReply": "Sí"}, "none", "Sí"),
+    ],
+)
+def test_subject_and_html_of_a_mail_are_heard_too(
+    fields: dict[str, str], verdict: str, text: str, sent: Message, client: Client
+) -> None:
+    assert post(client, "inbound", letter(**fields)) == 200
+    assert ConsentEvent.objects.get(kind="inbound").verdict == verdict
+    assert Interaction.objects.get(kind="email_reply").text == text

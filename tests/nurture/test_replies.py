@@ -11,12 +11,14 @@ from django.utils import timezone
 from twilio.request_validator import RequestValidator
 
 from consent import addresses
+from consent import inbound as consent_inbound
 from consent.models import Attempt, ConsentEvent, Permission
 from leads import contact
 from leads.models import Interaction, Lead
 from medcrm.lib.errors import RuleError
 from nurture import dispatch, links
 from nurture.channels import NotSent
+from nurture.channels.email import message_id
 from nurture.channels.sandbox import Sandbox
 from nurture.inbound import Reply, Report, receive_reply, receive_report
 from nurture.links import Recipient
@@ -95,6 +97,59 @@ def test_stop_speaks_for_the_number_it_came_from_not_for_the_one_the_lead_has_no
     receive_reply(answer("STOP", provider="twilio", channel="sms", sender=old.value), at=now)
     assert Permission.objects.get(address=old, channel="sms").state == "blocked"
     assert not ConsentEvent.objects.filter(address=lead.phone, kind="inbound").exists()
+
+
+@pytest.mark.parametrize("way", ["{}", "<{}@mail.example.net>", "<other@example.net> <{}>"])
+def test_an_answer_from_another_mailbox_stands_on_the_lead_it_was_written_to(sent: Message, now, way) -> None:
+    named = way.format(sent.provider_id)
+    later = now + timedelta(hours=2)
+    receive_reply(answer("Yes, Tuesday please", sender="other@example.net", in_reply_to=named), at=later)
+    assert Interaction.objects.get(kind="email_reply").lead_id == sent.enrollment.lead_id
+    walk([sent.enrollment.lead_id], at=later)
+    assert Enrollment.objects.get(pk=sent.enrollment_id).exit_code == "replied"
+
+
+def test_a_stop_from_another_mailbox_stops_the_one_we_wrote_to_and_its_number(sent: Message, now) -> None:
+    named = message_id(str(sent.attempt_id), "example.org")
+    receive_reply(answer("Please stop e-mailing me", sender="other@example.net", in_reply_to=named), at=now)
+    lead = Lead.objects.select_related("source").get()
+    assert not any(contact.may_contact(lead, channel, at=now) for channel in ("email", "sms"))
+    unsubscribed = ConsentEvent.objects.filter(kind="email_unsub").values_list("address__value", flat=True)
+    assert sorted(unsubscribed) == ["alpha1@example.org", "other@example.net"]
+    walk([lead.pk], at=now)
+    assert Enrollment.objects.get(pk=sent.enrollment_id).exit_code
+
+
+def test_doubtful_words_from_another_mailbox_are_read_once_for_both(sent: Message, now) -> None:
+    receive_reply(answer("please cancel this", sender="other@example.net", in_reply_to=sent.provider_id), at=now)
+    lead = Lead.objects.select_related("source").get()
+    assert Permission.objects.get(address=lead.phone, channel="sms").state == "review"
+    [waiting] = consent_inbound.queue()
+    consent_inbound.review(waiting.pk, "revoke", by=None, now=now)
+    assert {row.state for row in Permission.objects.filter(address__in=[lead.email, lead.phone])} == {"blocked"}
+
+
+def test_a_forged_message_id_names_nobody(sent: Message, now) -> None:
+    named = f"<medcrm.{sent.attempt_id}.{'0' * 24}@example.org>"
+    receive_reply(answer("STOP", sender="other@example.net", in_reply_to=named), at=now)
+    assert not ConsentEvent.objects.filter(address=Lead.objects.get().email, kind="email_unsub").exists()
+
+
+def test_an_answer_to_words_of_staff_from_another_mailbox_finds_the_lead(enrolled, django_user_model, now) -> None:
+    by = django_user_model.objects.create_user("caller1")
+    entry = write(enrolled.lead_id, "email", subject="Your visit", body="See you.", by=by, clock=lambda: now)
+    named = message_id(str(entry.attempt_id), "example.org")
+    receive_reply(answer("Thank you", sender="other@example.net", in_reply_to=named), at=now)
+    assert Interaction.objects.get(kind="email_reply").lead_id == enrolled.lead_id
+
+
+def test_a_stop_by_mail_reaches_the_numbers_of_all_who_share_the_mailbox(sent: Message, guide, now) -> None:
+    older = Lead.objects.get()
+    guide(2, email="alpha1@example.org", first_name="Ben", last_name="Other")
+    receive_reply(answer("Please stop calling and texting me"), at=now)
+    numbers = Permission.objects.filter(address__kind="phone", channel="sms")
+    assert [row.state for row in numbers] == ["blocked", "blocked"]
+    assert Permission.objects.get(address=older.phone, channel="voice").state == "blocked"
 
 
 def test_what_comes_of_words_of_staff_is_heard_too(enrolled: Enrollment, django_user_model, now) -> None:
