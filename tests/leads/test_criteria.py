@@ -123,10 +123,10 @@ def test_every_fact_says_the_same_read_together_as_read_alone(three, now: dateti
     for lead, kind, direction, days in [
         (first, "guide_download", "inbound", 9),
         (first, "note", "outbound", 8),
-        (first, "call", "outbound", 4),
         (first, "email_reply", "inbound", 4),
-        (first, "call", "outbound", 4),  # in the very moment of the reply, but after it
         (first, "call", "outbound", 3),
+        (first, "call", "outbound", 0),  # in the very moment of the inquiry, but after it
+        (first, "call", "outbound", -1),
         (second, "webinar_attended", "inbound", 0),
         (second, "sms_reply", "inbound", -1),
     ]:
