@@ -270,10 +270,15 @@ def check_lists(facts: Facts, at: datetime) -> Ruling | None:
         return _deny("NATIONAL_DNC")
     if lists.on_state:
         return _deny("STATE_DNC")
-    is_manual_to_mobile = ask.channel == Channel.VOICE_MANUAL and facts.line_type != LineType.LANDLINE
-    if is_manual_to_mobile and any(rule.mobile_sales_need_consent for rule in facts.rules):
+    if bars_mobile_sales(facts) and facts.grant(Level.PEC.value, at).grant is None:
         return _deny("STATE_CELL_SALES_BAN")
     return None
+
+
+def bars_mobile_sales(facts: Facts) -> bool:
+    """Say whether a state bars this hand-dialled call to a mobile without consent, of any level, or a relationship."""
+    is_manual_to_mobile = facts.request.channel == Channel.VOICE_MANUAL and facts.line_type != LineType.LANDLINE
+    return is_manual_to_mobile and any(rule.mobile_sales_need_consent for rule in facts.rules)
 
 
 def listed_permission(facts: Facts, at: datetime) -> Event | None:
@@ -400,6 +405,8 @@ def permit(facts: Facts, at: datetime) -> Ruling:
 def _permit_manual_sale(facts: Facts, at: datetime) -> Ruling:
     """A person dials to sell: to a business, by written consent, by relationship, or because no list forbids it."""
     relied = listed_permission(facts, at)
+    if relied is None and bars_mobile_sales(facts):
+        relied = facts.grant(Level.PEC.value, at).grant
     events = _ids(relied.id if relied else None)
     if facts.request.contact_kind == ContactKind.BUSINESS:
         return Ruling(ALLOW, "OK_B2B_MANUAL", events)

@@ -97,6 +97,45 @@ def test_no_cap_and_zero_are_two_things(permitted: Address, now: datetime, value
     assert gate.decide(ask(permitted), at=now).allowed is allowed
 
 
+@pytest.mark.parametrize(
+    ("most", "rate", "code"),
+    [(0.03, "0.03", "OK_PEWC"), (0.03, "0.0301", "ABANDON_RATE_EXCEEDED"), (0.1, "0.1", "OK_PEWC")],
+)
+def test_an_abandon_rate_may_reach_its_limit_and_not_pass_it(
+    permitted: Address, now: datetime, most: float, rate: str, code: str
+) -> None:
+    PolicySetting.objects.filter(pk="abandon_rate_max").update(value=most)
+    request = ask(permitted, "voice_autodial", abandon_rate=Decimal(rate))
+    assert gate.decide(request, at=now).code == code
+
+
+@pytest.mark.parametrize(
+    ("level", "purposes", "code"),
+    [
+        ("PEC", ["marketing"], "OK_MANUAL_NOT_ON_DNC"),
+        ("PEC", ["informational"], "STATE_CELL_SALES_BAN"),
+        ("EMAIL_OPTIN", ["marketing"], "STATE_CELL_SALES_BAN"),
+    ],
+)
+def test_a_mobile_in_new_jersey_may_be_called_with_consent_of_any_strength(
+    phone: Address, seller: Seller, scrub: ListSnapshot, now: datetime, level: str, purposes: list[str], code: str
+) -> None:
+    given = {"level": level, "channels": ["voice"], "purposes": purposes, "seller": seller.pk}
+    event = ledger.record(phone.pk, "grant", occurred_at=now, now=now, **given)
+    decision = gate.decide(ask(phone, "voice_manual", place=Place(state="NJ", zones=("America/New_York",))), at=now)
+    assert decision.code == code
+    assert decision.events == ((event.pk,) if decision.allowed else ())
+
+
+def test_consent_that_is_not_written_outweighs_no_list(phone: Address, seller: Seller, now: datetime) -> None:
+    snapshot = ListSnapshot.objects.create(kind="national_dnc", version="x", taken_at=now)
+    ListEntry.objects.create(snapshot=snapshot, number=int(phone.value[1:]))
+    given = {"level": "PEC", "channels": ["voice"], "purposes": ["marketing"], "seller": seller.pk}
+    ledger.record(phone.pk, "grant", occurred_at=now, now=now, **given)
+    asked = ask(phone, "voice_manual", place=Place(state="NJ", zones=("America/New_York",)))
+    assert gate.decide(asked, at=now).code == "NATIONAL_DNC"
+
+
 def test_a_stop_between_reservation_and_provider_cancels(permitted: Address, now: datetime) -> None:
     attempt = gate.reserve(ask(permitted), at=now)
     say(permitted, "STOP", now=now + timedelta(seconds=1))
