@@ -228,7 +228,7 @@ class Setup:
     def _inbound(self, address: Address, event: Json, **common: Any) -> Iterator[ledger.Entry]:
         """A message, what a person read in it, and what it says of the person's other addresses."""
         scope = "all" if event.get("scope") == DNC else event.get("scope", "")
-        facts = {"channel": event.get("channel", "sms")}
+        facts = {"channel": "sms", **{name: event[name] for name in ("channel", "via") if name in event}}
         yield ledger.Entry(address.pk, EventKind.INBOUND, scope=scope, facts=facts, **common)
         later = {"occurred_at": common["occurred_at"]}
         if "reviewed" in event:

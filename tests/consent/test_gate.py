@@ -50,6 +50,33 @@ def test_a_decision_says_what_it_rests_on(permitted: Address, scrub: ListSnapsho
     assert "area code 212: America/New_York, NY" in decision.zone_sources
 
 
+def test_an_allowed_attempt_keeps_what_was_looked_into_with_ages_and_what_counts_against_its_caps(
+    permitted: Address, scrub: ListSnapshot, now: datetime
+) -> None:
+    florida = ask(permitted, place=Place(state="FL", zones=("America/New_York",)))
+    gate.reserve(florida, at=now - timedelta(hours=1))
+    checked_at = now - timedelta(days=2)
+    check = ledger.record(permitted.pk, "number_check", occurred_at=checked_at, now=now, facts={"result": "no"})
+    kept = gate.reserve(florida, at=now)
+    kept.refresh_from_db()
+    consent = permitted.events.get(kind="grant")
+    assert (kept.code, kept.events) == ("OK_PEWC", [consent.pk, check.pk])
+    decision = kept.basis["decision"]
+    assert decision["snapshots"] == [
+        ["ledger", str(check.pk), 2 * 86_400],
+        ["number_check", str(check.pk), 2 * 86_400],
+        ["national_dnc", scrub.pk, 86_400],
+    ]
+    assert decision["counted"] == [["FREQ_CAP_STATE", 1], ["FREQ_CAP_POLICY", 1]]
+
+
+def test_a_refusal_by_a_cap_says_how_many_counted(permitted: Address, now: datetime) -> None:
+    for _ in range(3):
+        gate.reserve(ask(permitted), at=now)
+    decision = gate.decide(ask(permitted), at=now)
+    assert (decision.code, decision.counted) == ("FREQ_CAP_POLICY", (("FREQ_CAP_POLICY", 3),))
+
+
 def test_many_decisions_cost_as_much_as_one(disclosure: Disclosure, scrub: ListSnapshot, now: datetime) -> None:
     held = [make_address("phone", f"+1212555{n:04}") for n in range(60)]
     ledger.record_many(
