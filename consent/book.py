@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time
+from decimal import Decimal
 from functools import lru_cache, reduce
 
 from django.db import connection
@@ -59,7 +60,7 @@ class Policy:
     confirmation_minutes: int = 5
     exempt_max_chars: int = 160
     exempt_max_seconds: int = 60
-    abandon_rate_max: float = 0.03
+    abandon_rate_max: Decimal = Decimal("0.03")
     contact_stopped: bool = False
 
     @property
@@ -129,7 +130,8 @@ def _parse(rules_text: str, policy_text: str) -> Book:
     newest = max((row["verified_on"] for row in rows), default="none")
     print_ = hashlib.sha256(f"{rules_text}\n{policy_text}".encode()).hexdigest()[:12]
     rules = {row["state"]: _rule(row) for row in rows}
-    return Book(f"{newest}/{print_}", rules, _policy(json.loads(policy_text)), strictest_of(rules.values()))
+    policy = _policy(json.loads(policy_text, parse_float=Decimal))  # a share as it was written: 3 % is 3 %
+    return Book(f"{newest}/{print_}", rules, policy, strictest_of(rules.values()))
 
 
 def _policy(values: Mapping[str, object]) -> Policy:

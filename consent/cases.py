@@ -1,6 +1,6 @@
 """Do the rules still decide what compliance expects? Replays worked cases through the real tables, ledger and gate.
 
-The form is that of docs/compliance-cases.md. A fact that a case leaves out is in order, except that there is no
+The form is `case_form`, in words in docs/consent.md. A fact that a case leaves out is in order, except that there is no
 consent, no scrub and no header that nobody mentions. Everything is written in a transaction that is rolled back.
 """
 
@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import DataError, transaction
 from uuid_utils.compat import uuid7
 
-from consent import addresses, gate, ledger
+from consent import addresses, fold, gate, ledger
+from consent.case_form import DNC, PROOF, READINGS, check_case, kind_of, speaks_of_unencrypted
 from consent.lifecycle import AttemptState
 from consent.models import (
     Address,
@@ -30,17 +31,16 @@ from consent.models import (
 )
 from consent.models.ledger import PEWC_ELEMENTS
 from consent.request import Area, ContactRequest, Content, Decision, Exemption, Health, Place
-from consent.vocabulary import Channel, CheckResult, EventKind, Purpose, Verdict
+from consent.vocabulary import Channel, CheckResult, EventKind, GrantChannel, Scope
+from medcrm.lib.errors import RuleError
+from medcrm.lib.worked import Json, MalformedCase, as_instant
 
-Json = Mapping[str, Any]
 FAR = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
-
-
-class MalformedCase(Exception):
-    """The file is not of the form; names the case and the field."""
-
-    def __init__(self, case: object, field: str, problem: str) -> None:
-        super().__init__(f"{case}: {field}: {problem}")
+FACTS = ("via", "channel", "only", "result", "zone", "state", "states_remuneration")
+OF_NUMBERS = frozenset({EventKind.REVOKE, EventKind.INTERNAL_DNC, EventKind.WRONG_NUMBER})
+"""What a person says of calls and texts: a ledger of a case is the person's, and these reach no mailbox …"""
+OF_ALL_ADDRESSES = frozenset({Scope.ALL_CONTACT, Scope.EVERYTHING})
+"""… unless they go as far as this [contact_rules 19]."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,17 @@ class Result:
 
 
 def replay(case: Json) -> Result:
-    """Build the state of a case, ask the gate, roll everything back."""
-    with transaction.atomic():
-        setup = Setup(case)
-        decision = gate.decide(setup.build(), at=setup.at)
-        transaction.set_rollback(True)
-    got = _got(decision)
-    expected = dict(_mapping(case, case.get("id"), "expect"))
-    return Result(str(case["id"]), _matches(expected, got, case["id"]), expected, got)
+    """Build the state of a case, ask the gate, roll everything back. Raise MalformedCase."""
+    check_case(case)
+    try:
+        with transaction.atomic():
+            setup = Setup(case)
+            decision = gate.decide(setup.build(), at=setup.at)
+            transaction.set_rollback(True)
+    except (RuleError, DataError) as error:
+        raise MalformedCase(case["id"], "given", str(error)) from error
+    expected, got = dict(case["expect"]), _got(decision)
+    return Result(str(case["id"]), _matches(expected, got), expected, got)
 
 
 def _got(decision: Decision) -> Json:
@@ -71,86 +74,30 @@ def _got(decision: Decision) -> Json:
     return found
 
 
-def _matches(expected: Json, got: Json, case: object) -> bool:
+def _matches(expected: Json, got: Json) -> bool:
     """Compare the keys that are given; an instant by value, not by how it is written."""
     for key, wanted in expected.items():
-        if key not in ("allowed", "reason", "kind", "next_allowed_utc"):
-            raise MalformedCase(case, f"expect.{key}", "no such key")
         found = got.get(key)
         if key == "next_allowed_utc" and wanted and found:
-            if _instant(wanted, case, f"expect.{key}") != _instant(found, case, key):
-                return False
-        elif found != wanted:
+            wanted, found = as_instant(wanted), datetime.fromisoformat(found)
+        if found != wanted:
             return False
     return True
 
 
-# Reading the form
-
-
-def _mapping(parent: Json, case: object, name: str, *, default: Json | None = None) -> Json:
-    value = parent.get(name, default)
-    if value is None and default is not None:
-        return default
-    if not isinstance(value, Mapping):
-        raise MalformedCase(case, name, "an object is needed here")
-    return value
-
-
-def _list(parent: Json, case: object, name: str) -> Sequence[Any]:
-    value = parent.get(name)
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise MalformedCase(case, name, "a list is needed here")
-    return value
-
-
-def _instant(value: object, case: object, field: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-    except ValueError:
-        raise MalformedCase(case, field, f"“{value}” is not an instant like 2026-11-24T16:00:00Z") from None
-    if moment.tzinfo is None:
-        raise MalformedCase(case, field, f"“{value}” lacks its zone; write Z for UTC")
-    return moment
-
-
-def check_form(cases: object) -> Sequence[Json]:
-    """Return the cases of a parsed file, or raise MalformedCase for the first that is not one."""
-    if not isinstance(cases, list):
-        raise MalformedCase("file", "(top)", "a list of cases is needed")
-    for place, case in enumerate(cases):
-        name = case.get("id") if isinstance(case, Mapping) else None
-        if not isinstance(case, Mapping) or not name:
-            raise MalformedCase(f"case {place + 1}", "id", "each case is an object with an id")
-        for part in ("given", "when", "expect"):
-            _mapping(case, name, part)
-    return cases
-
-
 class Setup:
-    """Writes the state that a case gives into the real tables and makes its request."""
+    """Writes the state that a case, whose form was checked, gives into the real tables and makes its request."""
 
     def __init__(self, case: Json) -> None:
-        self.id = case["id"]
-        self.given = _mapping(case, self.id, "given")
-        self.when = _mapping(case, self.id, "when")
-        self.contact = _mapping(self.given, self.id, "contact")
-        self.at = _instant(self.when.get("at_utc"), self.id, "when.at_utc")
-        self.channel = self._choice(self.when, "when", "channel", Channel.values)
-        self.purpose = self._choice(self.when, "when", "purpose", Purpose.values)
+        self.given, self.when = _said(case["given"]), _said(case["when"])
+        self.contact = _said(self.given["contact"])
+        self.at = as_instant(self.when["at_utc"])
+        self.channel, self.purpose = self.when["channel"], self.when["purpose"]
         self.seller = str(self.when.get("seller") or "seller")
-
-    def _choice(self, parent: Json, where: str, name: str, choices: Sequence[str]) -> str:
-        value = parent.get(name)
-        if value not in choices:
-            raise MalformedCase(self.id, f"{where}.{name}", f"“{value}” is none of {', '.join(choices)}")
-        return str(value)
 
     def build(self) -> ContactRequest:
         """Write everything and return the request."""
-        sender = _mapping(self.given, self.id, "sender", default={})
+        sender = _said(self.given.get("sender"))
         Seller.objects.update_or_create(
             code=self.seller,
             defaults={"name": self.seller, "is_sms_sender_registered": sender.get("a2p_registered", True) is True},
@@ -189,9 +136,9 @@ class Setup:
         ListSnapshot.objects.update(taken_at=FAR)
         Emergency.objects.update(starts_at=FAR, ends_at=None)
         number = int(str(address.value)[1:]) if address.kind == addresses.PHONE else None
-        national = _mapping(self.given, self.id, "national_dnc", default={})
-        if national.get("scrubbed_at"):
-            taken_at = _instant(national["scrubbed_at"], self.id, "given.national_dnc.scrubbed_at")
+        national = _said(self.given.get("national_dnc"))
+        if "scrubbed_at" in national:
+            taken_at = as_instant(national["scrubbed_at"])
             self._list("national_dnc", "", taken_at, number if national.get("registered") else None)
         if self.contact.get("state_dnc"):
             self._list("state_dnc", (self._states() or ["XX"])[0], self.at, number)
@@ -212,140 +159,131 @@ class Setup:
     # The ledger
 
     def _ledger(self, address: Address) -> None:
-        entries = [
-            entry
-            for place, event in enumerate(_list(self.given, self.id, "ledger"))
-            for entry in self._entries(address, event, f"given.ledger[{place}]")
-        ]
-        entries += self._number_check(address) if address.kind == addresses.PHONE else []
+        events = [_said(event) for event in self.given.get("ledger", ())]
+        self.ids = {event["id"]: uuid7() for event in events if "id" in event}
+        entries = [entry for event in events for entry in self._entries(address, event)]
+        entries += self._number_check(address, events) if address.kind == addresses.PHONE else []
         entries += self._health_events(address)
         now = max([self.at, *(entry.occurred_at for entry in entries)])
         ledger.record_many(entries, now=now)
 
-    def _entries(self, address: Address, event: object, where: str) -> Iterator[ledger.Entry]:
-        if not isinstance(event, Mapping):
-            raise MalformedCase(self.id, where, "an event is an object")
-        at = _instant(event.get("at"), self.id, f"{where}.at")
-        kind = str(event.get("type"))
+    def _entries(self, address: Address, event: Json) -> Iterator[ledger.Entry]:
+        """The entries of one event: what every kind says, then what its own says."""
+        kind = kind_of(event)
+        common: dict[str, Any] = {
+            "id": self.ids.get(event.get("id")) or uuid7(),
+            "occurred_at": as_instant(event["at"]),
+            "text": event.get("text", ""),
+            "source": event.get("source", ""),
+            "seller": self._sellers(event),
+            "about": self.ids.get(event.get("about")),
+            "expires_at": _instant_of(event, "expires_at"),
+        }
         if kind == EventKind.GRANT:
-            yield self._grant(address, event, at, where)
+            yield self._grant(address, event, **common)
         elif kind == EventKind.INBOUND:
-            yield from self._inbound(address, event, at, where)
+            yield from self._inbound(address, event, **common)
         else:
-            yield self._other(address, event, kind, at, where)
+            scope = "all" if event.get("scope") == DNC else event.get("scope", "")
+            verdict = READINGS[event["verdict"]] if "verdict" in event else ""
+            facts = {name: event[name] for name in FACTS if name in event}
+            if address.kind == addresses.EMAIL and kind in OF_NUMBERS and scope not in OF_ALL_ADDRESSES:
+                facts.setdefault(fold.ONLY, [GrantChannel.VOICE.value, GrantChannel.SMS.value])
+            yield ledger.Entry(address.pk, kind, scope=scope, verdict=verdict, facts=facts, **common)
 
-    def _grant(self, address: Address, event: Json, at: datetime, where: str) -> ledger.Entry:
+    def _sellers(self, event: Json) -> Sequence[str]:
+        """Who is named; a grant that does not say names who asks, one that says “none” (`[]`) names nobody."""
+        if "seller" in event:
+            return [event["seller"]]
+        if "sellers" in event:
+            return event["sellers"] or [""]
+        return [self.seller] if event["type"] == EventKind.GRANT else []
+
+    def _grant(self, address: Address, event: Json, **common: Any) -> ledger.Entry:
         """A grant with its disclosure, whose text lacks a part or does not match what was shown if the case says so."""
-        is_complete = event.get("evidence_complete", True) is True
-        is_whole = event.get("evidence_hash_ok", True) is True
+        lacks = event.get("evidence_complete") is False
+        is_whole = event.get("evidence_hash_ok", True)
+        elements = event.get("elements", PEWC_ELEMENTS)
         disclosure = Disclosure.objects.create(
             code=f"case-{uuid7()}"[:40],
             seller_id=self.seller,
             text="The text that this person saw.",
-            level=str(event.get("level", "")),
-            elements=list(PEWC_ELEMENTS if is_complete else PEWC_ELEMENTS[:-1]),
+            level=event["level"],
+            elements=[name for name in elements if not (lacks and name == PEWC_ELEMENTS[-1])],
         )
-        instants = {
-            name: _instant(event[name], self.id, f"{where}.{name}")
-            for name in ("effective_at", "expires_at")
-            if event.get(name)
-        }
         return ledger.Entry(
             address.pk,
             EventKind.GRANT,
-            occurred_at=at,
-            level=self._choice(event, where, "level", ["PEC", "PEWC", "EMAIL_OPTIN"]),
-            channels=_list(event, self.id, "channels"),
-            purposes=_list(event, self.id, "purposes"),
-            seller=_list(event, self.id, "sellers"),
+            level=event["level"],
+            channels=event["channels"],
+            purposes=event["purposes"],
             disclosure=disclosure,
             shown_sha256="" if is_whole else hashlib.sha256(b"another text").hexdigest(),
-            fresh_opt_in=event.get("fresh_opt_in") is True,
-            **instants,
+            fresh_opt_in=event.get("fresh_opt_in", False),
+            effective_at=_instant_of(event, "effective_at"),
+            evidence={name: event[name] for name in PROOF if name in event},
+            **common,
         )
 
-    def _inbound(self, address: Address, event: Json, at: datetime, where: str) -> Iterator[ledger.Entry]:
-        message = ledger.Entry(
-            address.pk,
-            EventKind.INBOUND,
-            occurred_at=at,
-            text=str(event.get("text", "")),
-            facts={"channel": event.get("channel", "sms")},
-        )
-        yield message
-        if reviewed := event.get("reviewed"):
-            verdict = Verdict.NONE if str(reviewed).startswith("not") else Verdict.REVOKE
-            yield ledger.Entry(address.pk, EventKind.REVIEW, occurred_at=at, about=message.id, verdict=verdict)
+    def _inbound(self, address: Address, event: Json, **common: Any) -> Iterator[ledger.Entry]:
+        """A message, what a person read in it, and what it says of the person's other addresses."""
+        scope = "all" if event.get("scope") == DNC else event.get("scope", "")
+        facts = {"channel": "sms", **{name: event[name] for name in ("channel", "via") if name in event}}
+        yield ledger.Entry(address.pk, EventKind.INBOUND, scope=scope, facts=facts, **common)
+        later = {"occurred_at": common["occurred_at"]}
+        if "reviewed" in event:
+            verdict = READINGS[event["reviewed"]]
+            yield ledger.Entry(address.pk, EventKind.REVIEW, about=common["id"], verdict=verdict, **later)
+        if address.kind == addresses.EMAIL and scope in OF_ALL_ADDRESSES:
+            yield ledger.Entry(address.pk, EventKind.REVOKE, scope=scope, **later)
 
-    def _other(self, address: Address, event: Json, kind: str, at: datetime, where: str) -> ledger.Entry:
-        scope = str(event.get("scope") or "")
-        if scope == "dnc":
-            kind, scope = EventKind.INTERNAL_DNC.value if kind == EventKind.REVOKE else kind, "all"
-        kind = EventKind.UNENCRYPTED_ACCEPTED.value if "unencrypted" in kind else kind
-        if kind not in EventKind.values:
-            raise MalformedCase(self.id, f"{where}.type", f"“{kind}” is none of {', '.join(EventKind.values)}")
-        if scope and scope not in ("marketing", "all", "all_contact", "everything"):
-            raise MalformedCase(self.id, f"{where}.scope", f"“{scope}” is not a scope")
-        facts = {"via": event["via"]} if event.get("via") else {}
-        return ledger.Entry(address.pk, kind, occurred_at=at, scope=scope, text=str(event.get("text", "")), facts=facts)
+    def _number_check(self, address: Address, events: Sequence[Json]) -> list[ledger.Entry]:
+        """The reassigned-numbers check; in order and fresh where the case tells of none."""
+        told = {kind_of(event) for event in events}
+        if "rnd" not in self.given and told & {EventKind.NUMBER_CHECK.value, EventKind.REASSIGNED.value}:
+            return []
+        check = _said(self.given.get("rnd")) or {"result": CheckResult.NO.value}
+        at, facts = _instant_of(check, "queried_at") or self.at, {"result": check["result"]}
+        return [ledger.Entry(address.pk, EventKind.NUMBER_CHECK, occurred_at=at, facts=facts)]
 
-    def _number_check(self, address: Address) -> list[ledger.Entry]:
-        """The reassigned-numbers check; in order and fresh where the case does not mention it."""
-        check = _mapping(self.given, self.id, "rnd", default={"result": "no"})
-        result = self._choice(check, "given.rnd", "result", CheckResult.values)
-        at = _instant(check["queried_at"], self.id, "given.rnd.queried_at") if check.get("queried_at") else self.at
-        return [ledger.Entry(address.pk, EventKind.NUMBER_CHECK, occurred_at=at, facts={"result": result})]
-
-    def _health_events(self, address: Address) -> list[ledger.Entry]:
+    def _health_events(self, address: Address) -> Iterator[ledger.Entry]:
         """The authorization and the acceptance of unencrypted messages are events like any other [H13, H20]."""
-        health = _mapping(self.given, self.id, "hipaa", default={})
-        entries = []
-        if signed := health.get("authorization"):
-            entries += self._authorization(address, _mapping(health, self.id, "authorization"))
-            if not isinstance(signed, Mapping):
-                raise MalformedCase(self.id, "given.hipaa.authorization", "an object is needed here")
-        if any(value is True for key, value in health.items() if "unencrypted" in key or "accept" in key):
-            entries.append(ledger.Entry(address.pk, EventKind.UNENCRYPTED_ACCEPTED, occurred_at=self.at))
-        return entries
+        health = _said(self.given.get("hipaa"))
+        if "authorization" in health:
+            yield from self._authorization(address, _said(health["authorization"]))
+        for name, said in health.items():
+            if speaks_of_unencrypted(name) and said:
+                at = self.at if said is True else as_instant(said)
+                yield ledger.Entry(address.pk, EventKind.UNENCRYPTED_ACCEPTED, occurred_at=at)
 
     def _authorization(self, address: Address, signed: Json) -> Iterator[ledger.Entry]:
-        where = "given.hipaa.authorization"
-        signed_at = signed.get("signed_at")
-        at = _instant(signed_at, self.id, f"{where}.signed_at") if signed_at else self.at - timedelta(days=1)
-        ends = signed.get("expires_at")
         yield ledger.Entry(
             address.pk,
             EventKind.HIPAA_AUTHORIZATION,
-            occurred_at=at,
-            expires_at=_instant(ends, self.id, f"{where}.expires_at") if ends else None,
-            facts={"states_remuneration": signed.get("states_remuneration") is True},
+            occurred_at=_instant_of(signed, "signed_at") or self.at - timedelta(days=1),
+            expires_at=_instant_of(signed, "expires_at"),
+            facts={"states_remuneration": signed.get("states_remuneration", False)},
         )
         if revoked := signed.get("revoked_at") or signed.get("revoked"):
-            ended = self.at if revoked is True else _instant(revoked, self.id, f"{where}.revoked_at")
+            ended = self.at if revoked is True else as_instant(revoked)
             yield ledger.Entry(address.pk, EventKind.HIPAA_REVOKED, occurred_at=ended)
 
     # Earlier attempts
 
     def _attempts(self, address: Address) -> None:
-        Attempt.objects.bulk_create(
-            [
-                self._attempt(address, attempt, f"given.attempts[{place}]")
-                for place, attempt in enumerate(_list(self.given, self.id, "attempts"))
-            ]
-        )
+        Attempt.objects.bulk_create(self._attempt(address, _said(each)) for each in self.given.get("attempts", ()))
 
-    def _attempt(self, address: Address, attempt: object, where: str) -> Attempt:
-        if not isinstance(attempt, Mapping):
-            raise MalformedCase(self.id, where, "an attempt is an object")
+    def _attempt(self, address: Address, attempt: Json) -> Attempt:
+        state = attempt.get("state", AttemptState.SENT)
         return Attempt(
             address=address,
             seller_id=self.seller,
-            at=_instant(attempt.get("at"), self.id, f"{where}.at"),
-            channel=self._choice(attempt, where, "channel", Channel.values),
-            purpose=self._choice(attempt, where, "purpose", Purpose.values),
-            subject=str(attempt.get("subject") or ""),
-            state=AttemptState.SENT,
-            kind="allow",
+            at=as_instant(attempt["at"]),
+            channel=attempt["channel"],
+            purpose=attempt["purpose"],
+            subject=attempt.get("subject", ""),
+            state=state,
+            kind="deny" if state == AttemptState.REFUSED else "allow",
             code="OK_PEWC",
         )
 
@@ -353,7 +291,7 @@ class Setup:
 
     def _request(self, address: Address) -> ContactRequest:
         contact = self.contact
-        rate = _mapping(self.given, self.id, "campaign", default={}).get("abandon_rate_30d")
+        rate = _said(self.given.get("campaign")).get("abandon_rate_30d")
         return ContactRequest(
             address_id=address.pk,
             channel=self.channel,
@@ -362,12 +300,12 @@ class Setup:
             subject=str(self.when.get("subject") or ""),
             place=Place(
                 state=str(contact.get("address_state") or ""),
-                zones=tuple(_list(contact, self.id, "address_tz")),
+                zones=tuple(contact.get("address_tz", ())),
                 country=str(contact.get("country") or "US"),
                 area=Area(
                     str(contact.get("area_code") or ""),
                     tuple(s for s in [contact.get("area_code_state")] if s),
-                    tuple(_list(contact, self.id, "area_code_tz")),
+                    tuple(contact.get("area_code_tz", ())),
                 ),
             ),
             contact_kind=str(contact.get("kind") or "consumer"),
@@ -379,7 +317,7 @@ class Setup:
         )
 
     def _content(self) -> Content:
-        is_so = _is_so(_mapping(self.given, self.id, "content", default={}))
+        is_so = _is_so(_said(self.given.get("content")))
         return Content(
             has_marketing=is_so("has_marketing"),
             has_postal_address=is_so("physical_address"),
@@ -388,7 +326,7 @@ class Setup:
         )
 
     def _health(self) -> Health:
-        is_so = _is_so(_mapping(self.given, self.id, "hipaa", default={}))
+        is_so = _is_so(_said(self.given.get("hipaa")))
         return Health(
             is_covered_entity=is_so("covered_entity"),
             uses_phi=is_so("uses_phi"),
@@ -399,7 +337,7 @@ class Setup:
         )
 
     def _exemption(self) -> Exemption | None:
-        claim = _mapping(self.given, self.id, "exempt", default={})
+        claim = _said(self.given.get("exempt"))
         if not claim:
             return None
         is_so = _is_so(claim)
@@ -412,6 +350,15 @@ class Setup:
             seconds=claim.get("seconds", 0),
             offers_opt_out=is_so("opt_out_offered"),
         )
+
+
+def _said(part: Json | None) -> Json:
+    """What a part of the case says; null is as good as left out."""
+    return {name: value for name, value in (part or {}).items() if value is not None}
+
+
+def _instant_of(part: Json, name: str) -> datetime | None:
+    return as_instant(part[name]) if name in part else None
 
 
 def _is_so(facts: Json) -> Callable[[str], bool]:

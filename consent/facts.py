@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from consent import grants
 from consent.book import Book, StateRule
@@ -16,6 +18,14 @@ from consent.zones import Location
 OWN_ACTS = frozenset({EventKind.INQUIRY.value, EventKind.PURCHASE.value})
 
 
+class ListVersion(NamedTuple):
+    """The newest version of a do-not-call list."""
+
+    id: int
+    kind: str
+    taken_at: datetime
+
+
 @dataclass(frozen=True)
 class Lists:
     """What the do-not-call lists say of a number. No national version at all is as bad as an old one."""
@@ -25,6 +35,7 @@ class Lists:
     on_national: bool = False
     on_state: bool = False
     ids: tuple[int, ...] = ()
+    versions: Mapping[str, ListVersion] = field(default_factory=dict)  # by state; the national list is of none
 
 
 @dataclass(frozen=True)

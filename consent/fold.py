@@ -246,7 +246,10 @@ def _on_inbound(state: Standing, event: Event, verdicts: dict[UUID, str], seller
 
 
 def _on_grant(state: Standing, event: Event, verdicts: dict[UUID, str], seller: str) -> Standing:
-    """Only a fresh act of the person lifts what was withdrawn; old proof, however strong, never does [V10]."""
+    """Only a fresh act of the person lifts what was withdrawn; old proof, however strong, never does [V10].
+
+    An unsubscribed mailbox needs one that includes mail [contact_rules 19].
+    """
     if not event.fresh_opt_in or not event.is_intact or (seller and not event.names(seller)):
         return state
     state = _lift(state, event)
@@ -257,11 +260,11 @@ def _on_grant(state: Standing, event: Event, verdicts: dict[UUID, str], seller: 
 
 
 def _lift(state: Standing, event: Event, *, only_texts: bool = False) -> Standing:
-    """Drop withdrawals older than the act; START by text lifts no do-not-call request and nothing wider.
+    """Drop withdrawals older than the act, whatever its channels [contact_rules 19].
 
-    What stops mail needs an act that includes mail [contact_rules 19].
+    START by text lifts no do-not-call request, nothing wider and nothing of a mailbox.
     """
-    if state.is_mailbox and "email" not in event.channels:
+    if state.is_mailbox and only_texts:
         return state
 
     def stays(w: Withdrawal) -> bool:

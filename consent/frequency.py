@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import NamedTuple
 
 from consent.book import Policy, StateRule
 from consent.vocabulary import AUTOMATED, PHONE_CHANNELS, Purpose
@@ -24,27 +25,26 @@ class Past:
     attempt_id: int | None = None
 
 
-@dataclass(frozen=True)
-class Full:
-    """A cap that is reached, and when the next contact fits again."""
+class Cap(NamedTuple):
+    """A cap that was looked at: what counts against it and, where it is reached, when the next contact fits again."""
 
     code: str
     count: int
-    clears_at: datetime
+    clears_at: datetime | None = None
 
 
-def rolling(past: Sequence[Past], *, count: int, span: timedelta, at: datetime, code: str) -> Full | None:
+def rolling(past: Sequence[Past], *, count: int, span: timedelta, at: datetime, code: str) -> Cap:
     """An attempt exactly `span` old no longer counts [contact_rules 19]."""
     recent = sorted(p.at for p in past if p.at <= at and at - p.at < span)
     if len(recent) < count:
-        return None
+        return Cap(code, len(recent))
     if count == 0:
-        return Full(code, len(recent), datetime.max.replace(tzinfo=UTC))
-    return Full(code, len(recent), recent[len(recent) - count] + span)
+        return Cap(code, len(recent), datetime.max.replace(tzinfo=UTC))
+    return Cap(code, len(recent), recent[len(recent) - count] + span)
 
 
-def state_cap(rule: StateRule, past: Sequence[Past], *, channel: str, subject: str, at: datetime) -> Full | None:
-    """Count marketing contacts on the same subject, or on any where the row says so."""
+def state_cap(rule: StateRule, past: Sequence[Past], *, channel: str, subject: str, at: datetime) -> Cap | None:
+    """Count marketing contacts on the same subject, or on any where the row says so; None where it has no cap."""
     if rule.cap_count is None or rule.cap_hours is None:
         return None
     if rule.cap_automated_only and channel not in AUTOMATED:
@@ -58,7 +58,7 @@ def state_cap(rule: StateRule, past: Sequence[Past], *, channel: str, subject: s
     return rolling(counted, count=rule.cap_count, span=span, at=at, code="FREQ_CAP_STATE")
 
 
-def policy_cap(policy: Policy, past: Sequence[Past], *, at: datetime) -> Full | None:
+def policy_cap(policy: Policy, past: Sequence[Past], *, at: datetime) -> Cap | None:
     """Our own cap over all phone channels and subjects, in every state; None means no cap, 0 means never."""
     if policy.marketing_cap is None:
         return None
@@ -66,17 +66,17 @@ def policy_cap(policy: Policy, past: Sequence[Past], *, at: datetime) -> Full | 
     return rolling(marketing(past), count=policy.marketing_cap, span=span, at=at, code="FREQ_CAP_POLICY")
 
 
-def healthcare_cap(policy: Policy, past: Sequence[Past], *, zones: Sequence[str], at: datetime) -> Full | None:
+def healthcare_caps(policy: Policy, past: Sequence[Past], *, zones: Sequence[str], at: datetime) -> Iterator[Cap]:
     """One exempt contact per local calendar day and three in seven days [64.1200(a)(9)(iv), H01]."""
     exempt = [p for p in past if p.purpose == Purpose.HEALTHCARE_EXEMPT and p.channel in PHONE_CHANNELS]
     for name in zones:
         home = zone(name)
         today = at.astimezone(home).date()
         same_day = [p for p in exempt if p.at <= at and p.at.astimezone(home).date() == today]
-        if len(same_day) >= policy.healthcare_daily_cap:
-            midnight = datetime.combine(today + DAY, time(0), home).astimezone(UTC)
-            return Full("FREQ_CAP_HEALTHCARE_DAY", len(same_day), midnight)
-    return rolling(exempt, count=policy.healthcare_weekly_cap, span=7 * DAY, at=at, code="FREQ_CAP_HEALTHCARE_WEEK")
+        is_full = len(same_day) >= policy.healthcare_daily_cap
+        midnight = datetime.combine(today + DAY, time(0), home).astimezone(UTC)
+        yield Cap("FREQ_CAP_HEALTHCARE_DAY", len(same_day), midnight if is_full else None)
+    yield rolling(exempt, count=policy.healthcare_weekly_cap, span=7 * DAY, at=at, code="FREQ_CAP_HEALTHCARE_WEEK")
 
 
 def marketing(past: Sequence[Past]) -> list[Past]:

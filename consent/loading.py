@@ -13,7 +13,7 @@ from django.db.models import Q
 from consent import book as books
 from consent import fold, history, zones
 from consent.book import Book
-from consent.facts import Facts, Lists
+from consent.facts import Facts, Lists, ListVersion
 from consent.frequency import Past
 from consent.history import Chain
 from consent.lifecycle import COUNTED
@@ -108,12 +108,13 @@ def _lists(chains: Mapping[int, Chain], at: datetime) -> Mapping[int | None, Lis
         rows = cursor.fetchall()
     taken_at = next((row[3] for row in rows if row[1] == "national_dnc"), None)
     states = tuple((row[2], row[3]) for row in rows if row[1] == "state_dnc")
-    ids = tuple(row[0] for row in rows)
+    versions = {state: ListVersion(pk, kind, day) for pk, kind, state, day, _found in rows}
+    common = {"ids": tuple(row[0] for row in rows), "versions": versions}
     on: dict[str, set[int]] = defaultdict(set)
     for _id, kind, _state, _taken_at, found in rows:
         on[kind].update(found or ())
-    listed = {n: Lists(taken_at, states, n in on["national_dnc"], n in on["state_dnc"], ids) for n in numbers}
-    return {None: Lists(taken_at, states, ids=ids), **listed}
+    listed = {n: Lists(taken_at, states, n in on["national_dnc"], n in on["state_dnc"], **common) for n in numbers}
+    return {None: Lists(taken_at, states, **common), **listed}
 
 
 def _number(chain: Chain) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from consent.vocabulary import AUTOMATED, PHONE_CHANNELS, REPLIES, Channel, ContactKind, Purpose
@@ -138,6 +138,14 @@ def _value(name: str, value: object) -> object:
     return Decimal(str(value)) if name == "abandon_rate" and value is not None else value
 
 
+class Snapshot(NamedTuple):
+    """What was looked into, and how old it was at the instant asked about."""
+
+    kind: str
+    id: UUID | int
+    age_seconds: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Decision:
     """The gate's answer with everything it rests on."""
@@ -155,4 +163,5 @@ class Decision:
     zone_sources: tuple[str, ...] = ()
     events: tuple[UUID, ...] = ()
     lists: tuple[int, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
     counted: tuple[tuple[str, int], ...] = ()

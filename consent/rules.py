@@ -14,8 +14,8 @@ from uuid import UUID
 from consent import fold, frequency, windows
 from consent.facts import Facts
 from consent.fold import Event
-from consent.frequency import Full
-from consent.request import Decision, Exemption
+from consent.frequency import Cap
+from consent.request import Decision, Exemption, Snapshot
 from consent.sentences import sentence
 from consent.vocabulary import AUTOMATED_VOICE, Channel, ContactKind, EventKind, Level, LineType, Purpose
 from consent.windows import Hours
@@ -33,7 +33,7 @@ class Ruling:
     code: str
     events: tuple[UUID, ...] = ()
     retry_at: datetime | None = None
-    counted: int = 0
+    counted: tuple[Cap, ...] = ()
 
 
 Check = Callable[[Facts, datetime], Ruling | None]
@@ -56,8 +56,27 @@ def decide(facts: Facts, *, at: datetime) -> Decision:
         zone_sources=facts.location.sources,
         events=ruling.events,
         lists=facts.lists.ids,
-        counted=((ruling.code, ruling.counted),) if ruling.counted else (),
+        snapshots=tuple(_snapshots(facts, at)),
+        counted=tuple((cap.code, cap.count) for cap in ruling.counted),
     )
+
+
+def _snapshots(facts: Facts, at: datetime) -> Iterator[Snapshot]:
+    """Name the state of the ledger, the number's check and the lists that were looked into, with their ages [12]."""
+    ask, check = facts.request, facts.standing.number_check
+    if facts.heard:
+        last = facts.heard[-1]
+        yield Snapshot("ledger", last.id, _seconds(last.occurred_at, at))
+    if ask.is_phone and check:
+        yield Snapshot("number_check", check.id, _seconds(check.occurred_at, at))
+    if ask.is_phone and ask.is_marketing:
+        for state in ("", *facts.location.states):
+            if version := facts.lists.versions.get(state):
+                yield Snapshot(version.kind, version.id, _seconds(version.taken_at, at))
+
+
+def _seconds(since: datetime, at: datetime) -> int:
+    return int((at - since).total_seconds())
 
 
 def _next_allowed(facts: Facts, ruling: Ruling) -> datetime | None:
@@ -85,7 +104,9 @@ def judge(facts: Facts, at: datetime) -> Ruling:
         ruling = check(facts, at)
         if ruling is not None:
             return ruling
-    return permit(facts, at)
+    counted = tuple(caps(facts, at))
+    ruling = check_frequency(counted) or check_content(facts, at) or permit(facts, at)
+    return Ruling(ruling.kind, ruling.code, ruling.events, ruling.retry_at, counted)
 
 
 def check_integrity(facts: Facts) -> Ruling | None:
@@ -272,10 +293,15 @@ def check_lists(facts: Facts, at: datetime) -> Ruling | None:
         return _deny("NATIONAL_DNC")
     if lists.on_state:
         return _deny("STATE_DNC")
-    is_manual_to_mobile = ask.channel == Channel.VOICE_MANUAL and facts.line_type != LineType.LANDLINE
-    if is_manual_to_mobile and any(rule.mobile_sales_need_consent for rule in facts.rules):
+    if bars_mobile_sales(facts) and facts.grant(Level.PEC.value, at).grant is None:
         return _deny("STATE_CELL_SALES_BAN")
     return None
+
+
+def bars_mobile_sales(facts: Facts) -> bool:
+    """Say whether a state bars this hand-dialled call to a mobile without consent, of any level, or a relationship."""
+    is_manual_to_mobile = facts.request.channel == Channel.VOICE_MANUAL and facts.line_type != LineType.LANDLINE
+    return is_manual_to_mobile and any(rule.mobile_sales_need_consent for rule in facts.rules)
 
 
 def listed_permission(facts: Facts, at: datetime) -> Event | None:
@@ -324,26 +350,28 @@ def _hours(facts: Facts) -> Iterator[Hours | str]:
 # 8 Frequency
 
 
-def check_frequency(facts: Facts, at: datetime) -> Ruling | None:
-    """State caps, our own cap, the caps of the exemption."""
-    full = next(_full(facts, at), None)
-    return Ruling(DENY, full.code, retry_at=full.clears_at, counted=full.count) if full else None
+def check_frequency(counted: Sequence[Cap]) -> Ruling | None:
+    """The first cap that is reached, if any."""
+    full = next((cap for cap in counted if cap.clears_at), None)
+    return Ruling(DENY, full.code, retry_at=full.clears_at) if full else None
 
 
-def _full(facts: Facts, at: datetime) -> Iterator[Full]:
+def caps(facts: Facts, at: datetime) -> Iterator[Cap]:
+    """Yield every cap on this contact in the order of the checks: of states, our own, of the exemption."""
     ask, policy = facts.request, facts.book.policy
-    caps: list[Full | None] = []
     if facts.is_consumer_marketing:
-        caps += [
-            frequency.state_cap(rule, facts.past, channel=ask.channel, subject=ask.subject, at=at)
-            for rule in facts.rules
-            if not (rule.cap_spares_relationship and facts.relationship(at, EventKind.PURCHASE))  # OR: a transaction
-        ]
+        for rule in facts.rules:
+            if rule.cap_spares_relationship and facts.relationship(at, EventKind.PURCHASE):  # OR: a transaction
+                continue
+            cap = frequency.state_cap(rule, facts.past, channel=ask.channel, subject=ask.subject, at=at)
+            if cap:
+                yield cap
     if ask.is_marketing and ask.is_phone:
-        caps.append(frequency.policy_cap(policy, facts.past, at=at))
+        cap = frequency.policy_cap(policy, facts.past, at=at)
+        if cap:
+            yield cap
     if ask.purpose == Purpose.HEALTHCARE_EXEMPT and ask.is_automated:
-        caps.append(frequency.healthcare_cap(policy, facts.past, zones=facts.location.zones, at=at))
-    yield from (cap for cap in caps if cap)
+        yield from frequency.healthcare_caps(policy, facts.past, zones=facts.location.zones, at=at)
 
 
 # 9 Content and sender [E01-E03, 9, T16]
@@ -374,16 +402,22 @@ CHECKS: Sequence[Check] = (
     check_consent,
     check_lists,
     check_hours,
-    check_frequency,
-    check_content,
 )
+"""The checks 2 to 7; frequency and content come after them, see `judge`."""
 
 
 # Permission
 
 
 def permit(facts: Facts, at: datetime) -> Ruling:
-    """Name the permission relied on, with the events behind it [contact_rules 19]."""
+    """Name the permission relied on, with the events behind it; a phone contact relies on its number's check too."""
+    ruling = _permit(facts, at)
+    check = facts.standing.number_check if facts.request.is_phone else None
+    return Ruling(ALLOW, ruling.code, (*ruling.events, check.id)) if check else ruling
+
+
+def _permit(facts: Facts, at: datetime) -> Ruling:
+    """The codes of contact_rules 19."""
     ask = facts.request
     if facts.is_reply:
         return Ruling(ALLOW, "OK_REPLY", _ids(facts.standing.last_message))
@@ -402,6 +436,8 @@ def permit(facts: Facts, at: datetime) -> Ruling:
 def _permit_manual_sale(facts: Facts, at: datetime) -> Ruling:
     """A person dials to sell: to a business, by written consent, by relationship, or because no list forbids it."""
     relied = listed_permission(facts, at)
+    if relied is None and bars_mobile_sales(facts):
+        relied = facts.grant(Level.PEC.value, at).grant
     events = _ids(relied.id if relied else None)
     if facts.request.contact_kind == ContactKind.BUSINESS:
         line = facts.standing.line if facts.line_type == LineType.LANDLINE else None

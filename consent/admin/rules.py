@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from django import forms
 from django.contrib import admin
@@ -147,7 +148,7 @@ def _value_field(code: str) -> forms.Field:
             return forms.RegexField(
                 r"^([01]\d|2[0-3]):[0-5]\d$", label=_("Value"), widget=clock, error_messages={"invalid": wrong}
             )
-        case float():
+        case Decimal():
             share = widgets.UnfoldAdminDecimalFieldWidget(attrs={"step": "any"})
             return forms.FloatField(
                 label=_("Value"), min_value=0, max_value=1, widget=share, help_text=_("A share, e.g. 0.03 for 3 %.")

@@ -50,6 +50,33 @@ def test_a_decision_says_what_it_rests_on(permitted: Address, scrub: ListSnapsho
     assert "area code 212: America/New_York, NY" in decision.zone_sources
 
 
+def test_an_allowed_attempt_keeps_what_was_looked_into_with_ages_and_what_counts_against_its_caps(
+    permitted: Address, scrub: ListSnapshot, now: datetime
+) -> None:
+    florida = ask(permitted, place=Place(state="FL", zones=("America/New_York",)))
+    gate.reserve(florida, at=now - timedelta(hours=1))
+    checked_at = now - timedelta(days=2)
+    check = ledger.record(permitted.pk, "number_check", occurred_at=checked_at, now=now, facts={"result": "no"})
+    kept = gate.reserve(florida, at=now)
+    kept.refresh_from_db()
+    consent = permitted.events.get(kind="grant")
+    assert (kept.code, kept.events) == ("OK_PEWC", [consent.pk, check.pk])
+    decision = kept.basis["decision"]
+    assert decision["snapshots"] == [
+        ["ledger", str(check.pk), 2 * 86_400],
+        ["number_check", str(check.pk), 2 * 86_400],
+        ["national_dnc", scrub.pk, 86_400],
+    ]
+    assert decision["counted"] == [["FREQ_CAP_STATE", 1], ["FREQ_CAP_POLICY", 1]]
+
+
+def test_a_refusal_by_a_cap_says_how_many_counted(permitted: Address, now: datetime) -> None:
+    for _ in range(3):
+        gate.reserve(ask(permitted), at=now)
+    decision = gate.decide(ask(permitted), at=now)
+    assert (decision.code, decision.counted) == ("FREQ_CAP_POLICY", (("FREQ_CAP_POLICY", 3),))
+
+
 def test_many_decisions_cost_as_much_as_one(disclosure: Disclosure, scrub: ListSnapshot, now: datetime) -> None:
     held = [make_address("phone", f"+1212555{n:04}") for n in range(60)]
     ledger.record_many(
@@ -107,6 +134,45 @@ def test_while_all_contact_is_stopped_every_contact_is_held_back(permitted: Addr
     row.value = False
     row.save()
     assert not stopping.is_stopped() and gate.decide(ask(permitted), at=now).allowed
+
+
+@pytest.mark.parametrize(
+    ("most", "rate", "code"),
+    [(0.03, "0.03", "OK_PEWC"), (0.03, "0.0301", "ABANDON_RATE_EXCEEDED"), (0.1, "0.1", "OK_PEWC")],
+)
+def test_an_abandon_rate_may_reach_its_limit_and_not_pass_it(
+    permitted: Address, now: datetime, most: float, rate: str, code: str
+) -> None:
+    PolicySetting.objects.filter(pk="abandon_rate_max").update(value=most)
+    request = ask(permitted, "voice_autodial", abandon_rate=Decimal(rate))
+    assert gate.decide(request, at=now).code == code
+
+
+@pytest.mark.parametrize(
+    ("level", "purposes", "code"),
+    [
+        ("PEC", ["marketing"], "OK_MANUAL_NOT_ON_DNC"),
+        ("PEC", ["informational"], "STATE_CELL_SALES_BAN"),
+        ("EMAIL_OPTIN", ["marketing"], "STATE_CELL_SALES_BAN"),
+    ],
+)
+def test_a_mobile_in_new_jersey_may_be_called_with_consent_of_any_strength(
+    phone: Address, seller: Seller, scrub: ListSnapshot, now: datetime, level: str, purposes: list[str], code: str
+) -> None:
+    given = {"level": level, "channels": ["voice"], "purposes": purposes, "seller": seller.pk}
+    event = ledger.record(phone.pk, "grant", occurred_at=now, now=now, **given)
+    decision = gate.decide(ask(phone, "voice_manual", place=Place(state="NJ", zones=("America/New_York",))), at=now)
+    assert decision.code == code
+    assert decision.events == ((event.pk,) if decision.allowed else ())
+
+
+def test_consent_that_is_not_written_outweighs_no_list(phone: Address, seller: Seller, now: datetime) -> None:
+    snapshot = ListSnapshot.objects.create(kind="national_dnc", version="x", taken_at=now)
+    ListEntry.objects.create(snapshot=snapshot, number=int(phone.value[1:]))
+    given = {"level": "PEC", "channels": ["voice"], "purposes": ["marketing"], "seller": seller.pk}
+    ledger.record(phone.pk, "grant", occurred_at=now, now=now, **given)
+    asked = ask(phone, "voice_manual", place=Place(state="NJ", zones=("America/New_York",)))
+    assert gate.decide(asked, at=now).code == "NATIONAL_DNC"
 
 
 def test_a_stop_between_reservation_and_provider_cancels(permitted: Address, now: datetime) -> None:

@@ -89,10 +89,20 @@ def test_only_a_fresh_consent_to_mail_opens_a_mailbox_again(
 ) -> None:
     record_withdrawal(pair[1].pk, "everything", said="by letter", occurred_at=now, by=None, now=now)
     later = now + timedelta(days=1)
-    grant(pair[1], disclosure, now=later, days_ago=0, channels=["voice", "sms"])
-    assert codes(pair, later)[3:] == (NO, NO)
-    grant(pair[1], disclosure, now=later, days_ago=0)
+    grant(pair[0], disclosure, now=later, days_ago=0, channels=["voice", "sms"])
+    assert codes(pair, later) == ("OK_PEWC", "OK_MANUAL_NOT_ON_DNC", CALL, NO, NO)
+    grant(pair[1], disclosure, now=later, days_ago=0, channels=["email"])
     assert codes(pair, later)[3:] == (NEWS, VISIT)
+
+
+@pytest.mark.parametrize(("scope", "code"), [("all_contact", NEWS), ("marketing", UNSUB)])
+def test_a_fresh_act_lifts_a_withdrawal_whatever_its_channels_and_an_unsubscribe_only_with_mail(
+    pair: tuple[Address, Address], disclosure: Disclosure, now: datetime, scope: str, code: str
+) -> None:
+    record_withdrawal(pair[1].pk, scope, said="by letter", occurred_at=now, by=None, now=now)
+    later = now + timedelta(days=1)
+    grant(pair[1], disclosure, now=later, days_ago=0, channels=["voice", "sms"])
+    assert codes(pair, later)[3] == code
 
 
 def test_an_address_that_nobody_knows_can_be_withdrawn(db: None, now: datetime) -> None:
