@@ -1,4 +1,4 @@
-"""What does a worked case look like? Its form, field by field; what is not in it is named, never passed over.
+"""What does a worked case look like? Its form, field by field; what is not in it is named, never passed in silence.
 
 The form knows no rule: what the fields mean is in `cases.py`.
 """
@@ -28,6 +28,7 @@ from medcrm.lib.worked import (
     MalformedCase,
     Reader,
     Wrong,
+    anything,
     count,
     demand,
     each,
@@ -92,7 +93,7 @@ def _area_code(value: object, field: str) -> None:
 def _health(value: object, field: str) -> None:
     """That unencrypted messages were accepted may be said in any words that speak of it."""
     names = value if isinstance(value, Mapping) else ()
-    part(HEALTH | {name: _flag_or_instant for name in names if speaks_of_unencrypted(name)})(value, field)
+    part(HEALTH | {name: _flag_or_instant for name in names if speaks_of_unencrypted(name)}, is_open=True)(value, field)
 
 
 def speaks_of_unencrypted(name: str) -> bool:
@@ -108,7 +109,7 @@ def _event(value: object, field: str) -> None:
     kind = kind_of(value)
     one_of(EventKind.values)(kind, f"{field}.type")
     more, needs = EVENTS.get(kind, ({}, ()))
-    part(EVENT | more, needs=needs)(value, field)
+    part(EVENT | more, needs=needs, is_open=True)(value, field)
     if kind == EventKind.LOCATION and not (value.get("zone") or value.get("state")):
         raise Wrong(f"{field}.zone", "say the zone, the state or both")
 
@@ -120,10 +121,6 @@ SAID = text()
 STATES = frozenset(zones.STATES.values()) | {"AS", "GU", "MP", "VI"}
 STATE, CODE = one_of(STATES), text(40)
 SCOPES = frozenset({*Scope.values, DNC})
-MEANS = frozenset(
-    {*Channel.values, *GrantChannel.values, "call", "chat", "fax", "form", "in_person", "letter", "voicemail", "web"}
-)
-"""How a message of the person can reach us: any reasonable means [V02]."""
 READINGS = {
     "not_opt_out": Verdict.NONE,
     "none": Verdict.NONE,
@@ -137,7 +134,7 @@ EVENT: Mapping[str, Reader] = {
     "at": instant,
     "id": CODE,
     "via": SAID,
-    "channel": one_of(MEANS),
+    "channel": SAID,  # any reasonable means [V02]
     "text": SAID,
     "source": text(60),
     "note": SAID,
@@ -213,7 +210,7 @@ HEALTH: Mapping[str, Reader] = {
     "vendor_baa": flag,
     "treatment_or_own_service_no_remuneration": flag,
     "third_party_remuneration": flag,
-    "authorization": part(AUTHORIZATION),
+    "authorization": part(AUTHORIZATION, is_open=True),
 }
 EXEMPTION: Mapping[str, Reader] = {
     "sender_is_covered_entity_or_ba": flag,
@@ -224,18 +221,23 @@ EXEMPTION: Mapping[str, Reader] = {
     "seconds": count,
     "opt_out_offered": flag,
 }
+CONTENT: Mapping[str, Reader] = dict.fromkeys(
+    ("has_marketing", "physical_address", "one_click", "dkim_covers_unsub"), flag
+)
 GIVEN: Mapping[str, Reader] = {
-    "contact": part(CONTACT),
+    "contact": part(CONTACT, is_open=True),
     "ledger": each(_event),
     "ledger_chain_valid": flag,
-    "national_dnc": part({"registered": flag, "scrubbed_at": instant}),
-    "attempts": each(part(ATTEMPT, needs=("at", "channel", "purpose"))),
-    "rnd": part({"result": one_of(CheckResult.values), "queried_at": instant}, needs=("result",)),
+    "national_dnc": part({"registered": flag, "scrubbed_at": instant}, is_open=True),
+    "attempts": each(part(ATTEMPT, needs=("at", "channel", "purpose"), is_open=True)),
+    "rnd": part({"result": one_of(CheckResult.values), "queried_at": instant}, needs=("result",), is_open=True),
     "hipaa": _health,
-    "exempt": part(EXEMPTION),
-    "content": part(dict.fromkeys(("has_marketing", "physical_address", "one_click", "dkim_covers_unsub"), flag)),
-    "sender": part({"a2p_registered": flag}),
-    "campaign": part({"abandon_rate_30d": share}),
+    "exempt": part(EXEMPTION, is_open=True),
+    "content": part(
+        dict.fromkeys(("has_marketing", "physical_address", "one_click", "dkim_covers_unsub"), flag), is_open=True
+    ),
+    "sender": part({"a2p_registered": flag}, is_open=True),
+    "campaign": part({"abandon_rate_30d": share}, is_open=True),
 }
 # The last four help whoever reads the case: the local time and place, and when what is sent was queued.
 WHEN: Mapping[str, Reader] = {
@@ -257,13 +259,9 @@ EXPECT: Mapping[str, Reader] = {
 }
 CASE_FIELDS: Mapping[str, Reader] = {
     "id": SAID,
-    "title": SAID,
-    "basis": one_of(("law", "policy", "carrier", "disputed")),
-    "source": each(SAID),
-    "note": SAID,
-    "why": SAID,
-    "given": part(GIVEN, needs=("contact",)),
-    "when": part(WHEN, needs=("channel", "purpose", "at_utc")),
+    **dict.fromkeys(("title", "basis", "source", "note", "why"), anything),  # for whoever reads the case
+    "given": part(GIVEN, needs=("contact",), is_open=True),
+    "when": part(WHEN, needs=("channel", "purpose", "at_utc"), is_open=True),
     "expect": part(EXPECT),
 }
-CASE = part(CASE_FIELDS, needs=("given", "when", "expect"))
+CASE = part(CASE_FIELDS, needs=("given", "when", "expect"), is_open=True)

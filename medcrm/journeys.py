@@ -1,6 +1,6 @@
 """Does the product decide worked cases right? Plays a case through the real intake, call, event and clock code.
 
-A case is a list of steps at a clock that starts at its `now` (form: shared/cases/README.md). Compliance staff and
+A case is a list of steps at a clock that starts at its `now` (form: `journey_form`). Compliance staff and
 operations keep their own cases and re-run them after a rule change. Nothing here knows any case.
 """
 
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
-from django.db.models import Max, Min
+from django.db.models import Max, Min, Model
 from django.utils.dateparse import parse_date, parse_datetime, parse_duration, parse_time
 
 from leads import capacity, contact, timing
@@ -24,30 +24,29 @@ from leads.models import (
     Clinic,
     Decay,
     DocumentStatus,
+    HoldReason,
     Inquiry,
     Lead,
     MissingItem,
+    MissingKind,
     Qualification,
     Source,
+    StopReason,
     Trigger,
+    TriggerKind,
 )
 from leads.services import calls, events, intake, rollout
 from leads.services.calls import CallReport
 from leads.services.intake import Delivery, KeyReused
 from leads.vocabulary import Check, DocumentState, InteractionKind
-from medcrm import journey, reference, rule_steps
+from medcrm import journey, journey_form, reference, rule_steps
 from medcrm.lib.errors import RuleError
+from medcrm.lib.worked import Json, MalformedCase, Wrong
 from nurture import dispatch, enrollment
 from nurture.models import Enrollment, Message
+from nurture.models import Sequence as Outreach
 from routing import sweep
-from routing.models import Clock, Handoff
-
-STEPS = ("submit", "event", "call", "clock", "rule", "expect")
-ACTIVITIES = frozenset(InteractionKind.values) - {InteractionKind.CALL, InteractionKind.APPOINTMENT}
-
-
-class Malformed(Exception):
-    """The file is not in the form of cases; the message names the case and the field."""
+from routing.models import Clock, Handoff, Team
 
 
 @dataclass
@@ -63,9 +62,11 @@ class Play:
 
     def lead(self, step: Mapping[str, object]) -> Lead:
         number = step.get("lead")
+        if number and int(number) > len(self.leads):
+            raise Wrong("lead", f"the case has {len(self.leads)} leads so far, not {number}")
         pk = self.leads[int(number) - 1] if number else self.last
         if pk is None:
-            raise Malformed("the step concerns a lead, and none was submitted yet")
+            raise Wrong("lead", "the step concerns a lead, and none was submitted yet")
         return Lead.objects.get(pk=pk)
 
     def check(self, name: str, wanted: object, found: object, holds: bool | None = None) -> None:
@@ -75,34 +76,29 @@ class Play:
             self.got.setdefault(name, found)
 
 
-def run(cases: Sequence[Mapping[str, object]]) -> Iterator[dict[str, object]]:
-    """Play each case in a transaction that is rolled back; yield its result. Raise Malformed."""
-    for case in cases:
-        yield run_case(case)
-
-
-def run_case(case: Mapping[str, object]) -> dict[str, object]:
-    identity = str(case.get("id", "without id"))
+def run_case(case: Json) -> Json:
+    """Play a case in a transaction that is rolled back; return its result. Raise MalformedCase."""
+    journey_form.check_case(case)
     try:
-        now, steps = moment(case["now"]), list(case["steps"])
         with transaction.atomic():
-            play = play_steps(now, steps)
+            play = play_steps(moment(case["now"]), case["steps"])
             transaction.set_rollback(True)
-    except KeyError as error:
-        raise Malformed(f"{identity}: the field {error} is missing") from None
-    except (Malformed, ObjectDoesNotExist, ValueError, TypeError) as error:
-        raise Malformed(f"{identity}: {error}") from error
-    return {"id": identity, "passed": not play.expected, "expected": play.expected, "got": play.got}
+    except Wrong as error:
+        raise MalformedCase(case["id"], error.field, error.problem) from error
+    return {"id": case["id"], "passed": not play.expected, "expected": play.expected, "got": play.got}
 
 
-def play_steps(now: datetime, steps: Sequence[Mapping[str, object]]) -> Play:
+def play_steps(now: datetime, steps: Sequence[Json]) -> Play:
     reference.load(at=now)
     play = Play(now, first_inquiry=Inquiry.objects.aggregate(last=Max("pk"))["last"] or 0)
-    for step in steps:
-        kind = next((name for name in STEPS if name in step), None)
-        if kind is None:
-            raise Malformed(f"a step has none of {', '.join(STEPS)}")
-        refused_field = PLAYERS[kind](play, step[kind])
+    for place, step in enumerate(steps):
+        kind = next(name for name in PLAYERS if step.get(name) is not None)
+        try:
+            refused_field = PLAYERS[kind](play, step[kind])
+        except Wrong as error:
+            raise Wrong(f"steps[{place}].{kind}.{error.field}", error.problem) from error
+        except (ObjectDoesNotExist, ValueError, TypeError, KeyError) as error:
+            raise Wrong(f"steps[{place}].{kind}", str(error)) from error
         wanted = step.get("expect_error")
         if wanted or (refused_field and kind != "submit"):
             play.check("expect_error", wanted, refused_field)
@@ -170,11 +166,9 @@ def happen(play: Play, event: Mapping[str, object]) -> None:
         events.record_appointment(lead.pk, clinic=clinic, status=str(values["status"]), at=at, **booking)
     elif kind == "preference":
         events.record_preference(lead.pk, values, at=at)
-    elif kind in ACTIVITIES:
+    else:
         values = {name: values[name] for name in ("service", "count", "text") if name in values}
         events.record_activity(lead.pk, InteractionKind(kind), at=at, **values)
-    else:
-        raise Malformed(f"there is no event “{kind}”")
 
 
 def play_call(play: Play, call: Mapping[str, object]) -> str:
@@ -255,11 +249,22 @@ def play_expect(play: Play, expect: Mapping[str, object]) -> str:
     for name, wanted in expect.items():
         if name == "lead":
             continue
-        looker = LOOKERS.get(name)
-        if looker is None:
-            raise Malformed(f"there is nothing to expect called “{name}”")
-        looker(play, lead, wanted)
+        if lead is None and name not in ("leads", "inquiries"):
+            raise Wrong(name, "this is asked of a lead, and none was submitted yet")
+        check_codes(name, wanted)
+        LOOKERS[name](play, lead, wanted)
     return ""
+
+
+def check_codes(name: str, wanted: object) -> None:
+    """Raise Wrong for a code that is in no row, which nothing could ever come out as."""
+    if name not in CODES or not wanted:
+        return
+    codes = set(wanted) if isinstance(wanted, list) else {wanted}
+    rows = CODES[name]._default_manager.filter(code__in=codes)
+    unknown = codes - set(rows.values_list("code", flat=True))
+    if unknown:
+        raise Wrong(name, f"“{min(unknown)}” is no code of a {CODES[name]._meta.verbose_name}")
 
 
 def look_attribute(name: str, attribute: str = "") -> Callable[[Play, Lead, object], None]:
@@ -315,11 +320,13 @@ def look_due(play: Play, lead: Lead, wanted: str) -> None:
 def look_handoff(play: Play, lead: Lead, wanted: Mapping[str, object] | None) -> None:
     """A subset match on the packet of the last handoff, with what was added to it since."""
     handoff = Handoff.objects.filter(lead=lead).order_by("pk").last()
-    if wanted is None:
-        play.check("handoff", None, handoff and handoff.packet)
+    if wanted is None or handoff is None:
+        play.check("handoff", wanted, handoff and handoff.packet)
         return
-    packet = handoff.current_packet() if handoff else {}
+    packet = handoff.current_packet()
     for name, value in wanted.items():
+        if name not in packet:
+            raise Wrong(f"handoff.{name}", f"a packet has no such part; known are {', '.join(sorted(packet))}")
         found = packet.get(name)
         holds = set(value) <= set(found or []) if isinstance(value, list) else found == value
         play.check(f"handoff.{name}", value, found, holds=holds)
@@ -361,6 +368,17 @@ LOOKERS: dict[str, Callable[[Play, Lead, object], None]] = {
     "leads": look_leads,
     "inquiries": look_inquiries,
 }
+
+
+CODES: Mapping[str, type[Model]] = {
+    "hold_reason": HoldReason,
+    "stop_reason": StopReason,
+    "wakes_on": TriggerKind,
+    "missing": MissingKind,
+    "team": Team,
+    "sequence": Outreach,
+}
+"""Whose codes an expectation speaks in, where they are rows."""
 
 
 def moment(value: object) -> datetime:

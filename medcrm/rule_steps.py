@@ -129,6 +129,8 @@ def change_enrolment(change: str, fields: Fields, at: datetime) -> None:
 
 def _add_steps(draft: Outreach, steps: object) -> None:
     for position, step in enumerate(steps if isinstance(steps, list) else [steps]):
+        if not isinstance(step, Mapping):
+            raise ValueError("a step of a sequence has a template and a day or minutes")
         delay = timedelta(days=float(step.get("day", 0)), minutes=float(step.get("minutes", 0)))
         Step.objects.create(sequence=draft, position=position, delay=delay, template_id=step["template"])
 

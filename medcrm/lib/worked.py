@@ -1,16 +1,31 @@
-"""Is a worked case of its form? Readers of the values in it; what is not of the form is named, never passed over.
+"""Is a worked case of its form? Readers of the values in it; what is not of the form is named, never passed in silence.
 
 A reader takes a value and the field it stands in, and raises Wrong. A field that is null counts as left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, datetime
 from typing import Any
 
 Json = Mapping[str, Any]
 Reader = Callable[[object, str], None]
+
+
+_passed_over: ContextVar[list[str]] = ContextVar("passed_over")
+
+
+@contextmanager
+def noting_passed_over() -> Iterator[list[str]]:
+    """The fields of a case that are not of the form and were passed over, as they are found."""
+    token = _passed_over.set([])
+    try:
+        yield _passed_over.get()
+    finally:
+        _passed_over.reset(token)
 
 
 class MalformedCase(Exception):
@@ -113,17 +128,19 @@ def each(item: Reader, *, is_needed: bool = False) -> Reader:
     return read
 
 
-def part(fields: Mapping[str, Reader], *, needs: Sequence[str] = ()) -> Reader:
-    """An object with these fields and no others."""
+def part(fields: Mapping[str, Reader], *, needs: Sequence[str] = (), is_open: bool = False) -> Reader:
+    """An object with these fields and no others; an open one may say more, which is noted and passed over."""
 
     def read(value: object, field: str) -> None:
         if not isinstance(value, Mapping):
             raise Wrong(field or "(top)", "an object is needed here")
         for name, found in value.items():
             where = f"{field}.{name}" if field else str(name)
-            if name not in fields:
+            if name not in fields and not is_open:
                 raise Wrong(where, f"no such key; known are {', '.join(sorted(fields))}")
-            if found is not None:
+            if name not in fields:
+                _passed_over.get([]).append(where)
+            elif found is not None:
                 fields[name](found, where)
         demand(value, needs, field)
 

@@ -1,38 +1,17 @@
-import json
-import sys
-from pathlib import Path
+"""Replay worked journeys through the real code: one JSON line each, then how many passed and failed."""
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from __future__ import annotations
 
 from medcrm import journeys
-from medcrm.journeys import Malformed
+from medcrm.lib.replaying import ReplayCommand
+from medcrm.lib.worked import Json
 
 
-class Command(BaseCommand):
-    help = "Replay worked journeys through the real intake, call, event and clock code; everything is rolled back."
+class Command(ReplayCommand):
+    help = (
+        "Replay worked journeys through the real intake, call, event and clock code; everything is rolled back. "
+        "Exits 1 if one fails, 2 if the file is malformed."
+    )
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
-
-    def handle(self, *, file: Path, **options: object) -> None:
-        failed = passed = 0
-        try:
-            for result in journeys.run(read(file)):
-                passed, failed = passed + bool(result["passed"]), failed + (not result["passed"])
-                self.stdout.write(json.dumps(result, default=str))
-        except Malformed as error:
-            raise CommandError(str(error), returncode=2) from None
-        self.stdout.write(f"{passed} passed, {failed} failed")
-        if failed:
-            sys.exit(1)
-
-
-def read(file: Path) -> list[dict[str, object]]:
-    """The cases of a file. Raise Malformed."""
-    try:
-        cases = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise Malformed(f"{file} cannot be read as JSON: {error}") from None
-    if not isinstance(cases, list) or not all(isinstance(case, dict) for case in cases):
-        raise Malformed(f"{file} is not a list of cases")
-    return cases
+    def replay(self, case: Json) -> Json:
+        return journeys.run_case(case)
