@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from django.contrib.postgres.aggregates import StringAgg
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import (
     Aggregate,
     BooleanField,
@@ -159,16 +159,18 @@ ATTEMPTED = (InteractionKind.CALL, InteractionKind.VOICEMAIL)
 
 
 def unanswered_attempts(at: datetime) -> Expression:
-    """Outbound calls since the lead was last reached or last got in touch; of one moment, what was written later."""
-    contacts = (
+    """Outbound calls that reached nobody since the lead was last reached or last got in touch, that moment included."""
+    last_contact = (
         Interaction.objects.filter(lead=OuterRef("lead"))
         .filter(Q(direction=Direction.INBOUND) | Q(disposition__makes_contact=True))
-        .order_by("-at", "-pk")
+        .order_by("-at")
+        .values("at")[:1]
     )
     tries = (
         Interaction.objects.filter(lead=OuterRef("pk"), direction=Direction.OUTBOUND, kind__in=ATTEMPTED)
-        .annotate(reached_at=Subquery(contacts.values("at")[:1]), reached=Subquery(contacts.values("pk")[:1]))
-        .filter(Q(reached_at=None) | Q(at__gt=F("reached_at")) | Q(at=F("reached_at"), pk__gt=F("reached")))
+        .filter(Q(disposition=None) | Q(disposition__makes_contact=False))
+        .annotate(last_contact=Subquery(last_contact))
+        .filter(Q(last_contact__isnull=True) | Q(at__gte=F("last_contact")))
         .order_by()
         .values("lead")
         .annotate(n=Count("pk"))
@@ -177,22 +179,22 @@ def unanswered_attempts(at: datetime) -> Expression:
     return Coalesce(Subquery(tries, output_field=IntegerField()), Value(0))
 
 
-class CountAfter(Func):
-    """How many letters stand after the last one that is a contact; 0 where there is none at all."""
+class CountSince(Func):
+    """How many of the first argument's instants lie at or after the second; all where there is no second."""
 
-    template = "length(regexp_replace(COALESCE(%(expressions)s, ''), '.*c', ''))"
+    template = "(SELECT count(*)::int FROM unnest(%(expressions)s, '-infinity'))"
+    arg_joiner = ") AS tried (at) WHERE tried.at >= COALESCE("
     output_field = IntegerField()
 
 
 def unanswered_together(at: datetime) -> Expression:
-    """The same, from all entries of a lead read at once: its contacts and tries in order, a letter for each."""
-    tried = Q(interactions__direction=Direction.OUTBOUND, interactions__kind__in=ATTEMPTED)
+    """The same, from all entries of a lead read at once."""
     # Among the codes, which are looked up once, instead of by a join, which is made for each lead.
-    contacts = Disposition.objects.filter(makes_contact=True).values("pk")
+    contacts, silent = (Disposition.objects.filter(makes_contact=made).values("pk") for made in (True, False))
+    tried = Q(interactions__direction=Direction.OUTBOUND, interactions__kind__in=ATTEMPTED)
+    in_vain = Q(interactions__disposition=None) | Q(interactions__disposition__in=silent)
     reached = Q(interactions__direction=Direction.INBOUND) | Q(interactions__disposition__in=contacts)
-    letter = Case(When(reached, then=Value("c")), default=Value("t"))
-    in_order = ("interactions__at", "interactions__pk")
-    return CountAfter(StringAgg(letter, Value(""), filter=tried | reached, order_by=in_order))
+    return CountSince(ArrayAgg("interactions__at", filter=tried & in_vain), Max("interactions__at", filter=reached))
 
 
 def reply_waits(at: datetime) -> Expression:
