@@ -260,7 +260,7 @@ EXPECT: Mapping[str, Reader] = {
 CASE_FIELDS: Mapping[str, Reader] = {
     "id": SAID,
     **dict.fromkeys(("title", "basis", "source", "note", "why"), anything),  # for whoever reads the case
-    "given": part(GIVEN, needs=("contact",), is_open=True),
+    "given": part(GIVEN, needs=("contact",)),
     "when": part(WHEN, needs=("channel", "purpose", "at_utc"), is_open=True),
     "expect": part(EXPECT),
 }

@@ -1,4 +1,4 @@
-"""What does a worked journey look like? Its form, step by step; what is not in it is named, never passed in silence.
+"""What does a worked journey look like? Its form, step by step; what is not in it is named, never passed over.
 
 What a step does is refused by the real code, which names the field (`expect_error`): so the values of a submission, an
 event, a call or a rule are read here only as far as nobody else reads them.
@@ -54,7 +54,7 @@ def _event(value: object, field: str) -> None:
     demand(value, ("kind",), field)
     one_of(EVENTS)(value["kind"], f"{field}.kind")
     fields, needs = EVENTS[value["kind"]]
-    part({"kind": CODE, "lead": _lead, **fields}, needs=needs, is_open=True)(value, field)
+    part({"kind": CODE, "lead": _lead, **fields}, needs=needs)(value, field)
 
 
 def _lead(value: object, field: str) -> None:
@@ -141,12 +141,12 @@ EXPECT: Mapping[str, Reader] = {
     "inquiries": count,
 }
 STEPS: Mapping[str, Reader] = {
-    "submit": part(SUBMIT, needs=("source",), is_open=True),
+    "submit": part(SUBMIT, needs=("source",)),
     "event": _event,
-    "call": part(CALL, needs=("disposition",), is_open=True),
+    "call": part(CALL, needs=("disposition",)),
     "clock": _clock,
     "rule": _object,
     "expect": part(EXPECT),
 }
 CASE_FIELDS: Mapping[str, Reader] = {"id": SAID, "title": SAID, "why": SAID, "now": instant, "steps": each(_step)}
-CASE = part(CASE_FIELDS, needs=("now", "steps"), is_open=True)
+CASE = part(CASE_FIELDS, needs=("now", "steps"))
