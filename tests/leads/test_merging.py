@@ -37,9 +37,17 @@ def merge(pair: tuple[int, int], at: datetime) -> Lead:
 def people(catalogue, now: datetime) -> list[int]:
     """Five leads of one person, each of which knows something the others do not, or says otherwise; two are closed."""
     facts = [
-        {"first_name": "Ana", "zip": "", "service_id": "ortho", "other_services": ["pt"], "stage": "lost"},
+        {"first_name": "Ana", "zip": "", "stage": "lost"},
         {"first_name": "", "zip": "78701", "city": "Austin", "state": "TX", "age": 40, "stage": "converted"},
-        {"first_name": "Anna", "zip": "73102", "city": "Oklahoma City", "state": "OK", "payer_id": "ppo"},
+        {
+            "first_name": "Anna",
+            "zip": "73102",
+            "city": "Oklahoma City",
+            "state": "OK",
+            "payer_id": "ppo",
+            "service_id": "ortho",
+            "other_services": ["pt"],
+        },
         {"first_name": "", "question": "Mornings?", "age": 41, "service_id": "bh"},
         {"first_name": "", "organisation": "Reed LLC", "payer_id": "hmo"},
     ]
@@ -299,8 +307,8 @@ def test_a_person_judges_side_by_side_and_takes_it_back(client, supervisor, now:
 
 def test_a_lead_speaks_of_the_services_of_all_that_were_merged_into_it(people, now) -> None:
     for pk in (people[3], people[1]):
-        merge((people[0], pk), now)
-    root = Lead.objects.get(pk=people[0])
+        merge((people[2], pk), now)
+    root = Lead.objects.get(pk=people[2])
     assert (root.service_id, root.other_services) == ("ortho", ["pt", "bh"])
     for link in LeadLink.objects.filter(other=people[3]):
         merging.unmerge(link.pk, by=None, at=now)
