@@ -16,7 +16,7 @@ from consent import inbound as consent_inbound
 from consent.addresses import InvalidAddress
 from consent.models import Address, Attempt, Seller
 from leads.models import Interaction, Lead
-from leads.services import events
+from leads.services import events, merging
 from leads.vocabulary import InteractionKind
 from medcrm.lib.errors import InvalidTransition
 from nurture import lifecycle
@@ -180,8 +180,7 @@ def _written_by_staff(attempt: Attempt | None) -> int | None:
 
 def _living(lead_id: int) -> int:
     """The lead that something was sent to, or the one that it was merged into since."""
-    lead = Lead.objects.only("pk", "merged_into").get(pk=lead_id)
-    return lead.merged_into_id or lead.pk
+    return merging.root_of(Lead.objects.only("merged_into").get(pk=lead_id))
 
 
 def _lead_of(address: Address) -> int | None:

@@ -104,7 +104,7 @@ def staying(leads: Iterable[Lead]) -> Lead:
 
     An old lead that was stopped does not swallow what the person asks for now.
     """
-    return min(leads, key=lambda lead: (lead.stage not in OPEN, lead.stage not in (*OPEN, Stage.CONVERTED), lead.pk))
+    return min(leads, key=lambda lead: (lead.stage not in OPEN, lead.stage != Stage.CONVERTED, lead.pk))
 
 
 def family(lead: Lead) -> list[int]:
