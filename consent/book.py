@@ -61,6 +61,7 @@ class Policy:
     exempt_max_chars: int = 160
     exempt_max_seconds: int = 60
     abandon_rate_max: Decimal = Decimal("0.03")
+    answer_within_days: int = 30
     contact_stopped: bool = False
 
     @property

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import DurationField, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.expressions import Combinable
 from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext as _
 
 from consent import ledger, people, wording
+from consent.book import Policy
 from consent.lifecycle import COUNTED
-from consent.models import Address, Attempt, ConsentEvent, Seller
+from consent.models import Address, Attempt, ConsentEvent, PolicySetting, Seller
 from consent.vocabulary import AddressKind, EventKind, Purpose, Scope, Verdict
 from medcrm.lib.errors import RuleError
 
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
 HEARD_ALWAYS = (Verdict.REVOKE, Verdict.REVIEW)
-ANSWER_WITHIN = timedelta(days=30)  # contact_rules 19 names no end; what is said later begins a talk, it answers none
 
 
 @dataclass(frozen=True)
@@ -157,11 +159,20 @@ def unanswered(address_ids: Iterable[int], *, at: datetime) -> set[tuple[int, st
     followed = Attempt.objects.filter(
         address=OuterRef("address"), channel=OuterRef("way"), at__gte=OuterRef("occurred_at"), state__in=COUNTED
     )
-    messages = ConsentEvent.objects.filter(
-        address__in=set(address_ids), kind=EventKind.INBOUND, about=None, occurred_at__range=(at - ANSWER_WITHIN, at)
-    ).exclude(verdict=Verdict.REVOKE)
+    messages = (
+        ConsentEvent.objects.filter(address__in=set(address_ids), kind=EventKind.INBOUND, about=None)
+        .filter(occurred_at__lte=at, occurred_at__gte=Value(at) - _answerable_for())
+        .exclude(verdict=Verdict.REVOKE)
+    )
     waiting = messages.order_by().annotate(way=KT("facts__channel")).exclude(Exists(followed))
     return set(waiting.values_list("address", "way"))
+
+
+def _answerable_for() -> Combinable:
+    """How long a message may be answered: policy, because section 19 names no end. What comes later begins a talk."""
+    setting = PolicySetting.objects.filter(code="answer_within_days").values(days=Cast("value", IntegerField()))
+    days = Coalesce(Subquery(setting), Policy.answer_within_days)
+    return days * Value(timedelta(days=1), output_field=DurationField())
 
 
 # The review queue

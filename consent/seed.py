@@ -99,6 +99,8 @@ POLICIES: dict[str, tuple[object, bool, str]] = {
     "exempt_max_chars": (160, False, "47 CFR 64.1200(a)(9)(iv)(C)."),
     "exempt_max_seconds": (60, False, "47 CFR 64.1200(a)(9)(iv)(C)."),
     "abandon_rate_max": (0.03, False, "47 CFR 64.1200(a)(7)."),
+    "answer_within_days": (30, False, "Section 19 names no end; what is said later begins a talk, it answers none."),
+    "contact_stopped": (False, False, "For an emergency, and after a restore: nobody is contacted until it is lifted."),
     "sms_is_automated": (True, True, "State statutes and carriers ask for consent; federal law is unsettled."),
     "pewc_for_all_automated_marketing": (True, True, "Oral consent is enough in three states only."),
     "hours_apply_with_consent": (True, True, "The EIA petition is undecided and suits go on."),

@@ -279,6 +279,14 @@ def test_what_a_disclosure_covers_is_ticked_and_no_input_hides_the_forms_own(
     )  # fmt: skip
 
 
+def test_compliance_stops_all_contact_in_an_emergency(compliance: Client) -> None:
+    assert not stopping.is_stopped()
+    typed = {"value": "on", "owner": "Counsel", "reason": "A vendor sold us forged consents."}
+    page = reverse("admin:consent_policysetting_change", args=[stopping.STOPPED])
+    assert compliance.post(page, typed).status_code == 302
+    assert stopping.is_stopped()
+
+
 def test_compliance_lifts_a_stop_of_all_contact_with_a_reason(compliance: Client) -> None:
     row = stopping.stop_contact(owner="Whoever restored", reason="Restored.")
     page = url(type(row), "change", row.pk)

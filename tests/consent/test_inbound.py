@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from django.db.models import JSONField, Value
 
 from consent import gate, inbound, people
 from consent.gate import NotContactable
-from consent.models import Address, ConsentEvent, Disclosure, ListSnapshot, Seller
+from consent.models import Address, ConsentEvent, Disclosure, ListSnapshot, PolicySetting, Seller
 from medcrm.lib.errors import RuleError
 from tests.consent.factories import ask, grant
 
@@ -158,3 +159,12 @@ def test_a_review_names_a_message_and_a_verdict(phone: Address, seller: Seller, 
         inbound.review(uuid4(), "none", by=None, now=now)
     with pytest.raises(RuleError, match="yes or no"):
         inbound.review(uuid4(), "maybe", by=None, now=now)
+
+
+@pytest.mark.parametrize(("days", "waits"), [(7, True), (6, False), (0, False)])
+def test_a_message_may_be_answered_for_as_long_as_policy_says(
+    phone: Address, seller: Seller, now: datetime, days: int, waits: bool
+) -> None:
+    PolicySetting.objects.filter(pk="answer_within_days").update(value=Value(days, JSONField()))
+    receive(phone, "Do you have evenings?", seller, now - timedelta(days=7))
+    assert inbound.unanswered([phone.pk], at=now) == ({(phone.pk, "sms")} if waits else set())

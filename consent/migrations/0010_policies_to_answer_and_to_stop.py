@@ -1,0 +1,15 @@
+"""Give compliance the two settings that had no row: how long a message may be answered, and the stop of all contact."""
+
+from django.db import migrations
+
+from consent import seed
+
+
+def install(apps, schema_editor):
+    seed.install(apps.get_model("consent", "CallingRule"), apps.get_model("consent", "PolicySetting"))
+
+
+class Migration(migrations.Migration):
+    dependencies = [("consent", "0009_kinds_of_line")]
+
+    operations = [migrations.RunPython(install, migrations.RunPython.noop, elidable=True)]
