@@ -8,6 +8,6 @@ SQL = Path(__file__).resolve().parent.parent / "sql" / "chain.sql"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("consent", "0001_initial")]
+    dependencies = [("consent", "0001_squashed_0009_kinds_of_line")]
 
     operations = [migrations.RunSQL(SQL.read_text(), migrations.RunSQL.noop)]

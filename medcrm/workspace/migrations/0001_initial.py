@@ -10,8 +10,8 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '__first__'),
-        ('consent', '0001_initial'),
-        ('leads', '0001_initial'),
+        ('consent', '0001_squashed_0009_kinds_of_line'),
+        ('leads', '0001_squashed_0014_waits_and_stops'),
     ]
 
     operations = [

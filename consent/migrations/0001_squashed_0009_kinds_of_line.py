@@ -3,6 +3,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.text
 import medcrm.lib.migrating
+import medcrm.lib.zones
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.conf import settings
@@ -10,6 +11,8 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
+    replaces = [('consent', '0001_initial'), ('consent', '0004_reports_over_time'), ('consent', '0005_lists_of_what_is_seldom'), ('consent', '0006_words_of_an_attempt_are_frozen'), ('consent', '0007_refold_what_the_fold_learnt'), ('consent', '0008_rules_from_a_day'), ('consent', '0009_kinds_of_line')]
 
     initial = True
 
@@ -37,156 +40,6 @@ class Migration(migrations.Migration):
                     },
                 ),
                 migrations.CreateModel(
-                    name='Emergency',
-                    fields=[
-                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                        ('state', models.CharField(max_length=2, validators=[django.core.validators.RegexValidator('^[A-Z]{2}$', 'Two capital letters, e.g. “FL”.')])),
-                        ('starts_at', models.DateTimeField()),
-                        ('ends_at', models.DateTimeField(blank=True, help_text='Empty while it lasts.', null=True)),
-                        ('source', models.CharField(help_text='Proclamation, e.g. “LA 129 JBE 2026”.', max_length=200)),
-                    ],
-                    options={
-                        'verbose_name_plural': 'emergencies',
-                        'constraints': [models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='consent_emergency_order')],
-                    },
-                ),
-                migrations.CreateModel(
-                    name='ListSnapshot',
-                    fields=[
-                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                        ('kind', models.CharField(choices=[('national_dnc', 'National Do Not Call Registry'), ('state_dnc', 'State do-not-call list')], max_length=16)),
-                        ('state', models.CharField(blank=True, help_text='Of a state list.', max_length=2)),
-                        ('version', models.CharField(help_text="As the registry names it, or the file's name.", max_length=60)),
-                        ('taken_at', models.DateTimeField(help_text="The registry's own date; the age of the scrub counts from here.")),
-                        ('loaded_at', models.DateTimeField(auto_now_add=True)),
-                        ('entries_count', models.PositiveIntegerField(default=0)),
-                        ('sha256', models.CharField(blank=True, help_text='Of the file loaded.', max_length=64)),
-                        ('by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                    ],
-                    options={
-                        'indexes': [models.Index(fields=['kind', 'state', '-taken_at'], name='consent_list_latest')],
-                        'constraints': [models.UniqueConstraint(fields=('kind', 'state', 'version'), name='consent_list_version'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'national_dnc'), ('state', '')), models.Q(('kind', 'state_dnc'), models.Q(('state', ''), _negated=True)), _connector='OR'), name='consent_list_state')],
-                    },
-                ),
-                migrations.CreateModel(
-                    name='PolicySetting',
-                    fields=[
-                        ('code', models.CharField(max_length=40, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9_]*$', 'Lower-case letters, digits and underscores, e.g. “no_answer”.')])),
-                        ('value', models.JSONField(help_text='e.g. 3, true, “08:00”.')),
-                        ('owner', models.CharField(help_text='Who answers for it, e.g. “Chief compliance officer”.', max_length=80)),
-                        ('reason', models.CharField(max_length=300)),
-                        ('is_fixed', models.BooleanField(default=False, help_text='Built into the gate; shown, not changeable.')),
-                        ('changed_at', models.DateTimeField(auto_now=True)),
-                    ],
-                    options={
-                        'ordering': ['code'],
-                    },
-                ),
-                migrations.CreateModel(
-                    name='Seller',
-                    fields=[
-                        ('code', models.CharField(help_text='Stable, e.g. “ortho”.', max_length=40, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9_]*$', 'Lower-case letters, digits and underscores, e.g. “no_answer”.')])),
-                        ('name', models.CharField(max_length=120)),
-                        ('is_active', models.BooleanField(default=True, help_text='Untick to retire it; history keeps showing it.')),
-                        ('postal_address', models.CharField(blank=True, help_text='Printed in marketing mail, e.g. “100 Harbor Way, Austin, TX 78701”.', max_length=200)),
-                        ('timezone', models.CharField(default='America/Chicago', help_text='e.g. “America/Chicago”.', max_length=40)),
-                        ('help_contact', models.CharField(blank=True, help_text='Named in the answer to HELP, e.g. “512-555-0100”.', max_length=120)),
-                        ('is_sms_sender_registered', models.BooleanField(default=False, help_text='Brand and campaign are registered with the carriers (10DLC). Without it no text.')),
-                        ('is_covered_entity', models.BooleanField(default=True, help_text='A provider or plan under HIPAA, or a business associate of one.')),
-                    ],
-                    options={
-                        'db_table': 'consent_seller',
-                        'ordering': ['name'],
-                        'abstract': False,
-                    },
-                ),
-                migrations.CreateModel(
-                    name='Verification',
-                    fields=[
-                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                        ('ran_at', models.DateTimeField()),
-                        ('took_ms', models.PositiveIntegerField()),
-                        ('chains_count', models.PositiveBigIntegerField()),
-                        ('events_count', models.PositiveBigIntegerField()),
-                        ('checkpoints_count', models.PositiveIntegerField()),
-                        ('breaks_count', models.PositiveIntegerField()),
-                        ('breaks', models.JSONField(default=list, help_text='The first hundred, in the order of the chains.')),
-                    ],
-                    options={
-                        'ordering': ['-id'],
-                    },
-                ),
-                migrations.CreateModel(
-                    name='Address',
-                    fields=[
-                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                        ('kind', models.CharField(choices=[('phone', 'Phone'), ('email', 'E-mail')], max_length=5)),
-                        ('value', models.CharField(blank=True, help_text='E.164 or lower-cased e-mail; empty once erased.', max_length=254, null=True)),
-                        ('keyed_hash', models.CharField(editable=False, max_length=64)),
-                        ('line_type', models.CharField(choices=[('mobile', 'Mobile'), ('landline', 'Landline'), ('voip', 'Internet telephone'), ('toll_free', 'Toll-free'), ('unknown', 'Not known')], default='unknown', max_length=10)),
-                        ('created_at', models.DateTimeField(auto_now_add=True)),
-                        ('erased_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                        ('broken_at', models.DateTimeField(blank=True, editable=False, help_text='When a verification found its chain broken; no contact.', null=True)),
-                        ('head_seq', models.PositiveIntegerField(db_default=0, default=0, editable=False)),
-                        ('head_hash', models.CharField(blank=True, db_default='', default='', editable=False, max_length=64)),
-                        ('sealed_seq', models.PositiveIntegerField(db_default=0, default=0, editable=False, help_text='The last link that a signed checkpoint covers.')),
-                    ],
-                    options={
-                        'verbose_name_plural': 'addresses',
-                        'indexes': [models.Index(django.db.models.functions.text.Right('value', 4), condition=models.Q(('kind', 'phone')), name='consent_address_last4'), models.Index(condition=models.Q(('head_seq__gt', models.F('sealed_seq'))), fields=['id'], name='consent_unsealed')],
-                        'constraints': [models.UniqueConstraint(fields=('keyed_hash',), name='consent_address_hash'), models.UniqueConstraint(fields=('kind', 'value'), name='consent_address_once'), models.CheckConstraint(condition=models.Q(('kind__in', ['phone', 'email'])), name='consent_address_kind'), models.CheckConstraint(condition=models.Q(('value__isnull', False), ('erased_at__isnull', False), _connector='OR'), name='consent_address_value_or_erased')],
-                    },
-                ),
-                migrations.CreateModel(
-                    name='CallingRule',
-                    fields=[
-                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                        ('state', models.CharField(max_length=2, validators=[django.core.validators.RegexValidator('^[A-Z]{2}$', 'Two capital letters, e.g. “FL”.')])),
-                        ('version', models.PositiveIntegerField(default=1)),
-                        ('weekday_start', models.TimeField(blank=True, null=True)),
-                        ('weekday_end', models.TimeField(blank=True, null=True)),
-                        ('saturday_start', models.TimeField(blank=True, null=True)),
-                        ('saturday_end', models.TimeField(blank=True, null=True)),
-                        ('sunday_start', models.TimeField(blank=True, null=True)),
-                        ('sunday_end', models.TimeField(blank=True, null=True)),
-                        ('bans_holidays', models.BooleanField(default=False, help_text='Federal and state holidays, observed days too.')),
-                        ('extra_holidays', django.contrib.postgres.fields.ArrayField(base_field=models.DateField(), blank=True, default=list, help_text='Proclaimed days, e.g. “2027-02-09”.', size=None)),
-                        ('bans_in_emergency', models.BooleanField(default=False, help_text='No solicitation in a declared emergency.')),
-                        ('has_overlay', models.BooleanField(default=False, help_text='Narrower hours for automated contact.')),
-                        ('overlay_channels', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('voice_manual', 'Hand-dialled call'), ('voice_autodial', 'Call by a dialler'), ('voice_prerecorded', 'Recorded call'), ('voice_ai', 'Call with an artificial voice'), ('sms', 'Text message'), ('email', 'E-mail')], max_length=20), blank=True, default=list, size=None)),
-                        ('overlay_weekday_start', models.TimeField(blank=True, null=True)),
-                        ('overlay_weekday_end', models.TimeField(blank=True, null=True)),
-                        ('overlay_saturday_start', models.TimeField(blank=True, null=True)),
-                        ('overlay_saturday_end', models.TimeField(blank=True, null=True)),
-                        ('overlay_sunday_start', models.TimeField(blank=True, null=True)),
-                        ('overlay_sunday_end', models.TimeField(blank=True, null=True)),
-                        ('overlay_holiday_as_sunday', models.BooleanField(default=False)),
-                        ('cap_count', models.PositiveSmallIntegerField(blank=True, help_text='Contacts allowed in the rolling window; empty means no cap of the state.', null=True)),
-                        ('cap_hours', models.PositiveSmallIntegerField(blank=True, null=True)),
-                        ('cap_scope', models.CharField(choices=[('subject', 'Contacts on the same subject'), ('any', 'Any contact')], default='subject', max_length=8)),
-                        ('cap_automated_only', models.BooleanField(default=False)),
-                        ('cap_spares_relationship', models.BooleanField(default=False, help_text='Not counted with a relationship (OR).')),
-                        ('covers_text', models.BooleanField(default=False, help_text='The statute names texts; policy applies it anyway.')),
-                        ('manual_needs_pewc', models.BooleanField(default=False, help_text='Written consent for hand-dialled sales too.')),
-                        ('mobile_sales_need_consent', models.BooleanField(default=False, help_text='No unsolicited sales call to a mobile without consent or relationship (NJ).')),
-                        ('area_code_presumption', models.BooleanField(default=False, help_text='The area code alone binds the caller.')),
-                        ('consent_exempts_hours', models.BooleanField(default=False, help_text='Stated by the statute; not used.')),
-                        ('notes', models.TextField(blank=True)),
-                        ('source', models.TextField(help_text='Statute or page this row rests on.')),
-                        ('verified_on', models.DateField()),
-                        ('verified_by', models.CharField(blank=True, max_length=60)),
-                        ('needs_verification', models.BooleanField(default=False, help_text='Disputed; the strict reading is in force.')),
-                        ('created_at', models.DateTimeField(auto_now_add=True)),
-                        ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                        ('reason', models.CharField(blank=True, help_text='Why this version exists, in a sentence.', max_length=200)),
-                        ('retired_at', models.DateTimeField(blank=True, null=True)),
-                    ],
-                    options={
-                        'ordering': ['state', '-version'],
-                        'constraints': [models.UniqueConstraint(fields=('state', 'version'), name='consent_calling_rule_version'), models.UniqueConstraint(condition=models.Q(('retired_at__isnull', True)), fields=('state',), name='consent_calling_rule_in_force'), models.CheckConstraint(condition=models.Q(models.Q(('cap_count__isnull', True), ('cap_hours__isnull', True)), models.Q(('cap_count__isnull', False), ('cap_hours__gte', 1)), _connector='OR'), name='consent_calling_rule_cap'), models.CheckConstraint(condition=models.Q(models.Q(('weekday_end__isnull', True), ('weekday_start__isnull', True)), ('weekday_start__lt', models.F('weekday_end')), _connector='OR'), name='consent_rule_weekday'), models.CheckConstraint(condition=models.Q(models.Q(('saturday_end__isnull', True), ('saturday_start__isnull', True)), ('saturday_start__lt', models.F('saturday_end')), _connector='OR'), name='consent_rule_saturday'), models.CheckConstraint(condition=models.Q(models.Q(('sunday_end__isnull', True), ('sunday_start__isnull', True)), ('sunday_start__lt', models.F('sunday_end')), _connector='OR'), name='consent_rule_sunday'), models.CheckConstraint(condition=models.Q(models.Q(('overlay_weekday_end__isnull', True), ('overlay_weekday_start__isnull', True)), ('overlay_weekday_start__lt', models.F('overlay_weekday_end')), _connector='OR'), name='consent_rule_overlay_weekday'), models.CheckConstraint(condition=models.Q(models.Q(('overlay_saturday_end__isnull', True), ('overlay_saturday_start__isnull', True)), ('overlay_saturday_start__lt', models.F('overlay_saturday_end')), _connector='OR'), name='consent_rule_overlay_saturday'), models.CheckConstraint(condition=models.Q(models.Q(('overlay_sunday_end__isnull', True), ('overlay_sunday_start__isnull', True)), ('overlay_sunday_start__lt', models.F('overlay_sunday_end')), _connector='OR'), name='consent_rule_overlay_sunday')],
-                    },
-                ),
-                migrations.CreateModel(
                     name='CheckpointHead',
                     fields=[
                         ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -198,6 +51,41 @@ class Migration(migrations.Migration):
                     options={
                         'indexes': [models.Index(fields=['keyed_hash'], name='consent_checkpoint_head')],
                         'constraints': [models.UniqueConstraint(fields=('checkpoint', 'keyed_hash'), name='consent_checkpoint_head_once')],
+                    },
+                ),
+                migrations.CreateModel(
+                    name='ConsentEvent',
+                    fields=[
+                        ('id', models.UUIDField(help_text='Version 7: ordered by time.', primary_key=True, serialize=False)),
+                        ('address', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='consent.address')),
+                        ('seq', models.PositiveIntegerField(editable=False, help_text="Position in the address's own chain, from 1.")),
+                        ('kind', models.CharField(choices=[('grant', 'Permission given'), ('revoke', 'Permission withdrawn'), ('clarify', 'Withdrawal narrowed by the person'), ('internal_dnc', 'Do-not-call request'), ('inbound', 'Message from the person'), ('review', 'Message read by a person'), ('email_unsub', 'E-mail unsubscribed'), ('email_complaint', 'Marked as spam'), ('email_hard_bounce', 'Mailbox does not exist'), ('number_check', 'Reassigned-numbers check'), ('line_type', 'Kind of line found out'), ('reassigned', 'Number belongs to someone else'), ('invalid_number', 'Number does not work'), ('wrong_number', 'Wrong person answers'), ('deceased', 'Person has died'), ('inquiry', 'The person asked us'), ('purchase', 'The person bought or was treated'), ('purchased', 'Address bought from a vendor'), ('ebr_terminated', 'Relationship ended by the person'), ('hipaa_authorization', 'HIPAA authorization signed'), ('hipaa_revoked', 'HIPAA authorization revoked'), ('unencrypted_accepted', 'Unencrypted messages accepted'), ('location', 'Person said where they are'), ('erasure', 'Personal data erased'), ('readmission', 'Came back after erasure'), ('correction', 'Earlier entry corrected')], max_length=24)),
+                        ('occurred_at', models.DateTimeField(help_text='When the person did it.')),
+                        ('recorded_at', models.DateTimeField(help_text='When we wrote it down.')),
+                        ('effective_at', models.DateTimeField(blank=True, null=True)),
+                        ('expires_at', models.DateTimeField(blank=True, null=True)),
+                        ('channels', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), blank=True, default=list, size=None)),
+                        ('purposes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), blank=True, default=list, size=None)),
+                        ('level', models.CharField(blank=True, choices=[('PEC', 'Express consent'), ('PEWC', 'Express written consent'), ('EMAIL_OPTIN', 'E-mail opt-in')], max_length=12)),
+                        ('sellers', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None)),
+                        ('scope', models.CharField(blank=True, choices=[('marketing', 'Marketing'), ('all', 'Marketing, and anything automated'), ('all_contact', 'Calls, texts and e-mail'), ('everything', 'Every contact, by hand too')], max_length=12)),
+                        ('verdict', models.CharField(blank=True, choices=[('revoke', 'Stop'), ('review', 'A person must read it'), ('none', 'Nothing about permission'), ('help', 'Asks for help'), ('start', 'Wants messages again')], max_length=8)),
+                        ('fresh_opt_in', models.BooleanField(default=False, help_text='An act of the person at that moment.')),
+                        ('disclosure', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='consent.disclosure')),
+                        ('shown_sha256', models.CharField(blank=True, help_text='Hash of the text as it was shown.', max_length=64)),
+                        ('is_evidence_complete', models.BooleanField(default=False, help_text='All six parts of written consent.')),
+                        ('about', models.UUIDField(blank=True, help_text='The earlier event this one reviews or corrects.', null=True)),
+                        ('facts', models.JSONField(blank=True, default=dict, help_text='Coded facts, nothing personal.')),
+                        ('source', models.CharField(blank=True, help_text='Where it came from, e.g. “web_consult”.', max_length=60)),
+                        ('by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                        ('commitment', models.CharField(help_text='SHA-256 of salt and personal values.', max_length=64)),
+                        ('prev_hash', models.CharField(editable=False, max_length=64)),
+                        ('hash', models.CharField(editable=False, max_length=64)),
+                    ],
+                    options={
+                        'ordering': ['address_id', 'seq'],
+                        'indexes': [models.Index(condition=models.Q(('kind', 'inbound'), ('verdict', 'review')), fields=['recorded_at'], name='consent_event_to_review'), models.Index(condition=models.Q(('about__isnull', False)), fields=['about'], name='consent_event_about'), models.Index(condition=models.Q(('kind__in', ('revoke', 'internal_dnc', 'email_unsub'))), fields=['recorded_at'], name='consent_event_withdrawn'), models.Index(condition=models.Q(('kind__in', ['inquiry', 'grant', 'inbound']), _negated=True), fields=['kind', '-id'], name='consent_event_seldom'), models.Index(condition=models.Q(('disclosure__isnull', False)), fields=['disclosure'], name='consent_event_disclosure'), models.Index(condition=models.Q(('by__isnull', False)), fields=['by'], name='consent_event_by')],
+                        'constraints': [models.UniqueConstraint(fields=('address', 'seq'), name='consent_event_seq'), models.CheckConstraint(condition=models.Q(('kind__in', ['grant', 'revoke', 'clarify', 'internal_dnc', 'inbound', 'review', 'email_unsub', 'email_complaint', 'email_hard_bounce', 'number_check', 'line_type', 'reassigned', 'invalid_number', 'wrong_number', 'deceased', 'inquiry', 'purchase', 'purchased', 'ebr_terminated', 'hipaa_authorization', 'hipaa_revoked', 'unencrypted_accepted', 'location', 'erasure', 'readmission', 'correction'])), name='consent_event_kind'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'grant'), _negated=True), models.Q(models.Q(('level', ''), _negated=True), models.Q(('channels', []), _negated=True), models.Q(('purposes', []), _negated=True)), _connector='OR'), name='consent_grant_says_what'), models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['revoke', 'internal_dnc']), _negated=True), models.Q(('scope', ''), _negated=True), _connector='OR'), name='consent_revoke_says_how_far'), models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['inbound', 'review']), _negated=True), models.Q(('verdict', ''), _negated=True), _connector='OR'), name='consent_inbound_has_verdict')],
                     },
                 ),
                 migrations.CreateModel(
@@ -220,6 +108,20 @@ class Migration(migrations.Migration):
                     options={
                         'ordering': ['code', '-version'],
                         'constraints': [models.UniqueConstraint(fields=('code', 'version'), name='consent_disclosure_version'), models.CheckConstraint(condition=models.Q(('level__in', ['PEC', 'PEWC', 'EMAIL_OPTIN'])), name='consent_disclosure_level')],
+                    },
+                ),
+                migrations.CreateModel(
+                    name='Emergency',
+                    fields=[
+                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('state', models.CharField(max_length=2, validators=[django.core.validators.RegexValidator('^[A-Z]{2}$', 'Two capital letters, e.g. “FL”.')])),
+                        ('starts_at', models.DateTimeField()),
+                        ('ends_at', models.DateTimeField(blank=True, help_text='Empty while it lasts.', null=True)),
+                        ('source', models.CharField(help_text='Proclamation, e.g. “LA 129 JBE 2026”.', max_length=200)),
+                    ],
+                    options={
+                        'verbose_name_plural': 'emergencies',
+                        'constraints': [models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='consent_emergency_order')],
                     },
                 ),
                 migrations.CreateModel(
@@ -268,6 +170,24 @@ class Migration(migrations.Migration):
                     },
                 ),
                 migrations.CreateModel(
+                    name='ListSnapshot',
+                    fields=[
+                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('kind', models.CharField(choices=[('national_dnc', 'National Do Not Call Registry'), ('state_dnc', 'State do-not-call list')], max_length=16)),
+                        ('state', models.CharField(blank=True, help_text='Of a state list.', max_length=2)),
+                        ('version', models.CharField(help_text="As the registry names it, or the file's name.", max_length=60)),
+                        ('taken_at', models.DateTimeField(help_text="The registry's own date; the age of the scrub counts from here.")),
+                        ('loaded_at', models.DateTimeField(auto_now_add=True)),
+                        ('entries_count', models.PositiveIntegerField(default=0)),
+                        ('sha256', models.CharField(blank=True, help_text='Of the file loaded.', max_length=64)),
+                        ('by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ],
+                    options={
+                        'indexes': [models.Index(fields=['kind', 'state', '-taken_at'], name='consent_list_latest')],
+                        'constraints': [models.UniqueConstraint(fields=('kind', 'state', 'version'), name='consent_list_version'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'national_dnc'), ('state', '')), models.Q(('kind', 'state_dnc'), models.Q(('state', ''), _negated=True)), _connector='OR'), name='consent_list_state')],
+                    },
+                ),
+                migrations.CreateModel(
                     name='Permission',
                     fields=[
                         ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -285,6 +205,20 @@ class Migration(migrations.Migration):
                     ],
                     options={
                         'constraints': [models.UniqueConstraint(fields=('address', 'channel'), name='consent_permission_once'), models.CheckConstraint(condition=models.Q(('state__in', ['granted', 'none', 'review', 'blocked'])), name='consent_permission_state')],
+                    },
+                ),
+                migrations.CreateModel(
+                    name='PolicySetting',
+                    fields=[
+                        ('code', models.CharField(max_length=40, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9_]*$', 'Lower-case letters, digits and underscores, e.g. “no_answer”.')])),
+                        ('value', models.JSONField(help_text='e.g. 3, true, “08:00”.')),
+                        ('owner', models.CharField(help_text='Who answers for it, e.g. “Chief compliance officer”.', max_length=80)),
+                        ('reason', models.CharField(max_length=300)),
+                        ('is_fixed', models.BooleanField(default=False, help_text='Built into the gate; shown, not changeable.')),
+                        ('changed_at', models.DateTimeField(auto_now=True)),
+                    ],
+                    options={
+                        'ordering': ['code'],
                     },
                 ),
                 migrations.CreateModel(
@@ -307,6 +241,24 @@ class Migration(migrations.Migration):
                     },
                 ),
                 migrations.CreateModel(
+                    name='Seller',
+                    fields=[
+                        ('code', models.CharField(help_text='Stable, e.g. “ortho”.', max_length=40, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9_]*$', 'Lower-case letters, digits and underscores, e.g. “no_answer”.')])),
+                        ('name', models.CharField(max_length=120)),
+                        ('is_active', models.BooleanField(default=True, help_text='Untick to retire it; history keeps showing it.')),
+                        ('postal_address', models.CharField(blank=True, help_text='Printed in marketing mail, e.g. “100 Harbor Way, Austin, TX 78701”.', max_length=200)),
+                        ('timezone', models.CharField(default='America/Chicago', help_text='e.g. “America/Chicago”.', max_length=40, validators=[medcrm.lib.zones.valid_zone])),
+                        ('help_contact', models.CharField(blank=True, help_text='Named in the answer to HELP, e.g. “512-555-0100”.', max_length=120)),
+                        ('is_sms_sender_registered', models.BooleanField(default=False, help_text='Brand and campaign are registered with the carriers (10DLC). Without it no text.')),
+                        ('is_covered_entity', models.BooleanField(default=True, help_text='A provider or plan under HIPAA, or a business associate of one.')),
+                    ],
+                    options={
+                        'db_table': 'consent_seller',
+                        'ordering': ['name'],
+                        'abstract': False,
+                    },
+                ),
+                migrations.CreateModel(
                     name='SellerEvent',
                     fields=[
                         ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
@@ -318,13 +270,49 @@ class Migration(migrations.Migration):
                         ('name', models.CharField(max_length=120)),
                         ('is_active', models.BooleanField(default=True, help_text='Untick to retire it; history keeps showing it.')),
                         ('postal_address', models.CharField(blank=True, help_text='Printed in marketing mail, e.g. “100 Harbor Way, Austin, TX 78701”.', max_length=200)),
-                        ('timezone', models.CharField(default='America/Chicago', help_text='e.g. “America/Chicago”.', max_length=40)),
+                        ('timezone', models.CharField(default='America/Chicago', help_text='e.g. “America/Chicago”.', max_length=40, validators=[medcrm.lib.zones.valid_zone])),
                         ('help_contact', models.CharField(blank=True, help_text='Named in the answer to HELP, e.g. “512-555-0100”.', max_length=120)),
                         ('is_sms_sender_registered', models.BooleanField(default=False, help_text='Brand and campaign are registered with the carriers (10DLC). Without it no text.')),
                         ('is_covered_entity', models.BooleanField(default=True, help_text='A provider or plan under HIPAA, or a business associate of one.')),
                     ],
                     options={
                         'abstract': False,
+                    },
+                ),
+                migrations.CreateModel(
+                    name='Verification',
+                    fields=[
+                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('ran_at', models.DateTimeField()),
+                        ('took_ms', models.PositiveIntegerField()),
+                        ('chains_count', models.PositiveBigIntegerField()),
+                        ('events_count', models.PositiveBigIntegerField()),
+                        ('checkpoints_count', models.PositiveIntegerField()),
+                        ('breaks_count', models.PositiveIntegerField()),
+                        ('breaks', models.JSONField(default=list, help_text='The first hundred, in the order of the chains.')),
+                    ],
+                    options={
+                        'ordering': ['-id'],
+                    },
+                ),
+                migrations.CreateModel(
+                    name='Address',
+                    fields=[
+                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('kind', models.CharField(choices=[('phone', 'Phone'), ('email', 'E-mail')], max_length=5)),
+                        ('value', models.CharField(blank=True, help_text='E.164 or lower-cased e-mail; empty once erased.', max_length=254, null=True)),
+                        ('keyed_hash', models.CharField(editable=False, max_length=64)),
+                        ('created_at', models.DateTimeField(auto_now_add=True)),
+                        ('erased_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                        ('broken_at', models.DateTimeField(blank=True, editable=False, help_text='When a verification found its chain broken; no contact.', null=True)),
+                        ('head_seq', models.PositiveIntegerField(db_default=0, default=0, editable=False)),
+                        ('head_hash', models.CharField(blank=True, db_default='', default='', editable=False, max_length=64)),
+                        ('sealed_seq', models.PositiveIntegerField(db_default=0, default=0, editable=False, help_text='The last link that a signed checkpoint covers.')),
+                    ],
+                    options={
+                        'verbose_name_plural': 'addresses',
+                        'indexes': [models.Index(django.db.models.functions.text.Right('value', 4), condition=models.Q(('kind', 'phone')), name='consent_address_last4'), models.Index(condition=models.Q(('head_seq__gt', models.F('sealed_seq'))), fields=['id'], name='consent_unsealed')],
+                        'constraints': [models.UniqueConstraint(fields=('keyed_hash',), name='consent_address_hash'), models.UniqueConstraint(fields=('kind', 'value'), name='consent_address_once'), models.CheckConstraint(condition=models.Q(('kind__in', ['phone', 'email'])), name='consent_address_kind'), models.CheckConstraint(condition=models.Q(('value__isnull', False), ('erased_at__isnull', False), _connector='OR'), name='consent_address_value_or_erased')],
                     },
                 ),
                 migrations.CreateModel(
@@ -355,8 +343,58 @@ class Migration(migrations.Migration):
                         ('error', models.CharField(blank=True, max_length=300)),
                     ],
                     options={
-                        'indexes': [models.Index(condition=models.Q(('state__in', ['reserved', 'handed_over', 'sent', 'unknown'])), fields=['address', '-at'], name='consent_attempt_counted'), models.Index(condition=models.Q(('state__in', ['reserved', 'handed_over'])), fields=['at'], name='consent_attempt_open'), models.Index(fields=['-at'], name='consent_attempt_recent'), models.Index(condition=models.Q(('by__isnull', False)), fields=['by'], name='consent_attempt_by')],
+                        'indexes': [models.Index(condition=models.Q(('state__in', ['reserved', 'handed_over', 'sent', 'unknown'])), fields=['address', '-at'], name='consent_attempt_counted'), models.Index(condition=models.Q(('state__in', ['reserved', 'handed_over'])), fields=['at'], name='consent_attempt_open'), models.Index(fields=['-at'], name='consent_attempt_recent'), models.Index(condition=models.Q(('state__in', ['reserved', 'sent', 'refused']), _negated=True), fields=['state', '-at'], name='attempt_seldom_state'), models.Index(condition=models.Q(('channel__in', ['voice_manual', 'sms', 'email']), _negated=True), fields=['channel', '-at'], name='attempt_seldom_channel'), models.Index(condition=models.Q(('purpose__in', ['marketing', 'informational']), _negated=True), fields=['purpose', '-at'], name='attempt_seldom_purpose'), models.Index(condition=models.Q(('by__isnull', False)), fields=['by'], name='consent_attempt_by')],
                         'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['refused', 'reserved', 'handed_over', 'sent', 'unknown', 'failed', 'cancelled'])), name='consent_attempt_state'), models.CheckConstraint(condition=models.Q(('kind', 'allow'), ('state', 'refused'), _connector='OR'), name='consent_attempt_denied_is_refused')],
+                    },
+                ),
+                migrations.CreateModel(
+                    name='CallingRule',
+                    fields=[
+                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('state', models.CharField(max_length=2, validators=[django.core.validators.RegexValidator('^[A-Z]{2}$', 'Two capital letters, e.g. “FL”.')])),
+                        ('version', models.PositiveIntegerField(default=1)),
+                        ('weekday_start', models.TimeField(blank=True, null=True)),
+                        ('weekday_end', models.TimeField(blank=True, null=True)),
+                        ('saturday_start', models.TimeField(blank=True, null=True)),
+                        ('saturday_end', models.TimeField(blank=True, null=True)),
+                        ('sunday_start', models.TimeField(blank=True, null=True)),
+                        ('sunday_end', models.TimeField(blank=True, null=True)),
+                        ('bans_holidays', models.BooleanField(default=False, help_text='Federal and state holidays, observed days too.')),
+                        ('extra_holidays', django.contrib.postgres.fields.ArrayField(base_field=models.DateField(), blank=True, default=list, help_text='Proclaimed days, e.g. “2027-02-09”.', size=None)),
+                        ('bans_in_emergency', models.BooleanField(default=False, help_text='No solicitation in a declared emergency.')),
+                        ('has_overlay', models.BooleanField(default=False, help_text='Narrower hours for automated contact.')),
+                        ('overlay_channels', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('voice_manual', 'Hand-dialled call'), ('voice_autodial', 'Call by a dialler'), ('voice_prerecorded', 'Recorded call'), ('voice_ai', 'Call with an artificial voice'), ('sms', 'Text message'), ('email', 'E-mail')], max_length=20), blank=True, default=list, size=None)),
+                        ('overlay_weekday_start', models.TimeField(blank=True, null=True)),
+                        ('overlay_weekday_end', models.TimeField(blank=True, null=True)),
+                        ('overlay_saturday_start', models.TimeField(blank=True, null=True)),
+                        ('overlay_saturday_end', models.TimeField(blank=True, null=True)),
+                        ('overlay_sunday_start', models.TimeField(blank=True, null=True)),
+                        ('overlay_sunday_end', models.TimeField(blank=True, null=True)),
+                        ('overlay_holiday_as_sunday', models.BooleanField(default=False)),
+                        ('cap_count', models.PositiveSmallIntegerField(blank=True, help_text='Contacts allowed in the rolling window; empty means no cap of the state.', null=True)),
+                        ('cap_hours', models.PositiveSmallIntegerField(blank=True, null=True)),
+                        ('cap_scope', models.CharField(choices=[('subject', 'Contacts on the same subject'), ('any', 'Any contact')], default='subject', max_length=8)),
+                        ('cap_automated_only', models.BooleanField(default=False)),
+                        ('cap_spares_relationship', models.BooleanField(default=False, help_text='Not counted with a relationship (OR).')),
+                        ('covers_text', models.BooleanField(default=False, help_text='The statute names texts; policy applies it anyway.')),
+                        ('manual_needs_pewc', models.BooleanField(default=False, help_text='Written consent for hand-dialled sales too.')),
+                        ('mobile_sales_need_consent', models.BooleanField(default=False, help_text='No unsolicited sales call to a mobile without consent or relationship (NJ).')),
+                        ('area_code_presumption', models.BooleanField(default=False, help_text='The area code alone binds the caller.')),
+                        ('consent_exempts_hours', models.BooleanField(default=False, help_text='Stated by the statute; not used.')),
+                        ('notes', models.TextField(blank=True)),
+                        ('source', models.TextField(help_text='Statute or page this row rests on.')),
+                        ('verified_on', models.DateField()),
+                        ('verified_by', models.CharField(blank=True, max_length=60)),
+                        ('needs_verification', models.BooleanField(default=False, help_text='Disputed; the strict reading is in force.')),
+                        ('created_at', models.DateTimeField(auto_now_add=True)),
+                        ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                        ('reason', models.CharField(blank=True, help_text='Why this version exists, in a sentence.', max_length=200)),
+                        ('starts_at', models.DateTimeField(blank=True, help_text='From when it counts, e.g. the day a law begins. Empty: at once.', null=True)),
+                        ('retired_at', models.DateTimeField(blank=True, help_text='From then on the next version counts.', null=True)),
+                    ],
+                    options={
+                        'ordering': ['state', '-version'],
+                        'constraints': [models.UniqueConstraint(fields=('state', 'version'), name='consent_calling_rule_version'), models.UniqueConstraint(condition=models.Q(('retired_at__isnull', True)), fields=('state',), name='consent_calling_rule_in_force'), models.CheckConstraint(condition=models.Q(models.Q(('cap_count__isnull', True), ('cap_hours__isnull', True)), models.Q(('cap_count__isnull', False), ('cap_hours__gte', 1)), _connector='OR'), name='consent_calling_rule_cap'), models.CheckConstraint(condition=models.Q(models.Q(('weekday_end__isnull', True), ('weekday_start__isnull', True)), ('weekday_start__lt', models.F('weekday_end')), _connector='OR'), name='consent_rule_weekday'), models.CheckConstraint(condition=models.Q(models.Q(('saturday_end__isnull', True), ('saturday_start__isnull', True)), ('saturday_start__lt', models.F('saturday_end')), _connector='OR'), name='consent_rule_saturday'), models.CheckConstraint(condition=models.Q(models.Q(('sunday_end__isnull', True), ('sunday_start__isnull', True)), ('sunday_start__lt', models.F('sunday_end')), _connector='OR'), name='consent_rule_sunday'), models.CheckConstraint(condition=models.Q(models.Q(('overlay_weekday_end__isnull', True), ('overlay_weekday_start__isnull', True)), ('overlay_weekday_start__lt', models.F('overlay_weekday_end')), _connector='OR'), name='consent_rule_overlay_weekday'), models.CheckConstraint(condition=models.Q(models.Q(('overlay_saturday_end__isnull', True), ('overlay_saturday_start__isnull', True)), ('overlay_saturday_start__lt', models.F('overlay_saturday_end')), _connector='OR'), name='consent_rule_overlay_saturday'), models.CheckConstraint(condition=models.Q(models.Q(('overlay_sunday_end__isnull', True), ('overlay_sunday_start__isnull', True)), ('overlay_sunday_start__lt', models.F('overlay_sunday_end')), _connector='OR'), name='consent_rule_overlay_sunday')],
                     },
                 ),
                 migrations.CreateModel(
@@ -406,45 +444,11 @@ class Migration(migrations.Migration):
                         ('created_at', models.DateTimeField(auto_now_add=True)),
                         ('created_by', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to=settings.AUTH_USER_MODEL)),
                         ('reason', models.CharField(blank=True, help_text='Why this version exists, in a sentence.', max_length=200)),
-                        ('retired_at', models.DateTimeField(blank=True, null=True)),
+                        ('starts_at', models.DateTimeField(blank=True, help_text='From when it counts, e.g. the day a law begins. Empty: at once.', null=True)),
+                        ('retired_at', models.DateTimeField(blank=True, help_text='From then on the next version counts.', null=True)),
                     ],
                     options={
                         'abstract': False,
-                    },
-                ),
-                migrations.CreateModel(
-                    name='ConsentEvent',
-                    fields=[
-                        ('id', models.UUIDField(help_text='Version 7: ordered by time.', primary_key=True, serialize=False)),
-                        ('address', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='consent.address')),
-                        ('seq', models.PositiveIntegerField(editable=False, help_text="Position in the address's own chain, from 1.")),
-                        ('kind', models.CharField(choices=[('grant', 'Permission given'), ('revoke', 'Permission withdrawn'), ('clarify', 'Withdrawal narrowed by the person'), ('internal_dnc', 'Do-not-call request'), ('inbound', 'Message from the person'), ('review', 'Message read by a person'), ('email_unsub', 'E-mail unsubscribed'), ('email_complaint', 'Marked as spam'), ('email_hard_bounce', 'Mailbox does not exist'), ('number_check', 'Reassigned-numbers check'), ('reassigned', 'Number belongs to someone else'), ('invalid_number', 'Number does not work'), ('wrong_number', 'Wrong person answers'), ('deceased', 'Person has died'), ('inquiry', 'The person asked us'), ('purchase', 'The person bought or was treated'), ('purchased', 'Address bought from a vendor'), ('ebr_terminated', 'Relationship ended by the person'), ('hipaa_authorization', 'HIPAA authorization signed'), ('hipaa_revoked', 'HIPAA authorization revoked'), ('unencrypted_accepted', 'Unencrypted messages accepted'), ('location', 'Person said where they are'), ('erasure', 'Personal data erased'), ('readmission', 'Came back after erasure'), ('correction', 'Earlier entry corrected')], max_length=24)),
-                        ('occurred_at', models.DateTimeField(help_text='When the person did it.')),
-                        ('recorded_at', models.DateTimeField(help_text='When we wrote it down.')),
-                        ('effective_at', models.DateTimeField(blank=True, null=True)),
-                        ('expires_at', models.DateTimeField(blank=True, null=True)),
-                        ('channels', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), blank=True, default=list, size=None)),
-                        ('purposes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), blank=True, default=list, size=None)),
-                        ('level', models.CharField(blank=True, choices=[('PEC', 'Express consent'), ('PEWC', 'Express written consent'), ('EMAIL_OPTIN', 'E-mail opt-in')], max_length=12)),
-                        ('sellers', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None)),
-                        ('scope', models.CharField(blank=True, choices=[('marketing', 'Marketing'), ('all', 'Marketing, and anything automated'), ('all_contact', 'Calls, texts and e-mail'), ('everything', 'Every contact, by hand too')], max_length=12)),
-                        ('verdict', models.CharField(blank=True, choices=[('revoke', 'Stop'), ('review', 'A person must read it'), ('none', 'Nothing about permission'), ('help', 'Asks for help'), ('start', 'Wants messages again')], max_length=8)),
-                        ('fresh_opt_in', models.BooleanField(default=False, help_text='An act of the person at that moment.')),
-                        ('disclosure', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='consent.disclosure')),
-                        ('shown_sha256', models.CharField(blank=True, help_text='Hash of the text as it was shown.', max_length=64)),
-                        ('is_evidence_complete', models.BooleanField(default=False, help_text='All six parts of written consent.')),
-                        ('about', models.UUIDField(blank=True, help_text='The earlier event this one reviews or corrects.', null=True)),
-                        ('facts', models.JSONField(blank=True, default=dict, help_text='Coded facts, nothing personal.')),
-                        ('source', models.CharField(blank=True, help_text='Where it came from, e.g. “web_consult”.', max_length=60)),
-                        ('by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                        ('commitment', models.CharField(help_text='SHA-256 of salt and personal values.', max_length=64)),
-                        ('prev_hash', models.CharField(editable=False, max_length=64)),
-                        ('hash', models.CharField(editable=False, max_length=64)),
-                    ],
-                    options={
-                        'ordering': ['address_id', 'seq'],
-                        'indexes': [models.Index(condition=models.Q(('kind', 'inbound'), ('verdict', 'review')), fields=['recorded_at'], name='consent_event_to_review'), models.Index(condition=models.Q(('about__isnull', False)), fields=['about'], name='consent_event_about'), models.Index(condition=models.Q(('disclosure__isnull', False)), fields=['disclosure'], name='consent_event_disclosure'), models.Index(condition=models.Q(('by__isnull', False)), fields=['by'], name='consent_event_by')],
-                        'constraints': [models.UniqueConstraint(fields=('address', 'seq'), name='consent_event_seq'), models.CheckConstraint(condition=models.Q(('kind__in', ['grant', 'revoke', 'clarify', 'internal_dnc', 'inbound', 'review', 'email_unsub', 'email_complaint', 'email_hard_bounce', 'number_check', 'reassigned', 'invalid_number', 'wrong_number', 'deceased', 'inquiry', 'purchase', 'purchased', 'ebr_terminated', 'hipaa_authorization', 'hipaa_revoked', 'unencrypted_accepted', 'location', 'erasure', 'readmission', 'correction'])), name='consent_event_kind'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'grant'), _negated=True), models.Q(models.Q(('level', ''), _negated=True), models.Q(('channels', []), _negated=True), models.Q(('purposes', []), _negated=True)), _connector='OR'), name='consent_grant_says_what'), models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['revoke', 'internal_dnc']), _negated=True), models.Q(('scope', ''), _negated=True), _connector='OR'), name='consent_revoke_says_how_far'), models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['inbound', 'review']), _negated=True), models.Q(('verdict', ''), _negated=True), _connector='OR'), name='consent_inbound_has_verdict')],
                     },
                 ),
                 migrations.CreateModel(
@@ -501,15 +505,15 @@ class Migration(migrations.Migration):
                 ),
                 pgtrigger.migrations.AddTrigger(
                     model_name='callingrule',
-                    trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "consent_callingruleevent" ("area_code_presumption", "bans_holidays", "bans_in_emergency", "cap_automated_only", "cap_count", "cap_hours", "cap_scope", "cap_spares_relationship", "consent_exempts_hours", "covers_text", "created_at", "created_by_id", "extra_holidays", "has_overlay", "id", "manual_needs_pewc", "mobile_sales_need_consent", "needs_verification", "notes", "overlay_channels", "overlay_holiday_as_sunday", "overlay_saturday_end", "overlay_saturday_start", "overlay_sunday_end", "overlay_sunday_start", "overlay_weekday_end", "overlay_weekday_start", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "retired_at", "saturday_end", "saturday_start", "source", "state", "sunday_end", "sunday_start", "verified_by", "verified_on", "version", "weekday_end", "weekday_start") VALUES (NEW."area_code_presumption", NEW."bans_holidays", NEW."bans_in_emergency", NEW."cap_automated_only", NEW."cap_count", NEW."cap_hours", NEW."cap_scope", NEW."cap_spares_relationship", NEW."consent_exempts_hours", NEW."covers_text", NEW."created_at", NEW."created_by_id", NEW."extra_holidays", NEW."has_overlay", NEW."id", NEW."manual_needs_pewc", NEW."mobile_sales_need_consent", NEW."needs_verification", NEW."notes", NEW."overlay_channels", NEW."overlay_holiday_as_sunday", NEW."overlay_saturday_end", NEW."overlay_saturday_start", NEW."overlay_sunday_end", NEW."overlay_sunday_start", NEW."overlay_weekday_end", NEW."overlay_weekday_start", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."reason", NEW."retired_at", NEW."saturday_end", NEW."saturday_start", NEW."source", NEW."state", NEW."sunday_end", NEW."sunday_start", NEW."verified_by", NEW."verified_on", NEW."version", NEW."weekday_end", NEW."weekday_start"); RETURN NULL;', hash='8ab56b12b3dda48f3feb7f31b23a0b1f812dfeb5', operation='INSERT', pgid='pgtrigger_insert_insert_459e9', table='consent_callingrule', when='AFTER')),
+                    trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "consent_callingruleevent" ("area_code_presumption", "bans_holidays", "bans_in_emergency", "cap_automated_only", "cap_count", "cap_hours", "cap_scope", "cap_spares_relationship", "consent_exempts_hours", "covers_text", "created_at", "created_by_id", "extra_holidays", "has_overlay", "id", "manual_needs_pewc", "mobile_sales_need_consent", "needs_verification", "notes", "overlay_channels", "overlay_holiday_as_sunday", "overlay_saturday_end", "overlay_saturday_start", "overlay_sunday_end", "overlay_sunday_start", "overlay_weekday_end", "overlay_weekday_start", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "retired_at", "saturday_end", "saturday_start", "source", "starts_at", "state", "sunday_end", "sunday_start", "verified_by", "verified_on", "version", "weekday_end", "weekday_start") VALUES (NEW."area_code_presumption", NEW."bans_holidays", NEW."bans_in_emergency", NEW."cap_automated_only", NEW."cap_count", NEW."cap_hours", NEW."cap_scope", NEW."cap_spares_relationship", NEW."consent_exempts_hours", NEW."covers_text", NEW."created_at", NEW."created_by_id", NEW."extra_holidays", NEW."has_overlay", NEW."id", NEW."manual_needs_pewc", NEW."mobile_sales_need_consent", NEW."needs_verification", NEW."notes", NEW."overlay_channels", NEW."overlay_holiday_as_sunday", NEW."overlay_saturday_end", NEW."overlay_saturday_start", NEW."overlay_sunday_end", NEW."overlay_sunday_start", NEW."overlay_weekday_end", NEW."overlay_weekday_start", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."reason", NEW."retired_at", NEW."saturday_end", NEW."saturday_start", NEW."source", NEW."starts_at", NEW."state", NEW."sunday_end", NEW."sunday_start", NEW."verified_by", NEW."verified_on", NEW."version", NEW."weekday_end", NEW."weekday_start"); RETURN NULL;', hash='a442a3beded1d25932d79cf6b04f017a7702647f', operation='INSERT', pgid='pgtrigger_insert_insert_459e9', table='consent_callingrule', when='AFTER')),
                 ),
                 pgtrigger.migrations.AddTrigger(
                     model_name='callingrule',
-                    trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "consent_callingruleevent" ("area_code_presumption", "bans_holidays", "bans_in_emergency", "cap_automated_only", "cap_count", "cap_hours", "cap_scope", "cap_spares_relationship", "consent_exempts_hours", "covers_text", "created_at", "created_by_id", "extra_holidays", "has_overlay", "id", "manual_needs_pewc", "mobile_sales_need_consent", "needs_verification", "notes", "overlay_channels", "overlay_holiday_as_sunday", "overlay_saturday_end", "overlay_saturday_start", "overlay_sunday_end", "overlay_sunday_start", "overlay_weekday_end", "overlay_weekday_start", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "retired_at", "saturday_end", "saturday_start", "source", "state", "sunday_end", "sunday_start", "verified_by", "verified_on", "version", "weekday_end", "weekday_start") VALUES (NEW."area_code_presumption", NEW."bans_holidays", NEW."bans_in_emergency", NEW."cap_automated_only", NEW."cap_count", NEW."cap_hours", NEW."cap_scope", NEW."cap_spares_relationship", NEW."consent_exempts_hours", NEW."covers_text", NEW."created_at", NEW."created_by_id", NEW."extra_holidays", NEW."has_overlay", NEW."id", NEW."manual_needs_pewc", NEW."mobile_sales_need_consent", NEW."needs_verification", NEW."notes", NEW."overlay_channels", NEW."overlay_holiday_as_sunday", NEW."overlay_saturday_end", NEW."overlay_saturday_start", NEW."overlay_sunday_end", NEW."overlay_sunday_start", NEW."overlay_weekday_end", NEW."overlay_weekday_start", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."reason", NEW."retired_at", NEW."saturday_end", NEW."saturday_start", NEW."source", NEW."state", NEW."sunday_end", NEW."sunday_start", NEW."verified_by", NEW."verified_on", NEW."version", NEW."weekday_end", NEW."weekday_start"); RETURN NULL;', hash='725d28b8c8f57b7353948ec5d6e5d9a1a8143134', operation='UPDATE', pgid='pgtrigger_update_update_fbd51', table='consent_callingrule', when='AFTER')),
+                    trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "consent_callingruleevent" ("area_code_presumption", "bans_holidays", "bans_in_emergency", "cap_automated_only", "cap_count", "cap_hours", "cap_scope", "cap_spares_relationship", "consent_exempts_hours", "covers_text", "created_at", "created_by_id", "extra_holidays", "has_overlay", "id", "manual_needs_pewc", "mobile_sales_need_consent", "needs_verification", "notes", "overlay_channels", "overlay_holiday_as_sunday", "overlay_saturday_end", "overlay_saturday_start", "overlay_sunday_end", "overlay_sunday_start", "overlay_weekday_end", "overlay_weekday_start", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "retired_at", "saturday_end", "saturday_start", "source", "starts_at", "state", "sunday_end", "sunday_start", "verified_by", "verified_on", "version", "weekday_end", "weekday_start") VALUES (NEW."area_code_presumption", NEW."bans_holidays", NEW."bans_in_emergency", NEW."cap_automated_only", NEW."cap_count", NEW."cap_hours", NEW."cap_scope", NEW."cap_spares_relationship", NEW."consent_exempts_hours", NEW."covers_text", NEW."created_at", NEW."created_by_id", NEW."extra_holidays", NEW."has_overlay", NEW."id", NEW."manual_needs_pewc", NEW."mobile_sales_need_consent", NEW."needs_verification", NEW."notes", NEW."overlay_channels", NEW."overlay_holiday_as_sunday", NEW."overlay_saturday_end", NEW."overlay_saturday_start", NEW."overlay_sunday_end", NEW."overlay_sunday_start", NEW."overlay_weekday_end", NEW."overlay_weekday_start", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."reason", NEW."retired_at", NEW."saturday_end", NEW."saturday_start", NEW."source", NEW."starts_at", NEW."state", NEW."sunday_end", NEW."sunday_start", NEW."verified_by", NEW."verified_on", NEW."version", NEW."weekday_end", NEW."weekday_start"); RETURN NULL;', hash='1f6352f9192246d0d6b1ca63db8c0c323064b988', operation='UPDATE', pgid='pgtrigger_update_update_fbd51', table='consent_callingrule', when='AFTER')),
                 ),
                 pgtrigger.migrations.AddTrigger(
                     model_name='callingrule',
-                    trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "consent_callingruleevent" ("area_code_presumption", "bans_holidays", "bans_in_emergency", "cap_automated_only", "cap_count", "cap_hours", "cap_scope", "cap_spares_relationship", "consent_exempts_hours", "covers_text", "created_at", "created_by_id", "extra_holidays", "has_overlay", "id", "manual_needs_pewc", "mobile_sales_need_consent", "needs_verification", "notes", "overlay_channels", "overlay_holiday_as_sunday", "overlay_saturday_end", "overlay_saturday_start", "overlay_sunday_end", "overlay_sunday_start", "overlay_weekday_end", "overlay_weekday_start", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "retired_at", "saturday_end", "saturday_start", "source", "state", "sunday_end", "sunday_start", "verified_by", "verified_on", "version", "weekday_end", "weekday_start") VALUES (OLD."area_code_presumption", OLD."bans_holidays", OLD."bans_in_emergency", OLD."cap_automated_only", OLD."cap_count", OLD."cap_hours", OLD."cap_scope", OLD."cap_spares_relationship", OLD."consent_exempts_hours", OLD."covers_text", OLD."created_at", OLD."created_by_id", OLD."extra_holidays", OLD."has_overlay", OLD."id", OLD."manual_needs_pewc", OLD."mobile_sales_need_consent", OLD."needs_verification", OLD."notes", OLD."overlay_channels", OLD."overlay_holiday_as_sunday", OLD."overlay_saturday_end", OLD."overlay_saturday_start", OLD."overlay_sunday_end", OLD."overlay_sunday_start", OLD."overlay_weekday_end", OLD."overlay_weekday_start", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."reason", OLD."retired_at", OLD."saturday_end", OLD."saturday_start", OLD."source", OLD."state", OLD."sunday_end", OLD."sunday_start", OLD."verified_by", OLD."verified_on", OLD."version", OLD."weekday_end", OLD."weekday_start"); RETURN NULL;', hash='f52b1b34f547188d0ce278663e1c4f9cf05dfbf7', operation='DELETE', pgid='pgtrigger_delete_delete_6347f', table='consent_callingrule', when='AFTER')),
+                    trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "consent_callingruleevent" ("area_code_presumption", "bans_holidays", "bans_in_emergency", "cap_automated_only", "cap_count", "cap_hours", "cap_scope", "cap_spares_relationship", "consent_exempts_hours", "covers_text", "created_at", "created_by_id", "extra_holidays", "has_overlay", "id", "manual_needs_pewc", "mobile_sales_need_consent", "needs_verification", "notes", "overlay_channels", "overlay_holiday_as_sunday", "overlay_saturday_end", "overlay_saturday_start", "overlay_sunday_end", "overlay_sunday_start", "overlay_weekday_end", "overlay_weekday_start", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "retired_at", "saturday_end", "saturday_start", "source", "starts_at", "state", "sunday_end", "sunday_start", "verified_by", "verified_on", "version", "weekday_end", "weekday_start") VALUES (OLD."area_code_presumption", OLD."bans_holidays", OLD."bans_in_emergency", OLD."cap_automated_only", OLD."cap_count", OLD."cap_hours", OLD."cap_scope", OLD."cap_spares_relationship", OLD."consent_exempts_hours", OLD."covers_text", OLD."created_at", OLD."created_by_id", OLD."extra_holidays", OLD."has_overlay", OLD."id", OLD."manual_needs_pewc", OLD."mobile_sales_need_consent", OLD."needs_verification", OLD."notes", OLD."overlay_channels", OLD."overlay_holiday_as_sunday", OLD."overlay_saturday_end", OLD."overlay_saturday_start", OLD."overlay_sunday_end", OLD."overlay_sunday_start", OLD."overlay_weekday_end", OLD."overlay_weekday_start", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."reason", OLD."retired_at", OLD."saturday_end", OLD."saturday_start", OLD."source", OLD."starts_at", OLD."state", OLD."sunday_end", OLD."sunday_start", OLD."verified_by", OLD."verified_on", OLD."version", OLD."weekday_end", OLD."weekday_start"); RETURN NULL;', hash='9492b34184b92a3f68580ae07bd5b5009803dc77', operation='DELETE', pgid='pgtrigger_delete_delete_6347f', table='consent_callingrule', when='AFTER')),
                 ),
                 pgtrigger.migrations.AddTrigger(
                     model_name='callingruleevent',
@@ -545,7 +549,7 @@ class Migration(migrations.Migration):
                 ),
                 pgtrigger.migrations.AddTrigger(
                     model_name='attempt',
-                    trigger=pgtrigger.compiler.Trigger(name='decision_frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."address_id" IS DISTINCT FROM (NEW."address_id") OR OLD."at" IS DISTINCT FROM (NEW."at") OR OLD."automation" IS DISTINCT FROM (NEW."automation") OR OLD."basis" IS DISTINCT FROM (NEW."basis") OR OLD."by_id" IS DISTINCT FROM (NEW."by_id") OR OLD."channel" IS DISTINCT FROM (NEW."channel") OR OLD."code" IS DISTINCT FROM (NEW."code") OR OLD."events" IS DISTINCT FROM (NEW."events") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."lists" IS DISTINCT FROM (NEW."lists") OR OLD."next_allowed_at" IS DISTINCT FROM (NEW."next_allowed_at") OR OLD."purpose" IS DISTINCT FROM (NEW."purpose") OR OLD."rules_version" IS DISTINCT FROM (NEW."rules_version") OR OLD."seller_id" IS DISTINCT FROM (NEW."seller_id") OR OLD."sentence" IS DISTINCT FROM (NEW."sentence") OR OLD."subject" IS DISTINCT FROM (NEW."subject"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='f23a9c80cac3fb517c4eb92aee409f01f9cdffa2', operation='UPDATE', pgid='pgtrigger_decision_frozen_e6f50', table='consent_attempt', when='BEFORE')),
+                    trigger=pgtrigger.compiler.Trigger(name='decision_frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."address_id" IS DISTINCT FROM (NEW."address_id") OR OLD."at" IS DISTINCT FROM (NEW."at") OR OLD."automation" IS DISTINCT FROM (NEW."automation") OR OLD."basis" IS DISTINCT FROM (NEW."basis") OR OLD."by_id" IS DISTINCT FROM (NEW."by_id") OR OLD."channel" IS DISTINCT FROM (NEW."channel") OR OLD."code" IS DISTINCT FROM (NEW."code") OR OLD."content_sha256" IS DISTINCT FROM (NEW."content_sha256") OR OLD."events" IS DISTINCT FROM (NEW."events") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."lists" IS DISTINCT FROM (NEW."lists") OR OLD."next_allowed_at" IS DISTINCT FROM (NEW."next_allowed_at") OR OLD."purpose" IS DISTINCT FROM (NEW."purpose") OR OLD."rules_version" IS DISTINCT FROM (NEW."rules_version") OR OLD."seller_id" IS DISTINCT FROM (NEW."seller_id") OR OLD."sentence" IS DISTINCT FROM (NEW."sentence") OR OLD."subject" IS DISTINCT FROM (NEW."subject"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='928c803250652ffd098a7ba5bd5358be4cc89a05', operation='UPDATE', pgid='pgtrigger_decision_frozen_e6f50', table='consent_attempt', when='BEFORE')),
                 ),
                 pgtrigger.migrations.AddTrigger(
                     model_name='attempt',

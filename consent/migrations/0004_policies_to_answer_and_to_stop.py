@@ -10,6 +10,6 @@ def install(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("consent", "0009_kinds_of_line")]
+    dependencies = [("consent", "0003_rules")]
 
     operations = [migrations.RunPython(install, migrations.RunPython.noop, elidable=True)]

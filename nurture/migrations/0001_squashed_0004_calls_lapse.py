@@ -1,4 +1,5 @@
 import datetime
+import django.contrib.postgres.indexes
 import django.core.validators
 import django.db.models.deletion
 import leads.fields
@@ -11,18 +12,64 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
+    replaces = [('nurture', '0001_initial'), ('nurture', '0002_reports_over_time'), ('nurture', '0003_indexes_for_lists'), ('nurture', '0004_calls_lapse')]
+
     initial = True
 
     dependencies = [
         ('auth', '__first__'),
-        ('consent', '0001_initial'),
-        ('leads', '0001_initial'),
+        ('consent', '0001_squashed_0009_kinds_of_line'),
+        ('leads', '0001_squashed_0014_waits_and_stops'),
         ('pghistory', '0007_auto_20250421_0444'),
     ]
 
     operations = [
         medcrm.lib.migrating.Together(
             operations=[
+                migrations.CreateModel(
+                    name='FrequencyCapEvent',
+                    fields=[
+                        ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
+                        ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
+                        ('pgh_label', models.TextField(help_text='The event label.')),
+                        ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='nurture.frequencycap')),
+                        ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
+                        ('id', models.BigIntegerField()),
+                        ('name', models.CharField(help_text='e.g. “Marketing per week”.', max_length=60)),
+                        ('purpose', models.CharField(choices=[('marketing', 'Marketing'), ('informational', 'Information')], default='marketing', max_length=20)),
+                        ('days', models.PositiveSmallIntegerField(help_text='A contact exactly this many days old no longer counts.')),
+                        ('limit', models.PositiveSmallIntegerField(blank=True, help_text='Blank: no limit. 0: none at all.', null=True)),
+                        ('counts_calls', models.BooleanField(default=True, help_text='Calls by people count too.')),
+                    ],
+                    options={
+                        'abstract': False,
+                    },
+                ),
+                migrations.CreateModel(
+                    name='Message',
+                    fields=[
+                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('attempt', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='message', to='consent.attempt')),
+                        ('enrollment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='nurture.enrollment')),
+                        ('step', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='nurture.step')),
+                        ('wording', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='nurture.wording')),
+                        ('state', models.CharField(choices=[('reserved', 'Reserved'), ('sent', 'Sent'), ('unknown', 'Not known whether it left'), ('failed', 'Did not leave'), ('cancelled', 'Cancelled before it left'), ('delivered', 'Delivered'), ('bounced', 'Bounced'), ('replied', 'Replied to')], default='reserved', max_length=9)),
+                        ('subject', models.CharField(blank=True, max_length=200)),
+                        ('body', models.TextField()),
+                        ('content_sha256', models.CharField(max_length=64)),
+                        ('provider', models.CharField(blank=True, max_length=20)),
+                        ('provider_id', models.CharField(blank=True, max_length=120)),
+                        ('error', models.CharField(blank=True, max_length=300)),
+                        ('reserved_at', models.DateTimeField()),
+                        ('sent_at', models.DateTimeField(blank=True, null=True)),
+                        ('settled_at', models.DateTimeField(blank=True, null=True)),
+                    ],
+                    options={
+                        'ordering': ['-pk'],
+                        'indexes': [models.Index(condition=models.Q(('state', 'reserved')), fields=['reserved_at'], name='message_forgotten'), models.Index(condition=models.Q(('state__in', ['reserved', 'delivered']), _negated=True), fields=['state', 'id'], name='message_in_state'), django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['reserved_at'], name='message_reserved_at', pages_per_range=32), models.Index(fields=['step', 'id'], name='message_step')],
+                        'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'failed'), _negated=True), fields=('enrollment', 'step'), name='one_message_per_step'), models.UniqueConstraint(condition=models.Q(('provider_id', ''), _negated=True), fields=('provider', 'provider_id'), name='one_message_per_provider_id'), models.CheckConstraint(condition=models.Q(('state__in', ['reserved', 'sent', 'unknown', 'failed', 'cancelled', 'delivered', 'bounced', 'replied'])), name='message_state_known')],
+                    },
+                ),
                 migrations.CreateModel(
                     name='MutedTopic',
                     fields=[
@@ -34,6 +81,22 @@ class Migration(migrations.Migration):
                     options={
                         'ordering': ['address', 'topic'],
                         'constraints': [models.UniqueConstraint(fields=('address', 'topic'), name='one_muted_topic')],
+                    },
+                ),
+                migrations.CreateModel(
+                    name='ProviderEvent',
+                    fields=[
+                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('provider', models.CharField(max_length=20)),
+                        ('key', models.CharField(help_text="The provider's own id of the event.", max_length=200)),
+                        ('kind', models.CharField(help_text='e.g. “reply”, “delivered”, “bounced”.', max_length=20)),
+                        ('address', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='consent.address')),
+                        ('message', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='nurture.message')),
+                        ('received_at', models.DateTimeField()),
+                    ],
+                    options={
+                        'ordering': ['-pk'],
+                        'constraints': [models.UniqueConstraint(fields=('provider', 'key'), name='one_provider_event')],
                     },
                 ),
                 migrations.CreateModel(
@@ -62,71 +125,6 @@ class Migration(migrations.Migration):
                     options={
                         'ordering': ['position', 'code', '-version'],
                         'constraints': [models.UniqueConstraint(fields=('code', 'version'), name='one_sequence_version'), models.UniqueConstraint(condition=models.Q(('status', 'published')), fields=('code',), name='one_published_sequence')],
-                    },
-                ),
-                migrations.CreateModel(
-                    name='Template',
-                    fields=[
-                        ('code', models.CharField(help_text='Stable, e.g. “ortho”.', max_length=40, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9_]*$', 'Lower-case letters, digits and underscores, e.g. “no_answer”.')])),
-                        ('name', models.CharField(max_length=120)),
-                        ('is_active', models.BooleanField(default=True, help_text='Untick to retire it; history keeps showing it.')),
-                        ('medium', models.CharField(choices=[('email', 'E-mail'), ('sms', 'Text message'), ('call', 'Call task')], max_length=5)),
-                        ('purpose', models.CharField(choices=[('marketing', 'Marketing'), ('informational', 'Information')], default='marketing', help_text='Informational only where it answers what the person asked for, e.g. which documents to bring.', max_length=20)),
-                        ('tells_health', models.BooleanField(default=False, help_text='May name the service or other health detail; goes only to who accepted that [H10, H11].')),
-                    ],
-                    options={
-                        'ordering': ['name'],
-                        'abstract': False,
-                        'constraints': [models.CheckConstraint(condition=models.Q(('medium__in', ['email', 'sms', 'call'])), name='template_medium_known'), models.CheckConstraint(condition=models.Q(('purpose__in', ['marketing', 'informational'])), name='template_purpose_known')],
-                    },
-                ),
-                migrations.CreateModel(
-                    name='CarrierNotice',
-                    fields=[
-                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                        ('address', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='consent.address')),
-                        ('is_stopped', models.BooleanField()),
-                        ('said_at', models.DateTimeField()),
-                        ('told_at', models.DateTimeField(blank=True, null=True)),
-                        ('tries', models.PositiveSmallIntegerField(default=0)),
-                        ('error', models.CharField(blank=True, max_length=300)),
-                    ],
-                    options={
-                        'indexes': [models.Index(condition=models.Q(('told_at__isnull', True)), fields=['said_at'], name='carrier_notice_waits')],
-                    },
-                ),
-                migrations.CreateModel(
-                    name='FrequencyCap',
-                    fields=[
-                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                        ('name', models.CharField(help_text='e.g. “Marketing per week”.', max_length=60)),
-                        ('purpose', models.CharField(choices=[('marketing', 'Marketing'), ('informational', 'Information')], default='marketing', max_length=20)),
-                        ('days', models.PositiveSmallIntegerField(help_text='A contact exactly this many days old no longer counts.')),
-                        ('limit', models.PositiveSmallIntegerField(blank=True, help_text='Blank: no limit. 0: none at all.', null=True)),
-                        ('counts_calls', models.BooleanField(default=True, help_text='Calls by people count too.')),
-                    ],
-                    options={
-                        'ordering': ['purpose', 'days'],
-                        'constraints': [models.UniqueConstraint(fields=('purpose', 'days'), name='one_cap_per_span'), models.CheckConstraint(condition=models.Q(('days__gt', 0)), name='cap_span_positive')],
-                    },
-                ),
-                migrations.CreateModel(
-                    name='FrequencyCapEvent',
-                    fields=[
-                        ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                        ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                        ('pgh_label', models.TextField(help_text='The event label.')),
-                        ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='nurture.frequencycap')),
-                        ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                        ('id', models.BigIntegerField()),
-                        ('name', models.CharField(help_text='e.g. “Marketing per week”.', max_length=60)),
-                        ('purpose', models.CharField(choices=[('marketing', 'Marketing'), ('informational', 'Information')], default='marketing', max_length=20)),
-                        ('days', models.PositiveSmallIntegerField(help_text='A contact exactly this many days old no longer counts.')),
-                        ('limit', models.PositiveSmallIntegerField(blank=True, help_text='Blank: no limit. 0: none at all.', null=True)),
-                        ('counts_calls', models.BooleanField(default=True, help_text='Calls by people count too.')),
-                    ],
-                    options={
-                        'abstract': False,
                     },
                 ),
                 migrations.CreateModel(
@@ -162,6 +160,24 @@ class Migration(migrations.Migration):
                     },
                 ),
                 migrations.CreateModel(
+                    name='Skip',
+                    fields=[
+                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('enrollment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='skips', to='nurture.enrollment')),
+                        ('step', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='nurture.step')),
+                        ('kind', models.CharField(choices=[('skipped', 'Skipped'), ('held', 'Held')], max_length=7)),
+                        ('code', models.CharField(help_text="Our own code, or the gate's.", max_length=40)),
+                        ('sentence', models.CharField(max_length=300)),
+                        ('at', models.DateTimeField()),
+                        ('until', models.DateTimeField(blank=True, help_text='For a held step: when it is tried again.', null=True)),
+                    ],
+                    options={
+                        'ordering': ['-at', '-pk'],
+                        'indexes': [models.Index(fields=['code', '-at'], name='skip_code'), django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['at'], name='skip_at', pages_per_range=32)],
+                        'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('kind', 'held'), ('until__isnull', False)), models.Q(('kind', 'skipped'), ('until__isnull', True)), _connector='OR'), name='only_a_held_step_has_an_until')],
+                    },
+                ),
+                migrations.CreateModel(
                     name='Step',
                     fields=[
                         ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -178,6 +194,45 @@ class Migration(migrations.Migration):
                     options={
                         'ordering': ['sequence', 'position'],
                         'constraints': [models.UniqueConstraint(fields=('sequence', 'position'), name='one_step_per_position'), models.CheckConstraint(condition=models.Q(('delay__gte', datetime.timedelta(0))), name='step_delay_not_negative'), models.CheckConstraint(condition=models.Q(('cutoff__gt', datetime.timedelta(0))), name='step_cutoff_positive'), models.CheckConstraint(condition=models.Q(models.Q(('window_end__isnull', True), ('window_start__isnull', True)), models.Q(('window_end__isnull', False), ('window_start__isnull', False), ('window_start__lt', models.F('window_end'))), _connector='OR'), name='step_window_whole')],
+                    },
+                ),
+                migrations.CreateModel(
+                    name='StepEvent',
+                    fields=[
+                        ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
+                        ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
+                        ('pgh_label', models.TextField(help_text='The event label.')),
+                        ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='nurture.step')),
+                        ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
+                        ('id', models.BigIntegerField()),
+                        ('sequence', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='nurture.sequence')),
+                        ('position', models.PositiveSmallIntegerField()),
+                        ('delay', models.DurationField(default=datetime.timedelta(0), help_text='After entry, e.g. “4 00:00:00” for four days.')),
+                        ('template', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='nurture.template')),
+                        ('conditions', leads.fields.CriteriaField(blank=True, default=list, help_text='Only for leads that meet these then; empty: for all.')),
+                        ('window_start', models.TimeField(blank=True, help_text="Lead's own clock; blank: any time the law allows.", null=True)),
+                        ('window_end', models.TimeField(blank=True, null=True)),
+                        ('is_weekdays_only', models.BooleanField(default=False)),
+                        ('cutoff', models.DurationField(default=datetime.timedelta(days=2), help_text='Skipped when it could not go out this long after it fell due.')),
+                    ],
+                    options={
+                        'abstract': False,
+                    },
+                ),
+                migrations.CreateModel(
+                    name='Template',
+                    fields=[
+                        ('code', models.CharField(help_text='Stable, e.g. “ortho”.', max_length=40, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9_]*$', 'Lower-case letters, digits and underscores, e.g. “no_answer”.')])),
+                        ('name', models.CharField(max_length=120)),
+                        ('is_active', models.BooleanField(default=True, help_text='Untick to retire it; history keeps showing it.')),
+                        ('medium', models.CharField(choices=[('email', 'E-mail'), ('sms', 'Text message'), ('call', 'Call task')], max_length=5)),
+                        ('purpose', models.CharField(choices=[('marketing', 'Marketing'), ('informational', 'Information')], default='marketing', help_text='Informational only where it answers what the person asked for, e.g. which documents to bring.', max_length=20)),
+                        ('tells_health', models.BooleanField(default=False, help_text='May name the service or other health detail; goes only to who accepted that [H10, H11].')),
+                    ],
+                    options={
+                        'ordering': ['name'],
+                        'abstract': False,
+                        'constraints': [models.CheckConstraint(condition=models.Q(('medium__in', ['email', 'sms', 'call'])), name='template_medium_known'), models.CheckConstraint(condition=models.Q(('purpose__in', ['marketing', 'informational'])), name='template_purpose_known')],
                     },
                 ),
                 migrations.CreateModel(
@@ -220,29 +275,6 @@ class Migration(migrations.Migration):
                     },
                 ),
                 migrations.CreateModel(
-                    name='StepEvent',
-                    fields=[
-                        ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                        ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                        ('pgh_label', models.TextField(help_text='The event label.')),
-                        ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='nurture.step')),
-                        ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                        ('id', models.BigIntegerField()),
-                        ('sequence', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='nurture.sequence')),
-                        ('position', models.PositiveSmallIntegerField()),
-                        ('delay', models.DurationField(default=datetime.timedelta(0), help_text='After entry, e.g. “4 00:00:00” for four days.')),
-                        ('template', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='nurture.template')),
-                        ('conditions', leads.fields.CriteriaField(blank=True, default=list, help_text='Only for leads that meet these then; empty: for all.')),
-                        ('window_start', models.TimeField(blank=True, help_text="Lead's own clock; blank: any time the law allows.", null=True)),
-                        ('window_end', models.TimeField(blank=True, null=True)),
-                        ('is_weekdays_only', models.BooleanField(default=False)),
-                        ('cutoff', models.DurationField(default=datetime.timedelta(days=2), help_text='Skipped when it could not go out this long after it fell due.')),
-                    ],
-                    options={
-                        'abstract': False,
-                    },
-                ),
-                migrations.CreateModel(
                     name='WordingEvent',
                     fields=[
                         ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
@@ -267,6 +299,21 @@ class Migration(migrations.Migration):
                     },
                 ),
                 migrations.CreateModel(
+                    name='CarrierNotice',
+                    fields=[
+                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('address', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='consent.address')),
+                        ('is_stopped', models.BooleanField()),
+                        ('said_at', models.DateTimeField()),
+                        ('told_at', models.DateTimeField(blank=True, null=True)),
+                        ('tries', models.PositiveSmallIntegerField(default=0)),
+                        ('error', models.CharField(blank=True, max_length=300)),
+                    ],
+                    options={
+                        'indexes': [models.Index(condition=models.Q(('told_at__isnull', True)), fields=['said_at'], name='carrier_notice_waits')],
+                    },
+                ),
+                migrations.CreateModel(
                     name='Enrollment',
                     fields=[
                         ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -285,51 +332,8 @@ class Migration(migrations.Migration):
                     ],
                     options={
                         'ordering': ['-pk'],
-                        'indexes': [models.Index(condition=models.Q(('state', 'active')), fields=['next_due_at'], name='enrollment_due'), models.Index(fields=['lead', '-id'], name='enrollment_lead'), models.Index(condition=models.Q(('by__isnull', False)), fields=['by'], name='enrollment_by')],
+                        'indexes': [models.Index(condition=models.Q(('state', 'active')), fields=['next_due_at'], name='enrollment_due'), models.Index(fields=['lead', '-id'], name='enrollment_lead'), models.Index(condition=models.Q(('state', 'active')), fields=['sequence'], name='enrollment_running'), models.Index(condition=models.Q(('exit_code', ''), _negated=True), fields=['exit_code', 'id'], name='enrollment_exit'), models.Index(condition=models.Q(('by__isnull', False)), fields=['by'], name='enrollment_by'), django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['started_at'], name='enrollment_started_at', pages_per_range=32)],
                         'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('lead',), name='one_active_enrollment_per_lead'), models.UniqueConstraint(condition=models.Q(('state', 'refused')), fields=('lead', 'sequence', 'cycle'), name='one_refusal_per_cycle'), models.CheckConstraint(condition=models.Q(('state__in', ['active', 'finished', 'exited', 'refused'])), name='enrollment_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', True), ('next_due_at__isnull', False), ('state', 'active'), ('step__isnull', False)), models.Q(models.Q(('state', 'active'), _negated=True), ('claimed_at__isnull', True), ('ended_at__isnull', False), ('next_due_at__isnull', True)), _connector='OR'), name='enrollment_active_is_due'), models.CheckConstraint(condition=models.Q(models.Q(('exit_code', ''), ('state__in', ['active', 'finished'])), models.Q(('state__in', ['exited', 'refused']), models.Q(('exit_code', ''), _negated=True)), _connector='OR'), name='enrollment_exit_has_code')],
-                    },
-                ),
-                migrations.CreateModel(
-                    name='Message',
-                    fields=[
-                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                        ('attempt', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='message', to='consent.attempt')),
-                        ('enrollment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='nurture.enrollment')),
-                        ('step', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='nurture.step')),
-                        ('wording', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='nurture.wording')),
-                        ('state', models.CharField(choices=[('reserved', 'Reserved'), ('sent', 'Sent'), ('unknown', 'Not known whether it left'), ('failed', 'Did not leave'), ('cancelled', 'Cancelled before it left'), ('delivered', 'Delivered'), ('bounced', 'Bounced'), ('replied', 'Replied to')], default='reserved', max_length=9)),
-                        ('subject', models.CharField(blank=True, max_length=200)),
-                        ('body', models.TextField()),
-                        ('content_sha256', models.CharField(max_length=64)),
-                        ('provider', models.CharField(blank=True, max_length=20)),
-                        ('provider_id', models.CharField(blank=True, max_length=120)),
-                        ('error', models.CharField(blank=True, max_length=300)),
-                        ('reserved_at', models.DateTimeField()),
-                        ('sent_at', models.DateTimeField(blank=True, null=True)),
-                        ('settled_at', models.DateTimeField(blank=True, null=True)),
-                    ],
-                    options={
-                        'ordering': ['-pk'],
-                        'indexes': [models.Index(condition=models.Q(('state', 'reserved')), fields=['reserved_at'], name='message_forgotten'), models.Index(condition=models.Q(('state__in', ['unknown', 'failed', 'bounced'])), fields=['-reserved_at'], name='message_troubled')],
-                        'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'failed'), _negated=True), fields=('enrollment', 'step'), name='one_message_per_step'), models.UniqueConstraint(condition=models.Q(('provider_id', ''), _negated=True), fields=('provider', 'provider_id'), name='one_message_per_provider_id'), models.CheckConstraint(condition=models.Q(('state__in', ['reserved', 'sent', 'unknown', 'failed', 'cancelled', 'delivered', 'bounced', 'replied'])), name='message_state_known')],
-                    },
-                ),
-                migrations.CreateModel(
-                    name='Skip',
-                    fields=[
-                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                        ('enrollment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='skips', to='nurture.enrollment')),
-                        ('step', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='nurture.step')),
-                        ('kind', models.CharField(choices=[('skipped', 'Skipped'), ('held', 'Held')], max_length=7)),
-                        ('code', models.CharField(help_text="Our own code, or the gate's.", max_length=40)),
-                        ('sentence', models.CharField(max_length=300)),
-                        ('at', models.DateTimeField()),
-                        ('until', models.DateTimeField(blank=True, help_text='For a held step: when it is tried again.', null=True)),
-                    ],
-                    options={
-                        'ordering': ['-at', '-pk'],
-                        'indexes': [models.Index(fields=['code', '-at'], name='skip_code')],
-                        'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('kind', 'held'), ('until__isnull', False)), models.Q(('kind', 'skipped'), ('until__isnull', True)), _connector='OR'), name='only_a_held_step_has_an_until')],
                     },
                 ),
                 migrations.CreateModel(
@@ -344,6 +348,7 @@ class Migration(migrations.Migration):
                         ('due_at', models.DateTimeField()),
                         ('settled_at', models.DateTimeField(blank=True, null=True)),
                         ('is_done', models.BooleanField(default=False, help_text='Called; otherwise it lapsed with the sequence.')),
+                        ('lapsed_code', models.CharField(blank=True, db_default='', help_text='Why nobody may call any more, as the ledger says it, e.g. REVOKED.', max_length=40)),
                     ],
                     options={
                         'ordering': ['due_at'],
@@ -378,19 +383,18 @@ class Migration(migrations.Migration):
                     },
                 ),
                 migrations.CreateModel(
-                    name='ProviderEvent',
+                    name='FrequencyCap',
                     fields=[
                         ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                        ('provider', models.CharField(max_length=20)),
-                        ('key', models.CharField(help_text="The provider's own id of the event.", max_length=200)),
-                        ('kind', models.CharField(help_text='e.g. “reply”, “delivered”, “bounced”.', max_length=20)),
-                        ('address', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='consent.address')),
-                        ('message', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='nurture.message')),
-                        ('received_at', models.DateTimeField()),
+                        ('name', models.CharField(help_text='e.g. “Marketing per week”.', max_length=60)),
+                        ('purpose', models.CharField(choices=[('marketing', 'Marketing'), ('informational', 'Information')], default='marketing', max_length=20)),
+                        ('days', models.PositiveSmallIntegerField(help_text='A contact exactly this many days old no longer counts.')),
+                        ('limit', models.PositiveSmallIntegerField(blank=True, help_text='Blank: no limit. 0: none at all.', null=True)),
+                        ('counts_calls', models.BooleanField(default=True, help_text='Calls by people count too.')),
                     ],
                     options={
-                        'ordering': ['-pk'],
-                        'constraints': [models.UniqueConstraint(fields=('provider', 'key'), name='one_provider_event')],
+                        'ordering': ['purpose', 'days'],
+                        'constraints': [models.UniqueConstraint(fields=('purpose', 'days'), name='one_cap_per_span'), models.CheckConstraint(condition=models.Q(('days__gt', 0)), name='cap_span_positive')],
                     },
                 ),
                 pgtrigger.migrations.AddTrigger(

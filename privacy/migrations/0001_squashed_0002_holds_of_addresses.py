@@ -10,11 +10,13 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
+    replaces = [('privacy', '0001_initial'), ('privacy', '0002_holds_of_addresses')]
+
     initial = True
 
     dependencies = [
         ('auth', '__first__'),
-        ('leads', '0001_initial'),
+        ('leads', '0001_squashed_0014_waits_and_stops'),
         ('pghistory', '0007_auto_20250421_0444'),
     ]
 
@@ -32,6 +34,24 @@ class Migration(migrations.Migration):
                     ],
                     options={
                         'ordering': ['name'],
+                    },
+                ),
+                migrations.CreateModel(
+                    name='RetentionRuleEvent',
+                    fields=[
+                        ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
+                        ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
+                        ('pgh_label', models.TextField(help_text='The event label.')),
+                        ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='privacy.retentionrule')),
+                        ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
+                        ('code', models.CharField(max_length=40, serialize=False)),
+                        ('name', models.CharField(max_length=120)),
+                        ('days', models.PositiveIntegerField(blank=True, help_text='Blank: for ever; 0: until the next run.', null=True)),
+                        ('basis', models.CharField(blank=True, help_text='Law, contract or policy it rests on.', max_length=200)),
+                        ('note', models.CharField(blank=True, max_length=200)),
+                    ],
+                    options={
+                        'abstract': False,
                     },
                 ),
                 migrations.CreateModel(
@@ -70,7 +90,8 @@ class Migration(migrations.Migration):
                     name='Hold',
                     fields=[
                         ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                        ('lead', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='leads.lead')),
+                        ('lead', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='leads.lead')),
+                        ('addresses', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=64), db_default=[], default=list, help_text="Keyed hashes of the person's own.", size=None)),
                         ('reason', models.CharField(help_text='A case number, e.g. “Matter 2026-117”; no names.', max_length=200)),
                         ('placed_at', models.DateTimeField()),
                         ('placed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -81,24 +102,7 @@ class Migration(migrations.Migration):
                         'verbose_name': 'litigation hold',
                         'ordering': ['-pk'],
                         'indexes': [models.Index(condition=models.Q(('lifted_at__isnull', True)), fields=['lead'], name='privacy_hold_open')],
-                    },
-                ),
-                migrations.CreateModel(
-                    name='RetentionRuleEvent',
-                    fields=[
-                        ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                        ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                        ('pgh_label', models.TextField(help_text='The event label.')),
-                        ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='privacy.retentionrule')),
-                        ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                        ('code', models.CharField(max_length=40, serialize=False)),
-                        ('name', models.CharField(max_length=120)),
-                        ('days', models.PositiveIntegerField(blank=True, help_text='Blank: for ever; 0: until the next run.', null=True)),
-                        ('basis', models.CharField(blank=True, help_text='Law, contract or policy it rests on.', max_length=200)),
-                        ('note', models.CharField(blank=True, max_length=200)),
-                    ],
-                    options={
-                        'abstract': False,
+                        'constraints': [models.CheckConstraint(condition=models.Q(('lead__isnull', False), models.Q(('addresses', []), _negated=True), _connector='OR'), name='privacy_hold_of_somebody')],
                     },
                 ),
                 pgtrigger.migrations.AddTrigger(
