@@ -74,6 +74,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         return _page(request, "nurture/unsubscribe.html", page)
 
 
+@csrf_exempt  # the signed token is the proof; a page that sends no referrer is answered without an origin too
 @never_cache
 @GET_OR_POST
 def choose(request: HttpRequest, token: str) -> HttpResponse:

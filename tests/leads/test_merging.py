@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from importlib import import_module
 
 import pytest
 from django.contrib.auth.models import User
@@ -16,9 +15,9 @@ from hypothesis import strategies as st
 from consent import ledger
 from consent.models import ConsentEvent, Permission
 from leads import duplicates
-from leads.models import DuplicateCandidate, Inquiry, Interaction, Lead, LeadLink, MergedFacts
+from leads.models import DuplicateCandidate, Interaction, Lead, LeadLink, MergedFacts
 from leads.services import merging
-from medcrm.lib.errors import InvalidFields, RuleError
+from medcrm.lib.errors import RuleError
 from tests.rows import make
 
 COUNT = 5
@@ -325,27 +324,3 @@ def test_what_a_lead_asked_for_itself_stays_when_a_merge_is_taken_back(submit, n
     root.refresh_from_db()
     assert root.service_id == "ortho"
     assert "bh" in root.other_services
-
-
-def test_leads_from_before_are_filled_as_they_would_have_been_kept(submit, now) -> None:
-    migration = import_module("leads.migrations.0013_other_services")
-    root, other = submit(), submit(phone="+15125550177", email="o@example.org", service="bh")
-    submit(service="derm")
-    with pytest.raises(InvalidFields):
-        submit(service="BH", phone="12345")
-    merge((root.pk, other.pk), now)
-
-    def kept() -> list[object]:
-        rows = Lead.objects.order_by("pk").values_list("pk", "other_services")
-        services = [(pk, sorted(found)) for pk, found in rows]
-        return [services, MergedFacts.objects.get().filled, Inquiry.objects.get(status="refused").service_id]
-
-    before = kept()
-    assert before == [[(root.pk, ["bh", "ortho"]), (other.pk, [])], {"other_services": ["bh"]}, "bh"]
-    Lead.objects.update(other_services=[])
-    MergedFacts.objects.all().delete()
-    Inquiry.objects.update(service=None)
-    with connection.cursor() as cursor:
-        for statement in (migration.FILL, migration.KEEP, migration.NAME):
-            cursor.execute(statement)
-    assert kept() == before
