@@ -36,10 +36,7 @@ def write_document(
     if signs(lead, document, status):
         lead.agreement = Agreement.SIGNED
         Lead.objects.filter(pk=lead.pk).update(agreement=lead.agreement)
-        _settle(lead, Q(kind="agreement"), at=at)
-    if status == DocumentState.RECEIVED:
-        _settle(lead, Q(kind__document=document), at=at)
-        requalification.fire("document_received", [lead.pk], cause=f"{row.document} received.", at=at)
+    arrived(lead, row, at=at)
     return row
 
 
@@ -59,16 +56,27 @@ def write_authorization(
         lead=lead, service_id=service, defaults=values | ({"reference": reference} if reference else {})
     )
     write_entry(lead, InteractionKind.DOCUMENT, {"authorization": service, "status": status}, by=by, at=at)
-    if status in HELD and service == lead.service_id:
-        _settle(lead, Q(kind="prior_authorization"), at=at)
-    if status in DECIDED:
-        requalification.fire("authorization_decided", [lead.pk], cause=f"Authorization {status}.", at=at)
+    arrived(lead, row, at=at)
     return row
 
 
 def signs(lead: Lead, document: str, status: str) -> bool:
     """Whether this paper is the agreement that an organisation's service asks for: it comes back signed [R33]."""
     return lead.lead_type != LeadType.PATIENT and (document, status) == (AGREEMENT, DocumentState.RECEIVED)
+
+
+def arrived(lead: Lead, paper: DocumentStatus | Authorization, *, at: datetime) -> None:
+    """Settle what was missing without this paper and wake who waits for it; nothing where it is not here yet."""
+    if isinstance(paper, Authorization):
+        if paper.status in HELD and paper.service_id == lead.service_id:
+            _settle(lead, Q(kind="prior_authorization"), at=at)
+        if paper.status in DECIDED:
+            requalification.fire("authorization_decided", [lead.pk], cause=f"Authorization {paper.status}.", at=at)
+    elif paper.status == DocumentState.RECEIVED:
+        if signs(lead, paper.document_id, paper.status):
+            _settle(lead, Q(kind="agreement"), at=at)
+        _settle(lead, Q(kind__document=paper.document_id), at=at)
+        requalification.fire("document_received", [lead.pk], cause=f"{paper.document} received.", at=at)
 
 
 def _settle(lead: Lead, what: Q, *, at: datetime) -> None:

@@ -1,10 +1,10 @@
 """How do two leads become one, and two again? People say which are the same; everything else follows from that.
 
-The state is a function of the links in force and of each lead's stage: leads that hang together are one person, one of
-them stays (`staying`), the others point to it, and each fact it lacks comes from the oldest that knows it. So the order
-of merging changes nothing, merging twice is merging once, and taking a link back gives the state without it. No row of
-history is moved: the page of the lead that stays shows the timeline of all of them. Permission is by address and is not
-touched.
+The state is a function of the links in force and of each lead's stage and visits: leads that hang together are one
+person, one of them stays (`staying`), the others point to it, and each fact and paper it lacks comes from the oldest
+that has it. So the order of merging changes nothing, merging twice is merging once, and taking a link back gives the
+state without it. No row of history is moved: the page of the lead that stays shows the timeline of all of them.
+Permission is by address and is not touched.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from leads.lifecycle import OPEN, Stage
-from leads.models import Interaction, Lead, LeadLink, MergedFacts
-from leads.services import due
+from leads.models import Appointment, Interaction, Lead, LeadLink, MergedFacts
+from leads.services import documents, due, merged_papers
 from leads.vocabulary import Direction, InteractionKind
 from medcrm.lib.errors import RuleError
 from medcrm.lib.writing import update_rows
@@ -102,9 +102,15 @@ def root_of(lead: Lead) -> int:
 def staying(leads: Iterable[Lead]) -> Lead:
     """Which of the leads of one person stays: the oldest that is being worked on, then the oldest that was won.
 
-    An old lead that was stopped does not swallow what the person asks for now.
+    An old lead that was stopped does not swallow what the person asks for now, and of those worked on the one with a
+    booked visit stays: it is reminded, moved and attended there. One query.
     """
-    return min(leads, key=lambda lead: (lead.stage not in OPEN, lead.stage != Stage.CONVERTED, lead.pk))
+    several = list(leads)
+    booked = set(Appointment.objects.live().filter(lead__in=several).values_list("lead", flat=True))
+    return min(
+        several,
+        key=lambda lead: (lead.stage not in OPEN, lead.pk not in booked, lead.stage != Stage.CONVERTED, lead.pk),
+    )
 
 
 def family(lead: Lead) -> list[int]:
@@ -130,20 +136,25 @@ def _settle(leads: Mapping[int, Lead], *, at: datetime) -> None:
     told = _told_of(filled)
     for lead in leads.values():
         _empty(lead, filled.get(lead.pk, {}), told.get(lead.pk, ()))
+        merged_papers.take_back(lead.pk, filled.get(lead.pk, {}))
     MergedFacts.objects.filter(lead__in=leads).delete()
-    kept = []
+    kept, here = [], []
     for members in groups:
         root = staying([leads[pk] for pk in members])
         others = [leads[pk] for pk in members if pk != root.pk]
         root.merged_into_id = None
         for other in others:
             other.merged_into_id = root.pk
-        brought = _fill(root, others)
+        papers, came = merged_papers.bring(root, others)
+        here += [(root, paper) for paper in came]
+        brought = _fill(root, others) | papers
         if brought:
             kept.append(MergedFacts(lead=root, filled=brought))
     names = [*(_field(name).name for name in FACTS), OTHER_SERVICES, "merged_into"]
     update_rows(leads.values(), names, batch_size=200)
     MergedFacts.objects.bulk_create(kept)
+    for root, paper in here:
+        documents.arrived(root, paper, at=at)
     due.mark_due(Lead.objects.filter(pk__in=leads), at=at)
 
 

@@ -15,17 +15,36 @@ from hypothesis import strategies as st
 from consent import ledger
 from consent.models import ConsentEvent, Permission
 from leads import duplicates
-from leads.models import DuplicateCandidate, Interaction, Lead, LeadLink, MergedFacts
-from leads.services import merging
+from leads.models import (
+    Appointment,
+    Authorization,
+    DocumentStatus,
+    DuplicateCandidate,
+    Interaction,
+    Lead,
+    LeadLink,
+    MergedFacts,
+    MissingItem,
+)
+from leads.services import documents, merging
 from medcrm.lib.errors import RuleError
 from tests.rows import make
 
 COUNT = 5
+PAPERS = (
+    (0, "referral_letter", "received"),
+    (2, "referral_letter", "missing"),
+    (3, "referral_letter", "received"),
+    (1, "photo_id", "received"),
+)
 
 
 def state() -> list[tuple[object, ...]]:
     """Who points where and what is known of each; everything a merge may change."""
-    return list(Lead.objects.order_by("pk").values_list("pk", "merged_into", "other_services", *merging.FACTS))
+    leads = Lead.objects.order_by("pk").values_list("pk", "merged_into", "other_services", *merging.FACTS)
+    documents = DocumentStatus.objects.values_list("lead", "document", "status", "changed_at", "expires_on")
+    authorizations = Authorization.objects.values_list("lead", "service", "status", "reference", "expires_on")
+    return [*leads, *documents.order_by("lead", "document"), *authorizations.order_by("lead", "service")]
 
 
 def merge(pair: tuple[int, int], at: datetime) -> Lead:
@@ -50,7 +69,11 @@ def people(catalogue, now: datetime) -> list[int]:
         {"first_name": "", "question": "Mornings?", "age": 41, "service_id": "bh"},
         {"first_name": "", "organisation": "Reed LLC", "payer_id": "hmo"},
     ]
-    return [make(Lead, lead_type="patient", source_id="guide", created_at=now, **known).pk for known in facts]
+    made = [make(Lead, lead_type="patient", source_id="guide", created_at=now, **known).pk for known in facts]
+    for index, document, status in PAPERS:
+        DocumentStatus.objects.create(lead_id=made[index], document_id=document, status=status, changed_at=now)
+    Authorization.objects.create(lead_id=made[4], service_id="bh", status="approved", reference="A-7", changed_at=now)
+    return made
 
 
 pairs = st.lists(
@@ -73,7 +96,7 @@ def test_the_order_of_merging_and_merging_twice_change_nothing(people, now, pair
     assert ends[0] == ends[1]
     groups = merging.components(people, [(people[a], people[b]) for a, b in pairs])
     stays = {members[0]: next((pk for pk in members if pk in people[2:]), members[-1]) for members in groups}
-    assert {row[0]: row[1] or row[0] for row in ends[0]} == {pk: stays[g[0]] for g in groups for pk in g}
+    assert {row[0]: row[1] or row[0] for row in ends[0][:COUNT]} == {pk: stays[g[0]] for g in groups for pk in g}
 
 
 @LIMITS
@@ -324,3 +347,35 @@ def test_what_a_lead_asked_for_itself_stays_when_a_merge_is_taken_back(submit, n
     root.refresh_from_db()
     assert root.service_id == "ortho"
     assert "bh" in root.other_services
+
+
+def test_the_paper_that_a_merged_lead_sent_in_wakes_the_one_that_waits_for_it(submit, now) -> None:
+    """The clinic waits for no referral that it has, and waits again when the merge was a mistake."""
+    waits, sent = submit(service="cardio"), submit(phone="+15125550177", email="o@example.org", service="cardio")
+    MissingItem.objects.create(
+        lead=waits, kind_id="referral_letter", origin="call", opened_at=now, follow_up_on=now.date()
+    )
+    documents.write_document(sent, "referral_letter", "received", at=now, expires_on=now.date() + timedelta(days=90))
+    merge((waits.pk, sent.pk), now)
+    row = DocumentStatus.objects.get(lead=waits)
+    assert (row.status, row.expires_on) == ("received", now.date() + timedelta(days=90))
+    assert not MissingItem.objects.filter(lead=waits, settled_at=None).exists()
+    merging.unmerge(LeadLink.objects.get().pk, by=None, at=now)
+    assert list(DocumentStatus.objects.values_list("lead", flat=True)) == [sent.pk]
+
+
+def test_a_paper_noted_after_the_merge_stays_when_it_is_taken_back(submit, now) -> None:
+    waits, sent = submit(service="cardio"), submit(phone="+15125550177", email="o@example.org", service="cardio")
+    documents.write_document(sent, "referral_letter", "received", at=now)
+    merge((waits.pk, sent.pk), now)
+    documents.write_document(waits, "referral_letter", "received", at=now + timedelta(hours=1))
+    merging.unmerge(LeadLink.objects.get().pk, by=None, at=now)
+    assert DocumentStatus.objects.filter(lead=waits, status="received").exists()
+
+
+def test_of_two_that_are_worked_on_the_one_with_a_booked_visit_stays(submit, now) -> None:
+    older, booked = submit(), submit(phone="+15125550177", email="o@example.org")
+    make(Appointment, lead=booked, status="booked", date=now.date() + timedelta(days=3))
+    assert merge((older.pk, booked.pk), now) == booked
+    Appointment.objects.update(status="cancelled")
+    assert merging.staying([older, booked]) == older
