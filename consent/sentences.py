@@ -7,7 +7,7 @@ from django.utils.translation import gettext_noop as noop
 
 SENTENCES = {
     "LEDGER_INTEGRITY_FAILED": noop("The record of this address was tampered with. Do not contact; tell compliance."),
-    "ERASED_SUBJECT": noop("This person's data was erased at their request. Do not contact."),
+    "ERASED_SUBJECT": noop("This person's data was erased. Do not contact, unless they come to us again."),
     "CONTACT_STOPPED": noop("All contact is stopped for now. Compliance lifts that by the policy “contact stopped”."),
     "REVOKED": noop("The person asked us to stop. Do not contact this way."),
     "INTERNAL_DNC": noop("The person is on our own do-not-call list. Do not sell to them."),

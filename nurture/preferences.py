@@ -39,7 +39,7 @@ class Choices:
 def unsubscribe(recipient: Recipient, *, at: datetime) -> None:
     """End marketing to the mailbox, or everything automated to the number, that the link was sent to [E01, E03]."""
     address = Address.objects.filter(pk=recipient.address_id).first()
-    if address is None or address.erased_at:
+    if address is None or address.value is None:
         return
     if address.kind == AddressKind.EMAIL:
         ledger.record(address.pk, "email_unsub", occurred_at=at, now=at, source=SOURCE)

@@ -22,12 +22,14 @@ from medcrm.lib.columns import badge_column, display
 from medcrm.lib.filters import ChoicesDropdownFilter, RangeDateFilter, RelatedDropdownFilter
 
 
-class OfferingInline(TabularInline):
+class OfferingInline(ReadOnlyInline):
+    """Changed on the offering's own page, which tells whoever waits for it."""
+
     model = Offering
-    fields = ("clinic", "accepts_new_patients", "days_to_book")
+    fields = readonly_fields = ("clinic", "accepts_new_patients", "days_to_book")
+    ordering = ("clinic__name",)
     show_change_link = True
     hide_title = False
-    can_delete = False
     tab = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:

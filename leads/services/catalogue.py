@@ -1,6 +1,6 @@
 """What happens when the catalogue changes? Whoever waits for exactly that is woken; nobody else is touched.
 
-The pages of the catalogue, an import and the API all tell it here. The waking itself is due work (`Opening`).
+The page of an offering, where alone its terms are changed, tells it here. The waking itself is due work (`Opening`).
 """
 
 from __future__ import annotations
@@ -45,28 +45,6 @@ def announce(offering_id: int, before: Terms, *, at: datetime) -> list[Opening]:
     if openings:
         bell.ring()
     return openings
-
-
-@transaction.atomic
-def accept_payer(offering_id: int, payer: str, *, at: datetime, prior_authorization: bool = False) -> OfferingPayer:
-    """Accept a payer at an offering from now on; leads that were stopped for it re-open. Idempotent."""
-    before = terms(Offering.objects.select_for_update().get(pk=offering_id).pk)
-    row, _ = OfferingPayer.objects.update_or_create(
-        offering_id=offering_id, payer_id=payer, defaults={"prior_authorization": prior_authorization}
-    )
-    announce(offering_id, before, at=at)
-    return row
-
-
-@transaction.atomic
-def take_new_patients(offering_id: int, *, takes: bool, at: datetime) -> Offering:
-    """Open an offering to new patients, or close it; opening wakes who waits for it. Idempotent."""
-    offering = Offering.objects.select_for_update().get(pk=offering_id)
-    before = terms(offering_id)
-    offering.accepts_new_patients = takes
-    offering.save(update_fields=["accepts_new_patients"])
-    announce(offering_id, before, at=at)
-    return offering
 
 
 def _new(now: Terms, before: Terms) -> Iterable[str]:

@@ -20,7 +20,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from consent import addresses, ledger, noting
+from consent import addresses, erasure, ledger, noting
+from consent.addresses import Pair
 from consent.models import Address
 from leads.lifecycle import OPEN
 from leads.models import (
@@ -206,7 +207,7 @@ def accept(inquiry: Inquiry, submission: Submission, *, at: datetime, heard: Hea
 
     The inquiry is accepted in the same transaction as everything that follows from it.
     """
-    held = addresses.lock_addresses(submission.addresses)
+    held = _readmitted(addresses.lock_addresses(submission.addresses), inquiry, at=at)
     phone, email = held.get((PHONE, submission.phone)), held.get((EMAIL, submission.email))
     lead = match(submission, phone, email)
     inquiry.is_repeat = lead is not None
@@ -220,6 +221,17 @@ def accept(inquiry: Inquiry, submission: Submission, *, at: datetime, heard: Hea
     _write_timeline(lead, inquiry, submission, at=at, by=heard.by if heard else None)
     bell.ring()
     return inquiry
+
+
+def _readmitted(held: dict[Pair, Address], inquiry: Inquiry, *, at: datetime) -> dict[Pair, Address]:
+    """Take back erased addresses whose owner comes to us anew; what was withdrawn stays withdrawn [design 1.3]."""
+    if inquiry.source.kind not in FIRST_HAND:
+        return held
+    reason = f"Came again by {inquiry.source.pk}."
+    for pair, address in held.items():
+        if address.value is None:
+            held[pair] = erasure.readmit(*pair, now=at, by=None, reason=reason)
+    return held
 
 
 def _settle(inquiry: Inquiry, lead: Lead, *, at: datetime) -> None:

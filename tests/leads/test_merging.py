@@ -35,7 +35,7 @@ PAPERS = (
     (0, "referral_letter", "received"),
     (2, "referral_letter", "missing"),
     (3, "referral_letter", "received"),
-    (1, "photo_id", "received"),
+    (1, "medical_history", "received"),
 )
 
 

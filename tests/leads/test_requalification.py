@@ -131,11 +131,21 @@ def test_who_is_killed_half_way_leaves_the_rest_due(crowd, now, monkeypatch) -> 
     assert set(Lead.objects.values_list("decision", flat=True)) == {"forward"}
 
 
+def change_terms(offering: Offering, *, at: datetime, payer: str = "") -> None:
+    """Accept one more payer, or take new patients, as the offering's page does."""
+    before = catalogue.terms(offering.pk)
+    if payer:
+        OfferingPayer.objects.create(offering=offering, payer_id=payer)
+    else:
+        Offering.objects.filter(pk=offering.pk).update(accepts_new_patients=True)
+    catalogue.announce(offering.pk, before, at=at)
+
+
 def test_a_payer_newly_accepted_re_opens_who_was_stopped_for_it(crowd, now) -> None:
     leads = crowd(service="derm", payer="medicaid", timing="month")
     assert set(Lead.objects.values_list("stop_reason", flat=True)) == {"payer_not_accepted"}
     later = now + timedelta(days=1)
-    catalogue.accept_payer(Offering.objects.get(service="derm", clinic="aus").pk, "medicaid", at=later)
+    change_terms(Offering.objects.get(service="derm", clinic="aus"), payer="medicaid", at=later)
     batches = [requalification.fire_openings(at=later, limit=2) for _ in range(4)]
     assert batches == [2, 2, 1, 0]
     opening = Opening.objects.get()
@@ -145,11 +155,24 @@ def test_a_payer_newly_accepted_re_opens_who_was_stopped_for_it(crowd, now) -> N
     assert set(Lead.objects.values_list("fit_check", flat=True)) == {"pass"}
 
 
+def test_the_page_of_an_offering_tells_who_waits_and_the_page_of_its_service_changes_no_terms(crowd, client) -> None:
+    Offering.objects.filter(service="ortho").update(accepts_new_patients=False)
+    offering = Offering.objects.filter(service="ortho").first()
+    user = User.objects.create_superuser("administrator")
+    client.force_login(user)
+    service = client.get("/admin/leads/serviceline/ortho/change/").content.decode()
+    assert "accepts_new_patients" in service and 'name="offerings-0-accepts_new_patients"' not in service
+    page = f"/admin/leads/offering/{offering.pk}/change/"
+    rows = {f"{name}-{total}_FORMS": 0 for name in ("payer_terms", "availability") for total in ("TOTAL", "INITIAL")}
+    assert client.post(page, {"accepts_new_patients": "on", "days_to_book": 5, **rows}).status_code == 302
+    assert list(Opening.objects.values_list("kind", "offering")) == [("slot_opened", offering.pk)]
+
+
 def test_who_still_cannot_be_served_wakes_once_only(crowd, now) -> None:
     leads = crowd(service="derm", payer="medicaid", timing="month", age=45)
     later = now + timedelta(days=1)
     offering = Offering.objects.get(service="derm", clinic="aus")
-    catalogue.accept_payer(offering.pk, "medicaid", at=later)
+    change_terms(offering, payer="medicaid", at=later)
     OfferingPayer.objects.filter(payer="medicaid", offering=offering).delete()
     journey.advance_due(at=later)
     assert cycles(leads) == [2] * 5
@@ -162,8 +185,8 @@ def test_an_offering_that_takes_new_patients_wakes_who_was_turned_away(crowd, no
     assert set(Lead.objects.values_list("stop_reason", flat=True)) == {"service_not_offered"}
     later = now + timedelta(days=1)
     offering = Offering.objects.get(service="ortho", clinic="aus")
-    catalogue.take_new_patients(offering.pk, takes=True, at=later)
-    catalogue.take_new_patients(offering.pk, takes=True, at=later)
+    change_terms(offering, at=later)
+    change_terms(offering, at=later)
     assert Opening.objects.count() == 1, "nothing opened the second time"
     journey.advance_due(at=later)
     assert cycles(leads) == [2] * 5

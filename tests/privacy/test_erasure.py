@@ -300,6 +300,25 @@ def test_a_withdrawal_outlives_the_person_and_the_chain_stays_whole(told, now):
     assert not gate.decide(contact.request_for(told, "sms"), at=at).allowed
 
 
+def test_who_was_forgotten_and_comes_again_is_heard_and_their_stop_still_counts(told, submit, now):
+    events.record_activity(told.pk, InteractionKind.SMS_REPLY, at=now, text="STOP")
+    at = now + timedelta(days=1)
+    forget(told, at)
+    assert gate.decide(contact.request_for(told, "email"), at=at).code == "ERASED_SUBJECT"
+    again = send_inquiry(phone="512-555-0187", email="told@example.org", consent=[], at=at + timedelta(days=1))
+    assert (again.phone_id, again.phone.value) == (told.phone_id, "+15125550187")
+    later = at + timedelta(days=1)
+    assert gate.decide(contact.request_for(again, "email"), at=later).allowed
+    assert gate.decide(contact.request_for(again, "sms"), at=later).code == "REVOKED"
+    assert verify.verify().is_whole
+
+
+def test_a_bought_list_brings_nobody_back_who_was_forgotten(told, submit, now):
+    forget(told, now + timedelta(days=1))
+    send_inquiry("purchased", phone="512-555-0187", at=now + timedelta(days=2))
+    assert Address.objects.get(pk=told.phone_id).value is None
+
+
 def test_figures_by_stage_source_and_score_stay_true(told, now):
     def figures() -> list[object]:
         counted = Lead.objects.values("source", "service", "score_band", "lead_type", "created_at").order_by("pk")
