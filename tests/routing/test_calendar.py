@@ -53,7 +53,7 @@ starts = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(calendars, starts, st.integers(0, 60 * 24 * 4))
 def test_time_between_equals_the_count_of_minutes(cal, start, minutes):
     end = start + minutes * MINUTE
@@ -61,7 +61,7 @@ def test_time_between_equals_the_count_of_minutes(cal, start, minutes):
     assert working_time_between(start, end, cal) == counted * MINUTE
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(calendars, starts, st.integers(1, 60 * 10))
 def test_adding_time_ends_where_the_count_of_minutes_does(cal, start, minutes):
     end = add_working_time(start, minutes * MINUTE, cal)
@@ -74,7 +74,7 @@ def test_adding_time_ends_where_the_count_of_minutes_does(cal, start, minutes):
         assert end == at
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(calendars, starts, st.integers(0, 6))
 def test_business_days_end_with_the_last_worked_minute_of_the_day_counted_to(cal, start, days):
     """Slowly: walk by minutes to the first worked one, then by dates over `days` worked ones, then to the day's end."""
@@ -92,7 +92,7 @@ def test_business_days_end_with_the_last_worked_minute_of_the_day_counted_to(cal
     assert end_of_business_days(start, days, cal) == last + MINUTE
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(calendars, starts, st.integers(1, 600), st.integers(0, 600), st.integers(0, 60 * 24 * 5))
 def test_a_pause_takes_nothing_of_what_was_left_and_adds_nothing(cal, start, minutes, after, pause):
     due = add_working_time(start, minutes * MINUTE, cal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing import calendar
@@ -52,6 +52,7 @@ needs = st.lists(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(teams(), needs, st.sampled_from(Strategy.values))
 def test_caps_hold_and_nobody_ineligible_is_chosen(members, wanted, strategy):
     roster, given_to = Roster(members), Counter()
@@ -67,6 +68,7 @@ def test_caps_hold_and_nobody_ineligible_is_chosen(members, wanted, strategy):
         assert member.daily_cap is None or given_to[member.user_id] <= member.daily_cap
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 6), st.lists(st.integers(0, 9), min_size=1, max_size=6))
 def test_turns_of_those_who_may_all_differ_by_one_at_most(size, batches):
     """Over any batches, whoever is there all the time gets the same share within one."""
@@ -79,6 +81,7 @@ def test_turns_of_those_who_may_all_differ_by_one_at_most(size, batches):
     assert max(shares) - min(shares) <= 1
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 5), min_size=2, max_size=5), st.integers(1, 60))
 def test_weighted_shares_stay_within_one_of_their_proportion(weights, leads):
     members = [Member(user_id=n, login=str(n), calendar=ALWAYS, weight=w) for n, w in enumerate(weights)]
