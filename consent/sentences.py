@@ -13,7 +13,9 @@ SENTENCES = {
     "INTERNAL_DNC": noop("The person is on our own do-not-call list. Do not sell to them."),
     "REVOCATION_REVIEW": noop("A message from the person may be a request to stop. Compliance must read it first."),
     "NUMBER_INVALID": noop("This number does not work. Ask for another one."),
-    "EMAIL_UNSUBSCRIBED": noop("The person unsubscribed from marketing mail."),
+    "EMAIL_UNSUBSCRIBED": noop(
+        "The person unsubscribed from marketing mail. Write only about what they asked for or booked, or call."
+    ),
     "EMAIL_COMPLAINT": noop("The person reported our mail as spam. No marketing mail."),
     "EMAIL_HARD_BOUNCE": noop("This mailbox does not exist. Ask for another address."),
     "CONFIRMATION_TOO_LATE": noop("An opt-out may be confirmed within five minutes only."),
@@ -23,16 +25,24 @@ SENTENCES = {
     "NUMBER_REASSIGNED": noop("This number belongs to someone else now. Do not contact."),
     "RND_NO_DATA": noop("The reassigned-numbers database has no answer. Dial by hand instead."),
     "RND_CHECK_REQUIRED": noop("Check the number in the reassigned-numbers database first, or dial by hand."),
-    "NO_BAA": noop("This vendor has no agreement to handle health data."),
+    "NO_BAA": noop("This provider may not carry health data. Leave it out and link to the portal, or call."),
     "PHI_IN_CONTENT": noop("The text reveals health details and the person has not accepted that. Link to the portal."),
-    "HIPAA_AUTH_REQUIRED": noop("This needs the person's signed HIPAA authorization."),
+    "HIPAA_AUTH_REQUIRED": noop(
+        "Marketing that rests on health data needs the person's signed HIPAA authorization. Ask for it first."
+    ),
     "HIPAA_AUTH_EXPIRED": noop("The HIPAA authorization has expired. Ask for a new one."),
     "HIPAA_AUTH_INCOMPLETE": noop("The HIPAA authorization does not mention the payment by a third party."),
     "NO_CONSENT": noop("There is no permission on file for this. Ask the person first."),
-    "CONSENT_SELLER_MISMATCH": noop("The permission on file names another company."),
-    "CONSENT_CHANNEL_MISMATCH": noop("The permission on file does not cover this channel."),
-    "CONSENT_PURPOSE_MISMATCH": noop("The permission on file is for information, not for marketing."),
-    "CONSENT_LEVEL_INSUFFICIENT": noop("This needs written permission; what is on file is weaker."),
+    "CONSENT_SELLER_MISMATCH": noop("The permission on file names another company. Ask for one that names ours."),
+    "CONSENT_CHANNEL_MISMATCH": noop(
+        "The permission on file does not cover this channel. Use one it covers, or ask for this one too."
+    ),
+    "CONSENT_PURPOSE_MISMATCH": noop(
+        "The permission on file is for information. Answer what they asked, or ask whether you may also send offers."
+    ),
+    "CONSENT_LEVEL_INSUFFICIENT": noop(
+        "This needs written permission; what is on file is weaker. Ask for it on our form; a call by hand may be open."
+    ),
     "CONSENT_NOT_YET_EFFECTIVE": noop("The permission begins later."),
     "CONSENT_EXPIRED": noop("The permission has expired. Ask for a new one."),
     "CONSENT_EVIDENCE_INCOMPLETE": noop("The proof of the written permission lacks a required part."),
@@ -44,9 +54,15 @@ SENTENCES = {
     "EXEMPTION_TOO_LONG": noop("An exempt text has at most 160 characters, an exempt call one minute."),
     "EXEMPTION_NO_OPTOUT": noop("An exempt message must offer an easy way to stop."),
     "DNC_SCRUB_STALE": noop("The do-not-call lists are older than 31 days. Compliance must load a new version."),
-    "NATIONAL_DNC": noop("The number is on the national do-not-call list."),
-    "STATE_DNC": noop("The number is on a state do-not-call list."),
-    "STATE_CELL_SALES_BAN": noop("The state bars sales calls to mobiles without consent or an inquiry."),
+    "NATIONAL_DNC": noop(
+        "The number is on the national do-not-call list. Ask by e-mail for written permission, or wait for their call."
+    ),
+    "STATE_DNC": noop(
+        "The number is on a state do-not-call list. Ask by e-mail for written permission, or wait for their call."
+    ),
+    "STATE_CELL_SALES_BAN": noop(
+        "The state bars sales calls to mobiles without consent or an inquiry. Ask by e-mail whether you may call."
+    ),
     "TZ_UNKNOWN": noop("We do not know where the person is, so not what time it is there. Ask for the ZIP code."),
     "STATE_EMERGENCY_BAN": noop("The state has declared an emergency; no sales contact while it lasts."),
     "QUIET_HOURS_FEDERAL": noop("It is too early or too late where the person is."),

@@ -1,7 +1,7 @@
 """What does a visit look like in a calendar? One iCalendar file for the person, one for the clinic [RFC 5545].
 
-The person's file names place and time but not the service: a shared calendar is read by others. The clinic's names who
-comes and for what, because only the clinic opens it.
+The person's file names place and time but not the service: a shared calendar is read by others. It is in the person's
+language. The clinic's names who comes and for what, because only the clinic opens it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 from icalendar import Calendar, Event
 
 from leads.models import Appointment
@@ -64,5 +65,6 @@ def _add_time(event: Event, row: Appointment) -> None:
 
 def _summary(row: Appointment, reader: Reader) -> str:
     if reader == Reader.PERSON:
-        return _("Visit at %(clinic)s") % {"clinic": row.clinic.name}
+        with override(row.lead.language or None):
+            return _("Visit at %(clinic)s") % {"clinic": row.clinic.name}
     return f"{row.service.name}: {row.lead.name or row.lead_id}"

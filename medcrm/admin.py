@@ -16,6 +16,9 @@ from medcrm.lib.filters import BooleanRadioFilter, RelatedDropdownFilter
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+# Django's own tables go by our words on every page. Set here, they are no part of Django's migrations.
+User._meta.verbose_name, User._meta.verbose_name_plural = _("login"), _("logins")
+Group._meta.verbose_name, Group._meta.verbose_name_plural = _("role"), _("roles")
 
 
 @admin.register(User)

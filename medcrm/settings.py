@@ -74,7 +74,6 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "medcrm.middleware.ContentPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -174,7 +173,7 @@ SOCIALACCOUNT_STORE_TOKENS = False
 
 # Language and time: rows are UTC; the organisation's and each clinic's zone are data
 
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE = "en"  # of the admin and the API; only nurture's public pages follow the browser
 LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True

@@ -115,7 +115,11 @@ def _request(lead: Lead, medium: str, subject: str, words: str, *, at: datetime)
     )
     request = contact.request_for(lead, medium, purpose=purpose, content=content)
     if request is None:
-        raise RuleError("NO_ADDRESS", _("There is no address to write to on this channel."))
+        by_mail, by_text = (
+            _("No e-mail address is known. Ask for one on a call, or send a text."),
+            _("No phone number is known. Ask for one by e-mail."),
+        )
+        raise RuleError("NO_ADDRESS", by_mail if is_email else by_text)
     return request
 
 

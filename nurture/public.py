@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -136,7 +137,8 @@ def _is_flood(request: HttpRequest, source: Source) -> bool:
 def _language(request: HttpRequest, spoken: str = "") -> str:
     """The language asked for in the address, the person's own, or the browser's."""
     asked = request.GET.get("language", "")
-    return next((code for code in (asked, spoken) if code in LANGUAGES), request.LANGUAGE_CODE)
+    known = next((code for code in (asked, spoken) if code in LANGUAGES), "")
+    return known or translation.get_language_from_request(request)
 
 
 def _recipient(signer: object, token: str) -> Recipient:
@@ -156,6 +158,7 @@ def _page(request: HttpRequest, template: str, context: dict[str, object], *, st
     others = [(code, name) for code, name in LANGUAGES.items() if code != language]
     response = render(request, template, {**context, "language": language, "others": others}, status=status)
     response["Content-Language"] = language
+    patch_vary_headers(response, ["Accept-Language"])
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
     return response

@@ -68,7 +68,7 @@ def _documents(lead: Lead, recipient: Recipient) -> str:
     if lead.pk is None:
         return _("a document")  # the invented lead of a preview
     items = lead.missing_items.filter(settled_at=None, kind__document__isnull=False).select_related("kind")
-    return ", ".join(item.kind.name.lower() for item in items.order_by("pk"))
+    return ", ".join(_(item.kind.name).lower() for item in items.order_by("pk"))
 
 
 FIELDS: Mapping[str, Field] = {
@@ -87,7 +87,7 @@ FIELDS: Mapping[str, Field] = {
         Field(
             "service",
             "Service",
-            lambda lead, _to: lead.service.name if lead.service else "",
+            lambda lead, _to: _(lead.service.name) if lead.service else "",
             may_be_empty=True,
             is_clinical=True,
         ),
@@ -107,14 +107,13 @@ def render(subject: str, body: str, *, medium: str, lead: Lead, recipient: Recip
     used = names(subject) | names(body)
     if unknown := used - FIELDS.keys():
         raise NotRendered(_("There is no field called %(names)s.") % {"names": ", ".join(sorted(unknown))})
-    context = Context({name: FIELDS[name].read(lead, recipient) for name in used}, autoescape=False)
+    with override(language):  # what things are called, and the footer, are in the language of the wording
+        context = Context({name: FIELDS[name].read(lead, recipient) for name in used}, autoescape=False)
+        end = footer(lead, recipient) if medium == Medium.EMAIL else ""
     words = _compiled(body).render(context).strip()
     if not words:
         raise NotRendered(_("Nothing is left of the text."))
-    if medium == Medium.EMAIL:
-        with override(language):
-            words += footer(lead, recipient)
-    return Rendered(" ".join(_compiled(subject).render(context).split())[:200], words)
+    return Rendered(" ".join(_compiled(subject).render(context).split())[:200], words + end)
 
 
 def footer(lead: Lead, recipient: Recipient) -> str:

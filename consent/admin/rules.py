@@ -125,7 +125,41 @@ def _window(obj: CallingRule, day: str) -> str:
     return f"{start:%H:%M}–{end:%H:%M}" if start and end else str(_("closed"))
 
 
-CAPITALS = {"baa", "dnc", "ebr", "pewc", "rnd", "sms"}
+POLICIES = {
+    "informational_from": _("Earliest hour of the day for calls and texts"),
+    "informational_until": _("Latest hour of the day for calls and texts"),
+    "marketing_cap": _("Marketing contacts per person, at most"),
+    "marketing_cap_hours": _("Hours that the marketing contacts are counted over"),
+    "healthcare_daily_cap": _("Exempt healthcare contacts a day, at most"),
+    "healthcare_weekly_cap": _("Exempt healthcare contacts in seven days, at most"),
+    "rnd_recheck_days": _("Days that a check for a reassigned number holds"),
+    "rnd_required_after_days": _("Age in days of a consent from which the number is checked for reassignment"),
+    "dnc_scrub_max_age_days": _("Days that a do-not-call list may be old"),
+    "ebr_purchase_months": _("Months that a purchase counts as a relationship"),
+    "ebr_inquiry_months": _("Months that an inquiry counts as a relationship"),
+    "confirmation_minutes": _("Minutes in which an opt-out is confirmed"),
+    "exempt_max_chars": _("Characters of an exempt text, at most"),
+    "exempt_max_seconds": _("Seconds of an exempt call, at most"),
+    "abandon_rate_max": _("Share of calls that the dialler may abandon"),
+    "answer_within_days": _("Days in which a message may be answered"),
+    "contact_stopped": _("Contact stopped"),
+    "sms_is_automated": _("A text counts as automated"),
+    "pewc_for_all_automated_marketing": _("Automated marketing needs written consent"),
+    "hours_apply_with_consent": _("Hours hold for those who consented too"),
+    "window_end_exclusive": _("Nothing goes out at the very end of the hours"),
+    "zone_and_state_intersection": _("All zones and states that may be the person's count"),
+    "unknown_tz": _("Where the time of day is not known"),
+    "revocation_latency": _("Days until a stop is in force"),
+    "revocation_scope_default": _("What a stop without further words covers"),
+    "opt_out_expiry": _("When an opt-out ends"),
+    "ebr_for_sms": _("A relationship permits texts"),
+    "state_consent_exemptions": _("Exemptions of states for those who consented"),
+    "ambiguous_optout": _("What may be a stop, and may not"),
+    "fail_closed": _("An error or a missing fact is a no"),
+    "gate_at_dispatch": _("Asked again when a message leaves"),
+    "supervisor_override": _("A supervisor may lift a refusal"),
+}
+"""What each setting is called; its code stands beside it on its page."""
 
 
 class PolicyForm(forms.ModelForm):
@@ -176,8 +210,7 @@ class PolicySettingAdmin(ModelAdmin):
 
     @display(description=_("Setting"))
     def name(self, obj: PolicySetting) -> str:
-        """The code as words; what people know by its capitals keeps them."""
-        return " ".join(part.upper() if part in CAPITALS else part for part in words.spaced(obj.code).lower().split())
+        return str(POLICIES.get(obj.code) or words.spaced(obj.code))
 
     @display(description=_("Value"))
     def says(self, obj: PolicySetting) -> str:

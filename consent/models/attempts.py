@@ -62,6 +62,8 @@ class Attempt(models.Model):
     error = models.CharField(max_length=300, blank=True)
 
     class Meta:
+        verbose_name = _("contact attempt")
+        verbose_name_plural = _("contact attempts")
         constraints = [
             models.CheckConstraint(condition=Q(state__in=AttemptState.values), name="consent_attempt_state"),
             models.CheckConstraint(

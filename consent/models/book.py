@@ -44,7 +44,11 @@ class CallingRule(models.Model):
         models.DateField(), default=list, blank=True, help_text=_("Proclaimed days, e.g. “2027-02-09”.")
     )
     bans_in_emergency = models.BooleanField(default=False, help_text=_("No solicitation in a declared emergency."))
-    has_overlay = models.BooleanField(default=False, help_text=_("Narrower hours for automated contact."))
+    has_overlay = models.BooleanField(
+        _("narrower hours for automated contact"),
+        default=False,
+        help_text=_("Ticked: the channels and hours below count beside those above, and the stricter one wins."),
+    )
     overlay_channels = ArrayField(models.CharField(max_length=20, choices=Channel.choices), default=list, blank=True)
     overlay_weekday_start = models.TimeField(null=True, blank=True)
     overlay_weekday_end = models.TimeField(null=True, blank=True)
@@ -52,16 +56,28 @@ class CallingRule(models.Model):
     overlay_saturday_end = models.TimeField(null=True, blank=True)
     overlay_sunday_start = models.TimeField(null=True, blank=True)
     overlay_sunday_end = models.TimeField(null=True, blank=True)
-    overlay_holiday_as_sunday = models.BooleanField(default=False)
+    overlay_holiday_as_sunday = models.BooleanField(
+        _("holidays like Sundays"), default=False, help_text=_("On a holiday these narrower Sunday hours count.")
+    )
     cap_count = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text=_("Contacts allowed in the rolling window; empty means no cap of the state.")
     )
     cap_hours = models.PositiveSmallIntegerField(null=True, blank=True)
     cap_scope = models.CharField(max_length=8, choices=CapScope.choices, default=CapScope.SUBJECT)
-    cap_automated_only = models.BooleanField(default=False)
-    cap_spares_relationship = models.BooleanField(default=False, help_text=_("Not counted with a relationship (OR)."))
+    cap_automated_only = models.BooleanField(
+        _("only automated contacts count"), default=False, help_text=_("Ticked: calls dialled by hand are not counted.")
+    )
+    cap_spares_relationship = models.BooleanField(
+        _("no limit for our own customers"),
+        default=False,
+        help_text=_("Ticked: who bought from us lately may be contacted beyond the limit, e.g. in Oregon."),
+    )
     covers_text = models.BooleanField(default=False, help_text=_("The statute names texts; policy applies it anyway."))
-    manual_needs_pewc = models.BooleanField(default=False, help_text=_("Written consent for hand-dialled sales too."))
+    manual_needs_pewc = models.BooleanField(
+        _("written consent for hand-dialled sales"),
+        default=False,
+        help_text=_("Ticked: a person may not dial to sell either, unless the consumer agreed in writing (PEWC)."),
+    )
     mobile_sales_need_consent = models.BooleanField(
         default=False, help_text=_("No unsolicited sales call to a mobile without consent or relationship (NJ).")
     )
@@ -155,7 +171,8 @@ class Emergency(models.Model):
     source = models.CharField(max_length=200, help_text=_("Proclamation, e.g. “LA 129 JBE 2026”."))
 
     class Meta:
-        verbose_name_plural = "emergencies"
+        verbose_name = _("state of emergency")
+        verbose_name_plural = _("states of emergency")
         constraints = [
             models.CheckConstraint(
                 condition=Q(ends_at__isnull=True) | Q(ends_at__gt=F("starts_at")), name="consent_emergency_order"
@@ -183,6 +200,8 @@ class ListSnapshot(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
+        verbose_name = _("do-not-call list")
+        verbose_name_plural = _("do-not-call lists")
         constraints = [
             models.UniqueConstraint(fields=["kind", "state", "version"], name="consent_list_version"),
             models.CheckConstraint(

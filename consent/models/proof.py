@@ -83,6 +83,8 @@ class ExportLog(models.Model):
     reason = models.CharField(max_length=200, blank=True, help_text=_("e.g. “Complaint 2026-117”."))
 
     class Meta:
+        verbose_name = _("evidence file")
+        verbose_name_plural = _("evidence files")
         ordering = ["-at"]
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 

@@ -1,4 +1,4 @@
-"""The words staff choose from: dispositions, reasons, documents, timings. Codes are fixed, wording is not."""
+"""The words staff choose from: call results, reasons, documents, timings. Codes are fixed, wording is not."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from medcrm.lib.columns import display
 from medcrm.lib.filters import ChoicesDropdownFilter
 
 FLAGS = {
-    "makes_contact": _("contact"),
-    "reaches_right_party": _("right party"),
-    "is_final": _("final"),
-    "is_success": _("success"),
-    "disqualifies": _("disqualifies"),
+    "makes_contact": _("somebody answered"),
+    "reaches_right_party": _("spoke with the person"),
+    "is_final": _("ends the conversation"),
+    "is_success": _("moves the lead forward"),
+    "disqualifies": _("closes the lead"),
     "adds_do_not_call": _("do not call"),
     "opts_out_text": _("no more texts"),
     "needs_callback": _("needs call-back time"),
     "is_voicemail": _("voicemail"),
     "invalidates_number": _("number invalid"),
     "is_wrong_number": _("wrong number"),
-    "suppresses_everything": _("suppresses everything"),
+    "suppresses_everything": _("stops all contact"),
     "needs_missing_items": _("asks for missing items"),
     "is_incident": _("incident"),
 }

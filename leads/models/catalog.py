@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from leads.vocabulary import Intent, LeadType, ReportingClass, SourceKind
@@ -23,6 +24,10 @@ class Document(Coded):
     """A kind of document that a service, payer or agreement may ask for."""
 
     is_agreement = models.BooleanField(default=False, help_text=_("Collected from organisations, not from patients."))
+
+    class Meta(Coded.Meta):
+        verbose_name = _("kind of document")
+        verbose_name_plural = _("kinds of document")
 
 
 @pghistory.track()
@@ -43,6 +48,8 @@ class TimingWindow(Coded):
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta(Coded.Meta):
+        verbose_name = _("timing answer")
+        verbose_name_plural = _("timing answers")
         ordering = ["position"]
         constraints = [
             models.CheckConstraint(
@@ -80,6 +87,8 @@ class ServiceLine(Coded):
     )
 
     class Meta(Coded.Meta):
+        verbose_name = _("service")
+        verbose_name_plural = _("services")
         constraints = [
             models.CheckConstraint(
                 name="service_ages_in_order", condition=Q(max_age__isnull=True) | Q(max_age__gte=models.F("min_age"))
@@ -212,6 +221,10 @@ class SourceKey(models.Model):
         return f"{self.source}: {self.prefix}…"
 
 
+def _flag(name: Promise, help_text: Promise) -> models.BooleanField:
+    return models.BooleanField(name, default=False, help_text=help_text)
+
+
 @pghistory.track()
 class Disposition(Coded):
     """How a call ended, with what that entails as flags, so that staff can add one without a programmer."""
@@ -226,29 +239,61 @@ class Disposition(Coded):
 
     group = models.CharField(max_length=15, choices=Group.choices)
     position = models.PositiveSmallIntegerField(default=0)
-    makes_contact = models.BooleanField(default=False)
-    reaches_right_party = models.BooleanField(default=False)
-    is_final = models.BooleanField(default=False)
-    is_success = models.BooleanField(default=False)
-    disqualifies = models.BooleanField(default=False)
-    adds_do_not_call = models.BooleanField(default=False)
-    opts_out_text = models.BooleanField(default=False)
-    needs_callback = models.BooleanField(default=False, help_text=_("Date and time of the call-back are mandatory."))
-    is_voicemail = models.BooleanField(default=False)
-    invalidates_number = models.BooleanField(default=False)
-    is_wrong_number = models.BooleanField(default=False)
-    suppresses_everything = models.BooleanField(default=False)
-    needs_missing_items = models.BooleanField(
-        default=False,
-        help_text=_("Item and follow-up date are mandatory."),  # [R37]
+    makes_contact = _flag(
+        _("somebody answered"),
+        _("It counts as reached, and no longer as an unanswered try, e.g. “Wrong number”; not “Voicemail left”."),
     )
-    is_incident = models.BooleanField(default=False)
+    reaches_right_party = _flag(
+        _("we spoke with the person themselves"),
+        _("Or with who speaks for them: a conversation, e.g. “Needs to think”; not “Somebody else answered”."),
+    )
+    is_final = _flag(
+        _("ends the conversation"), _("The caller must say what comes of the lead, e.g. “Not interested”.")
+    )
+    is_success = _flag(_("moves the lead forward"), _("What was owed to the lead is done, e.g. “Appointment set”."))
+    disqualifies = _flag(
+        _("closes the lead"), _("Disqualified unless the caller says otherwise, e.g. “Chose another provider”.")
+    )
+    adds_do_not_call = _flag(
+        _("puts the number on our do-not-call list"), _("Nobody calls it to sell any more, e.g. “Do not call”.")
+    )
+    opts_out_text = _flag(
+        _("stops texts, and whatever sells or dials by itself"),
+        _("Like the answer STOP to a text; a person may still call about the request, e.g. “No more texts”."),
+    )
+    needs_callback = _flag(
+        _("asks when to call back"), _("Date and time of the call-back are mandatory, e.g. “Call-back requested”.")
+    )
+    is_voicemail = _flag(
+        _("reached a voicemail"), _("Stands on the timeline as a voicemail, e.g. “Voicemail not left”.")
+    )
+    invalidates_number = _flag(
+        _("the number does not work"),
+        _("It is not called again, and another one is asked for, e.g. “Disconnected or invalid number”."),
+    )
+    is_wrong_number = _flag(
+        _("the number is somebody else's"),
+        _("It is not called again, and another one is asked for, e.g. “Wrong number”."),
+    )
+    suppresses_everything = _flag(
+        _("stops all contact for good"),
+        _("Every number and mailbox of the lead, by hand too; nobody can lift it. For “Deceased”."),
+    )
+    needs_missing_items = _flag(
+        _("asks what is missing"),
+        _("Item and follow-up date are mandatory, e.g. “Missing information requested”."),  # [R37]
+    )
+    is_incident = _flag(
+        _("is an incident"), _("Marked as one in this list; nothing else follows, e.g. “Emergency: directed to 911”.")
+    )
     suggested_outcome = models.CharField(max_length=20, blank=True)
     retry_after_minutes = models.PositiveIntegerField(
         null=True, blank=True, help_text=_("When to try again; blank: no automatic retry.")
     )
 
     class Meta(Coded.Meta):
+        verbose_name = _("call result")
+        verbose_name_plural = _("call results")
         ordering = ["group", "position"]
 
 
@@ -257,6 +302,10 @@ class TriggerKind(Coded):
     """What may wake a held or stopped lead [R40]."""
 
     is_dated = models.BooleanField(default=False, help_text=_("Fires by itself when its date comes."))
+
+    class Meta(Coded.Meta):
+        verbose_name = _("reason to wake a lead")
+        verbose_name_plural = _("reasons to wake a lead")
 
 
 @pghistory.track()
@@ -294,3 +343,7 @@ class MissingKind(Coded):
     """Something that must arrive before a lead can move on; its code is also the code of the question that asks it."""
 
     document = models.ForeignKey(Document, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta(Coded.Meta):
+        verbose_name = _("missing thing")
+        verbose_name_plural = _("missing things")

@@ -337,7 +337,8 @@ class DocumentStatus(models.Model):
     expires_on = models.DateField(null=True, blank=True)
 
     class Meta:
-        verbose_name_plural = _("document statuses")
+        verbose_name = _("document")
+        verbose_name_plural = _("documents")
         constraints = [models.UniqueConstraint(name="one_status_per_lead_and_document", fields=["lead", "document"])]
         indexes = [
             # read by the list of documents

@@ -68,6 +68,8 @@ class DuplicateCandidate(models.Model):
     )
 
     class Meta:
+        verbose_name = _("look-alike")
+        verbose_name_plural = _("look-alikes")
         ordering = ["-score", "pk"]
         constraints = [
             models.UniqueConstraint(name="one_candidate_per_pair", fields=["one", "other"]),

@@ -142,6 +142,8 @@ class Qualification(models.Model):
     override_reviewed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = _("decision")
+        verbose_name_plural = _("decisions")
         ordering = ["-cycle"]
         constraints = [
             models.UniqueConstraint(name="one_qualification_per_cycle", fields=["lead", "cycle"]),

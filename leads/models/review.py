@@ -311,6 +311,8 @@ class BackTest(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = _("back-test")
+        verbose_name_plural = _("back-tests")
         ordering = ["-pk"]
         indexes = [
             # read by medcrm.reports.backtest.run_waiting

@@ -142,6 +142,8 @@ class NextStepSet(VersionedSet):
     """The ordered rules that turn verdicts and bands into a decision and a next step."""
 
     class Meta:
+        verbose_name = _("version of the next steps")
+        verbose_name_plural = _("versions of the next steps")
         constraints = [
             models.UniqueConstraint(name="one_next_step_version", fields=["version"]),
             models.UniqueConstraint(

@@ -42,3 +42,23 @@ class Together(Operation):
 
     def describe(self) -> str:
         return f"{len(self.operations)} operations, from one state of the models"
+
+
+class Worded(Together):
+    """What models and fields are called, and the help beside them: no table holds it, so the database is not asked."""
+
+    reversible = True
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        pass
+
+    database_backwards = database_forwards
+
+    def describe(self) -> str:
+        return f"{len(self.operations)} names or words of help"

@@ -46,6 +46,8 @@ class Enrollment(models.Model):
     objects = EnrollmentQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("lead in a sequence")
+        verbose_name_plural = _("leads in sequences")
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(name="one_active_enrollment_per_lead", fields=["lead"], condition=ACTIVE),
@@ -137,6 +139,8 @@ class CallTask(models.Model):
     )
 
     class Meta:
+        verbose_name = _("call to make")
+        verbose_name_plural = _("calls to make")
         ordering = ["due_at"]
         constraints = [models.UniqueConstraint(name="one_call_task_per_step", fields=["enrollment", "step"])]
         indexes = [

@@ -60,7 +60,10 @@ class Step(models.Model):
 
     sequence = models.ForeignKey(Sequence, on_delete=models.CASCADE, related_name="steps")
     position = models.PositiveSmallIntegerField()
-    delay = models.DurationField(default=timedelta(0), help_text=_("After entry, e.g. “4 00:00:00” for four days."))
+    delay = models.DurationField(
+        default=timedelta(0),
+        help_text=_("After entry, e.g. “4 00:00:00” for four days, “02:30:00” for two and a half hours."),
+    )
     template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="steps")
     conditions = CriteriaField(help_text=_("Only for leads that meet these then; empty: for all."))
     window_start = models.TimeField(
@@ -69,7 +72,8 @@ class Step(models.Model):
     window_end = models.TimeField(null=True, blank=True)
     is_weekdays_only = models.BooleanField(default=False)
     cutoff = models.DurationField(
-        default=timedelta(days=2), help_text=_("Skipped when it could not go out this long after it fell due.")
+        default=timedelta(days=2),
+        help_text=_("Skipped when it could not go out this long after it fell due, e.g. “2 00:00:00” for two days."),
     )
 
     class Meta:
@@ -126,6 +130,8 @@ class FrequencyCap(models.Model):
     counts_calls = models.BooleanField(default=True, help_text=_("Calls by people count too."))
 
     class Meta:
+        verbose_name = _("limit of contact")
+        verbose_name_plural = _("limits of contact")
         ordering = ["purpose", "days"]
         constraints = [
             models.UniqueConstraint(name="one_cap_per_span", fields=["purpose", "days"]),

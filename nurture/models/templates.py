@@ -35,6 +35,8 @@ class Template(Coded):
     )
 
     class Meta(Coded.Meta):
+        verbose_name = _("message template")
+        verbose_name_plural = _("message templates")
         constraints = [
             models.CheckConstraint(name="template_medium_known", condition=Q(medium__in=Medium.values)),
             models.CheckConstraint(name="template_purpose_known", condition=Q(purpose__in=[p for p, _l in PURPOSES])),

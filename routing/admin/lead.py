@@ -90,7 +90,7 @@ class RoutedLeadAdmin(LeadAdmin):
     ) -> Mapping[int, str]:
         report = assignment.reassign_all(pks, to=to, team=team, reason=reason, by=request.user, at=at)
         for code in report.refused.values() if len(pks) == 1 else ():
-            raise RuleError(code.upper(), REFUSALS.get(code, "It could not be moved."), field="to")
+            raise RuleError(code.upper(), str(REFUSALS[code]), field="to")
         return report.refused
 
     @service_action(
@@ -124,9 +124,14 @@ def _entry(row: Assignment) -> history.Entry:
 
 
 REFUSALS = {
-    "untrained": "None of these people has the training this service asks for.",
-    "unchanged": "It is theirs already.",
-    "no_script": "This service may only be spoken about with its documented script, and there is none in force.",
+    "untrained": _(
+        "None of these people has the training this service asks for. Choose somebody who has it, or only the team."
+    ),
+    "unchanged": _("It is there already. Choose another team, or somebody else."),
+    "no_script": _(
+        "This service may only be spoken about with its documented script, and there is none in force. "
+        "Write it under “Scripts”, name it in a routing rule, and try again."
+    ),
 }
 
 

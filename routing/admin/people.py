@@ -208,9 +208,13 @@ class AgentAdmin(WithHours):
 
 @admin.register(Cadence)
 class CadenceAdmin(ModelAdmin):
-    list_display = ("__str__", "max_attempts", "min_spacing_minutes", "varies_time_of_day")
+    list_display = ("of_team", "max_attempts", "min_spacing_minutes", "varies_time_of_day")
     list_select_related = ("team",)
     sortable_by = ()
+
+    @display(description=_("Team"))
+    def of_team(self, obj: Cadence) -> str:
+        return str(obj)
 
 
 class UpTo(Subquery):

@@ -67,6 +67,8 @@ class RouteSet(VersionedSet):
     """The ordered routing rules, as one version."""
 
     class Meta:
+        verbose_name = _("version of the routing rules")
+        verbose_name_plural = _("versions of the routing rules")
         constraints = [
             models.UniqueConstraint(name="one_route_set_version", fields=["version"]),
             models.UniqueConstraint(
@@ -88,7 +90,7 @@ class RoutingRule(Rule):
     script = models.ForeignKey(Script, null=True, blank=True, on_delete=models.PROTECT, related_name="rules")
     required_skills = codes(_("Skills the agent must have."))
     goal_minutes = models.PositiveIntegerField(
-        null=True, blank=True, help_text=_("Working minutes; blank: the goals table decides.")
+        null=True, blank=True, help_text=_("Working minutes; blank: as the page “Time goals” says.")
     )
     goal_business_days = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text=_("End of that many business days on; 0: the same day.")
@@ -135,6 +137,8 @@ class Goal(models.Model):
     )
 
     class Meta:
+        verbose_name = _("time goal")
+        verbose_name_plural = _("time goals")
         ordering = ["owed", "team", "score_band"]
         constraints = [
             models.UniqueConstraint(name="one_goal", fields=["owed", "team", "score_band"], nulls_distinct=False),
@@ -179,7 +183,8 @@ class Cadence(models.Model):
     )
 
     class Meta:
-        verbose_name_plural = _("cadences")
+        verbose_name = _("plan of call attempts")
+        verbose_name_plural = _("plans of call attempts")
         constraints = [
             models.UniqueConstraint(name="one_cadence_for_the_rest", fields=["team"], nulls_distinct=False),
         ]

@@ -19,8 +19,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from consent import book, calling_rules, checkpoints, gate, inbound, ledger, people, stopping, verify, words
+from consent import book, calling_rules, checkpoints, gate, inbound, ledger, people, seed, stopping, verify, words
 from consent.admin.addresses import as_of
+from consent.admin.rules import POLICIES
 from consent.models import Address, Attempt, CallingRule, ConsentEvent, Disclosure, ExportLog, ListSnapshot, Seller
 from medcrm import roles
 from medcrm.lib.errors import RuleError
@@ -361,3 +362,10 @@ def test_what_was_decided_before_a_change_rests_on_the_rules_of_then(compliance:
     calling_rules.amend(old.pk, {"weekday_start": time(9)}, by=None, now=now)
     week = [book.load([], at=now - timedelta(hours=ago)).rule("FL").week[0][0].hour for ago in (1, 0)]
     assert week == [8, 9]
+
+
+def test_every_policy_setting_has_a_name_of_its_own(compliance: Client) -> None:
+    assert POLICIES.keys() == seed.POLICIES.keys()
+    assert len({str(name) for name in POLICIES.values()}) == len(POLICIES)
+    page = compliance.get(reverse("admin:consent_policysetting_changelist")).content.decode()
+    assert "Where the time of day is not known" in page

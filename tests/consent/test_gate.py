@@ -482,3 +482,17 @@ def test_every_code_has_a_sentence() -> None:
     for code in codes & set(SENTENCES):
         assert len(SENTENCES[code]) > 20
     assert {"REVOKED", "OK_PEWC", "NUMBER_INVALID"} <= set(SENTENCES)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "NATIONAL_DNC", "STATE_DNC", "STATE_CELL_SALES_BAN", "NO_CONSENT", "CONSENT_SELLER_MISMATCH",
+        "CONSENT_CHANNEL_MISMATCH", "CONSENT_PURPOSE_MISMATCH", "CONSENT_LEVEL_INSUFFICIENT", "CONSENT_EXPIRED",
+        "EMAIL_UNSUBSCRIBED", "NO_BAA", "HIPAA_AUTH_REQUIRED", "HIPAA_AUTH_EXPIRED", "TZ_UNKNOWN", "NUMBER_INVALID",
+    ],
+)  # fmt: skip
+def test_a_refusal_that_a_caller_can_do_something_about_says_what(code: str) -> None:
+    stands_in_the_way, _, to_do = SENTENCES[code].partition(". ")
+    assert stands_in_the_way
+    assert to_do.endswith(".")

@@ -15,6 +15,7 @@ from leads.models import (
     Appointment,
     BackTest,
     Checklist,
+    Disposition,
     DocumentStatus,
     DuplicateCandidate,
     Export,
@@ -36,7 +37,7 @@ from nurture import links
 from nurture.links import Recipient
 from nurture.models import Enrollment, Message, Sequence, Template, Wording
 from privacy.models import Erasure, Hold
-from routing.models import Agent, Assignment, Handoff, RouteSet, Script, Team
+from routing.models import Agent, Assignment, Goal, Handoff, RouteSet, Script, Team
 
 LEADS = "leads_lead"
 
@@ -167,6 +168,7 @@ OVERSIGHT = [
     Screen("inquiry-repair", "supervisor", first_of(Inquiry, "repair", status="refused")),
     Screen("imports", "administrator", listed("leads_importrun")),
     Screen("import", "administrator", added("leads_importrun")),
+    Screen("import-mappings", "administrator", listed("leads_importmapping")),
     Screen("import-columns", "administrator", first_of(ImportRun, phase="uploaded")),
     Screen("import-checked", "administrator", first_of(ImportRun, phase="checked")),
     Screen("import-done", "administrator", first_of(ImportRun, phase="imported")),
@@ -192,6 +194,7 @@ OVERSIGHT = [
 PROOF = [
     Screen("addresses", "compliance", listed("consent_address")),
     Screen("address", "compliance", first_of(Address, kind="email")),
+    Screen("permissions", "compliance", listed("consent_permission")),
     Screen("address-as-of", "compliance", first_of(Address, kind="phone", query="?at=2026-11-25T12:00:00")),
     Screen("withdrawal", "compliance", first_of(Address, "withdraw", kind="phone")),
     Screen("access-log", "compliance", listed("audit_access")),
@@ -206,11 +209,14 @@ PROOF = [
     Screen("disclosure", "compliance", first_of(Disclosure)),
     Screen("calling-rules", "compliance", listed("consent_callingrule")),
     Screen("calling-rule", "compliance", first_of(CallingRule)),
+    Screen("emergencies", "compliance", listed("consent_emergency")),
+    Screen("emergency", "compliance", added("consent_emergency")),
     Screen("do-not-call-lists", "compliance", listed("consent_listsnapshot")),
     Screen("checkpoints", "compliance", listed("consent_checkpoint")),
     Screen("checkpoint", "compliance", first_of(Checkpoint)),
     Screen("verifications", "compliance", listed("consent_verification")),
     Screen("verification", "compliance", first_of(Verification)),
+    Screen("evidence-files", "compliance", listed("consent_exportlog")),
     Screen("policy", "compliance", listed("consent_policysetting")),
     Screen("erasures", "compliance", listed("privacy_erasure")),
     Screen("erasure-ask", "compliance", added("privacy_erasure")),
@@ -242,6 +248,8 @@ RULES = [
     Screen("wording", "marketing", first_of(Wording, template__medium="email", language="en")),
     Screen("wording-preview", "administrator", wording_shown),
     Screen("limits", "compliance", listed("nurture_frequencycap")),
+    Screen("time-goals", "administrator", listed("routing_goal")),
+    Screen("time-goal", "administrator", first_of(Goal)),
     Screen("call-attempts", "administrator", listed("routing_cadence")),
     Screen("checklist", "supervisor", first_of(Checklist)),
     Screen("script", "supervisor", first_of(Script)),
@@ -260,6 +268,7 @@ CATALOGUE = [
     Screen("sources", "marketing", listed("leads_source")),
     Screen("source", "administrator", first_of(Source)),
     Screen("call-results", "administrator", listed("leads_disposition")),
+    Screen("call-result", "administrator", first_of(Disposition, code="do_not_call")),
     Screen("timing", "administrator", listed("leads_timingwindow")),
 ]
 
@@ -271,6 +280,17 @@ PEOPLE = [
     Screen("api-clients", "administrator", listed("gateway_client")),
     Screen("api-client", "administrator", added(Client._meta.label_lower.replace(".", "_"))),
     Screen("webhooks", "administrator", listed("gateway_subscription")),
+    Screen("outbox-events", "administrator", listed("gateway_outboxevent")),
+    Screen("deliveries", "administrator", listed("gateway_delivery")),
+]
+
+RECORDS = [
+    Screen("answers", "supervisor", listed("leads_answer")),
+    Screen("score-changes", "supervisor", listed("leads_scorechange")),
+    Screen("triggers", "supervisor", listed("leads_trigger")),
+    Screen("openings", "supervisor", listed("leads_opening")),
+    Screen("milestones", "supervisor", listed("leads_milestone")),
+    Screen("snapshots", "supervisor", listed("leads_snapshot")),
 ]
 
 ACCOUNT = [
@@ -289,7 +309,7 @@ PUBLIC = [
 ]
 
 DAILY = [*HOMES, *WORK, *PUBLIC]  # what people see all day, and what the public sees
-SCREENS = [*HOMES, *WORK, *OVERSIGHT, *PROOF, *RULES, *REPORTS, *CATALOGUE, *PEOPLE, *ACCOUNT, *PUBLIC]
+SCREENS = [*HOMES, *WORK, *OVERSIGHT, *PROOF, *RULES, *REPORTS, *CATALOGUE, *PEOPLE, *RECORDS, *ACCOUNT, *PUBLIC]
 
 # Drawn in the dark too: what has a look of our own; the rest is the theme's.
 DARK = {

@@ -19,7 +19,7 @@ from tests.rows import NOW
 pytestmark = pytest.mark.screens
 FOLDER = Path(settings.BASE_DIR) / "docs" / "screens"
 COLOURS = 32  # enough for flat pages, and a fifth of the bytes
-ONLY = os.environ.get("SCREENS", "*")  # e.g. “import*”, to draw some anew
+ONLY = os.environ.get("SCREENS", "*").split()  # e.g. “import* lead”, to draw some anew
 LOOKS = {
     "": {"color_scheme": "light"},
     "-dark": {"color_scheme": "dark"},
@@ -33,7 +33,7 @@ def test_draw_every_screen(stage, send_in):
     FOLDER.mkdir(exist_ok=True)
     for look, options in LOOKS.items():
         for screen in SCREENS:
-            if not fnmatch(screen.name, ONLY) or (look == "-dark" and screen.name not in DARK):
+            if not any(fnmatch(screen.name, name) for name in ONLY) or (look == "-dark" and screen.name not in DARK):
                 continue
             page = stage.page(screen.username, **options)
             assert page.goto(screen.path(), wait_until="networkidle").status == 200

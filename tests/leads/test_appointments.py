@@ -230,6 +230,17 @@ def test_calendar_file_says_when_in_the_clinics_zone_and_keeps_the_service_from_
     assert str(clinics["summary"]) == "Orthopedic consult: Test Alpha"
 
 
+def test_calendar_entry_of_a_person_is_in_their_language(lead, booking, scheduler, now):
+    row = appointments.book(lead.pk, booking, by=scheduler, at=now)
+    summaries = {}
+    for language in ("es", "en", ""):
+        row.lead.language = language
+        summaries[language] = [str(event_of(row, reader)[1]["summary"]) for reader in ical.Reader]
+    clinic = row.clinic.name
+    assert [person for person, _clinics in summaries.values()] == [f"Cita en {clinic}", *[f"Visit at {clinic}"] * 2]
+    assert {clinics for _person, clinics in summaries.values()} == {"Orthopedic consult: Test Alpha"}
+
+
 def test_calendar_entry_moves_and_goes_away_with_the_visit(lead, booking, scheduler, now):
     row = appointments.book(lead.pk, Booking(booking.offering_id, ON), by=scheduler, at=now)
     _calendar, first = event_of(row, ical.Reader.PERSON)

@@ -17,8 +17,8 @@ from leads import questions
 from leads.models import Inquiry, Lead, Source
 from medcrm.embedded import BASE_DIR
 from medcrm.lib import clients
-from nurture import hosted, public
-from nurture.models import Enrollment, MutedTopic
+from nurture import hosted, links, public, rendering
+from nurture.models import Enrollment, MutedTopic, Wording
 from tests.nurture.factories import walk
 
 SPANISH = BASE_DIR / "locale" / "es" / "LC_MESSAGES"
@@ -234,6 +234,21 @@ def test_topic_that_is_not_wanted_ends_its_sequence_and_keeps_the_others(enrolle
 def test_preference_page_speaks_the_language_of_its_lead(enrolled: Enrollment, client: Client) -> None:
     Lead.objects.update(language="es")
     assert "¿Qué le conviene?" in client.get(f"/{preferences(enrolled)}").content.decode()
+
+
+@pytest.mark.parametrize("code", ["documents_email_1", "documents_email_2"])
+def test_mail_names_the_missing_documents_in_its_language(enrolled: Enrollment, now: datetime, code: str) -> None:
+    lead = enrolled.lead
+    for kind in ("referral_letter", "insurance_card"):
+        lead.missing_items.create(kind_id=kind, origin="check", opened_at=now)
+    to = links.Recipient(lead.email_id, lead.source.seller_id, lead.pk)
+    said = {}
+    for row in Wording.objects.filter(template=code):
+        words = rendering.render("", row.body, medium="email", lead=lead, recipient=to, language=row.language).body
+        said[row.language] = words
+    assert "referral letter, insurance card" in said["en"]
+    assert "carta de referencia, tarjeta del seguro" in said["es"]
+    assert "No recibir más estos correos" in said["es"]
 
 
 def test_every_word_of_the_public_pages_has_its_spanish() -> None:

@@ -141,3 +141,13 @@ def test_a_draft_is_copied_edited_and_published(now, supervisor):
     [pk] = make_leads(now, 1)
     router.route([pk], at=now)
     assert Lead.objects.get(pk=pk).team == "quotes"
+
+
+def test_one_lead_that_cannot_be_moved_says_why_and_what_to_do(now, boss):
+    pk = make_leads(now, 1)[0]
+    router.route([pk], at=now)
+    lead = Lead.objects.get(pk=pk)
+    data = {"to": [lead.owner_id], "reason": "again", "_confirmed": "1"}
+    page = boss.post(reverse("admin:leads_lead_reassign", args=[pk]), data, follow=True).content.decode()
+    assert "Choose another team, or somebody else." in page
+    assert not lead.assignments.filter(because="reassigned").exists()
