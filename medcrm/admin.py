@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from allauth.account import admin as accounts
+from allauth.mfa import admin as factors
+from allauth.socialaccount import admin as providers
+from allauth.usersessions import admin as sessions
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
@@ -16,6 +20,17 @@ from medcrm.lib.filters import BooleanRadioFilter, RelatedDropdownFilter
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+# They show the secrets of authenticators, and change the address that a password is reset by.
+admin.site.unregister(
+    [
+        accounts.EmailAddress,
+        factors.Authenticator,
+        providers.SocialAccount,
+        providers.SocialApp,
+        providers.SocialToken,
+        sessions.UserSession,
+    ]
+)
 
 
 @admin.register(User)
