@@ -1,4 +1,4 @@
-# make setup, demo, test, smoke, reset, lint, lock: see README.md
+# README.md tells of demo, test, smoke and reset; what the other targets are for is said beside them.
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(name))))
 BIN := .venv/bin
 # Setting up again is instant until the pinned requirements change, whatever git did to their dates.
@@ -6,15 +6,17 @@ BIN := .venv/bin
 STAMP := .venv/.installed-$(shell cat requirements.txt requirements-dev.txt | cksum | tr ' ' '-')
 RUN_STAMP := .venv/.runs-$(shell cksum < requirements.txt | tr ' ' '-')
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
-# What an operator sets at least, for “check --deploy”; nothing connects to these places.
+# What an operator sets at least, for “check --deploy” and the types of the models; nothing connects to these places.
 PRODUCTION := DEBUG=off INSECURE_HTTP=off ALLOWED_HOSTS=crm.example.org PUBLIC_URL=https://crm.example.org DATABASE_URL=postgres://check@db.example.org/check \
 	CELERY_BROKER_URL=redis://broker.example.org/0 CACHE_URL=redis://cache.example.org/1
+A_KEY = SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')"
 
 # What Python compiled is kept, also where the machine says otherwise: each of some hundred processes would compile it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test search smoke reset lint lock screens bench bench-consent bench-nurture bench-scoring bench-routing bench-import bench-reports bench-screens bench-walk
 
+# The environment of Python in .venv, with the checks and tests.
 setup: $(STAMP)
 
 demo: $(RUN_STAMP)
@@ -38,6 +40,7 @@ bench-consent: setup
 bench-walk: setup
 	$(BIN)/python -m benchmarks.bench_walk
 
+# Steps of sequences taken and handed to a sandbox, and one claim among a million; on a scratch database.
 bench-nurture: setup
 	$(BIN)/python -m benchmarks.bench_nurture
 
@@ -59,13 +62,14 @@ reset: $(RUN_STAMP)
 screens: setup
 	$(BIN)/python -m pytest -q -m screens tests/e2e/test_screens.py
 
+# Style, layers, types, migrations that are missing, and what Django says of the settings of production.
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	@env $(PRODUCTION) $(A_KEY) $(BIN)/mypy
 	$(BIN)/python manage.py makemigrations --check --dry-run
-	@env $(PRODUCTION) SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
-		$(BIN)/python manage.py check --deploy --fail-level WARNING
+	@env $(PRODUCTION) $(A_KEY) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 # The wait for a report at a million leads, and whether the review of rules finds what was planted in a year.
 bench-reports: setup
@@ -79,6 +83,7 @@ bench-screens: setup
 bench-import: setup
 	@$(BIN)/python -m benchmarks.bench_import
 
+# After a change in requirements.in or requirements-dev.in.
 lock: setup
 	$(LOCK) --output-file requirements.txt requirements.in
 	$(LOCK) --output-file requirements-dev.txt requirements-dev.in

@@ -13,7 +13,7 @@ condition is ever negated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,16 +29,17 @@ from django.db.models import Expression, F, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
-from medcrm.lib.later import MOMENT, bind
+from medcrm.lib.later import MOMENT, Param, bind
 from medcrm.lib.sessions import Span
 
 # PostgreSQL merges no subquery that has an offset. In quotes it is a constant of the right type from the start: a plain
 # 0 is still to be cast when the planner asks whether rows are skipped, and then nothing below is read in parallel.
 FENCE = "OFFSET '0'"
 
-Group = Sequence[dict[str, object]]
+Term = Mapping[str, Param]
+Group = Sequence[Term]
 Criteria = Sequence[Group]
-Sql = tuple[str, Sequence[object]]
+Sql = tuple[str, Sequence[Param]]
 FactSource = Callable[[Sequence[str], Sequence[str]], Sql]
 """Facts by name and stored columns → one row per case, keyed `lead`; for facts that are not a living lead's."""
 
@@ -91,14 +92,25 @@ WORDS: dict[Operator, str] = {
 
 
 @dataclass(frozen=True)
+class Entries:
+    """An aggregate over the timeline's entries `among` these; `finish(value, at)` makes the fact of it.
+
+    Where the lead has no such entries the value is NULL.
+    """
+
+    value: Expression
+    among: Q
+    finish: Callable[[Expression, datetime], Expression]
+
+
+@dataclass(frozen=True)
 class Fact:
     """Something a rule may ask of a lead. `expression(at)` is NULL where the fact is unknown.
 
     Three ways to read the same for many leads at once: `per` names the columns of the lead the fact depends on alone,
     so that it is worked out once for all leads that have them in common; `gathered(at)` is an aggregate over rows that
-    point to the lead, so that all such facts are read in one pass; `each` is an aggregate over the timeline's entries
-    `among` these, of which `finish(value, at)` makes the fact (of NULL, where the lead has none), so that all such
-    facts are read in one pass for every lead there is.
+    point to the lead, so that all such facts are read in one pass; `entries` aggregates the timeline's entries, so that
+    all such facts are read in one pass for every lead there is.
 
     An expression is made once and asked at many moments: what is made of rows as they stand is `told` by the moment.
     """
@@ -111,9 +123,7 @@ class Fact:
     is_phi: bool = False
     per: tuple[str, ...] = ()
     gathered: Callable[[datetime], Expression] | None = None
-    each: Expression | None = None
-    among: Q | None = None
-    finish: Callable[[Expression, datetime], Expression] | None = None
+    entries: Entries | None = None
 
 
 class SupportsCriteria(Protocol):
@@ -180,9 +190,9 @@ class Made(NamedTuple):
     """The SQL of some facts: up to the condition that the leads are asked under, and what comes behind."""
 
     before: str
-    values: list[object]
+    values: list[Param]
     behind: str
-    values_behind: list[object]
+    values_behind: list[Param]
 
 
 @lru_cache(maxsize=256)
@@ -216,21 +226,21 @@ def _own_condition(leads: QuerySet) -> Sql | None:
 
 def _made(leads: QuerySet, facts: Sequence[str], at: datetime, extra: Sequence[str], span: Span | None) -> Made:
     asked = [_facts[name] for name in facts]
-    each = [fact for fact in asked if span and fact.each]
+    each = {_column(fact): fact.entries for fact in asked if span and fact.entries}
     shared = {fact.per: [other for other in asked if other.per == fact.per] for fact in asked if fact.per}
-    gathered = [fact for fact in asked if fact.gathered and fact not in each]
-    plain = {_column(fact): fact.expression(at) for fact in asked if not (fact.per or fact.gathered or fact.each)}
+    gathered = {_column(fact): fact.gathered for fact in asked if fact.gathered and _column(fact) not in each}
+    plain = {_column(fact): fact.expression(at) for fact in asked if not (fact.per or fact.gathered or fact.entries)}
     keys = {f"key_{name}": F(name) for per in shared for name in per}
     if each:
         keys["key_created_at"] = F("created_at")
     base, params = _sql(leads.order_by().values(*extra, lead=F("pk"), **keys, **plain))
     picked = [f"base.{name}" for name in ("lead", *extra, *plain)]
     tables = [") AS base"]
-    behind: list[object] = []
-    if each:
-        sql, values = _each_sql(each, span, at)
+    behind: list[Param] = []
+    if span and each:
+        sql, values = _entries_sql(each, span, at)
         tables[0] += sql
-        picked += [f"finished.{_column(fact)}" for fact in each]
+        picked += [f"finished.{column}" for column in each]
         behind += values
     for number, (per, found) in enumerate(shared.items()):
         sql, values = _shared_sql(per, found, at)
@@ -240,7 +250,7 @@ def _made(leads: QuerySet, facts: Sequence[str], at: datetime, extra: Sequence[s
     if gathered:
         sql, values = _gathered_sql(gathered, at)
         tables.append(f"LATERAL ({sql} {FENCE}) AS gathered")
-        picked += [f"gathered.{_column(fact)}" for fact in gathered]
+        picked += [f"gathered.{column}" for column in gathered]
         behind += values
     before = f"SELECT {', '.join(picked)} FROM ({base}"  # noqa: S608 - declared names
     return Made(before, params, " CROSS JOIN ".join(tables), behind)
@@ -254,23 +264,23 @@ def _shared_sql(per: Sequence[str], facts: Sequence[Fact], at: datetime) -> Sql:
     return sql.replace(f' FROM "{table}"', f' FROM (SELECT {columns}) AS "{table}"'), params
 
 
-def _gathered_sql(facts: Sequence[Fact], at: datetime) -> Sql:
+def _gathered_sql(facts: Mapping[str, Callable[[datetime], Expression]], at: datetime) -> Sql:
     """These facts in one pass over the rows that point to the lead."""
     of_lead = _leads().filter(pk=RawSQL("base.lead", []))  # noqa: S611 - a column of ours
-    return _sql(of_lead.order_by().values("pk").annotate(**{_column(fact): fact.gathered(at) for fact in facts}))
+    return _sql(of_lead.order_by().values("pk").annotate(**{column: make(at) for column, make in facts.items()}))
 
 
-def _each_sql(facts: Sequence[Fact], span: Span, at: datetime) -> Sql:
+def _entries_sql(facts: Mapping[str, Entries], span: Span, at: datetime) -> Sql:
     """A join with one row per lead of the span that has such entries on its timeline, and the facts made of them."""
     entries = apps.get_model("leads.Interaction")._default_manager.order_by()
-    entries = entries.filter(reduce(or_, (fact.among for fact in facts)), lead__pk__range=span)
-    rows = entries.values("lead").annotate(**{f"value_{number}": fact.each for number, fact in enumerate(facts)})
+    entries = entries.filter(reduce(or_, (fact.among for fact in facts.values())), lead__pk__range=span)
+    rows = entries.values("lead").annotate(**{f"value_{column}": fact.value for column, fact in facts.items()})
     joined, params = _sql(rows)
     finished = {}
-    for number, fact in enumerate(facts):
-        field = rows.query.annotations[f"value_{number}"].output_field
-        value = RawSQL(f"entries.value_{number}", [], output_field=field)  # noqa: S611 - a column of ours
-        finished[_column(fact)] = fact.finish(value, at)
+    for column, fact in facts.items():
+        field = rows.query.annotations[f"value_{column}"].output_field
+        value = RawSQL(f"entries.value_{column}", [], output_field=field)  # noqa: S611 - a column of ours
+        finished[column] = fact.finish(value, at)
     sql, values = _sql(_leads().order_by().values(**finished))
     table = _leads().model._meta.db_table
     lead = f' FROM (SELECT base.lead AS id, base.key_created_at AS created_at) AS "{table}"'
@@ -283,7 +293,7 @@ def _column(fact: Fact) -> str:
     return f"fact_{fact.name}"
 
 
-def _sql(rows: QuerySet) -> tuple[str, list[object]]:
+def _sql(rows: QuerySet) -> tuple[str, list[Param]]:
     sql, params = rows.query.sql_with_params()
     return sql, list(params)
 
@@ -369,7 +379,7 @@ COMPARISONS: dict[Operator, str] = {
 }
 
 
-def _term_sql(term: dict[str, object]) -> Sql:
+def _term_sql(term: Term) -> Sql:
     fact, operator = _facts[str(term["fact"])], Operator(str(term["op"]))
     values = [] if operator in (Operator.KNOWN, Operator.UNKNOWN) else [term["value"]]
     return f'"fact_{fact.name}" {COMPARISONS[operator]}', values
@@ -428,7 +438,7 @@ def _single_problem(fact: Fact, value: object) -> str:
     return ""
 
 
-def _clause(term: dict[str, object]) -> str:
+def _clause(term: Term) -> str:
     fact, operator, value = _facts.get(str(term.get("fact"))), Operator(str(term["op"])), term.get("value")
     label = fact.label if fact else str(term.get("fact"))
     if operator in (Operator.KNOWN, Operator.UNKNOWN):
@@ -436,5 +446,5 @@ def _clause(term: dict[str, object]) -> str:
     if isinstance(value, bool):
         return f"{label} is {'yes' if value else 'no'}"
     names = dict(fact.choices()) if fact and fact.choices else {}
-    values = [str(names.get(item, item)) for item in (value if isinstance(value, list) else [value])]
+    values = [str(names.get(str(item), item)) for item in (value if isinstance(value, list) else [value])]
     return f"{label} {WORDS[operator]} {', '.join(values)}"

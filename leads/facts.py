@@ -36,7 +36,7 @@ from django.db.models.lookups import LessThan
 from consent.models import Permission
 from consent.models.ledger import PermissionState
 from leads import capacity
-from leads.criteria import Fact, Kind, register
+from leads.criteria import Entries, Fact, Kind, register
 from leads.lifecycle import Stage
 from leads.models import (
     Answer,
@@ -149,9 +149,7 @@ def _of_entries(
         Kind.NUMBER,
         lambda at: finish(Subquery(of_lead), at),
         gathered=lambda at: finish(among, at),
-        each=aggregate(column, filter=Q(kind__in=kinds)),
-        among=Q(kind__in=kinds),
-        finish=finish,
+        entries=Entries(aggregate(column, filter=Q(kind__in=kinds)), Q(kind__in=kinds), finish),
     )
 
 

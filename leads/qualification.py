@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from django.db import connection
-from django.db.models import Exists, Expression, OuterRef, QuerySet
+from django.db.models import Exists, Expression, OuterRef, Q, QuerySet
 
 from leads import capacity, checks, requalification
 from leads.checks import Assessment, Facts, FailedAnswer
@@ -30,9 +31,27 @@ from leads.models import (
 )
 from leads.targets import YES
 from leads.vocabulary import Check, Decision, NextStep, Outcome, Verdict
-from medcrm.lib.later import MOMENT, bind
+from medcrm.lib.later import MOMENT, Param, bind
 from medcrm.lib.models import VersionStatus
 from medcrm.lib.writing import update_rows
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class Asked(TypedDict):
+        """What the checks ask of a lead beside its own fields."""
+
+        service_status: str | None
+        location_status: str | None
+        payer_status: str | None
+        age_status: str | None
+        first_open_on: date | None
+        authorization_missing: bool | None
+        language_spoken: bool | None
+        may_speak_with_someone: bool
+        decider_named: bool
+
+    AskedLead = WithAnnotations[Lead, Asked]
 
 BATCH = 500  # one INSERT or UPDATE of this many rows stays well under PostgreSQL's parameter limit
 
@@ -105,13 +124,13 @@ def rule_for(lead_id: int, *, at: datetime) -> NextStepRule | None:
     return rules.get(matches.get(lead_id, 0))
 
 
-def assess_one(lead_id: int, *, at: datetime) -> tuple[Lead, Assessment]:
+def assess_one(lead_id: int, *, at: datetime) -> tuple[AskedLead, Assessment]:
     """What the checks would say of this lead now; nothing is written."""
     [lead] = with_facts([lead_id], at).values()
     return lead, checks.assess(facts_for({lead_id: lead}, at=at)[lead_id])
 
 
-def facts_for(leads: Mapping[int, Lead], *, at: datetime) -> dict[int, Facts]:
+def facts_for(leads: Mapping[int, AskedLead], *, at: datetime) -> dict[int, Facts]:
     """What the four checks are given for these leads, which `with_facts` read; four queries."""
     held = documents_held(leads, at=at)
     required = documents_required(lead.service_id for lead in leads.values())
@@ -133,7 +152,7 @@ def failed_answers(leads: Iterable[int], *, at: datetime) -> Mapping[int, Sequen
     return failed
 
 
-def facts_of(lead: Lead, documents_missing: Sequence[str], failed: Sequence[FailedAnswer] = ()) -> Facts:
+def facts_of(lead: AskedLead, documents_missing: Sequence[str], failed: Sequence[FailedAnswer] = ()) -> Facts:
     """The plain facts of a lead that `with_facts` read."""
     return Facts(
         lead_type=lead.lead_type,
@@ -216,7 +235,7 @@ def sync_missing(missing: Mapping[int, Sequence[str]], *, at: datetime) -> None:
     MissingItem.objects.bulk_create(fresh, batch_size=BATCH)
 
 
-ASKED: Mapping[str, Callable[[datetime], Expression]] = {
+ASKED: Mapping[str, Callable[[datetime], Expression | Q]] = {
     "service_status": lambda at: capacity.service_status(),
     "location_status": lambda at: capacity.location_status(),
     "payer_status": lambda at: capacity.payer_status(),
@@ -234,7 +253,7 @@ def _knows_who(quality: str) -> Exists:
     return Exists(Stakeholder.objects.filter(lead=OuterRef("pk"), **{quality: True}))
 
 
-def with_facts(lead_ids: Sequence[int], at: datetime) -> dict[int, Lead]:
+def with_facts(lead_ids: Sequence[int], at: datetime) -> dict[int, AskedLead]:
     """These leads with what the checks ask of each as attributes; two queries."""
     leads = Lead.objects.select_related("timing", "service").in_bulk(lead_ids)
     sql, params = _asked()
@@ -243,11 +262,11 @@ def with_facts(lead_ids: Sequence[int], at: datetime) -> dict[int, Lead]:
         for pk, *values in cursor.fetchall():
             for name, value in zip(ASKED, values, strict=True):
                 setattr(leads[pk], name, value)
-    return leads
+    return cast("dict[int, AskedLead]", leads)
 
 
 @cache
-def _asked() -> tuple[str, Sequence[object]]:
+def _asked() -> tuple[str, Sequence[Param]]:
     """The question without the leads it is about; Django takes longer to make it than PostgreSQL to answer it."""
     columns = {name: make(MOMENT) for name, make in ASKED.items()}
     return Lead.objects.order_by().values("pk", **columns).query.sql_with_params()

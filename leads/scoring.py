@@ -20,6 +20,7 @@ from leads.lifecycle import OPEN
 from leads.models import BandRule, Lead, ScoringModel
 from leads.vocabulary import Band
 from medcrm.lib.among import Among
+from medcrm.lib.later import Param
 from medcrm.lib.models import VersionStatus
 from medcrm.lib.sessions import Span
 
@@ -156,7 +157,7 @@ def write_scores(scale: Scale, lead_ids: Sequence[int], *, at: datetime, wakes: 
     """  # noqa: S608 - identifiers are integers of ours, every value is a parameter
     with connection.cursor() as cursor:
         stages = [stage.value for stage in OPEN]
-        values = [scale.pk, at, at, wakes, stages, list(lead_ids), scale.pk, scale.pk, scale.pk, at]
+        values: list[Param] = [scale.pk, at, at, wakes, stages, list(lead_ids), scale.pk, scale.pk, scale.pk, at]
         cursor.execute(statement, [*params, *values])
         return Scored(*cursor.fetchone())
 
@@ -228,7 +229,7 @@ def _facts_sql(
     """One row per lead with its present score and every fact that a rule asks for which is not kept."""
     points = [point for point in _points(scale, categories) if point.pk not in kept.hits]
     bands = [rule for target, rules in bands_of(scale) if target not in kept.targets for rule in rules]
-    names = criteria.names(rule.criteria for rule in [*points, *bands])
+    names = criteria.names([*(point.criteria for point in points), *(rule.criteria for rule in bands)])
     if any(category.half_life_days for category in categories) and QUIET not in names:
         names.append(QUIET)
     stored = ["score", "score_band", "fit", "readiness", "stage"]
@@ -247,7 +248,8 @@ def bands_of(scale: Scale) -> list[tuple[str, Sequence[BandRule]]]:
 
 def _holds_sql(scale: Scale, categories: Sequence[Category], kept: Kept) -> criteria.Sql:
     """A yes or no per scoring rule, and the first band rule of each target that holds, low when none does."""
-    columns, params = [], []
+    columns: list[str] = []
+    params: list[Param] = []
     for point in _points(scale, categories):
         if point.pk in kept.hits:
             columns.append(f"score_hits @> ARRAY[{kept.hits[point.pk]:d}] AS r_{point.pk}")

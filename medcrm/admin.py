@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from allauth.account import admin as accounts
+from allauth.mfa import admin as factors
+from allauth.socialaccount import admin as providers
+from allauth.usersessions import admin as sessions
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
@@ -19,6 +23,17 @@ admin.site.unregister(Group)
 # Django's own tables go by our words on every page. Set here, they are no part of Django's migrations.
 User._meta.verbose_name, User._meta.verbose_name_plural = _("login"), _("logins")
 Group._meta.verbose_name, Group._meta.verbose_name_plural = _("role"), _("roles")
+# They show the secrets of authenticators, and change the address that a password is reset by.
+admin.site.unregister(
+    [
+        accounts.EmailAddress,
+        factors.Authenticator,
+        providers.SocialAccount,
+        providers.SocialApp,
+        providers.SocialToken,
+        sessions.UserSession,
+    ]
+)
 
 
 @admin.register(User)

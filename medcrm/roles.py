@@ -358,8 +358,13 @@ def draw() -> str:
         lines.append(f"| {limit.fields} | {cells} |")
     lines += [
         "",
-        "A client of the API is no user: it has a key of one source or one system, and sees what its key is for",
-        "(`docs/api.md`). Nobody who is not signed in sees more than the sign-in page and the pages of a signed link.",
+        "A client of the API is a user in the role of a connected system, narrowed by its scopes, teams and services",
+        "(`docs/api.md`). The key of a source is no user: it leaves inquiries and hears what became of its own.",
+        "",
+        "Open to everybody, and without a word about a person: the sign-in page, a source's form (`/f/<source>/`) and",
+        "the page that thanks for it, the description of the API (`/api/v1/schema/`, `/api/v1/docs/`) and whether the",
+        "service is well (`/health/live`, `/health/ready`). A signed link (`/u/…`, `/p/…`) opens the choices of its",
+        "own address.",
         "",
         "Ledgers (timeline, score changes, consent events, attempts, assignments) are changed by nobody, not even by a",
         "superuser: their pages have no add, change or delete, and the database refuses updates.",

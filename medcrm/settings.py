@@ -370,10 +370,6 @@ WEBHOOK_KEY = env.str("WEBHOOK_KEY", default=SECRET_KEY)  # derives the signing 
 WEBHOOK_ALLOW_LOOPBACK = env.bool("WEBHOOK_ALLOW_LOOPBACK", default=False)  # for trials on one machine only
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
-# Phone numbers
-
-PHONENUMBER_DEFAULT_REGION = "US"
-
 # Evidence: the key of the address hash that outlives an erasure, and of signed checkpoints
 
 EVIDENCE_KEY = env.str("EVIDENCE_KEY", default=SECRET_KEY)

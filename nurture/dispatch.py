@@ -220,25 +220,26 @@ class Taking:
 
     def _hindrance(self, row: Enrollment) -> Obstacle | None:
         """Limits and words; notes the call or the message where nothing is in the way."""
-        wording = self.batch.wording(row)
         try:
-            if row.step.template.medium == Medium.CALL:
-                return self._ask_to_call(row, wording)
+            if row.coming_step.template.medium == Medium.CALL:
+                return self._ask_to_call(row)
             past = [contact for pk in _addresses(row) for contact in self.past.get(pk, ())]
-            if obstacle := obstacles.sending(row, self.batch, past, at=self.at):
-                return obstacle
+            wording = obstacles.sending(row, self.batch, past, at=self.at)
+            if isinstance(wording, Obstacle):
+                return wording
             self.wanted.append(Wanted(row, wording, *composing.compose(row, wording)))
         except NotRendered as reason:
             return Obstacle(SkipCode.NOT_RENDERED, str(reason))
         return None
 
-    def _ask_to_call(self, row: Enrollment, wording: Wording | None) -> Obstacle | None:
+    def _ask_to_call(self, row: Enrollment) -> Obstacle | None:
         """A task for staff; the gate is asked when somebody dials."""
+        step, wording = row.coming_step, self.batch.wording(row)
         if wording is None:
-            return Obstacle(SkipCode.NO_WORDING, SkipCode.NO_WORDING.label)
-        text, due_at = composing.script(row, wording), self.at + row.step.cutoff
+            return obstacles.own(SkipCode.NO_WORDING)
+        text, due_at = composing.script(row, wording), self.at + step.cutoff
         self.tasks.append(
-            CallTask(enrollment=row, step=row.step, lead_id=row.lead_id, text=text, opened_at=self.at, due_at=due_at)
+            CallTask(enrollment=row, step=step, lead_id=row.lead_id, text=text, opened_at=self.at, due_at=due_at)
         )
         self.tally["called"] += 1
         self._move_on(row)
@@ -268,11 +269,13 @@ class Taking:
         if until is None:
             self._move_on(row)
         else:
-            self._put(row, row.step, windows.next_open(row.step, until, zone=timing.zone_of(row.lead)))
+            step = row.coming_step
+            self._put(row, step, windows.next_open(step, until, zone=timing.zone_of(row.lead)))
 
     def _move_on(self, row: Enrollment) -> None:
         """Go to the next step, or finish after the last one."""
-        step = next((step for step in row.sequence.steps.all() if step.position > row.step.position), None)
+        done = row.coming_step.position
+        step = next((step for step in row.sequence.steps.all() if step.position > done), None)
         if step is None:
             row.state, row.ended_at = EnrollmentState.FINISHED, self.at
             self._put(row, None, None)

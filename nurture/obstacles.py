@@ -14,7 +14,7 @@ from leads.timing import day_at, zone_of
 from nurture import caps, rules, windows
 from nurture.batch import Batch
 from nurture.caps import Contact
-from nurture.models import Enrollment, Step
+from nurture.models import Enrollment, Step, Wording
 from nurture.vocabulary import ExitCode, Medium, SkipCode
 
 
@@ -39,26 +39,29 @@ def reason_to_end(row: Enrollment, batch: Batch, *, at: datetime) -> ExitCode | 
 def timing(row: Enrollment, batch: Batch, *, at: datetime) -> Obstacle | None:
     """Too late, not for this lead, not the way it wants, or outside the step's own hours."""
     if at > latest(row):
-        return _own(SkipCode.TOO_LATE)
+        return own(SkipCode.TOO_LATE)
     if row.pk in batch.unmet:
-        return _own(SkipCode.CONDITION_NOT_MET)
+        return own(SkipCode.CONDITION_NOT_MET)
     if row.pk in batch.prefer_other:
-        return _own(SkipCode.PREFERS_OTHER)
+        return own(SkipCode.PREFERS_OTHER)
     if row.step.template.medium == Medium.CALL and (code := batch.refused_calls.get(row.lead_id)):
         return Obstacle(code, sentence(code))
     opens_at = windows.next_open(row.step, at, zone=zone_of(row.lead))
-    return _own(SkipCode.OUTSIDE_WINDOW, until=opens_at) if opens_at > at else None
+    return own(SkipCode.OUTSIDE_WINDOW, until=opens_at) if opens_at > at else None
 
 
-def sending(row: Enrollment, batch: Batch, past: Sequence[Contact], *, at: datetime) -> Obstacle | None:
-    """No address, no words, or enough contacts for now. `past` is read under the addresses' locks."""
+def sending(row: Enrollment, batch: Batch, past: Sequence[Contact], *, at: datetime) -> Obstacle | Wording:
+    """The words it goes out with; or no address, no words, enough contacts for now.
+
+    `past` is read under the addresses' locks.
+    """
     if address_of(row) is None:
-        return _own(SkipCode.NO_ADDRESS)
-    if batch.wording(row) is None:
-        return _own(SkipCode.NO_WORDING)
+        return own(SkipCode.NO_ADDRESS)
+    if (wording := batch.wording(row)) is None:
+        return own(SkipCode.NO_WORDING)
     cap = caps.full(batch.caps, past, purpose=row.step.template.purpose, at=at)
     if cap is None:
-        return None
+        return wording
     return Obstacle(SkipCode.FREQUENCY_LIMIT, _("%(cap)s: at most %(n)s.") % {"cap": cap.name, "n": cap.limit})
 
 
@@ -78,5 +81,5 @@ def address_in(row: Enrollment, step: Step) -> int | None:
     return row.lead.email_id if step.template.medium == Medium.EMAIL else row.lead.phone_id
 
 
-def _own(code: SkipCode, *, until: datetime | None = None) -> Obstacle:
+def own(code: SkipCode, *, until: datetime | None = None) -> Obstacle:
     return Obstacle(code, f"{code.label}.", until)

@@ -202,10 +202,11 @@ class Walk:
         if found is not None or row.step.template.medium == Medium.CALL:
             return found
         past = [contact for pk in _addresses(row) for contact in self.past.get(pk, ())]
-        if found := obstacles.sending(row, batch, past, at=moment):
-            return found
+        words = obstacles.sending(row, batch, past, at=moment)
+        if isinstance(words, Obstacle):
+            return words
         try:
-            return composing.compose(row, batch.wording(row))[1]
+            return composing.compose(row, words)[1]
         except NotRendered as reason:
             return Obstacle(SkipCode.NOT_RENDERED, str(reason))
 

@@ -34,11 +34,17 @@ Row = Mapping[str, object]
 def load(organisation: Mapping[str, object], *, at: datetime, password: str | None = None) -> None:
     """Load everything routing needs. Logins get the password given, or one that lets nobody in."""
     load_teams(organisation["team"])
-    load_agents(organisation["agent"], password=password)
+    load_agents(organisation.get("agent", []), password=password)
     load_scripts()
     load_goals()
     Cadence.objects.get_or_create(team=None)
     load_rules(at=at)
+
+
+def teams_named() -> set[str]:
+    """The teams without which the first rules and goals cannot be loaded."""
+    rows = [*_read("rules")["rule"], *_read("goals")["goal"]]
+    return {FALLBACK, *(str(row["team"]) for row in rows if "team" in row)}
 
 
 def load_teams(rows: Iterable[Row]) -> None:

@@ -211,7 +211,8 @@ def decide(
     """
     todo = [lead for lead in leads if lead.pk in steps]
     book.match(todo, steps, at=at)
-    book.keep_word({lead: standing[lead.pk].act for lead in todo if steps[lead.pk] == Owed.FOLLOW_UP})
+    promised = [lead for lead in todo if steps[lead.pk] == Owed.FOLLOW_UP]
+    book.keep_word({lead: act for lead in promised if (act := standing[lead.pk].act)})
     teams = {team.pk: team for lead in todo if (team := book.team(lead.pk))}
     rosters = staffing.rosters(list(teams.values()), at=at, lock=is_real)
     routes = [

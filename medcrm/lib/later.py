@@ -9,9 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal
 from typing import Self
+from uuid import UUID
 
-Make = Callable[[datetime], object]
+Param = bool | int | float | Decimal | str | bytes | date | UUID | tuple | list | None
+"""A value that a query is given."""
+
+Make = Callable[[datetime], Param]
 
 
 class Later:
@@ -81,6 +86,6 @@ def told(at: datetime, make: Make) -> object:
 MOMENT = Moment.made(datetime(2000, 1, 1, tzinfo=UTC), lambda at: at)
 
 
-def bind(params: Iterable[object], at: datetime) -> list[object]:
+def bind(params: Iterable[Param | Later], at: datetime) -> list[Param]:
     """The parameters of a query made with MOMENT, as they are at that moment."""
     return [param.make(at) if isinstance(param, Later) else param for param in params]

@@ -85,6 +85,13 @@ class Enrollment(models.Model):
     def __str__(self) -> str:
         return f"{self.sequence} · {self.get_state_display()}"
 
+    @property
+    def coming_step(self) -> Step:
+        """The step that comes next; an active enrolment has one, by its constraint."""
+        if self.step is None:
+            raise ValueError(f"Enrolment {self.pk} is {self.state}: no step comes next.")
+        return self.step
+
 
 class Skip(models.Model):
     """A step that was not taken, or was held, with the reason; append-only."""

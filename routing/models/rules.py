@@ -119,7 +119,8 @@ class OnBreach(models.TextChoices):
 
 @pghistory.track()
 class Goal(models.Model):
-    """How soon what is owed must be done; the most specific row wins: team and band, team, band, neither."""
+    """How soon what is owed must be done. A row of team and band stands alone; else the earlier of the team's and the
+    band's counts; a row of neither where there is none of them."""
 
     owed = models.CharField(max_length=15, choices=Owed.choices)
     team = models.ForeignKey(

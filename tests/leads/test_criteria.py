@@ -134,7 +134,7 @@ def test_every_fact_says_the_same_read_together_as_read_alone(three, now: dateti
         at = now - timedelta(days=days)
         Interaction.objects.create(lead_id=lead, kind=kind, direction=direction, at=at, count=days + 2, attempt=attempt)
     facts = [fact for fact in criteria.facts() if fact.per or fact.gathered]
-    assert any(fact.each for fact in facts)
+    assert any(fact.entries for fact in facts)
     names = [fact.name for fact in facts]
     sql, params = criteria.facts_query(
         Lead.objects.all(), names, at=now, span=(min(three), max(three)) if whole else None

@@ -29,11 +29,12 @@ WORDS = "FROM|WORKDIR|COPY|RUN|USER|ENV|EXPOSE|HEALTHCHECK|CMD"
 
 
 def test_every_setting_of_an_operator_is_explained():
-    """README and docs send operators to .env.example for every variable."""
+    """README and docs send operators to .env.example for every variable, of the settings and of compose.yaml."""
     code = (settings.BASE_DIR / "medcrm" / "settings.py").read_text()
     read = set(re.findall(r'env(?:\.\w+)?\("([A-Z_]+)"', code))
+    read |= set(re.findall(r"\$\{([A-Z_]+)", (settings.BASE_DIR / "compose.yaml").read_text()))
     explained = set(re.findall(r"^#?([A-Z_]+)=", (settings.BASE_DIR / ".env.example").read_text(), re.MULTILINE))
-    assert {"SECRET_KEY", "PUBLIC_URL", "ANYMAIL"} <= read
+    assert {"SECRET_KEY", "PUBLIC_URL", "ANYMAIL", "POSTGRES_PASSWORD"} <= read
     assert read <= explained
 
 
