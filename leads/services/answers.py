@@ -124,6 +124,8 @@ def learn(lead: Lead, given: Sequence[Given], origin: Origin, *, cause: str, at:
     }
     fields = {each.field: targets.written(each.value, each.target) for each in given if each.target}
     news = write_fields(lead, fields, at=at)
+    if any(each.field == "approver" and each.value == targets.NO for each in given):
+        lead.approver = ""
     lead.save()
     keep_answers(lead, given, origin, at=at)
     for each in given:
@@ -233,7 +235,7 @@ def _write_row(lead: Lead, given: Given, origin: Origin, *, at: datetime) -> Non
     if target is None:
         return
     detail, value = given.field.partition(".")[2], targets.written(given.value, target)
-    if target.kept == Kept.STAKEHOLDER or target.name == "approver":
+    if target.is_person:
         _write_stakeholder(lead, detail or ContactRole.DECISION_MAKER, given.value)
     elif target.kept == Kept.DOCUMENT and value:
         documents.write_document(lead, detail, str(value), by=origin.by, at=at)
@@ -242,7 +244,9 @@ def _write_row(lead: Lead, given: Given, origin: Origin, *, at: datetime) -> Non
 
 
 def _write_stakeholder(lead: Lead, role: str, said: object) -> None:
-    """Note a person by name; a plain yes means the contact, and a no means nobody."""
+    """Note a person by name; a plain yes means the contact, and a no means nobody, whoever was named before."""
+    if said == targets.NO and role == MAY_BE_TOLD:
+        Stakeholder.objects.filter(lead=lead, may_be_told=True).update(may_be_told=False)
     if said in (targets.UNKNOWN, targets.NO):
         return
     if said == targets.YES:
