@@ -184,6 +184,7 @@ class NoteFact(TextChoices):
     CONTACT_CHANGE = "contact_change", _("Change of contact preference")
     SPOKEN_WITH = "spoken_with", _("Spoken with")
     FACT_SOURCE = "fact_source", _("Source of the facts")
+    OTHER_PROVIDER = "other_provider", _("Provider chosen instead")
     CONSENT_STEP = "consent_step", _("Answer to the consent step")
 
 

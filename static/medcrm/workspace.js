@@ -52,6 +52,7 @@
       hold: outcome === "hold",
       day: isMissing || outcome === "hold",
       stop: outcome === "disqualified" || (outcome === "" && Boolean(result) && "stops" in result.dataset),
+      other: [result?.value, form().elements.stop_reason?.value].includes("chose_other_provider"),
       override: movesOn && (by("ws-checklist")?.dataset.failed || "").includes("yes"),
     };
     for (const part of form().querySelectorAll("[data-when]")) {

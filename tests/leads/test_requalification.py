@@ -372,3 +372,37 @@ def test_the_date_of_an_earlier_hold_does_not_re_open_a_stop(one, now) -> None:
     walk(lead, now + timedelta(minutes=5))
     assert "date_reached" not in armed(lead)
     assert walk(lead, now + timedelta(days=100)).stage == "stopped"
+
+
+QUOTE = {
+    "source": "facility",
+    "lead_type": "b2b",
+    "service": "screening",
+    "organisation": "Test Works",
+    "request": "quote",
+    "timing": "next_quarter",
+    "contact_role": "decision_maker",
+}
+
+
+def test_a_blocked_agreement_is_reviewed_by_a_person_who_may_stop_it_until_it_is_signed(one, now) -> None:
+    """[R33, 2.12]"""
+    lead, by = one(**QUOTE, agreement="blocked"), User.objects.get(username="qualification1")
+    assert (lead.decision, lead.decision_path_check, lead.stage) == ("review", "fail", "working")
+    reason = "compliance_blocked"
+    reviews.decide_by_hand(lead.pk, Outcome.DISQUALIFIED, text="Their counsel says no.", by=by, at=now, reason=reason)
+    lead = walk(lead, now)
+    assert (lead.stage, lead.stop_reason_id, lead.stop_reason.reporting_class) == ("stopped", reason, "lost")
+    at = now + timedelta(days=9)
+    events.record_document(lead.pk, "collaboration_agreement", at=at)
+    lead = walk(lead, at)
+    assert (lead.cycle, lead.agreement, lead.decision, lead.next_step) == (2, "signed", "forward", "discovery")
+
+
+def test_which_provider_was_chosen_instead_is_kept_with_the_call(one, now) -> None:
+    """[2.12]"""
+    report = CallReport("chose_other_provider", facts={"other_provider": "Test Clinic of the East"})
+    call = calls.record_call(one().pk, report, at=now)
+    assert call.facts["other_provider"] == "Test Clinic of the East"
+    call.lead.refresh_from_db()
+    assert call.lead.stop_reason_id == "chose_other_provider"
