@@ -15,7 +15,7 @@ from leads.lifecycle import Stage
 from leads.models import Answer, Lead, MissingItem, Question, Stakeholder, TimingWindow
 from leads.services import documents
 from leads.targets import Kept, Target
-from leads.vocabulary import ContactRole, Verdict
+from leads.vocabulary import Agreement, Budget, ContactRole, Verdict
 from medcrm.lib.errors import InvalidFields
 from medcrm.lib.models import VersionStatus
 
@@ -25,6 +25,13 @@ NEWS = {
     "zip": "new_location",
     "timing_id": "appointment_window_changed",
     "payer_id": "payer_changed",
+}
+DECIDER_NAMED = "decider_named"
+# Where these facts come to stand so, what was waited for is here [2.14].
+ARRIVES = {
+    ("agreement", Agreement.SIGNED): "document_received",
+    ("budget", Budget.APPROVED): "budget_approved",
+    ("contact_role", ContactRole.DECISION_MAKER): DECIDER_NAMED,
 }
 REPEAT_INQUIRY = "repeat_inquiry"
 ASKS_AGAIN = ("new_service_request", REPEAT_INQUIRY)  # what re-opens a lead whose road had ended well or badly
@@ -142,7 +149,8 @@ def write_fields(lead: Lead, fields: Mapping[str, object], *, at: datetime, zone
 
     Dates are counted where the lead is; where that is unknown in `zone`, or else where its seller is.
     """
-    before = {name: getattr(lead, name) for name in NEWS}
+    watched = (*NEWS, *(name for name, _value in ARRIVES), "approver")
+    before = {name: getattr(lead, name) for name in watched}
     for name, value in sorted(fields.items(), key=_by_place):
         target = targets.TARGETS.get(name)
         if target is None or value in ("", None):
@@ -157,7 +165,10 @@ def write_fields(lead: Lead, fields: Mapping[str, object], *, at: datetime, zone
             setattr(lead, target.attribute, value)
     if lead.service_id != before["service_id"]:
         note_other_service(lead, before["service_id"])
-    return [kind for name, kind in NEWS.items() if getattr(lead, name) != before[name]]
+    changed = {name: getattr(lead, name) for name, value in before.items() if getattr(lead, name) != value}
+    news = [kind for name, kind in NEWS.items() if name in changed]
+    news += [kind for (name, value), kind in ARRIVES.items() if changed.get(name) == value]
+    return news + ([DECIDER_NAMED] if changed.get("approver") else [])
 
 
 def note_other_service(lead: Lead, service: str | None) -> None:
