@@ -149,6 +149,8 @@ class ContactRole(TextChoices):
     INFLUENCER = "influencer", _("Influencer")
     CAREGIVER = "caregiver", _("Caregiver or guardian")
     SCHEDULER = "scheduler", _("Arranges visits")
+    FINANCE = "finance", _("Finance")
+    IT_SECURITY = "it_security", _("IT and security")
     UNKNOWN = "unknown", _("Unknown")
 
 

@@ -22,7 +22,7 @@ from leads.services import answers, due
 from leads.services.answers import MAY_BE_TOLD, Origin
 from leads.submission import fields_of
 from leads.targets import AnswerType, Kept
-from leads.vocabulary import Check, ContactRole, Verdict
+from leads.vocabulary import Check, Verdict
 from medcrm.lib.errors import InvalidFields
 
 NOBODY = (targets.NO, _lazy("Nobody"))
@@ -297,7 +297,7 @@ def _newest(rows: Iterable[Answer]) -> dict[str, Answer]:
 
 
 def _is_named(person: Stakeholder, role: str) -> bool:
-    return person.may_be_told if role == MAY_BE_TOLD else person.role == ContactRole(role)
+    return person.may_be_told if role == MAY_BE_TOLD else role in person.roles
 
 
 def _part(check: Check, assessment: Assessment, known: _Known, open_facts: Sequence[str]) -> Part:
