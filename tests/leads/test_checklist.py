@@ -379,3 +379,26 @@ def test_identity_channel_time_and_how_they_heard_are_asked_of_everybody(
     assert [each.verdict for each in after.parts] == [each.verdict for each in before.parts]
     assert not question(after, "identity").is_open
     assert question(checklist.sheet(lead, at=now + timedelta(days=1)), "identity").is_open
+
+
+ASKED_ON_CALLS = {
+    ("patient", "ortho"): {"work_or_auto_injury", "access_needs", "distance", "stops_booking", "safe_to_leave_message"},
+    ("patient", "derm"): {"telehealth_ok", "safe_to_leave_message"},
+    ("patient", "bh"): {"telehealth_ok", "safe_to_leave_message"},
+    ("partner", "referral_network"): {"referral_process", "agreements_needed"},
+    ("b2b", "screening"): {
+        *("sites", "current_workflow", "why_now", "if_nothing_changes", "alternatives", "budget_set"),
+        *("blocker", "security_needs"),
+    },
+}
+
+
+@pytest.mark.parametrize(("lead_type", "service"), ASKED_ON_CALLS)
+def test_what_a_call_asks_is_on_the_sheet_and_settles_no_check(organisation, submit, now, lead_type, service) -> None:
+    """[2.6, 2.10]"""
+    lead = submit("partner", lead_type=lead_type, service=service, organisation="Test Practice")
+    asked = [each for part in checklist.sheet(lead, at=now).parts for each in part.questions]
+    wanted = ASKED_ON_CALLS[lead_type, service]
+    assert {each.code: (each.is_open, each.settles) for each in asked if each.code in wanted} == dict.fromkeys(
+        wanted, (True, False)
+    )
