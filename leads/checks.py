@@ -88,6 +88,7 @@ class Finding:
 
 
 FULL_AGE = 18  # below it a guardian decides about a visit [2.12]
+AGREEMENT_BLOCKED = Reason("agreement_blocked", "Legal or compliance blocks the agreement.", "agreement")
 NOT_ASKED = Finding(Verdict.UNKNOWN, [Reason("not_asked", "Not asked, because fit already failed.")])
 
 
@@ -186,9 +187,11 @@ def check_readiness(facts: Facts) -> Finding:
 
 
 def check_decision_path(facts: Facts) -> Finding:
-    """Who decides and who may be spoken with [R19, R20]."""
+    """Who decides, who may be spoken with [R19, R20], and that nothing forbids an agreement [R33]."""
     if facts.is_organisation:
         unknown = _open_organisation_questions(facts)
+        if facts.agreement == Agreement.BLOCKED:
+            return Finding(Verdict.FAIL, [AGREEMENT_BLOCKED], unknown)
         decides = facts.contact_role == ContactRole.DECISION_MAKER or bool(facts.approver) or facts.decider_named
         if decides:
             return Finding(Verdict.PASS, [Reason("decider_known", "Who approves is known.")], unknown)

@@ -323,7 +323,8 @@ def other_trainings(services: Expression) -> QuerySet:
 
 def scheduler_named(at: datetime) -> Expression:
     """Whether somebody is known who arranges visits or referrals [R20]."""
-    people = Stakeholder.objects.filter(lead=OuterRef("pk"), role=ContactRole.SCHEDULER)
+    has_role = Q(role=ContactRole.SCHEDULER) | Q(other_roles__contains=[ContactRole.SCHEDULER])
+    people = Stakeholder.objects.filter(has_role, lead=OuterRef("pk"))
     return Case(When(Q(contact_role=ContactRole.SCHEDULER) | Exists(people), then=Value(True)), default=Value(False))
 
 

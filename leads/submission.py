@@ -13,6 +13,7 @@ from django.db.models import F, SmallIntegerField, Value
 
 from consent import addresses
 from consent.addresses import InvalidAddress
+from leads import targets
 from leads.models import Clinic, Document, Payer, ServiceLine, TimingWindow
 from leads.serializers import InquirySerializer
 from medcrm.lib.errors import InvalidFields
@@ -71,6 +72,8 @@ def normalise(fields: Mapping[str, object]) -> Submission:
     if errors:
         raise InvalidFields(errors)
     data["timing"] = timing
+    if targets.folded_plain(data.get("approver")) in (targets.NO, targets.UNKNOWN):
+        data["approver"] = ""  # the answer that there is none, or none known, is no name
     return Submission(
         fields=data,
         phone=phone,

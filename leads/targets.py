@@ -60,6 +60,11 @@ class Target:
     limit: int = TEXT_LIMIT
     plain: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def is_person(self) -> bool:
+        """Whether the answer names somebody; a plain no then means that there is nobody."""
+        return self.kept == Kept.STAKEHOLDER or self.name == "approver"
+
     def choices(self, lead_type: str = "") -> list[tuple[str, str]]:
         """The values in force, by label; only services for this type of lead."""
         if self.words:
@@ -180,16 +185,23 @@ def check_value(
         value = YES if value else NO
     if isinstance(value, str):
         value = value.strip()
-    if value == UNKNOWN:
+    folded = folded_plain(value)
+    if folded == UNKNOWN:
         return UNKNOWN, ""
-    if value in (YES, NO) and (type == AnswerType.YES_NO or (target and value in target.plain)):
-        return value, ""
+    if folded in (YES, NO) and (type == AnswerType.YES_NO or (target and folded in target.plain)):
+        return folded, ""
     if type == AnswerType.CHOICE:
         return _check_choice(value, target, choices)
     if target and target.kept == Kept.PLACE:
         return (str(value)[:5], "") if ZIP.match(str(value)) else (value, _("Five digits, e.g. 78701."))
     checker = {AnswerType.YES_NO: _check_yes_no, AnswerType.DATE: _check_date, AnswerType.NUMBER: _check_number}
     return checker.get(AnswerType(type), _check_text)(value, target)
+
+
+def folded_plain(value: object) -> str:
+    """The plain yes, no or unknown that this is, however it is capitalised; blank for anything else."""
+    folded = value.strip().casefold() if isinstance(value, str) else ""
+    return folded if folded in (YES, NO, UNKNOWN) else ""
 
 
 def values_of(choices: Sequence[object]) -> list[tuple[str, str]]:

@@ -149,6 +149,8 @@ class ContactRole(TextChoices):
     INFLUENCER = "influencer", _("Influencer")
     CAREGIVER = "caregiver", _("Caregiver or guardian")
     SCHEDULER = "scheduler", _("Arranges visits")
+    FINANCE = "finance", _("Finance")
+    IT_SECURITY = "it_security", _("IT and security")
     UNKNOWN = "unknown", _("Unknown")
 
 
@@ -184,6 +186,7 @@ class NoteFact(TextChoices):
     CONTACT_CHANGE = "contact_change", _("Change of contact preference")
     SPOKEN_WITH = "spoken_with", _("Spoken with")
     FACT_SOURCE = "fact_source", _("Source of the facts")
+    OTHER_PROVIDER = "other_provider", _("Provider chosen instead")
     CONSENT_STEP = "consent_step", _("Answer to the consent step")
 
 

@@ -135,8 +135,8 @@ ROLES: tuple[Role, ...] = (
     Role(
         "sales",
         _("Sales and partnerships"),
-        _("Takes organisations through quotes, discovery and agreements."),
-        WORKER,
+        _("Takes organisations through quotes, discovery and agreements, and records those."),
+        together(WORKER, each("leads.documentstatus", ("agree",))),
     ),
     Role(
         "supervisor",

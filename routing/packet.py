@@ -162,7 +162,7 @@ def _authorizations(ids: Sequence[int]) -> dict[tuple[int, str], str]:
 
 
 def _stakeholders(ids: Sequence[int]) -> dict[int, list[dict[str, object]]]:
-    columns = ("name", "role", "can_approve", "can_block", "may_be_told")
+    columns = ("name", "role", "other_roles", "can_approve", "can_block", "may_be_told")
     groups = _grouped(Stakeholder.objects.filter(lead__in=ids).order_by("pk").values_list("lead", *columns))
     return {lead: [dict(zip(columns, row, strict=True)) for row in rows] for lead, rows in groups.items()}  # type: ignore[misc]
 

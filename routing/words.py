@@ -78,7 +78,8 @@ def readable(packet: Mapping[str, object]) -> dict[str, object]:
     confirmed = dict(packet.get("confirmed", {}))
     read["confirmed"] = dict(zip(_questions(confirmed), confirmed.values(), strict=True))
     read["decision_path"] = [
-        {**person, "role": _label(ContactRole, person["role"])} for person in packet.get("decision_path", [])
+        {**person, "role": ", ".join(_label(ContactRole, role) for role in _roles(person))}
+        for person in packet.get("decision_path", [])
     ]
     tries = list(packet.get("attempts", []))
     ends = _names(Disposition, [attempt.get("disposition") for attempt in tries], keep_blank=True)
@@ -108,6 +109,10 @@ def _added(facts: Mapping[str, object]) -> list[tuple[str, str]]:
         (str(ADDED.get(name, _spaced(name))), "" if name == "inquiry" else _value(value))
         for name, value in read.items()
     ]
+
+
+def _roles(person: Mapping[str, object]) -> list[str]:
+    return [person["role"], *person.get("other_roles", ())]
 
 
 def _value(value: object) -> str:

@@ -37,8 +37,16 @@ class LeadDocumentForm(DocumentForm):
             self.fields["document"].queryset = Document.objects.filter(is_active=True, is_agreement=False)
 
 
+class AgreementForm(LeadDocumentForm):
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        rows = self.fields["document"].queryset.filter(is_agreement=True)
+        self.fields["document"].queryset = rows
+        self.fields["document"].help_text = _("What has to be signed before we work together.")
+
+
 class DocumentActions:
-    """What the lead's page offers to who may record documents."""
+    """What the lead's page offers to who may record documents, or agreements alone."""
 
     @service_action(
         _("Record a document"),
@@ -52,6 +60,22 @@ class DocumentActions:
         self, request: HttpRequest, pk: int, *, at: datetime, document: Document, status: str, expires_on: date | None
     ) -> None:
         events.record_document(pk, document.pk, at=at, status=status, expires_on=expires_on, by=request.user)
+
+    @service_action(
+        _("Record an agreement"),
+        permissions=["agreement"],
+        form=AgreementForm,
+        icon="contract",
+        text=_("An agreement that came back signed wakes a lead that waits for it."),
+        submit=_("Save"),
+    )
+    def record_agreement(
+        self, request: HttpRequest, pk: int, *, at: datetime, document: Document, status: str, expires_on: date | None
+    ) -> None:
+        events.record_document(pk, document.pk, at=at, status=status, expires_on=expires_on, by=request.user)
+
+    def has_agreement_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm("leads.agree_documentstatus")
 
     def has_document_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return request.user.has_perm("leads.record_documentstatus")

@@ -44,6 +44,7 @@ class NoteForm(ActionForm):
         NoteFact.CONTACT_CHANGE: _("e.g. rather by text, after 4 pm"),
         NoteFact.SPOKEN_WITH: _("e.g. the person, a caregiver, the front desk"),
         NoteFact.FACT_SOURCE: _("e.g. their letter of Nov 3, the referring practice"),
+        NoteFact.OTHER_PROVIDER: _("Whom they chose, as they named it"),
     }
 
     def __init__(self, *args: object, **kwargs: object) -> None:

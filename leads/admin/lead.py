@@ -6,7 +6,7 @@ Nothing here is typed over: facts are corrected by an action that keeps who did 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -181,10 +181,12 @@ class LeadAdmin(BookingActions, ActivityActions, DocumentActions, NoteActions, R
         "book_visit",
         "add_note",
         "record_document",
+        "record_agreement",
         "record_wishes",
         "record_activity",
         "decide",
     )
+    fits: ClassVar = {"record_agreement": lambda lead: lead.is_organisation}
     empty_text = _(
         "Leads appear here as inquiries come in. To receive inquiries, an administrator makes a key for a source."
     )

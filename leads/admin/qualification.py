@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -14,11 +15,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from consent import addresses
+from consent.addresses import InvalidAddress
 from leads.admin.base import OfLead
 from leads.models import Answer, Qualification, Stakeholder, Trigger
-from leads.services import reviews
-from leads.vocabulary import Check
-from medcrm.lib.actions import service_action, verb_permission
+from leads.services import people, reviews
+from leads.services.people import Person
+from leads.vocabulary import Check, ContactRole
+from medcrm.lib import masking
+from medcrm.lib.actions import service_action, verb_permission, widgets
 from medcrm.lib.admin import ModelAdmin, ReadOnlyAdmin
 from medcrm.lib.badges import badge
 from medcrm.lib.columns import badge_column, display
@@ -195,12 +200,85 @@ def _fired_words(trigger: Trigger) -> str:
     return f"{cause} {_now('To be asked again: %(what)s.') % {'what': words}}" if words else str(cause)
 
 
+class StakeholderForm(forms.ModelForm):
+    """Somebody on the decision path; what is left empty of phone and e-mail stays as it was noted."""
+
+    other_roles = forms.MultipleChoiceField(
+        label=_("Also"),
+        choices=ContactRole.choices,
+        required=False,
+        widget=widgets.UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+    new_phone = forms.CharField(
+        label=_("New phone"), required=False, max_length=40, widget=widgets.UnfoldAdminTextInputWidget
+    )
+    new_email = forms.CharField(
+        label=_("New e-mail"), required=False, max_length=254, widget=widgets.UnfoldAdminTextInputWidget
+    )
+
+    class Meta:
+        model = Stakeholder
+        fields = ("lead", "name", "role", "other_roles", "can_approve", "can_block", "may_be_told")
+
+    def clean(self) -> dict[str, object]:
+        said = super().clean()
+        for kind, normalise in addresses.KINDS.items():
+            try:
+                if said.get(f"new_{kind}"):
+                    normalise(said[f"new_{kind}"])
+            except InvalidAddress as error:
+                self.add_error(f"new_{kind}", error.message)
+        return said
+
+    def person(self) -> Person:
+        said = self.cleaned_data
+        return Person(
+            said["name"],
+            [said["role"], *said["other_roles"]],
+            said["can_approve"],
+            said["can_block"],
+            said["may_be_told"],
+            said["new_phone"],
+            said["new_email"],
+        )
+
+
 @admin.register(Stakeholder)
 class StakeholderAdmin(OfLead, ModelAdmin):
-    list_display = ("name", "of_lead", "role", "approves", "blocks", "may_be_told")
+    form = StakeholderForm
+    list_display = ("name", "of_lead", "roles_in_words", "approves", "blocks", "may_be_told")
     list_filter = (("role", ChoicesDropdownFilter),)
-    fields = ("lead", "name", "role", ("can_approve", "can_block", "may_be_told"))
+    fields = (
+        "lead",
+        "name",
+        ("role", "other_roles"),
+        ("can_approve", "can_block", "may_be_told"),
+        "reached_by",
+        ("new_phone", "new_email"),
+    )
     empty_text = _("Note here who decides, who arranges visits and whom we may speak with.")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Stakeholder | None = None) -> tuple[str, ...]:
+        if obj is None:
+            return ("reached_by",)
+        obj.reader = request.user
+        return ("lead", "reached_by")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).select_related("phone", "email")
+
+    def save_model(self, request: HttpRequest, obj: Stakeholder, form: StakeholderForm, change: bool) -> None:
+        instead_of = obj.pk if change else None
+        obj.pk = people.note_person(obj.lead_id, form.person(), at=timezone.now(), instead_of=instead_of).pk
+
+    @display(description=_("Phone and e-mail"))
+    def reached_by(self, obj: Stakeholder) -> str:
+        held = [masking.contact(address.value, obj.reader) for address in (obj.phone, obj.email) if address]
+        return " · ".join(held) or "—"
+
+    @display(description=_("Roles"))
+    def roles_in_words(self, obj: Stakeholder) -> str:
+        return obj.roles_in_words
 
     @display(description=_("Approves"), boolean=True)
     def approves(self, obj: Stakeholder) -> bool | None:

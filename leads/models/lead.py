@@ -317,6 +317,7 @@ class Stakeholder(models.Model):
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="stakeholders")
     name = models.CharField(max_length=120)
     role = models.CharField(max_length=20, choices=ContactRole.choices)
+    other_roles = ArrayField(models.CharField(max_length=20, choices=ContactRole.choices), default=list, blank=True)
     can_approve = models.BooleanField(null=True, blank=True)
     can_block = models.BooleanField(null=True, blank=True)
     may_be_told = models.BooleanField(default=False, help_text=_("The lead allowed us to speak with this person."))
@@ -324,7 +325,15 @@ class Stakeholder(models.Model):
     email = models.ForeignKey("consent.Address", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.get_role_display()})"
+        return f"{self.name} ({self.roles_in_words})"
+
+    @property
+    def roles(self) -> list[str]:
+        return [self.role, *self.other_roles]
+
+    @property
+    def roles_in_words(self) -> str:
+        return ", ".join(str(ContactRole(role).label) for role in self.roles)
 
 
 class DocumentStatus(models.Model):

@@ -12,10 +12,11 @@ from django.db.models import F, Q
 
 from leads import places, requalification, targets, timing
 from leads.lifecycle import Stage
-from leads.models import Answer, Lead, MissingItem, Question, Stakeholder, TimingWindow
-from leads.services import documents
+from leads.models import Answer, Lead, MissingItem, Question, TimingWindow
+from leads.services import documents, people
+from leads.services.people import DECIDER_NAMED, Person
 from leads.targets import Kept, Target
-from leads.vocabulary import ContactRole, Verdict
+from leads.vocabulary import Agreement, Budget, ContactRole, Verdict
 from medcrm.lib.errors import InvalidFields
 from medcrm.lib.models import VersionStatus
 
@@ -25,6 +26,12 @@ NEWS = {
     "zip": "new_location",
     "timing_id": "appointment_window_changed",
     "payer_id": "payer_changed",
+}
+# Where these facts come to stand so, what was waited for is here [2.14].
+ARRIVES = {
+    ("agreement", Agreement.SIGNED): "document_received",
+    ("budget", Budget.APPROVED): "budget_approved",
+    ("contact_role", ContactRole.DECISION_MAKER): DECIDER_NAMED,
 }
 REPEAT_INQUIRY = "repeat_inquiry"
 ASKS_AGAIN = ("new_service_request", REPEAT_INQUIRY)  # what re-opens a lead whose road had ended well or badly
@@ -123,11 +130,19 @@ def learn(lead: Lead, given: Sequence[Given], origin: Origin, *, cause: str, at:
         target.attribute: getattr(lead, target.attribute) for target in targets.TARGETS.values() if target.attribute
     }
     fields = {each.field: targets.written(each.value, each.target) for each in given if each.target}
+    for role in filter(None, map(_role_of_contact, given)):
+        fields["contact_role"] = role
     news = write_fields(lead, fields, at=at)
+    if any(each.field == "approver" and each.value == targets.NO for each in given):
+        lead.approver = ""
     lead.save()
     keep_answers(lead, given, origin, at=at)
+    is_about_people = any(each.target and each.target.is_person for each in given)
+    deciders = people.deciders(lead) if is_about_people else set()
     for each in given:
         _write_row(lead, each, origin, at=at)
+    if is_about_people and people.deciders(lead) - deciders:
+        news.append(DECIDER_NAMED)
     changed = any(getattr(lead, name) != value for name, value in before.items())
     if changed or any(_decides(each) for each in given):
         requalification.reconsider([lead.pk])
@@ -140,7 +155,8 @@ def write_fields(lead: Lead, fields: Mapping[str, object], *, at: datetime, zone
 
     Dates are counted where the lead is; where that is unknown in `zone`, or else where its seller is.
     """
-    before = {name: getattr(lead, name) for name in NEWS}
+    watched = (*NEWS, *(name for name, _value in ARRIVES), "approver")
+    before = {name: getattr(lead, name) for name in watched}
     for name, value in sorted(fields.items(), key=_by_place):
         target = targets.TARGETS.get(name)
         if target is None or value in ("", None):
@@ -155,7 +171,10 @@ def write_fields(lead: Lead, fields: Mapping[str, object], *, at: datetime, zone
             setattr(lead, target.attribute, value)
     if lead.service_id != before["service_id"]:
         note_other_service(lead, before["service_id"])
-    return [kind for name, kind in NEWS.items() if getattr(lead, name) != before[name]]
+    changed = {name: getattr(lead, name) for name, value in before.items() if getattr(lead, name) != value}
+    news = [kind for name, kind in NEWS.items() if name in changed]
+    news += [kind for (name, value), kind in ARRIVES.items() if changed.get(name) == value]
+    return news + ([DECIDER_NAMED] if changed.get("approver") else [])
 
 
 def note_other_service(lead: Lead, service: str | None) -> None:
@@ -233,30 +252,33 @@ def _write_row(lead: Lead, given: Given, origin: Origin, *, at: datetime) -> Non
     if target is None:
         return
     detail, value = given.field.partition(".")[2], targets.written(given.value, target)
-    if target.kept == Kept.STAKEHOLDER or target.name == "approver":
-        _write_stakeholder(lead, detail or ContactRole.DECISION_MAKER, given.value)
+    if target.is_person:
+        _write_person(lead, detail or ContactRole.DECISION_MAKER, given.value)
     elif target.kept == Kept.DOCUMENT and value:
         documents.write_document(lead, detail, str(value), by=origin.by, at=at)
     elif target.kept == Kept.AUTHORIZATION and value and lead.service_id:
         documents.write_authorization(lead, lead.service_id, str(value), by=origin.by, at=at)
 
 
-def _write_stakeholder(lead: Lead, role: str, said: object) -> None:
-    """Note a person by name; a plain yes means the contact, and a no means nobody."""
-    if said in (targets.UNKNOWN, targets.NO):
-        return
-    if said == targets.YES:
-        if role in (ContactRole.DECISION_MAKER, ContactRole.CLINICAL_LEAD, ContactRole.PROCUREMENT):
-            Lead.objects.filter(pk=lead.pk).update(contact_role=role)
-        return
-    values: dict[str, object] = {"role": ContactRole.CAREGIVER} if role == MAY_BE_TOLD else {"role": role}
-    extra = {"may_be_told": True} if role == MAY_BE_TOLD else {}
-    extra |= {"can_approve": True} if role == ContactRole.DECISION_MAKER else {}
-    known = Stakeholder.objects.filter(lead=lead, name__iexact=str(said)).first()
-    if known is None:
-        Stakeholder.objects.create(lead=lead, name=said, **values, **extra)
-    elif extra:
-        Stakeholder.objects.filter(pk=known.pk).update(**extra)
+def _role_of_contact(given: Given) -> str:
+    """The role of the one we speak with, where a plain yes says that it is they; blank otherwise."""
+    if given.value != targets.YES or not (given.target and given.target.is_person):
+        return ""
+    role = given.field.partition(".")[2] or ContactRole.DECISION_MAKER
+    return role if role in (ContactRole.DECISION_MAKER, ContactRole.CLINICAL_LEAD, ContactRole.PROCUREMENT) else ""
+
+
+def _write_person(lead: Lead, role: str, said: object) -> None:
+    """Note a person by name; a no means nobody, whoever was named before."""
+    is_told = role == MAY_BE_TOLD
+    if said == targets.NO and is_told:
+        lead.stakeholders.filter(may_be_told=True).update(may_be_told=False)
+    elif said == targets.NO:
+        people.take_role_back(lead, role)
+    elif said not in (targets.YES, targets.UNKNOWN):
+        is_known = lead.stakeholders.filter(name__iexact=str(said)).exists()
+        roles = [] if is_told and is_known else [ContactRole.CAREGIVER if is_told else role]
+        people.write_person(lead, Person(str(said), roles, may_be_told=True if is_told else None))
 
 
 def _decides(given: Given) -> bool:

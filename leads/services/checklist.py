@@ -22,9 +22,11 @@ from leads.services import answers, due
 from leads.services.answers import MAY_BE_TOLD, Origin
 from leads.submission import fields_of
 from leads.targets import AnswerType, Kept
-from leads.vocabulary import Check, ContactRole, Verdict
+from leads.vocabulary import Check, Verdict
 from medcrm.lib.errors import InvalidFields
 
+NOBODY = (targets.NO, _lazy("Nobody"))
+NOT_KNOWN = (targets.UNKNOWN, _lazy("Doesn't know"))
 YES_NO = [(targets.YES, _lazy("Yes")), (targets.NO, _lazy("No")), (targets.UNKNOWN, _lazy("Unknown"))]
 
 
@@ -43,7 +45,10 @@ class Said:
 
 @dataclass(frozen=True)
 class Asked:
-    """One question of the sheet. Open means that it should be asked: no answer, or one that no longer counts."""
+    """One question of the sheet. Open means that it should be asked: no answer, or one that no longer counts.
+
+    `plain` are the answers beside its own: that there is nobody, or that the person does not know.
+    """
 
     code: str
     words: str
@@ -54,6 +59,14 @@ class Asked:
     settles: bool
     said: Said | None = None
     reasons: Sequence[Reason] = ()
+    plain: Sequence[tuple[str, str]] = ()
+
+    @property
+    def typed(self) -> object:
+        """What stands in the question's field; an answer that a button gives stands on the button."""
+        if self.said is None or self.said.is_stale or self.said.value in dict(self.plain):
+            return ""
+        return self.said.value
 
 
 @dataclass(frozen=True)
@@ -243,7 +256,7 @@ class _Known:
         target = targets.target_of(question.lead_field)
         words = target.words.choices if target and target.words else ()
         labels = {**dict(YES_NO), **{str(code): str(word) for code, word in words}}
-        labels |= dict(self.choices_of(question))
+        labels |= {**dict(self.plain_of(question)), **dict(self.choices_of(question))}
         if isinstance(value, bool):
             value = targets.YES if value else targets.NO
         return str(labels.get(str(value), value))
@@ -254,6 +267,15 @@ class _Known:
         if question.answer_type == AnswerType.YES_NO:
             return [(value, str(label)) for value, label in YES_NO]
         return self.choices.get(question.lead_field, ())
+
+    def plain_of(self, question: Question) -> Sequence[tuple[str, str]]:
+        """Nobody, where a person is asked for, and not to know, where no answer of the question's own says so."""
+        target = targets.target_of(question.lead_field)
+        own = dict(self.choices_of(question))
+        has_own = question.answer_type == AnswerType.YES_NO or targets.UNKNOWN in own
+        if has_own or (target and target.kept == Kept.TIMING):  # “not sure yet” is one of the windows
+            return ()
+        return [(value, str(label)) for value, label in ([NOBODY] if target and target.is_person else []) + [NOT_KNOWN]]
 
 
 def _once(questions: Iterable[Question]) -> list[Question]:
@@ -275,7 +297,7 @@ def _newest(rows: Iterable[Answer]) -> dict[str, Answer]:
 
 
 def _is_named(person: Stakeholder, role: str) -> bool:
-    return person.may_be_told if role == MAY_BE_TOLD else person.role == ContactRole(role)
+    return person.may_be_told if role == MAY_BE_TOLD else role in person.roles
 
 
 def _part(check: Check, assessment: Assessment, known: _Known, open_facts: Sequence[str]) -> Part:
@@ -314,6 +336,7 @@ def _asked(question: Question, known: _Known, assessment: Assessment, open_facts
         settles=settles,
         said=said,
         reasons=reasons,
+        plain=known.plain_of(question),
     )
 
 

@@ -48,6 +48,7 @@ class CallForm(forms.Form):
     outcome = chips(_("What comes of it"))
     hold_reason = picked(_("Why it waits"), HoldReason)
     stop_reason = picked(_("Why it stops"), StopReason)
+    other_provider = line(_("Which provider they chose instead"), _("As they named it"))
     override = line(_("Why against the checks"), _("A failed check needs a reason; a supervisor reads it."))
     callback_at = forms.DateTimeField(
         label=_("Call back at"),
@@ -120,7 +121,7 @@ class CallForm(forms.Form):
             follow_up_on=said["follow_up_on"],
             callback_at=said["callback_at"],
             note=said["note"],
-            facts={part: said[part] for part in NOTE_PARTS if said[part]},
+            facts={part: said[part] for part in (*NOTE_PARTS, "other_provider") if said[part]},
         )
 
     def show(self, error: RuleError) -> None:

@@ -52,6 +52,7 @@
       hold: outcome === "hold",
       day: isMissing || outcome === "hold",
       stop: outcome === "disqualified" || (outcome === "" && Boolean(result) && "stops" in result.dataset),
+      other: [result?.value, form().elements.stop_reason?.value].includes("chose_other_provider"),
       override: movesOn && (by("ws-checklist")?.dataset.failed || "").includes("yes"),
     };
     for (const part of form().querySelectorAll("[data-when]")) {
@@ -155,7 +156,11 @@
     const place = event.target.closest("[data-question], #ws-outcome");
     if (!place) return false;
     const choices = [...place.querySelectorAll("[data-answer], [name=outcome]")];
-    const chosen = place.id === "ws-outcome" ? choices[Number(event.key)] : choices[Number(event.key) - 1];
+    const isOutcome = place.id === "ws-outcome";
+    const isNotKnown = !isOutcome && event.key === "0";
+    const chosen = isNotKnown
+      ? place.querySelector("button[data-answer][value=unknown]")
+      : choices[Number(event.key) - (isOutcome ? 0 : 1)];
     if (!chosen) return false;
     chosen.focus();
     chosen.click();

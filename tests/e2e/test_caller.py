@@ -138,6 +138,24 @@ def test_answers_by_one_key_move_the_verdict_without_a_reload(stage, send_in):
     assert lead.payer_id
 
 
+def test_nobody_and_not_to_know_are_answered_by_the_keyboard(stage, send_in):
+    lead = send_in(payer="", for_whom="family")
+    Lead.objects.filter(pk=lead.pk).update(owner=User.objects.get(username="scheduling1"), team="scheduling")
+    page = stage.page("scheduling1")
+    page.goto(f"/admin/work/{lead.pk}/")
+    tab_to_question(page, "payer")
+    page.keyboard.press("0")
+    page.wait_for_selector("#ws-checklist[data-answered=payer]")
+    tab_to_question(page, "may_speak_with")
+    page.keyboard.press("Tab")  # past the field and its button that keeps what is typed
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#ws-checklist[data-answered=may_speak_with]")
+    kept = dict(Answer.objects.filter(lead=lead, is_current=True).values_list("code", "value"))
+    assert kept == {"payer": "unknown", "may_speak_with": "no"}
+    assert not lead.stakeholders.exists()
+
+
 def tab_to_question(page, code: str) -> None:
     page.keyboard.press("q")
     for _ in range(80):

@@ -16,6 +16,7 @@ from consent.models import ConsentEvent
 from leads.models import (
     BandRule,
     Document,
+    DocumentStatus,
     Inquiry,
     Interaction,
     Lead,
@@ -277,3 +278,22 @@ def test_signing_in_leads_to_the_dashboard(client):
     User.objects.create_user("ana", password="long enough to pass", is_staff=True)
     answer = client.post("/admin/login/", {"username": "ana", "password": "long enough to pass"})
     assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
+def test_sales_records_agreements_of_organisations_and_no_other_document(client, organisation, submit, now):
+    """[R33]"""
+    user = User.objects.get(username="discovery1")
+    user.groups.set([Group.objects.get(name="sales")])
+    client.force_login(user)
+    firm = submit("facility", lead_type="b2b", service="screening", organisation="Test Works")
+    patient = submit(first_name="Ana", phone="+15125550177")
+    Lead.objects.filter(pk__in=[firm.pk, patient.pk]).update(owner=user, team="discovery")
+    path = f"/admin/leads/lead/{firm.pk}/record-agreement/"
+    client.post(path, {"document": "referral_letter", "status": "received"})
+    client.post(f"/admin/leads/lead/{patient.pk}/record-agreement/", {"document": "nda", "status": "received"})
+    assert not DocumentStatus.objects.exists()
+    client.post(path, {"document": "nda", "status": "received"})
+    assert DocumentStatus.objects.values_list("lead", "document", "status").get() == (firm.pk, "nda", "received")
+    other = f"/admin/leads/lead/{firm.pk}/record-document/"
+    assert client.post(other, {"document": "baa", "status": "received"}).status_code == 403
+    assert f"/admin/leads/lead/{firm.pk}/record-agreement/" in client.get(f"/admin/work/{firm.pk}/").content.decode()

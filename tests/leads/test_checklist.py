@@ -194,6 +194,49 @@ def test_documents_and_people_are_rows_of_their_own(lead, caller, now) -> None:
     assert part(sheet, Check.DECISION_PATH).verdict == Verdict.PASS
 
 
+@pytest.mark.parametrize("said", ["no", "No", " NO ", "unknown", "Unknown"])
+def test_a_plain_answer_about_people_names_nobody_however_it_is_written(lead, caller, now, said) -> None:
+    checklist.answer_question(lead.pk, "may_speak_with", said, by=caller, at=now)
+    assert not Stakeholder.objects.filter(lead=lead).exists()
+    asked = question(checklist.assess_now(lead.pk, at=now), "may_speak_with")
+    assert (asked.said.value, asked.typed) == (said.strip().lower(), "")
+    assert part(checklist.sheet(lead, at=now), Check.DECISION_PATH).verdict == Verdict.UNKNOWN
+
+
+def test_a_no_takes_back_whom_we_may_tell(lead, caller, now) -> None:
+    checklist.answer_question(lead.pk, "may_speak_with", "Maria Lopez", by=caller, at=now)
+    assert part(checklist.sheet(lead, at=now), Check.DECISION_PATH).verdict == Verdict.PASS
+    checklist.answer_question(lead.pk, "may_speak_with", "No", by=caller, at=now)
+    assert Stakeholder.objects.get(lead=lead).may_be_told is False
+    assert part(checklist.sheet(lead, at=now), Check.DECISION_PATH).verdict == Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("said", ["No", "UNKNOWN"])
+def test_that_nobody_is_known_to_approve_is_no_approver(organisation, submit, caller, now, said) -> None:
+    lead = submit("facility", lead_type="b2b", service="screening", organisation="Test Works", approver=said)
+    assert lead.approver == ""
+    checklist.answer_question(lead.pk, "approver", "Pat Test", by=caller, at=now)
+    checklist.answer_question(lead.pk, "approver", said, by=caller, at=now)
+    lead.refresh_from_db()
+    assert lead.approver == ("" if said == "No" else "Pat Test")
+
+
+def test_who_does_not_know_says_so_by_a_button(organisation, submit, caller, now) -> None:
+    """Choices that hold such an answer of their own, and yes or no, need none beside them."""
+    lead = submit("facility", lead_type="b2b", service="screening", organisation="Test Works")
+    sheet = checklist.sheet(lead, at=now)
+    offered = {each.code: [value for value, _label in each.plain] for part in sheet.parts for each in part.questions}
+    people = ("approver", "procurement", "clinical_lead")
+    assert {code: offered[code] for code in people} == dict.fromkeys(people, ["no", "unknown"])
+    known = ("clinic_size", "rollout", "request", "service")
+    assert {code: offered[code] for code in known} == dict.fromkeys(known, ["unknown"])
+    own = ("budget", "contact_role", "timing", "pilot", "identity")
+    assert {code: offered[code] for code in own} == dict.fromkeys(own, [])
+    checklist.answer_question(lead.pk, "clinic_size", "Unknown", by=caller, at=now)
+    asked = question(checklist.sheet(lead, at=now), "clinic_size")
+    assert (asked.said.value, asked.typed, asked.is_open) == ("unknown", "", True)
+
+
 def test_an_answer_runs_out_and_is_asked_again(lead, caller, now) -> None:
     checklist.answer_question(lead.pk, "payer", "ppo", by=caller, at=now)
     fresh = question(checklist.sheet(lead, at=now + timedelta(days=179)), "payer")
@@ -336,3 +379,26 @@ def test_identity_channel_time_and_how_they_heard_are_asked_of_everybody(
     assert [each.verdict for each in after.parts] == [each.verdict for each in before.parts]
     assert not question(after, "identity").is_open
     assert question(checklist.sheet(lead, at=now + timedelta(days=1)), "identity").is_open
+
+
+ASKED_ON_CALLS = {
+    ("patient", "ortho"): {"work_or_auto_injury", "access_needs", "distance", "stops_booking", "safe_to_leave_message"},
+    ("patient", "derm"): {"telehealth_ok", "safe_to_leave_message"},
+    ("patient", "bh"): {"telehealth_ok", "safe_to_leave_message"},
+    ("partner", "referral_network"): {"referral_process", "agreements_needed"},
+    ("b2b", "screening"): {
+        *("sites", "current_workflow", "why_now", "if_nothing_changes", "alternatives", "budget_set"),
+        *("blocker", "security_needs"),
+    },
+}
+
+
+@pytest.mark.parametrize(("lead_type", "service"), ASKED_ON_CALLS)
+def test_what_a_call_asks_is_on_the_sheet_and_settles_no_check(organisation, submit, now, lead_type, service) -> None:
+    """[2.6, 2.10]"""
+    lead = submit("partner", lead_type=lead_type, service=service, organisation="Test Practice")
+    asked = [each for part in checklist.sheet(lead, at=now).parts for each in part.questions]
+    wanted = ASKED_ON_CALLS[lead_type, service]
+    assert {each.code: (each.is_open, each.settles) for each in asked if each.code in wanted} == dict.fromkeys(
+        wanted, (True, False)
+    )

@@ -105,6 +105,16 @@ def test_a_partner_without_agreement_misses_it() -> None:
     assert assess(replace(facts, agreement="signed")).missing == []
 
 
+@pytest.mark.parametrize("lead_type", ["partner", "b2b"])
+def test_a_blocked_agreement_fails_the_decision_path_though_it_is_known_who_decides(lead_type: str) -> None:
+    """[R33]"""
+    facts = replace(READY, lead_type=lead_type, contact_role="decision_maker", agreement="blocked")
+    finding = assess(facts).findings[Check.DECISION_PATH]
+    assert (finding.verdict, [reason.code for reason in finding.reasons]) == (Verdict.FAIL, ["agreement_blocked"])
+    assert assess(replace(facts, agreement="sent")).verdict(Check.DECISION_PATH) == Verdict.PASS
+    assert assess(replace(facts, lead_type="patient")).verdict(Check.DECISION_PATH) == Verdict.PASS
+
+
 def test_somebody_under_age_does_not_decide_alone() -> None:
     facts = replace(READY, for_whom="self", age=14)
     finding = assess(facts).findings[Check.DECISION_PATH]

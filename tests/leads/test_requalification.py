@@ -395,3 +395,64 @@ def test_the_date_of_an_earlier_hold_does_not_re_open_a_stop(one, now) -> None:
     walk(lead, now + timedelta(minutes=5))
     assert "date_reached" not in armed(lead)
     assert walk(lead, now + timedelta(days=100)).stage == "stopped"
+
+
+QUOTE = {
+    "source": "facility",
+    "lead_type": "b2b",
+    "service": "screening",
+    "organisation": "Test Works",
+    "request": "quote",
+    "timing": "next_quarter",
+    "contact_role": "decision_maker",
+}
+
+
+def test_a_blocked_agreement_is_reviewed_by_a_person_who_may_stop_it_until_it_is_signed(one, now) -> None:
+    """[R33, 2.12]"""
+    lead, by = one(**QUOTE, agreement="blocked"), User.objects.get(username="qualification1")
+    assert (lead.decision, lead.decision_path_check, lead.stage) == ("review", "fail", "working")
+    reason = "compliance_blocked"
+    reviews.decide_by_hand(lead.pk, Outcome.DISQUALIFIED, text="Their counsel says no.", by=by, at=now, reason=reason)
+    lead = walk(lead, now)
+    assert (lead.stage, lead.stop_reason_id, lead.stop_reason.reporting_class) == ("stopped", reason, "lost")
+    at = now + timedelta(days=9)
+    events.record_document(lead.pk, "collaboration_agreement", at=at)
+    lead = walk(lead, at)
+    assert (lead.cycle, lead.agreement, lead.decision, lead.next_step) == (2, "signed", "forward", "discovery")
+
+
+def test_which_provider_was_chosen_instead_is_kept_with_the_call(one, now) -> None:
+    """[2.12]"""
+    report = CallReport("chose_other_provider", facts={"other_provider": "Test Clinic of the East"})
+    call = calls.record_call(one().pk, report, at=now)
+    assert call.facts["other_provider"] == "Test Clinic of the East"
+    call.lead.refresh_from_db()
+    assert call.lead.stop_reason_id == "chose_other_provider"
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "answer", "cause"),
+    [
+        ("awaiting_agreement", "agreement", "signed", "document_received"),
+        ("awaiting_approval", "budget", "approved", "budget_approved"),
+        ("awaiting_approval", "approver", "Pat Test", "decider_named"),
+        ("no_budget", "budget", "approved", "budget_approved"),
+        ("no_authority", "contact_role", "decision_maker", "decider_named"),
+    ],
+)
+def test_what_was_waited_for_wakes_the_lead_by_an_answer(one, now, reason, code, answer, cause) -> None:
+    """[2.14] The other answer that is no news of it wakes nobody."""
+    lead, by = one(**{**QUOTE, "contact_role": "influencer"}), User.objects.get(username="qualification1")
+    outcome = Outcome.HOLD if HoldReason.objects.filter(pk=reason).exists() else Outcome.DISQUALIFIED
+    reviews.decide_by_hand(lead.pk, outcome, text="Waits for it.", by=by, at=now, reason=reason)
+    lead = walk(lead, now)
+    later = now + timedelta(days=2)
+    checklist.answer_question(lead.pk, "clinic_size", 40, by=by, at=later)
+    assert walk(lead, later).cycle == 1
+    checklist.answer_question(lead.pk, code, answer, by=by, at=later)
+    lead = walk(lead, later)
+    assert (lead.cycle, lead.stage, lead.next_step) == (2, "forwarded", "discovery")
+    assert getattr(lead, code) == answer
+    fired = Trigger.objects.get(lead=lead, fired_at__isnull=False)
+    assert (fired.kind_id, fired.fired_at) == (cause, later)

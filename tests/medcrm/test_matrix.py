@@ -46,6 +46,7 @@ ASKS = {
     ("leads.lead", "correct"): ("leads.lead", "change"),
     ("leads.lead", "book"): ("leads.appointment", "book"),
     ("leads.lead", "document"): ("leads.documentstatus", "record"),
+    ("leads.lead", "agreement"): ("leads.documentstatus", "agree"),
     ("leads.offering", "slots"): ("leads.availability", "change"),
     ("leads.source", "issue_key"): ("leads.sourcekey", "issue"),
     ("routing.agent", "hand_over"): ("leads.lead", "reassign"),

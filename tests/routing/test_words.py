@@ -1,5 +1,7 @@
 """A packet is frozen in codes and read in words."""
 
+from django.template.loader import render_to_string
+
 from routing import words
 from routing.models import Handoff
 
@@ -54,3 +56,13 @@ def test_what_was_added_shows_only_what_it_says(catalogue) -> None:
 
 def test_a_code_that_is_gone_is_still_readable(catalogue) -> None:
     assert words.readable({"payer": "old_plan"}) == {"payer": "Old plan"}
+
+
+def test_who_approves_and_who_can_block_stands_on_the_handoff_with_every_role(catalogue) -> None:
+    """[R34, 2.9]"""
+    path = [
+        {"name": "Ana", "role": "decision_maker", "other_roles": ["finance"], "can_approve": True, "can_block": None},
+        {"name": "Kim", "role": "it_security", "other_roles": [], "can_approve": False, "can_block": True},
+    ]
+    page = render_to_string("routing/packet.html", {"packet": words.readable({"decision_path": path, "promised": {}})})
+    assert "Ana (Decision maker, Finance, approves), Kim (IT and security, can block)" in page
