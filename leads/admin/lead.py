@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from consent import addresses
 from leads import fhir
 from leads.admin import lead_page
 from leads.admin.activity import ActivityActions
@@ -36,6 +37,7 @@ from leads.search import find_leads
 from leads.services import corrections, reviews, wishes
 from leads.visibility import visible
 from leads.vocabulary import Agreement, Budget, ContactRole, ForWhom, Outcome, Request, Urgency
+from medcrm.lib import masking
 from medcrm.lib.access import scope_of, team_names
 from medcrm.lib.actions import ActionForm, service_action
 from medcrm.lib.admin import ReadOnlyAdmin
@@ -45,6 +47,7 @@ from medcrm.lib.errors import RuleError
 from medcrm.lib.filters import ChoicesDropdownFilter, RelatedDropdownFilter
 
 UNCHANGED = [("", _("leave as it is"))]
+OWN_PERMISSION = _("What was permitted for the old one is not carried over.")
 
 
 def choose(label: object, choices: list[tuple[str, object]]) -> forms.ChoiceField:
@@ -67,6 +70,8 @@ class FactsForm(ActionForm):
 
     first_name = forms.CharField(label=_("First name"), max_length=80, required=False)
     last_name = forms.CharField(label=_("Last name"), max_length=80, required=False)
+    phone = forms.CharField(label=_("Phone"), max_length=40, required=False, help_text=OWN_PERMISSION)
+    email = forms.CharField(label=_("E-mail"), max_length=254, required=False, help_text=OWN_PERMISSION)
     zip = forms.RegexField(r"^\d{5}$", label=_("ZIP"), required=False, help_text=_("Five digits, e.g. 78701."))
     service = Row(_("Service"), ServiceLine)
     preferred_clinic = Row(_("Preferred clinic"), Clinic)
@@ -86,6 +91,9 @@ class FactsForm(ActionForm):
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             known = _known(self.obj, name)
+            if name in addresses.KINDS:
+                known = masking.contact(known, self.request.user)
+                field.widget.attrs["autocomplete"] = "off"  # the browser would offer the reader's own
             if isinstance(field, forms.ModelChoiceField):
                 field.empty_label = f"{UNCHANGED[0][1]}: {known}" if known else UNCHANGED[0][1]
                 field.widget.choices = field.choices
