@@ -34,9 +34,9 @@ from leads.admin.journal import NoteActions
 from leads.filters import BehindFilter, CapturedFilter, DueFilter, OpenFilter, OwnerFilter, TeamFilter, start_of_day
 from leads.models import Clinic, Lead, Payer, ServiceLine, TimingWindow
 from leads.search import find_leads
-from leads.services import corrections, reviews, wishes
+from leads.services import corrections, retyping, reviews, wishes
 from leads.visibility import visible
-from leads.vocabulary import Agreement, Budget, ContactRole, ForWhom, Outcome, Request, Urgency
+from leads.vocabulary import Agreement, Budget, ContactRole, ForWhom, LeadType, Outcome, Request, Urgency
 from medcrm.lib import masking
 from medcrm.lib.access import scope_of, team_names
 from medcrm.lib.actions import ActionForm, service_action
@@ -126,6 +126,21 @@ def facts_form(data: object = None, *, obj: Lead | None = None, request: HttpReq
     return form(data, obj=obj, request=request)
 
 
+class TypeForm(ActionForm):
+    """Of which kind it is, and how we know."""
+
+    lead_type = forms.ChoiceField(label=_("It is a"))
+    reason = forms.CharField(
+        label=_("Why"), max_length=200, help_text=_("What you know and from where, e.g. “asks for the whole clinic”.")
+    )
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        now = self.obj.lead_type if self.obj is not None else ""
+        self.fields["lead_type"].choices = [(code, label) for code, label in LeadType.choices if code != now]
+        self.look()
+
+
 class WishesForm(ActionForm):
     """What the person answered, channel by channel."""
 
@@ -186,6 +201,7 @@ class LeadAdmin(BookingActions, ActivityActions, DocumentActions, NoteActions, R
     actions = ("record_activity",)
     actions_detail = (
         "correct_facts",
+        "correct_type",
         "book_visit",
         "add_note",
         "record_document",
@@ -257,6 +273,20 @@ class LeadAdmin(BookingActions, ActivityActions, DocumentActions, NoteActions, R
     )
     def correct_facts(self, request: HttpRequest, pk: int, *, at: datetime, fields: dict[str, object]) -> None:
         corrections.correct_facts(pk, fields, by=request.user, at=at)
+
+    @service_action(
+        _("Correct the lead type"),
+        permissions=["correct"],
+        form=TypeForm,
+        icon="swap_horiz",
+        text=_(
+            "Facts that only the other kind has are emptied, a new cycle opens, and the lead goes to the team of this "
+            "kind. Its history stays."
+        ),
+        submit=_("Correct"),
+    )
+    def correct_type(self, request: HttpRequest, pk: int, *, at: datetime, lead_type: str, reason: str) -> None:
+        retyping.correct_type(pk, lead_type, reason=reason, by=request.user, at=at)
 
     @service_action(
         _("Note contact wishes"),
