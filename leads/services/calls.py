@@ -314,10 +314,9 @@ def _reach_anew(
 ) -> list[str]:
     """Note a new number or mailbox and return the kinds that are new; a number that does not reach the person leaves a
     way to reach them missing."""
-    if reached:
-        return reaching.set_addresses(lead, reached, at=at)
-    if called != lead.phone_id:
-        return []  # nothing was learned of the number the lead has now
+    fresh = reaching.set_addresses(lead, reached, at=at) if reached else []
+    if fresh or called != lead.phone_id:
+        return fresh  # a way is known, or nothing was learned of the number the lead has now
     missing = MissingItem.objects.filter(lead=lead, kind=answers.CONTACT_CHANNEL, settled_at=None)
     if (disposition.invalidates_number or disposition.is_wrong_number) and not missing.exists():
         MissingItem.objects.create(
@@ -327,7 +326,7 @@ def _reach_anew(
             follow_up_on=report.follow_up_on or timing.day_at(timing.zone_of(lead), at),
             opened_at=at,
         )
-    return []
+    return fresh
 
 
 def _stop_reason(report: CallReport) -> str:

@@ -129,3 +129,11 @@ def test_looking_for_others_costs_the_same_whoever_else_there_is(submit, staff, 
         for _ in range(10):
             make(Lead, lead_type="patient", source_id="guide", created_at=now, last_name=lead.last_name, zip=lead.zip)
     assert counted[0] == counted[1]
+
+
+def test_the_number_that_just_proved_wrong_is_no_way_to_reach_the_person(submit, staff, now) -> None:
+    lead = submit()
+    reserved = contact.reserve_call(lead, at=now, by=staff)
+    report = CallReport("wrong_number", fields={"phone": lead.phone.value})
+    calls.record_call(lead.pk, report, at=now, by=staff, attempt=reserved)
+    assert MissingItem.objects.get(lead=lead, kind="contact_channel").settled_at is None
