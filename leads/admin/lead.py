@@ -205,6 +205,7 @@ class LeadAdmin(BookingActions, ActivityActions, DocumentActions, NoteActions, R
         "book_visit",
         "add_note",
         "record_document",
+        "record_authorization",
         "record_wishes",
         "record_activity",
         "decide",
