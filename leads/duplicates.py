@@ -1,13 +1,15 @@
 """Which leads may be one person? Pairs found by what they share, each with a stated score, for a person to judge.
 
 The search walks the leads in key order, a slice at a time, and compares each with those before it by the indexes of
-address, name and ZIP, name and age, and organisation. It keeps no more than its position.
+address, name and ZIP, name and age, and organisation. It keeps no more than its position; a lead that is reached under
+another address since is compared with all others at once.
 """
 
 from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -23,10 +25,13 @@ RULES = tomllib.loads((Path(__file__).parent / "data" / "duplicates.toml").read_
 POINTS = RULES["points"]
 SLICE = 2000
 
-COMPARED = "a.lead_type = b.lead_type AND b.merged_into_id IS NULL AND b.id < a.id"
+NEXT = "SELECT * FROM leads_lead WHERE id > %(position)s AND merged_into_id IS NULL ORDER BY id LIMIT %(limit)s"
+NAMED = "SELECT * FROM leads_lead WHERE id = ANY(%(leads)s) AND merged_into_id IS NULL"
+BEFORE, OTHER = "b.id < a.id", "b.id <> a.id"
+COMPARED = "a.lead_type = b.lead_type AND b.merged_into_id IS NULL"
 PAIR = """
-SELECT a.id AS later, b.id AS earlier FROM mine a CROSS JOIN LATERAL (
-  SELECT b.id FROM leads_lead b WHERE {} AND {} ORDER BY b.id DESC LIMIT %(per_lead)s) b WHERE {}
+SELECT GREATEST(a.id, b.id) AS later, LEAST(a.id, b.id) AS earlier FROM mine a CROSS JOIN LATERAL (
+  SELECT b.id FROM leads_lead b WHERE {} AND {} AND {} ORDER BY b.id DESC LIMIT %(per_lead)s) b WHERE {}
 """
 BLOCKS = (
     ("b.phone_id = a.phone_id", "a.phone_id IS NOT NULL"),
@@ -37,11 +42,8 @@ BLOCKS = (
      " AND b.age BETWEEN a.age - 1 AND a.age + 1", "a.age IS NOT NULL AND a.last_name <> '' AND a.first_name <> ''"),
     ("upper(b.organisation) = upper(a.organisation) AND b.organisation <> ''", "a.organisation <> ''"),
 )  # fmt: skip
-# The pieces are constants of this module.
-FIND = f"""
-WITH mine AS MATERIALIZED (
-  SELECT * FROM leads_lead WHERE id > %(position)s AND merged_into_id IS NULL ORDER BY id LIMIT %(limit)s
-), pairs AS ({" UNION ".join(PAIR.format(COMPARED, same, given) for same, given in BLOCKS)}),
+FIND = """
+WITH mine AS MATERIALIZED ({mine}), pairs AS ({pairs}),
 alike AS (
   SELECT p.earlier, p.later, array_remove(ARRAY[
     CASE WHEN a.phone_id = b.phone_id THEN 'same_phone' END,
@@ -64,21 +66,40 @@ alike AS (
   ON CONFLICT DO NOTHING RETURNING 1
 )
 SELECT (SELECT max(id) FROM mine), (SELECT count(*) FROM mine), (SELECT count(*) FROM kept)
-"""  # noqa: S608
+"""
+
+
+def _find(mine: str, which: str) -> str:
+    """The search for pairs of these leads with those others; the pieces are constants of this module."""
+    pairs = " UNION ".join(PAIR.format(COMPARED, which, same, given) for same, given in BLOCKS)
+    return FIND.format(mine=mine, pairs=pairs)
+
+
+FIND_NEXT, FIND_OF = _find(NEXT, BEFORE), _find(NAMED, OTHER)
 
 
 @transaction.atomic
 def search(*, at: datetime, limit: int = SLICE) -> tuple[int, int]:
     """Compare the next leads with all before them; return how many were compared and how many pairs are new."""
     place, _made = DuplicateSearch.objects.select_for_update().get_or_create(pk=1)
-    values = {"position": place.position, "limit": limit, "at": at, "least": RULES["least"]}
-    with connection.cursor() as cursor:
-        cursor.execute(FIND, {**values, "per_lead": RULES["per_lead"], "points": json.dumps(POINTS)})
-        last, compared, found = cursor.fetchone()
+    last, compared, found = _run(FIND_NEXT, at=at, position=place.position, limit=limit)
     if last:
         place.position, place.looked_at = last, at
         place.save()
     return compared, found
+
+
+def compare(lead_ids: Sequence[int], *, at: datetime) -> int:
+    """Compare these leads with all others, as after a new number; return how many pairs are new."""
+    _last, _compared, found = _run(FIND_OF, at=at, leads=list(lead_ids))
+    return found
+
+
+def _run(statement: str, *, at: datetime, **values: object) -> tuple[int, int, int]:
+    common = {"at": at, "least": RULES["least"], "per_lead": RULES["per_lead"], "points": json.dumps(POINTS)}
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values | common)
+        return cursor.fetchone()
 
 
 @transaction.atomic

@@ -181,7 +181,8 @@ def open_next_cycles(
     update_rows(leads, sorted({*REOPEN_COLUMNS, *emptied}), batch_size=BATCH)
     _make_stale(stale, at)
     Qualification.objects.bulk_create([Qualification(lead=lead, cycle=lead.cycle, opened_at=at) for lead in leads])
-    label = TriggerKind.objects.filter(pk=kind).values_list("name", flat=True).first() or kind
+    named = TriggerKind.objects.filter(pk=kind).values_list("name", flat=True).first()
+    label = named or kind.replace("_", " ").capitalize()  # what staff corrected is no trigger
     Interaction.objects.bulk_create(
         Interaction(
             lead=lead,

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.base import OfLead
-from leads.models import Authorization, Document, DocumentStatus, MissingItem
+from leads.models import Authorization, Document, DocumentStatus, Lead, MissingItem, Payer
 from leads.services import events
 from leads.vocabulary import AuthorizationState, DocumentState
 from medcrm.lib.actions import ActionForm, service_action, verb_permission
@@ -45,6 +45,34 @@ class AgreementForm(LeadDocumentForm):
         self.fields["document"].help_text = _("What has to be signed before we work together.")
 
 
+class AuthorizationForm(ActionForm):
+    status = forms.ChoiceField(label=_("Where does it stand?"), choices=AuthorizationState.choices)
+    reference = forms.CharField(label=_("Payer's reference"), max_length=60, required=False)
+    expires_on = forms.DateField(label=_("Valid until"), required=False)
+
+
+class LeadAuthorizationForm(AuthorizationForm):
+    """The authorization of the service that the lead asks for, by its own payer unless another is chosen."""
+
+    payer = forms.ModelChoiceField(
+        Payer.objects.filter(is_active=True, is_self_pay=False),
+        label=_("Which payer?"),
+        help_text=_("One by another payer than the lead's counts when the lead has that payer."),
+    )
+    field_order = ("payer", "status", "reference", "expires_on")
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        if self.obj is not None:
+            self.fields["payer"].initial = self.obj.payer_id
+
+    def clean(self) -> dict[str, object]:
+        if self.obj is not None and (self.obj.is_organisation or self.obj.service_id is None):
+            told = _("An authorization is for a patient's visit. Correct the lead's type or its service first.")
+            raise forms.ValidationError(told)
+        return super().clean() or {}
+
+
 class DocumentActions:
     """What the lead's page offers to who may record documents, or agreements alone."""
 
@@ -77,6 +105,32 @@ class DocumentActions:
     def has_agreement_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return request.user.has_perm("leads.agree_documentstatus")
 
+    @service_action(
+        _("Record an authorization"),
+        permissions=["authorization"],
+        form=LeadAuthorizationForm,
+        icon="verified_user",
+        text=_("For the service the lead asks for. A payer's decision wakes a lead that waits for it."),
+        submit=_("Save"),
+    )
+    def record_authorization(
+        self,
+        request: HttpRequest,
+        pk: int,
+        *,
+        at: datetime,
+        payer: Payer,
+        status: str,
+        reference: str,
+        expires_on: date | None,
+    ) -> None:
+        service = Lead.objects.values_list("service", flat=True).get(pk=pk)
+        said = {"payer": payer.pk, "reference": reference, "expires_on": expires_on}
+        events.record_authorization(pk, service, status, at=at, by=request.user, **said)
+
+    def has_authorization_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm("leads.record_authorization")
+
     def has_document_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return request.user.has_perm("leads.record_documentstatus")
 
@@ -104,12 +158,6 @@ class DocumentStatusAdmin(OfLead, ReadOnlyAdmin):
         events.record_document(
             row.lead_id, row.document_id, at=at, status=status, expires_on=expires_on, by=request.user
         )
-
-
-class AuthorizationForm(ActionForm):
-    status = forms.ChoiceField(label=_("Where does it stand?"), choices=AuthorizationState.choices)
-    reference = forms.CharField(label=_("Payer's reference"), max_length=60, required=False)
-    expires_on = forms.DateField(label=_("Valid until"), required=False)
 
 
 @admin.register(Authorization)

@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from consent import addresses
 from leads import fhir
 from leads.admin import lead_page
 from leads.admin.activity import ActivityActions
@@ -33,9 +34,10 @@ from leads.admin.journal import NoteActions
 from leads.filters import BehindFilter, CapturedFilter, DueFilter, OpenFilter, OwnerFilter, TeamFilter, start_of_day
 from leads.models import Clinic, Lead, Payer, ServiceLine, TimingWindow
 from leads.search import find_leads
-from leads.services import corrections, reviews, wishes
+from leads.services import corrections, retyping, reviews, wishes
 from leads.visibility import visible
-from leads.vocabulary import Agreement, Budget, ContactRole, ForWhom, Outcome, Request, Urgency
+from leads.vocabulary import Agreement, Budget, ContactRole, ForWhom, LeadType, Outcome, Request, Urgency
+from medcrm.lib import masking
 from medcrm.lib.access import scope_of, team_names
 from medcrm.lib.actions import ActionForm, service_action
 from medcrm.lib.admin import ReadOnlyAdmin
@@ -45,6 +47,7 @@ from medcrm.lib.errors import RuleError
 from medcrm.lib.filters import ChoicesDropdownFilter, RelatedDropdownFilter
 
 UNCHANGED = [("", _("leave as it is"))]
+OWN_PERMISSION = _("What was permitted for the old one is not carried over.")
 
 
 def choose(label: object, choices: list[tuple[str, object]]) -> forms.ChoiceField:
@@ -67,6 +70,8 @@ class FactsForm(ActionForm):
 
     first_name = forms.CharField(label=_("First name"), max_length=80, required=False)
     last_name = forms.CharField(label=_("Last name"), max_length=80, required=False)
+    phone = forms.CharField(label=_("Phone"), max_length=40, required=False, help_text=OWN_PERMISSION)
+    email = forms.CharField(label=_("E-mail"), max_length=254, required=False, help_text=OWN_PERMISSION)
     zip = forms.RegexField(r"^\d{5}$", label=_("ZIP"), required=False, help_text=_("Five digits, e.g. 78701."))
     service = Row(_("Service"), ServiceLine)
     preferred_clinic = Row(_("Preferred clinic"), Clinic)
@@ -86,6 +91,9 @@ class FactsForm(ActionForm):
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             known = _known(self.obj, name)
+            if name in addresses.KINDS:
+                known = masking.contact(known, self.request.user)
+                field.widget.attrs["autocomplete"] = "off"  # the browser would offer the reader's own
             if isinstance(field, forms.ModelChoiceField):
                 field.empty_label = f"{UNCHANGED[0][1]}: {known}" if known else UNCHANGED[0][1]
                 field.widget.choices = field.choices
@@ -116,6 +124,21 @@ class OrganisationForm(FactsForm):
 def facts_form(data: object = None, *, obj: Lead | None = None, request: HttpRequest) -> FactsForm:
     form = OrganisationForm if obj is not None and obj.is_organisation else FactsForm
     return form(data, obj=obj, request=request)
+
+
+class TypeForm(ActionForm):
+    """Of which kind it is, and how we know."""
+
+    lead_type = forms.ChoiceField(label=_("It is a"))
+    reason = forms.CharField(
+        label=_("Why"), max_length=200, help_text=_("What you know and from where, e.g. “asks for the whole clinic”.")
+    )
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        now = self.obj.lead_type if self.obj is not None else ""
+        self.fields["lead_type"].choices = [(code, label) for code, label in LeadType.choices if code != now]
+        self.look()
 
 
 class WishesForm(ActionForm):
@@ -178,10 +201,12 @@ class LeadAdmin(BookingActions, ActivityActions, DocumentActions, NoteActions, R
     actions = ("record_activity",)
     actions_detail = (
         "correct_facts",
+        "correct_type",
         "book_visit",
         "add_note",
         "record_document",
         "record_agreement",
+        "record_authorization",
         "record_wishes",
         "record_activity",
         "decide",
@@ -251,6 +276,20 @@ class LeadAdmin(BookingActions, ActivityActions, DocumentActions, NoteActions, R
     )
     def correct_facts(self, request: HttpRequest, pk: int, *, at: datetime, fields: dict[str, object]) -> None:
         corrections.correct_facts(pk, fields, by=request.user, at=at)
+
+    @service_action(
+        _("Correct the lead type"),
+        permissions=["correct"],
+        form=TypeForm,
+        icon="swap_horiz",
+        text=_(
+            "Facts that only the other kind has are emptied, a new cycle opens, and the lead goes to the team of this "
+            "kind. Its history stays."
+        ),
+        submit=_("Correct"),
+    )
+    def correct_type(self, request: HttpRequest, pk: int, *, at: datetime, lead_type: str, reason: str) -> None:
+        retyping.correct_type(pk, lead_type, reason=reason, by=request.user, at=at)
 
     @service_action(
         _("Note contact wishes"),

@@ -12,7 +12,6 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from consent import addresses, ledger
-from consent.addresses import InvalidAddress
 from consent.models import Address, Attempt
 from leads import capacity, lifecycle, qualification, requalification, scoring, timing
 from leads.lifecycle import OPEN, Stage
@@ -26,7 +25,7 @@ from leads.models import (
     MissingKind,
     StopReason,
 )
-from leads.services import answers, due, notes
+from leads.services import answers, due, notes, reaching
 from leads.services.answers import REPEAT_INQUIRY, Given, Origin
 from leads.vocabulary import Check, Decision, Direction, InteractionKind, LeadType, NextStep, Outcome, Verdict
 from medcrm.lib.errors import InvalidFields
@@ -82,7 +81,7 @@ def record_call(
     judged. Locks the number that was called and the lead's addresses, then the lead. Raise InvalidFields when something
     mandatory is missing or contradicts a check; nothing is written then.
     """
-    reached = _addresses(lead_id, report, attempt)
+    reached = reaching.lock_addresses(lead_id, report.fields, also=[attempt.address_id] if attempt else [])
     lead = Lead.objects.lock().select_related("phone").get(pk=lead_id)
     disposition = Disposition.objects.filter(pk=report.disposition, is_active=True).first()
     outcome = _outcome(report, disposition)
@@ -90,7 +89,7 @@ def record_call(
     is_old = bool(given or lead.advance_due_at)  # what the checks said was before this call
     call = _write_timeline(lead, report, disposition, outcome, attempt, by, at)
     _tell_consent(lead, disposition, call, by, at)
-    _reach_anew(lead, reached, disposition, report, at, called=_called(lead, attempt))
+    fresh = _reach_anew(lead, reached, disposition, report, at, called=_called(lead, attempt))
     _learn(lead, report, given, call, by, at)
     if outcome:
         _refuse_outcome(lead, report, outcome, is_old=is_old, at=at)
@@ -98,6 +97,7 @@ def record_call(
     elif lead.stage == Stage.NEW:
         lead.stage = Stage.WORKING
     lead.save()
+    reaching.look_for_others(lead, fresh, at=at)
     due.mark_due(Lead.objects.filter(pk=lead.pk), at=at)
     return call
 
@@ -303,23 +303,6 @@ def _wakes_by_itself(hold_reason: str) -> bool:
     return reason.default_days is not None or reason.default_triggers.filter(is_dated=False).exists()
 
 
-def _addresses(lead_id: int, report: CallReport, attempt: Attempt | None) -> dict[str, Address]:
-    """The rows of a new number or mailbox said on the call, locked with those that the call may be about, all before
-    the lead. Raise InvalidFields naming an unusable one."""
-    pairs, errors = [], {}
-    for kind, normalise in addresses.KINDS.items():
-        if value := report.fields.get(kind):
-            try:
-                pairs.append((kind, normalise(str(value))))
-            except InvalidAddress as error:
-                errors[kind] = [error.message]
-    if errors:
-        raise InvalidFields(errors)
-    known = Lead.objects.values_list("phone", "email").get(pk=lead_id)
-    also = {pk for pk in (*known, attempt and attempt.address_id) if pk}
-    return {kind: address for (kind, _value), address in addresses.lock_addresses(pairs, also=also).items()}
-
-
 def _reach_anew(
     lead: Lead,
     reached: Mapping[str, Address],
@@ -328,15 +311,14 @@ def _reach_anew(
     at: datetime,
     *,
     called: int | None,
-) -> None:
-    """Note a new number or mailbox; a number that does not reach the person leaves a way to reach them missing."""
+) -> list[str]:
+    """Note a new number or mailbox and return the kinds that are new; a number that does not reach the person leaves a
+    way to reach them missing."""
+    fresh = reaching.set_addresses(lead, reached, at=at) if reached else []
+    if fresh or called != lead.phone_id:
+        return fresh  # a way is known, or nothing was learned of the number the lead has now
     missing = MissingItem.objects.filter(lead=lead, kind=answers.CONTACT_CHANNEL, settled_at=None)
-    if reached:
-        lead.phone, lead.email = reached.get("phone", lead.phone), reached.get("email", lead.email)
-        missing.update(settled_at=at)
-    elif called != lead.phone_id:
-        return  # nothing was learned of the number the lead has now
-    elif (disposition.invalidates_number or disposition.is_wrong_number) and not missing.exists():
+    if (disposition.invalidates_number or disposition.is_wrong_number) and not missing.exists():
         MissingItem.objects.create(
             lead=lead,
             kind_id=answers.CONTACT_CHANNEL,
@@ -344,6 +326,7 @@ def _reach_anew(
             follow_up_on=report.follow_up_on or timing.day_at(timing.zone_of(lead), at),
             opened_at=at,
         )
+    return fresh
 
 
 def _stop_reason(report: CallReport) -> str:
@@ -377,6 +360,8 @@ def _write_timeline(
 ) -> Interaction:
     kind = InteractionKind.VOICEMAIL if disposition.is_voicemail else InteractionKind.CALL
     facts: dict[str, object] = dict(notes.check_facts(report.facts))
+    if reached := sorted(kind for kind in addresses.KINDS if report.fields.get(kind)):
+        facts["reached_anew"] = reached
     if report.missing:
         facts["missing"] = list(report.missing)
     if report.follow_up_on:

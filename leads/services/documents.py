@@ -48,10 +48,12 @@ def write_authorization(
     at: datetime,
     expires_on: date | None = None,
     reference: str = "",
+    payer: str | None = None,
     by: AbstractBaseUser | None = None,
 ) -> Authorization:
-    """Note where the payer's prior authorization stands; a decision wakes who waits for it."""
-    values = {"status": status, "changed_at": at, "expires_on": expires_on, "payer_id": lead.payer_id}
+    """Note where a payer's prior authorization stands, that of the lead's own payer unless another is named; a decision
+    wakes who waits for it."""
+    values = {"status": status, "changed_at": at, "expires_on": expires_on, "payer_id": payer or lead.payer_id}
     row, _ = Authorization.objects.update_or_create(
         lead=lead, service_id=service, defaults=values | ({"reference": reference} if reference else {})
     )

@@ -117,11 +117,14 @@ def record_authorization(
     at: datetime,
     expires_on: date | None = None,
     reference: str = "",
+    payer: str | None = None,
     by: AbstractBaseUser | None = None,
 ) -> Authorization:
-    """Note where the payer's prior authorization stands; a decision wakes who waits for it."""
+    """Note where a payer's prior authorization stands, that of the lead's own payer unless another is named; a decision
+    wakes who waits for it."""
     lead = Lead.objects.lock().get(pk=lead_id)
-    row = documents.write_authorization(lead, service, status, expires_on=expires_on, reference=reference, by=by, at=at)
+    said = {"expires_on": expires_on, "reference": reference, "payer": payer}
+    row = documents.write_authorization(lead, service, status, **said, by=by, at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return row
 

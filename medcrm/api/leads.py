@@ -20,7 +20,7 @@ from gateway.idempotency import Reply
 from gateway.vocabulary import ScopeCode
 from leads import contact
 from leads.models import Authorization, Document, DocumentStatus, Lead, ServiceLine
-from leads.services import calls, corrections, events
+from leads.services import calls, corrections, events, reaching
 from leads.services.calls import CallReport
 from leads.submission import check_facts
 from leads.vocabulary import InteractionKind
@@ -82,9 +82,10 @@ class LeadView(ClientView):
     @transaction.atomic
     def patch(self, request: Request, lead: str) -> Response:
         """Correct facts of a lead; the checks run again. State is changed by what happens, never here."""
-        row = Lead.objects.lock().get(pk=self.lead().pk)
+        pk, facts = self.lead().pk, check_facts(self.read(FactsSerializer))
+        reaching.lock_addresses(pk, facts)  # addresses are locked before any lead
+        row = Lead.objects.lock().get(pk=pk)
         self.demand_match(self.get_serializer(row).data)
-        facts = check_facts(self.read(FactsSerializer))
         corrections.correct_facts(row.pk, facts, by=request.user, at=timezone.now())
         return Response(self.get_serializer(Lead.objects.select_related(*SHOWN).get(pk=row.pk)).data)
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from consent import addresses
 from leads.models import Disposition, HoldReason, Lead, MissingKind, StopReason
 from leads.services.calls import CallReport
 from leads.vocabulary import Outcome
@@ -28,6 +29,12 @@ REASON_OF = {Outcome.HOLD: "hold_reason", Outcome.DISQUALIFIED: "stop_reason"}
 def line(label: object, hint: object = "") -> forms.CharField:
     box = forms.TextInput(attrs={"class": "mc-input", "placeholder": hint})
     return forms.CharField(label=label, required=False, max_length=500, widget=box)
+
+
+def reach(label: object, hint: object, limit: int) -> forms.CharField:
+    """A number or a mailbox; the browser would fill in the caller's own."""
+    box = forms.TextInput(attrs={"class": "mc-input", "placeholder": hint, "autocomplete": "off"})
+    return forms.CharField(label=label, required=False, max_length=limit, widget=box)
 
 
 def chips(label: object) -> forms.ChoiceField:
@@ -63,6 +70,8 @@ class CallForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date", "class": "mc-input"}),
         help_text=_("For what is missing: when you ask. For a wait: when it ends; else the reason's own days count."),
     )
+    phone = reach(_("Another number"), _("They say one, e.g. 512-555-0142"), 40)
+    email = reach(_("Another e-mail"), _("They say one, e.g. ana@example.org"), 254)
     requested = line(_("Requested"), _("What they asked for"))
     confirmed = line(_("Confirmed"), _("Facts they confirmed"))
     not_confirmed = line(_("Not confirmed"), _("What is still open"))
@@ -120,6 +129,7 @@ class CallForm(forms.Form):
             missing=said["missing"],
             follow_up_on=said["follow_up_on"],
             callback_at=said["callback_at"],
+            fields={kind: said[kind] for kind in addresses.KINDS if said[kind]},
             note=said["note"],
             facts={part: said[part] for part in (*NOTE_PARTS, "other_provider") if said[part]},
         )
@@ -149,6 +159,9 @@ class CallForm(forms.Form):
             grouped.setdefault(row.group, []).append((radio, row))
         labels = dict(Disposition.Group.choices)
         return [(labels[group], grouped[group]) for group in Disposition.Group.values if group in grouped]
+
+    def reached_anew(self) -> list[forms.BoundField]:
+        return [self[kind] for kind in addresses.KINDS]
 
     def notes(self) -> list[forms.BoundField]:
         return [self[name] for name in NOTE_PARTS]

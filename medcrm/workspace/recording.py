@@ -10,21 +10,31 @@ from django.utils.translation import gettext as _
 
 from consent import gate
 from consent.lifecycle import AttemptState
-from leads.models import Interaction, Lead
+from leads.models import Appointment, Disposition, Interaction, Lead
 from leads.services import calls
 from leads.services.calls import CallReport
-from medcrm.lib.errors import RuleError
+from leads.vocabulary import Outcome
+from medcrm.lib.errors import InvalidFields, RuleError
 from medcrm.workspace import drafts
 from routing import saying, worklist
+from routing.models import Clock
+from routing.vocabulary import Owed
 
 
 @transaction.atomic
 def record(
-    lead_id: int, report: CallReport, *, by: AbstractBaseUser, at: datetime, consent_step: str = ""
+    lead_id: int,
+    report: CallReport,
+    *,
+    by: AbstractBaseUser,
+    at: datetime,
+    consent_step: str = "",
+    needs_day: bool = False,
 ) -> Interaction:
     """Record how the call ended, settle its reservation, drop the draft and end the lease. Locks draft, then lead.
 
-    Raise InvalidFields for what is missing, RuleError when nobody has called yet; nothing is written then.
+    Where it `needs_day`, the visit that was said to be set is to be booked first. Raise InvalidFields for what is
+    missing, RuleError when nobody has called yet; nothing is written then.
     """
     draft = drafts.of(lead_id, by, lock=True)
     if draft is None or not draft.has_spoken:
@@ -37,6 +47,9 @@ def record(
     if draft.attempt is not None:
         gate.settle(draft.attempt.pk, AttemptState.SENT, now=at, outcome=report.disposition)
     call = calls.record_call(lead_id, report, at=at, by=by, attempt=draft.attempt)
+    if needs_day:  # after everything else that may be wrong: the dialog that books leaves this page
+        told = _("No visit is booked yet. Press “Book a visit” and choose its day, then save again.")
+        raise InvalidFields({"outcome": [told]})
     draft.delete()
     for held in {lead_id, draft.lead_id}:
         worklist.release(held, by.pk)
@@ -46,3 +59,15 @@ def record(
 def is_recorded(lead_id: int, by: AbstractBaseUser, *, since: datetime) -> bool:
     """Whether this person has recorded a call on the lead after that moment, when they opened its page."""
     return Interaction.objects.filter(lead=lead_id, by=by, disposition__isnull=False, recorded_at__gte=since).exists()
+
+
+def leaves_booking_owed(lead: Lead, report: CallReport) -> bool:
+    """Whether the report says that a visit is set which its team still owes and nobody has booked [2.18].
+
+    Who hands a lead over to be booked owes no day; the team that has it does.
+    """
+    implied = Disposition.objects.filter(pk=report.disposition).values_list("suggested_outcome", flat=True).first()
+    if (report.outcome or implied) != Outcome.APPOINTMENT_SET:
+        return False
+    owed = Clock.objects.open().filter(lead=lead, owed=Owed.BOOKING)
+    return owed.exists() and not Appointment.objects.live().filter(lead=lead, service=lead.service_id).exists()

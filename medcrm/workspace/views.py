@@ -23,8 +23,10 @@ from django.views.decorators.http import require_GET, require_POST
 from consent.gate import NotContactable
 from consent.vocabulary import REPLIES, Purpose
 from leads import contact
+from leads.admin.appointments import BookForm
 from leads.models import Lead
 from leads.services import checklist
+from leads.services.calls import CallReport
 from leads.visibility import visible
 from medcrm import journey
 from medcrm.lib import reading
@@ -292,9 +294,9 @@ def record(request: HttpRequest, pk: int) -> HttpResponse:
         return _leave(request, row)
     if form.is_valid():
         try:
-            entry = recording.record(
-                row.pk, form.report(), by=request.user, at=at, consent_step=form.cleaned_data["consent_step"]
-            )
+            report, step = form.report(), form.cleaned_data["consent_step"]
+            needs_day = _owes_a_day(request, row, report)
+            entry = recording.record(row.pk, report, by=request.user, at=at, consent_step=step, needs_day=needs_day)
         except RuleError as error:
             form.show(error)
         else:
@@ -303,6 +305,14 @@ def record(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, _("Recorded for %(who)s: %(what)s.") % told)
             return _leave(request, row)
     return _show(request, row, form)
+
+
+def _owes_a_day(request: HttpRequest, row: Lead, report: CallReport) -> bool:
+    """Whether the visit that was said to be set is still to be booked, by a person who can, on a day that is open."""
+    if not recording.leaves_booking_owed(row, report) or not request.user.has_perm("leads.book_appointment"):
+        return False
+    is_mine = Lead.objects.filter(visible(request.user), pk=row.pk).exists()
+    return is_mine and bool(BookForm(obj=row, request=request).fields["slot"].choices)
 
 
 def _leave(request: HttpRequest, row: Lead) -> HttpResponse:

@@ -49,6 +49,7 @@
     const wanted = {
       callback: needs.includes("callback"),
       missing: isMissing,
+      visit: implied === "appointment_set",
       hold: outcome === "hold",
       day: isMissing || outcome === "hold",
       stop: outcome === "disqualified" || (outcome === "" && Boolean(result) && "stops" in result.dataset),
@@ -136,6 +137,7 @@
     i: () => click("[aria-keyshortcuts=i]"),
     t: () => click("[aria-keyshortcuts=t]"),
     m: () => click("[aria-keyshortcuts=m]"),
+    b: () => click("[aria-keyshortcuts=b]"),
     v: () => click("[aria-keyshortcuts=v]"),
     q: () => focus("#ws-consent:not(:has(:checked)) [data-answer]") || focus("[data-question][data-open] [data-answer], [data-question] [data-answer]"),
     d: () => focus("#ws-find"),

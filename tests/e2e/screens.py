@@ -141,6 +141,8 @@ WORK = [
     Screen("lead", "supervisor", lead_page),
     Screen("lead-history", "supervisor", of_the_lead("history")),
     Screen("lead-correct", "supervisor", of_the_lead("correct_facts")),
+    Screen("lead-type", "supervisor", of_the_lead("correct_type")),
+    Screen("lead-authorization", "supervisor", of_the_lead("record_authorization")),
     Screen("lead-decide", "scheduling1", of_the_lead("decide")),
     Screen("lead-wishes", "scheduling1", of_the_lead("record_wishes")),
     Screen("lead-reassign", "supervisor", of_the_lead("reassign")),

@@ -19,7 +19,7 @@ DAY = [
     ("voicemail left", [], ("voicemail_left", "")),
     ("call-back", ["12022026", "ArrowRight", "0330PM"], ("callback_requested", "")),
     ("missing info", ["Space", "->follow", "12032026"], ("missing_information", "")),
-    ("appointment set", ["1"], ("appointment_set", "appointment_set")),
+    ("appointment set", ["1", "book"], ("appointment_set", "appointment_set")),
     ("sent to the next", ["2"], ("sent_to_team", "sent_to_team")),
     ("added to nurture", ["3"], ("added_to_nurture", "nurture")),
     ("needs to think", ["5", "->hold", "Wants", "->follow", "03012027"], ("needs_to_think", "hold")),
@@ -55,10 +55,21 @@ def press(page, keys: list[str]) -> None:
     for key in keys:
         if key.startswith("->"):
             tab_to(page, key[2:])
+        elif key == "book":
+            book_first_day(page)
         elif key in ("Space", "ArrowRight") or len(key) == 1:
             page.keyboard.press(key)
         else:
             page.keyboard.type(key)
+
+
+def book_first_day(page) -> None:
+    """Take the first open day in the dialog; the page comes back with what was typed."""
+    strike(page, "b", "#dialog [name=slot]")
+    tab_to_submit(page)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Done: Book a visit")
+    page.wait_for_load_state()
 
 
 def tab_to(page, part: str) -> None:

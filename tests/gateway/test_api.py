@@ -265,6 +265,18 @@ def test_facts_are_corrected_only_as_they_were_read(call, lead):
     assert lead.interactions.filter(by__username="api:ehr").count() == 2
 
 
+def test_a_number_is_corrected_and_one_that_was_read_masked_never_takes_its_place(call, lead):
+    path = f"leads/{lead.public_id}/"
+    masked = call("PATCH", path, {"phone": "(512) •••-0101"})
+    assert (masked.status_code, list(masked.json()["errors"])) == (400, ["phone"])
+    assert call("PATCH", path, {"phone": "512"}).json()["errors"]["phone"]
+    changed = call("PATCH", path, {"phone": "512-555-0188", "age": 46})
+    assert (changed.status_code, changed.json()["phone"], changed.json()["age"]) == (200, "+15125550188", 46)
+    report = {"disposition": "gatekeeper", "facts": {"email": "new@example.org"}}
+    assert call("POST", f"leads/{lead.public_id}/calls/", report).status_code == 201
+    assert call("GET", path).json()["email"] == "new@example.org"
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [({"age": "old"}, "age"), ({"service": "acupuncture"}, "service"), ({"timing": 5}, "timing"), (b"{", "body")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pgtrigger
@@ -13,7 +14,7 @@ from django.utils import timezone
 from consent import addresses, gate, ledger
 from consent.models import Attempt
 from leads import contact
-from leads.models import Appointment, Inquiry, Interaction, Lead, MissingItem, Trigger
+from leads.models import Appointment, Availability, Inquiry, Interaction, Lead, MissingItem, Trigger
 from leads.services import due, events, merging
 from medcrm import journey
 from medcrm.workspace.models import Draft
@@ -26,6 +27,16 @@ pytestmark = pytest.mark.django_db
 
 def record(client, lead: Lead, **fields: object):
     return client.post(f"/admin/work/{lead.pk}/record/", fields)
+
+
+def book(client, lead: Lead, **fields: str) -> Appointment:
+    """Take the first open day, in the dialog that the workspace opens."""
+    path = f"/admin/leads/lead/{lead.pk}/book-visit/"
+    [slot, *_others] = re.findall(r'value="(\d+:[\d-]+)"', client.get(path).content.decode())
+    back = f"http://testserver/admin/work/{lead.pk}/"
+    done = client.post(path, {"slot": slot, **fields}, headers={"HX-Request": "true", "HX-Current-URL": back})
+    assert done["HX-Redirect"] == f"/admin/work/{lead.pk}/"
+    return Appointment.objects.get(lead=lead)
 
 
 def test_a_call_is_reserved_recorded_under_its_reservation_and_the_lead_is_free_again(client, lead, caller):
@@ -108,6 +119,33 @@ def test_another_number_is_reserved_anew(client, lead):
     client.post(f"/admin/work/{lead.pk}/call/")
     assert list(Attempt.objects.order_by("pk").values_list("address", flat=True)) == [lead.phone_id, other.pk]
     assert f"tel:{other.value}" in client.get(f"/admin/work/{lead.pk}/").content.decode()
+
+
+def test_a_number_and_a_mailbox_said_on_the_call_are_noted_with_its_result(client, lead, caller):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    client.post(f"/admin/work/{lead.pk}/draft/", {"phone": "512-555-01"})
+    assert 'value="512-555-01"' in client.get(f"/admin/work/{lead.pk}/").content.decode()
+    wrong = record(client, lead, disposition="no_answer", phone="512-555-01", email="ana")
+    assert set(wrong.context["form"].errors) == {"phone", "email"}
+    assert not Interaction.objects.filter(kind="call").exists()
+    called = lead.phone_id
+    record(client, lead, disposition="wrong_number", phone="512-555-0188", email="New@example.org")
+    lead.refresh_from_db()
+    assert (lead.phone.value, lead.email.value) == ("+15125550188", "new@example.org")
+    assert Interaction.objects.get(kind="call").attempt.address_id == called
+    assert not MissingItem.objects.filter(lead=lead, kind="contact_channel", settled_at=None).exists()
+
+
+def test_the_dialog_of_facts_masks_the_number_for_whoever_may_not_see_all(client, lead, caller):
+    path = f"/admin/leads/lead/{lead.pk}/correct-facts/"
+    page = client.get(path, headers={"HX-Request": "true"}).content.decode()
+    assert f"(512) •••-{lead.phone.value[-4:]}" in page
+    assert lead.phone.value not in page and lead.email.value not in page
+    back = f"http://testserver/admin/work/{lead.pk}/"
+    done = client.post(path, {"phone": "512-555-0188"}, headers={"HX-Request": "true", "HX-Current-URL": back})
+    assert done["HX-Redirect"] == f"/admin/work/{lead.pk}/"
+    lead.refresh_from_db()
+    assert lead.phone.value == "+15125550188"
 
 
 def test_a_blocked_channel_is_refused_in_words_and_the_button_is_off(client, lead, now):
@@ -239,9 +277,51 @@ def test_an_outcome_against_a_failed_check_needs_a_reason_next_to_it(client, lea
     client.post(f"/admin/work/{lead.pk}/call/")
     fields = {"disposition": "appointment_set", "outcome": "appointment_set"}
     assert record(client, lead, **fields).context["form"].errors.keys() == {"override"}
+    book(client, lead, reason="The clinic opened a slot by phone.")
     record(client, lead, **fields, override="The clinic opened a slot by phone.")
     cycle = lead.qualifications.get(closed_at=None)
     assert cycle.override_reason == "The clinic opened a slot by phone."
+
+
+SET = {"disposition": "appointment_set", "outcome": "appointment_set"}
+
+
+@pytest.mark.parametrize("fields", [SET, {"disposition": "appointment_set"}])
+def test_an_appointment_that_the_team_owes_is_set_by_booking_its_day(fields, client, lead):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    client.post(f"/admin/work/{lead.pk}/draft/", {"requested": "A morning slot"})
+    assert set(record(client, lead, **fields).context["form"].errors) == {"outcome"}
+    assert not Interaction.objects.filter(kind="call").exists() and Draft.objects.exists()
+    visit = book(client, lead)
+    assert 'value="A morning slot"' in client.get(f"/admin/work/{lead.pk}/").content.decode()
+    assert record(client, lead, **fields).status_code == 302
+    assert Interaction.objects.get(kind="call").disposition_id == "appointment_set"
+    visit.refresh_from_db()
+    assert visit.status == "booked"
+
+
+@pytest.mark.parametrize("why", ["no day is open", "nobody owes it", "may not book"])
+def test_no_day_is_asked_of_whoever_cannot_name_one(why, client, lead, caller):
+    if why == "no day is open":
+        Availability.objects.update(open_slots=0)
+    elif why == "nobody owes it":  # handed on to those who book
+        lead.clocks.update(owed="first_attempt")
+    else:
+        caller.groups.set([Group.objects.get(name="documents")])
+    client.post(f"/admin/work/{lead.pk}/call/")
+    assert record(client, lead, **SET).status_code == 302
+    assert Interaction.objects.get(kind="call").disposition_id == "appointment_set"
+
+
+def test_the_dialog_that_books_is_offered_to_who_may_and_for_a_visit(client, lead, lead_of, caller):
+    page = client.get(f"/admin/work/{lead.pk}/").content.decode()
+    assert page.count(f"/admin/leads/lead/{lead.pk}/book-visit/") == 4  # each link by its address and for htmx
+    assert page.count('aria-keyshortcuts="b"') == 1
+    Lead.objects.filter(pk=lead.pk).update(lead_type="b2b")
+    assert "/book-visit/" not in client.get(f"/admin/work/{lead.pk}/").content.decode()
+    Lead.objects.filter(pk=lead.pk).update(lead_type="patient")
+    caller.groups.set([Group.objects.get(name="documents")])
+    assert "/book-visit/" not in client.get(f"/admin/work/{lead.pk}/").content.decode()
 
 
 @pytest.fixture

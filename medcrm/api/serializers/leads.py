@@ -19,7 +19,7 @@ from medcrm.api.serializers.shown import IN_FULL, PUBLIC_ID, Reach, Shown, examp
 from medcrm.lib import masking
 from routing.saying import ANSWERS
 
-NOT_FACTS = ("lead_type", "phone", "email", "documents", "consent", "page_url", "is_test")
+NOT_FACTS = ("lead_type", "documents", "consent", "page_url", "is_test")
 
 
 FREE = ("question", "preferred_time", "organisation", "approver", "rollout", "next_action")
@@ -109,7 +109,10 @@ class LeadSerializer(Reach):
 
 @extend_schema_serializer(examples=example({"timing": "two_weeks", "payer": "ppo"}, request=True))
 class FactsSerializer(InquirySerializer):
-    """Facts of a lead; what is left out or blank stays as it is. Codes are those of the catalogue."""
+    """Facts of a lead; what is left out or blank stays as it is. Codes are those of the catalogue.
+
+    Permission belongs to a number or a mailbox: none is carried over to another one.
+    """
 
     def get_fields(self) -> dict[str, serializers.Field]:
         return {name: field for name, field in super().get_fields().items() if name not in NOT_FACTS}
@@ -121,7 +124,7 @@ class FactsSerializer(InquirySerializer):
                 f"This holds a masked number or mailbox and would overwrite the real one. Leave “{name}” out, or "
                 "write what you know in full."
             ]
-            for name in FREE
+            for name in LeadSerializer.masked
             if masking.MASKED in str(given.get(name) or "")
         }
         if problems:
