@@ -123,7 +123,7 @@ def _of_lead(lead: Lead) -> Packet:
 
 
 def clinic_of(lead: Lead) -> str:
-    """Where the lead would come: the clinic it prefers if that gives the service, else the nearest that does [R27]."""
+    """Where the lead would come: the clinic it prefers if it is offered that, else the nearest that it is [R27]."""
     is_wanted = lead.is_given_there or not lead.nearest_clinic
     return (lead.preferred_clinic_id if is_wanted else None) or lead.nearest_clinic or ""
 
