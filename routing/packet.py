@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from django.db.models import F, Q
 
-from leads import qualification
+from leads import capacity, qualification
 from leads.models import Answer, Authorization, Inquiry, Interaction, Lead, MissingItem, Qualification, Stakeholder
 from leads.vocabulary import AuthorizationState, Direction, InteractionKind, NoteFact
 from routing import permission
@@ -157,7 +157,9 @@ def _confirmed(ids: Sequence[int]) -> dict[int, dict[str, object]]:
 
 
 def _authorizations(ids: Sequence[int]) -> dict[tuple[int, str], str]:
-    rows = Authorization.objects.filter(lead__in=ids).exclude(status=AuthorizationState.NOT_NEEDED)
+    """What the payer that the lead has now said to a service [R16]."""
+    rows = Authorization.objects.filter(capacity.by_payer(F("lead__payer")), lead__in=ids)
+    rows = rows.exclude(status=AuthorizationState.NOT_NEEDED)
     return {(lead, service): status for lead, service, status in rows.values_list("lead", "service", "status")}
 
 

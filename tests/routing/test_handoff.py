@@ -10,7 +10,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 
 from leads.models import Answer, Availability, DocumentStatus, Lead, MissingItem, Offering, Stakeholder
-from leads.services import notes
+from leads.services import events, notes
 from routing import handoff, packet, router, scripts
 from routing.models import Handoff
 from tests.routing.factories import make_call, make_inquiry, make_lead
@@ -121,6 +121,14 @@ def test_days_of_a_script_are_those_of_the_preferred_clinic_where_it_has_any(now
         assert scripts.open_days(lead, at=now)[:2] == [date(2026, 12, 4), date(2026, 12, 7)]
     Availability.objects.filter(offering__clinic="rrk").delete()
     assert scripts.open_days(lead, at=now)[:2] == [date(2026, 12, 3), date(2026, 12, 6)]
+
+
+def test_packet_names_the_authorization_of_the_payer_the_lead_has_now_only(now):
+    lead = make_lead(now, service_id="pt", payer_id="hmo")
+    events.record_authorization(lead.pk, "pt", "approved", at=now)
+    assert route(lead, now).packet["authorization"] == "approved"
+    Lead.objects.filter(pk=lead.pk).update(payer="wc")
+    assert route(lead, now).packet["authorization"] == ""
 
 
 def test_new_inquiry_before_acceptance_issues_the_packet_again(now):
