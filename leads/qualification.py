@@ -150,6 +150,7 @@ def facts_of(lead: Lead, documents_missing: Sequence[str], failed: Sequence[Fail
         readiness=lead.readiness,
         request=lead.request,
         for_whom=lead.for_whom,
+        has_question=bool(lead.question),
         age=lead.age,
         contact_role=lead.contact_role,
         approver=lead.approver,
