@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
     BooleanField,
     Case,
@@ -31,7 +32,7 @@ from django.db.models import (
 from django.db.models.functions import ASin, Coalesce, Cos, Least, Power, Radians, Sin, Sqrt
 
 from leads import criteria, timing
-from leads.models import Answer, Authorization, Availability, DocumentStatus, Offering, OfferingPayer, ServiceLine
+from leads.models import Answer, Authorization, Availability, DocumentStatus, Lead, Offering, OfferingPayer, ServiceLine
 from leads.vocabulary import AuthorizationState, DocumentState, LeadType, Verdict
 
 EARTH_RADIUS_MILES = 3958.8
@@ -61,13 +62,22 @@ def given(rows: QuerySet, path: str = "") -> QuerySet:
     )
 
 
-def within_reach(rows: QuerySet, path: str = "") -> QuerySet:
-    """Narrow rows to offerings the outer lead can come to, or be seen by remotely in a clinic's own state [R14]."""
+def measured(rows: QuerySet, path: str = "") -> QuerySet:
+    """Narrow rows to offerings of the outer lead's service, with the miles to each; NULL where its place is unknown."""
     clinic = f"{path}clinic__"
     miles = miles_between(OuterRef("latitude"), OuterRef("longitude"), F(f"{clinic}latitude"), F(f"{clinic}longitude"))
-    near = Q(miles__lte=F(f"{clinic}radius_miles"))
-    remote = Q(**{f"{path}service__telehealth": True, f"{clinic}state": OuterRef("state")})
-    return given(rows, path).annotate(miles=miles).filter(near | remote)
+    return given(rows, path).annotate(miles=miles)
+
+
+def reached(path: str = "") -> Q:
+    """Of measured rows, those the outer lead can come to, or be seen by remotely in a clinic's own state [R14]."""
+    near = Q(miles__lte=F(f"{path}clinic__radius_miles"))
+    return near | Q(**{f"{path}service__telehealth": True, f"{path}clinic__state": OuterRef("state")})
+
+
+def within_reach(rows: QuerySet, path: str = "") -> QuerySet:
+    """Narrow rows to offerings within reach of the outer lead."""
+    return measured(rows, path).filter(reached(path))
 
 
 def near(rows: QuerySet, path: str = "") -> QuerySet:
@@ -82,6 +92,26 @@ def taking(rows: QuerySet, path: str = "") -> QuerySet:
             Coalesce(OuterRef("is_existing_patient"), Value(False)), output_field=BooleanField()
         )
     ).filter(Q(**{f"{path}accepts_new_patients": True}) | Q(known_patient=True))
+
+
+def offered(rows: QuerySet, path: str = "") -> QuerySet:
+    """Narrow rows to what is offered to the outer lead: within its reach or at the clinic it asks for, to new patients
+    or to one it is known to, on terms with its payer as far as that is known [R16, R27]."""
+    terms = OfferingPayer.objects.filter(offering=OuterRef(f"{path}pk"), payer=OuterRef(OuterRef("payer")))
+    return (
+        taking(measured(rows, path), path)
+        .annotate(asked_payer=ExpressionWrapper(OuterRef("payer"), output_field=TextField()))
+        .filter(
+            reached(path) | Q(**{f"{path}clinic": OuterRef("preferred_clinic")}),
+            Q(asked_payer__isnull=True) | Exists(terms),
+        )
+    )
+
+
+def offered_to(lead_id: int) -> list[int]:
+    """The offerings that are offered to this lead; one query."""
+    ids = ArraySubquery(offered(Offering.objects.all()).order_by("pk").values("pk"))
+    return Lead.objects.values_list(ids, flat=True).get(pk=lead_id)
 
 
 def service_status() -> Expression:
@@ -135,22 +165,35 @@ def age_status(*, at: datetime) -> Expression:
 
 
 def first_open_date(*, at: datetime) -> Expression:
-    """The first date with an open slot for this lead inside its window, at a clinic within reach that takes it."""
+    """The first date with an open slot for this lead inside its window, where it is offered one."""
+    days = _offered_days(at=at)
+    inside = days.filter(Q(closes_on__isnull=True) | Q(date__lte=F("closes_on")))
+    return Case(When(IS_ORGANISATION, then=None), default=Subquery(inside.values("date")[:1]))
+
+
+def next_open_date(*, at: datetime) -> Expression:
+    """The first date with an open slot for this lead from the day its window opens, however late [2.4]."""
+    return Case(When(IS_ORGANISATION, then=None), default=Subquery(_offered_days(at=at).values("date")[:1]))
+
+
+def _offered_days(*, at: datetime) -> QuerySet[Availability]:
+    """Days with an open slot where the outer lead is offered one, from the day its window opens, the first first."""
+    day = Availability._meta.get_field("date")
+    return (
+        offered(open_days(at=at), "offering__")
+        .annotate(
+            opens_on=ExpressionWrapper(OuterRef("window_opens_on"), output_field=day),
+            closes_on=ExpressionWrapper(OuterRef("window_closes_on"), output_field=day),
+        )
+        .filter(Q(opens_on__isnull=True) | Q(date__gte=F("opens_on")))
+        .order_by("date")
+    )
+
+
+def open_days(*, at: datetime) -> QuerySet[Availability]:
+    """Days with an open slot that are not over on their clinic's calendar."""
     days = Availability.objects.filter(open_slots__gt=0, date__gte=at.date() - timedelta(days=1))  # for the index
-    days = days.filter(date__gte=timing.day_in(F("offering__clinic__timezone"), at))
-    days = taking(within_reach(days, "offering__"), "offering__").annotate(
-        opens_on=ExpressionWrapper(OuterRef("window_opens_on"), output_field=Availability._meta.get_field("date")),
-        closes_on=ExpressionWrapper(OuterRef("window_closes_on"), output_field=Availability._meta.get_field("date")),
-    )
-    inside = days.filter(
-        Q(opens_on__isnull=True) | Q(date__gte=F("opens_on")), Q(closes_on__isnull=True) | Q(date__lte=F("closes_on"))
-    ).order_by("date")
-    paid = inside.filter(offering__payer_terms__payer=OuterRef("payer"))
-    return Case(
-        When(IS_ORGANISATION, then=None),
-        When(payer__isnull=True, then=Subquery(inside.values("date")[:1])),
-        default=Subquery(paid.values("date")[:1]),
-    )
+    return days.filter(date__gte=timing.day_in(F("offering__clinic__timezone"), at))
 
 
 def servable(leads: QuerySet, *, at: datetime) -> QuerySet:

@@ -51,6 +51,7 @@ class Facts:
     readiness: str = ""
     request: str = ""
     for_whom: str = ""
+    has_question: bool = False
     age: int | None = None
     contact_role: str = ""
     approver: str = ""
@@ -175,7 +176,7 @@ def check_capacity(facts: Facts) -> Finding:
 
 def check_readiness(facts: Facts) -> Finding:
     """The readiness band by its own rules; web activity alone never passes [R13, R18]."""
-    asks = facts.request in ASKS
+    asks = facts.request in ASKS or (facts.has_question and not facts.request)
     if facts.readiness == Band.HIGH or (facts.readiness == Band.MEDIUM and asks):
         return Finding(Verdict.PASS, [Reason("asks", "Asks for a next step.")])
     unknown = [] if facts.request else ["request"]

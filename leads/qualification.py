@@ -169,6 +169,7 @@ def facts_of(lead: AskedLead, documents_missing: Sequence[str], failed: Sequence
         readiness=lead.readiness,
         request=lead.request,
         for_whom=lead.for_whom,
+        has_question=bool(lead.question),
         age=lead.age,
         contact_role=lead.contact_role,
         approver=lead.approver,

@@ -357,13 +357,12 @@ def slots_opened(offering: Offering, *, on: date, slots: int, at: datetime) -> l
     if on < timing.day_at(offering.clinic.timezone, at):
         return []
     waiting = Trigger.objects.filter(lead=OuterRef("pk"), kind="slot_opened", fired_at=None, disarmed_at=None)
-    here = capacity.taking(capacity.within_reach(Offering.objects.filter(pk=offering.pk)))
+    here = capacity.offered(Offering.objects.filter(pk=offering.pk))
     leads = (
         Lead.objects.filter(Exists(waiting), Exists(here), service=offering.service_id, merged_into=None)
         .filter(
             Q(window_opens_on=None) | Q(window_opens_on__lte=on), Q(window_closes_on=None) | Q(window_closes_on__gte=on)
         )
-        .filter(Q(payer=None) | Q(payer__in=offering.payers.all()))
         .order_by(F("score").desc(nulls_last=True), "pk")
         .values_list("pk", flat=True)[:slots]
     )

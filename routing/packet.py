@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from django.db.models import F, Q
 
-from leads import qualification
+from leads import capacity, qualification
 from leads.models import Answer, Authorization, Inquiry, Interaction, Lead, MissingItem, Qualification, Stakeholder
 from leads.vocabulary import AuthorizationState, Direction, InteractionKind, NoteFact
 from routing import permission
@@ -123,7 +123,7 @@ def _of_lead(lead: Lead) -> Packet:
 
 
 def clinic_of(lead: Lead) -> str:
-    """Where the lead would come: the clinic it prefers if that gives the service, else the nearest that does [R27]."""
+    """Where the lead would come: the clinic it prefers if it is offered that, else the nearest that it is [R27]."""
     is_wanted = lead.is_given_there or not lead.nearest_clinic
     return (lead.preferred_clinic_id if is_wanted else None) or lead.nearest_clinic or ""
 
@@ -157,7 +157,9 @@ def _confirmed(ids: Sequence[int]) -> dict[int, dict[str, object]]:
 
 
 def _authorizations(ids: Sequence[int]) -> dict[tuple[int, str], str]:
-    rows = Authorization.objects.filter(lead__in=ids).exclude(status=AuthorizationState.NOT_NEEDED)
+    """What the payer that the lead has now said to a service [R16]."""
+    rows = Authorization.objects.filter(capacity.by_payer(F("lead__payer")), lead__in=ids)
+    rows = rows.exclude(status=AuthorizationState.NOT_NEEDED)
     return {(lead, service): status for lead, service, status in rows.values_list("lead", "service", "status")}
 
 

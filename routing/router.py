@@ -16,7 +16,7 @@ from functools import cached_property
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from leads import capacity, criteria
 from leads.models import Lead, Offering
@@ -272,9 +272,10 @@ def _pinned(debts: Mapping[int, Debt]) -> dict[int, Team]:
 
 
 def with_place(leads: QuerySet[Lead]) -> QuerySet[Lead]:
-    """Leads with what a packet and a choice of staff ask of them, and the nearest clinic that gives the service."""
-    nearest = capacity.within_reach(Offering.objects.all()).order_by(F("miles").asc(nulls_last=True), "clinic")
-    preferred = capacity.given(Offering.objects.filter(clinic=OuterRef("preferred_clinic")))
+    """Leads with what a packet and a choice of staff ask of them, and the nearest clinic that is offered to them."""
+    offered = capacity.offered(Offering.objects.all())
+    nearest = offered.filter(miles__isnull=False).order_by("miles", "clinic")
+    preferred = offered.filter(clinic=OuterRef("preferred_clinic"))
     return leads.select_related("service", "preferred_clinic").annotate(
         nearest_clinic=Subquery(nearest.values("clinic")[:1]), is_given_there=Exists(preferred)
     )

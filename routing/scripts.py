@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import F
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from leads import timing
-from leads.models import Availability, Lead
+from leads import capacity
+from leads.models import Lead
 
 PLACE = re.compile(r"\{([a-z_]+)\}")
 TIMES_OFFERED = 3
@@ -73,16 +73,15 @@ def unknown_places(words: str) -> list[str]:
 
 
 def open_days(lead: Lead, *, at: datetime) -> list[date]:
-    """The first days with an open slot for the lead's service, at its clinic where it prefers one."""
-    if lead.service_id is None:
-        return []
-    today = timing.day_in(F("offering__clinic__timezone"), at)
-    days = Availability.objects.filter(offering__service=lead.service_id, open_slots__gt=0, date__gte=today)
-    if lead.preferred_clinic_id:
-        days = days.filter(offering__clinic=lead.preferred_clinic_id)
+    """The first days from its window on that are offered to the lead, all of them at the clinic it prefers where that
+    has any. Two queries."""
+    days = capacity.open_days(at=at).filter(offering__in=capacity.offered_to(lead.pk))
     if lead.window_opens_on:
         days = days.filter(date__gte=lead.window_opens_on)
-    return list(days.order_by("date").values_list("date", flat=True).distinct()[:TIMES_OFFERED])
+    is_preferred = ExpressionWrapper(Q(offering__clinic=lead.preferred_clinic_id), output_field=BooleanField())
+    found = days.annotate(is_preferred=is_preferred).order_by("-is_preferred", "date")
+    rows = list(found.values_list("is_preferred", "date").distinct()[:TIMES_OFFERED])
+    return [day for preferred, day in rows if preferred == rows[0][0]]
 
 
 def places_in_words() -> str:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from leads import ical
+from leads import capacity, ical
 from leads.admin.base import OfLead
 from leads.models import Appointment, Availability, Lead
 from leads.querysets import LIVE_VISIT
@@ -30,7 +30,7 @@ from medcrm.lib.admin import ReadOnlyAdmin
 from medcrm.lib.columns import badge_column, display
 from medcrm.lib.filters import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter, RelatedDropdownFilter
 
-DAYS_OFFERED = 60  # open days in the list to choose from; the form stays readable
+DAYS_OFFERED = 60  # open days in each group to choose from; the form stays readable
 SETTLED = [
     (state.value, state.label)
     for state in (
@@ -42,19 +42,31 @@ SETTLED = [
 ]
 
 
-def open_days(service: str | None, preferred: str | None, *, on: date) -> list[tuple[str, str]]:
-    """Open days of a service as choices, the preferred clinic's first, then the soonest."""
-    rows = Availability.objects.filter(offering__service=service, open_slots__gt=0, date__gte=on)
-    rows = rows.filter(offering__clinic__is_active=True).select_related("offering__clinic").order_by("date", "pk")
-    ordered = sorted(rows[:DAYS_OFFERED], key=lambda row: (row.offering.clinic_id != preferred, row.date))
-    return [
-        (
-            f"{row.offering_id}:{row.date.isoformat()}",
-            _now("%(clinic)s, %(day)s: %(n)d open")
-            % {"clinic": row.offering.clinic, "day": date_format(row.date, "D, M j"), "n": row.open_slots},
-        )
-        for row in ordered
-    ]
+Days = list[tuple[str, list[tuple[str, str]]]]
+
+
+def open_days(lead: Lead, service: str | None, *, first: str | None, at: datetime) -> Days:
+    """Open days of a service in two groups: where the lead is offered it, clinic `first` before the rest, and where
+    that takes a reason. Three queries."""
+    is_first = ExpressionWrapper(Q(offering__clinic=first), output_field=BooleanField())
+    days = capacity.open_days(at=at).filter(offering__service=service, offering__clinic__is_active=True)
+    if not lead.is_existing_patient:
+        days = days.filter(offering__accepts_new_patients=True)
+    days = days.alias(is_first=is_first).order_by("-is_first", "date", "pk").select_related("offering__clinic")
+    offered = Q(offering__in=capacity.offered_to(lead.pk))
+    groups = [(_now("Offered"), days.filter(offered)), (_now("Elsewhere: say why"), days.exclude(offered))]
+    choices = [(name, [_choice(row) for row in rows[:DAYS_OFFERED]]) for name, rows in groups]
+    return [(name, found) for name, found in choices if found]
+
+
+def _choice(row: Availability) -> tuple[str, str]:
+    words = _now("%(clinic)s, %(day)s: %(n)d open")
+    day = date_format(row.date, "D, M j")
+    return f"{row.offering_id}:{row.date.isoformat()}", words % {
+        "clinic": row.offering.clinic,
+        "day": day,
+        "n": row.open_slots,
+    }
 
 
 class BookForm(ActionForm):
@@ -70,7 +82,7 @@ class BookForm(ActionForm):
         label=_("Why"),
         max_length=300,
         required=False,
-        help_text=_("Needed against a failed check, e.g. “records follow”."),
+        help_text=_("Needed against a failed check or elsewhere than offered, e.g. “records follow”."),
     )
 
     def __init__(self, data: object = None, *, obj: Lead | None = None, request: HttpRequest) -> None:
@@ -78,8 +90,8 @@ class BookForm(ActionForm):
         self.fields["slot"].choices = self.days() if obj is not None else []
         self.look()
 
-    def days(self) -> list[tuple[str, str]]:
-        return open_days(self.obj.service_id, self.obj.preferred_clinic_id, on=timezone.localdate())
+    def days(self) -> Days:
+        return open_days(self.obj, self.obj.service_id, first=self.obj.preferred_clinic_id, at=timezone.now())
 
     def clean(self) -> dict[str, object]:
         values = super().clean() or {}
@@ -93,8 +105,8 @@ class BookForm(ActionForm):
 class MoveForm(BookForm):
     reason = forms.CharField(label=_("Why"), max_length=300, help_text=_("E.g. “asked for a later day”."))
 
-    def days(self) -> list[tuple[str, str]]:
-        return open_days(self.obj.service_id, self.obj.clinic_id, on=timezone.localdate())
+    def days(self) -> Days:
+        return open_days(self.obj.lead, self.obj.service_id, first=self.obj.clinic_id, at=timezone.now())
 
 
 class BookingActions:

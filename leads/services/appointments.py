@@ -15,7 +15,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from leads import timing
+from leads import capacity, timing
 from leads.lifecycle import OPEN
 from leads.models import Appointment, Lead, Offering, Qualification
 from leads.services import calls, due, events, expiry, slots
@@ -44,7 +44,7 @@ def book(lead_id: int, booking: Booking, *, by: AbstractBaseUser, at: datetime, 
     """Take a slot for this lead and keep “appointment set” as its outcome. Locks the day, then the lead.
 
     Raise NoSlot when the last slot is gone, RuleError when the lead is closed, booked already, or moves on without a
-    reason against a failed check or with what runs out before the visit.
+    reason against a failed check, to a clinic it is not offered, or with what runs out before the visit.
     """
     day = slots.lock([(booking.offering_id, booking.on)]).get((booking.offering_id, booking.on))
     lead = Lead.objects.lock().get(pk=lead_id)
@@ -54,12 +54,13 @@ def book(lead_id: int, booking: Booking, *, by: AbstractBaseUser, at: datetime, 
         raise RuleError(
             "REASON_MISSING", _("A check failed. Say why the visit is booked all the same."), field="reason"
         )
-    runs_out = _refuse_what_runs_out(lead, offering, booking, reason, at)
+    is_override = _refuse_elsewhere(lead, offering, reason)
+    is_override |= _refuse_what_runs_out(lead, offering, booking, reason, at)
     slots.take(day, booking.on)
     row = _create(lead, offering, booking, by, at)
     calls.decide(lead, Outcome.APPOINTMENT_SET, CallReport("appointment_set", reason=reason), by=by, at=at)
     lead.save()
-    if runs_out:
+    if is_override:
         _keep_override(lead, reason)
     events.note_appointment(row, by=by, at=at, note=reason)
     due.mark_due(Lead.objects.filter(pk=lead.pk), at=at)
@@ -82,14 +83,15 @@ def reschedule(
     if offering.service_id != old.service_id:
         raise RuleError("OTHER_SERVICE", _("Choose a day of the same service."), field="slot")
     _refuse_day(offering, booking, at)
-    runs_out = _refuse_what_runs_out(lead, offering, booking, reason, at)
+    is_override = offering.pk != old.offering_id and _refuse_elsewhere(lead, offering, reason)
+    is_override |= _refuse_what_runs_out(lead, offering, booking, reason, at)
     if old.holds_slot:
         slots.put_back(days.get(was))
     slots.take(days.get(will), booking.on)
     old.status, old.changed_at, old.note = AppointmentState.RESCHEDULED, at, reason[:300]
     old.save(update_fields=["status", "changed_at", "note"])
     row = _create(lead, offering, booking, by, at, replaces=old)
-    if runs_out:
+    if is_override:
         _keep_override(lead, reason)
     events.note_appointment(row, by=by, at=at, note=reason, moved_from=old.date)
     due.mark_due(Lead.objects.filter(pk=lead.pk), at=at)
@@ -142,6 +144,15 @@ def _refuse(lead: Lead, offering: Offering, booking: Booking, at: datetime) -> N
 def _refuse_day(offering: Offering, booking: Booking, at: datetime) -> None:
     if booking.on < timing.day_at(offering.clinic.timezone, at):
         raise RuleError("DAY_IS_OVER", _("That day is over. Choose one that is to come."), field="slot")
+
+
+def _refuse_elsewhere(lead: Lead, offering: Offering, reason: str) -> bool:
+    """Say whether the lead is not offered this clinic. Raise without a reason [R16, R27]."""
+    is_elsewhere = offering.pk not in capacity.offered_to(lead.pk)
+    if is_elsewhere and not reason.strip():
+        sentence = _("%(clinic)s is out of reach, or not on terms with the payer. Choose another, or say why.")
+        raise RuleError("NOT_OFFERED", sentence % {"clinic": offering.clinic}, field="reason")
+    return is_elsewhere
 
 
 def _refuse_what_runs_out(lead: Lead, offering: Offering, booking: Booking, reason: str, at: datetime) -> bool:

@@ -12,6 +12,7 @@ from django.urls import reverse
 from icalendar import Calendar
 
 from leads import ical
+from leads.admin.appointments import open_days
 from leads.models import Appointment, Availability, Lead, Offering
 from leads.services import appointments, calls, events
 from leads.services.appointments import Booking, NoSlot
@@ -117,6 +118,47 @@ def test_against_a_failed_check_a_reason_is_kept_for_review(lead, booking, sched
     Lead.objects.filter(pk=lead.pk).update(capacity_check="fail")
     appointments.book(lead.pk, booking, by=scheduler, at=now, reason="The clinic squeezed her in.")
     assert lead.qualifications.get(closed_at=None).override_reason == "The clinic squeezed her in."
+
+
+@pytest.fixture
+def far(organisation: None) -> Booking:
+    return Booking(Offering.objects.get(service="ortho", clinic="elp").pk, ON)
+
+
+def test_a_clinic_that_is_not_offered_is_booked_with_a_reason_that_is_kept_for_review(lead, far, scheduler, now):
+    with pytest.raises(RuleError) as refusal:
+        appointments.book(lead.pk, far, by=scheduler, at=now)
+    assert (refusal.value.code, refusal.value.field) == ("NOT_OFFERED", "reason")
+    appointments.book(lead.pk, far, by=scheduler, at=now, reason="Stays with her sister there.")
+    assert lead.qualifications.get(closed_at=None).override_reason == "Stays with her sister there."
+
+
+def test_a_clinic_without_the_payer_is_not_moved_to_without_a_reason(lead, booking, scheduler, now):
+    row = appointments.book(lead.pk, booking, by=scheduler, at=now)
+    near = Offering.objects.get(service="ortho", clinic="rrk")
+    near.payer_terms.filter(payer="ppo").delete()
+    with pytest.raises(RuleError) as refusal:
+        appointments.reschedule(row.pk, Booking(near.pk, ON), by=scheduler, at=now)
+    assert refusal.value.code == "NOT_OFFERED"
+    assert Appointment.objects.live().get() == row
+    moved = appointments.reschedule(row.pk, Booking(near.pk, ON), by=scheduler, at=now, reason="Pays herself there.")
+    assert moved.clinic_id == "rrk"
+    assert lead.qualifications.get(closed_at=None).override_reason == "Pays herself there."
+
+
+def test_days_to_choose_from_are_what_is_offered_then_what_takes_a_reason(lead, now, django_assert_num_queries):
+    near = Offering.objects.get(service="ortho", clinic="rrk")
+    near.payer_terms.filter(payer="ppo").delete()
+    Lead.objects.filter(pk=lead.pk).update(preferred_clinic=None)
+    lead.refresh_from_db()
+    clinics = dict(Offering.objects.filter(service="ortho").values_list("pk", "clinic"))
+    with django_assert_num_queries(3):
+        (_offered, ours), (_elsewhere, others) = open_days(lead, "ortho", first=None, at=now)
+    assert [{clinics[int(key.partition(":")[0])] for key, _words in group} for group in (ours, others)] == [
+        {"aus"},
+        {"elp", "rrk"},
+    ]
+    assert [key.partition(":")[2] for key, _words in ours][:2] == ["2026-12-03", "2026-12-06"]
 
 
 @pytest.fixture

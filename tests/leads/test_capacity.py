@@ -65,6 +65,38 @@ def test_an_authorization_recorded_before_the_payer_was_known_counts_for_it(orga
     assert capacity.servable(Lead.objects.all(), at=now).get() == lead
 
 
+def shut_to(clinic: str, **terms: object) -> None:
+    """The clinic no longer gives the consult to these."""
+    here = Offering.objects.filter(service="ortho", clinic=clinic)
+    here.update(**terms) if terms else here.get().payer_terms.filter(payer="ppo").delete()
+
+
+def clinics_offered(lead: Lead) -> set[str]:
+    return set(Offering.objects.filter(pk__in=capacity.offered_to(lead.pk)).values_list("clinic", flat=True))
+
+
+def test_a_lead_is_offered_what_is_within_its_reach_or_where_it_asks_to_come(organisation, submit) -> None:
+    lead = submit(preferred_clinic="")
+    assert clinics_offered(lead) == {"aus", "rrk"}
+    Lead.objects.filter(pk=lead.pk).update(preferred_clinic="elp")
+    assert clinics_offered(lead) == {"aus", "rrk", "elp"}
+    Lead.objects.filter(pk=lead.pk).update(latitude=None, longitude=None)
+    assert clinics_offered(lead) == {"elp"}
+
+
+def test_a_lead_is_offered_no_clinic_that_is_shut_to_its_payer_or_to_new_patients(organisation, submit, now) -> None:
+    lead = submit(timing="month", preferred_clinic="aus")
+    shut_to("aus")
+    assert clinics_offered(lead) == {"rrk"}
+    shut_to("rrk", accepts_new_patients=False)
+    assert clinics_offered(lead) == set()
+    assert Lead.objects.annotate(day=capacity.first_open_date(at=now)).get(pk=lead.pk).day is None
+    Lead.objects.filter(pk=lead.pk).update(is_existing_patient=True)
+    assert clinics_offered(lead) == {"rrk"}
+    Lead.objects.filter(pk=lead.pk).update(payer=None)
+    assert clinics_offered(lead) == {"aus", "rrk"}, "who pays is not known: any terms may be theirs"
+
+
 EVENING = datetime.fromisoformat("2026-12-06T01:30:00Z")  # still the fifth in Austin, 7:30 in the evening
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, transaction
+from django.db.models import F
 
-from leads.models import Answer, DocumentStatus, Lead, MissingItem, Stakeholder
-from leads.services import notes
-from routing import handoff, packet, router
+from leads.models import Answer, Availability, DocumentStatus, Lead, MissingItem, Offering, Stakeholder
+from leads.services import events, notes
+from routing import handoff, packet, router, scripts
 from routing.models import Handoff
 from tests.routing.factories import make_call, make_inquiry, make_lead
 
@@ -101,6 +102,33 @@ def test_without_a_preferred_clinic_the_nearest_within_reach_is_named(now):
     lead = make_lead(now, preferred_clinic_id=None)
     told = route(lead, now).packet
     assert (told["clinic"], told["clinic_is_preferred"]) == ("aus", False)
+
+
+@pytest.mark.parametrize("preferred", [None, "aus"])
+def test_the_clinic_of_a_packet_and_the_days_of_a_script_are_those_that_are_offered(now, preferred):
+    """Neither the clinic that dropped the payer nor one that is too far to come to."""
+    Offering.objects.get(service="ortho", clinic="aus").payer_terms.filter(payer="ppo").delete()
+    Availability.objects.filter(offering__clinic="rrk").update(date=F("date") + timedelta(days=1))
+    lead = make_lead(now, preferred_clinic_id=preferred, payer_id="ppo")
+    assert route(lead, now).packet["clinic"] == "rrk"
+    assert scripts.open_days(lead, at=now) == [date(2026, 12, 4), date(2026, 12, 7), date(2026, 12, 11)]
+
+
+def test_days_of_a_script_are_those_of_the_preferred_clinic_where_it_has_any(now, django_assert_num_queries):
+    Availability.objects.filter(offering__clinic="rrk").update(date=F("date") + timedelta(days=1))
+    lead = make_lead(now, preferred_clinic_id="rrk")
+    with django_assert_num_queries(2):
+        assert scripts.open_days(lead, at=now)[:2] == [date(2026, 12, 4), date(2026, 12, 7)]
+    Availability.objects.filter(offering__clinic="rrk").delete()
+    assert scripts.open_days(lead, at=now)[:2] == [date(2026, 12, 3), date(2026, 12, 6)]
+
+
+def test_packet_names_the_authorization_of_the_payer_the_lead_has_now_only(now):
+    lead = make_lead(now, service_id="pt", payer_id="hmo")
+    events.record_authorization(lead.pk, "pt", "approved", at=now)
+    assert route(lead, now).packet["authorization"] == "approved"
+    Lead.objects.filter(pk=lead.pk).update(payer="wc")
+    assert route(lead, now).packet["authorization"] == ""
 
 
 def test_new_inquiry_before_acceptance_issues_the_packet_again(now):
