@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from consent import ledger
-from leads import contact
+from leads import contact, requalification
 from leads.models import Lead, Qualification, Source
 from leads.services import calls, events
 from leads.services.calls import CallReport
@@ -106,6 +106,23 @@ def test_who_answered_and_then_missed_the_visit_is_called_a_quarter_of_an_hour_l
     walk([lead.pk], at=later)
     active = Enrollment.objects.active().get(lead=lead)
     assert (active.sequence.code, active.next_due_at) == ("no_show", later + timedelta(minutes=15))
+
+
+def test_a_visit_missed_in_an_earlier_cycle_starts_nothing_in_a_later_one(enrolled: Enrollment, now) -> None:
+    lead = enrolled.lead
+    events.record_appointment(lead.pk, service="ortho", clinic="aus", on=now.date(), status="booked", at=now)
+    walk([lead.pk], at=now)
+    missed = now + timedelta(hours=5)
+    events.record_appointment(lead.pk, service="ortho", clinic="aus", on=now.date(), status="cancelled", at=missed)
+    walk([lead.pk], at=missed)
+    assert Enrollment.objects.active().get(lead=lead).sequence.code == "no_show"
+    calls.record_call(lead.pk, CallReport("needs_to_think", outcome="hold", reason="timing_later"), at=missed)
+    walk([lead.pk], at=missed)
+    later = missed + timedelta(days=75)
+    assert requalification.fire("date_reached", [lead.pk], cause="The date came.", at=later) == [lead.pk]
+    walk([lead.pk], at=later)
+    assert Lead.objects.get(pk=lead.pk).cycle == 3
+    assert Enrollment.objects.filter(lead=lead, sequence__code="no_show").count() == 1
 
 
 def test_the_qualification_says_how_the_outreach_plan_changed(enrolled: Enrollment, now) -> None:
