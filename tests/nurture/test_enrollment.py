@@ -15,6 +15,7 @@ from leads.services.calls import CallReport
 from leads.vocabulary import InteractionKind
 from medcrm.lib.errors import RuleError
 from nurture import enrollment
+from nurture.calls import lapse_late, open_tasks
 from nurture.lifecycle import EnrollmentState
 from nurture.models import CallTask, Enrollment, Step
 from tests.nurture.factories import make_sequence, speak, stop, walk
@@ -155,6 +156,35 @@ def test_a_call_asked_for_lapses_when_calls_are_withdrawn(enrolled: Enrollment, 
     assert (task.settled_at, task.is_done, task.lapsed_code) == (now, False, "INTERNAL_DNC")
     enrolled.refresh_from_db()
     assert enrolled.state == EnrollmentState.ACTIVE  # mail is open
+
+
+@pytest.mark.parametrize("disposition", ["no_answer", "callback_requested", "not_interested"])
+def test_a_call_asked_for_is_settled_by_any_call_even_one_that_ends_its_sequence(enrolled, now, disposition) -> None:
+    task = ask_to_call(enrolled, now)
+    spoken = now + timedelta(hours=1)
+    lead = Lead.objects.select_related("source").get()
+    attempt = contact.reserve_call(lead, at=spoken)
+    callback = spoken + timedelta(days=1) if disposition == "callback_requested" else None
+    calls.record_call(
+        lead.pk, CallReport(disposition, reason="not_interested", callback_at=callback), at=spoken, attempt=attempt
+    )
+    walk([lead.pk], at=spoken)
+    task.refresh_from_db()
+    assert (task.settled_at, task.is_done, task.lapsed_code) == (spoken, True, "")
+    enrolled.refresh_from_db()
+    assert (enrolled.state == EnrollmentState.EXITED) == (disposition == "not_interested")
+
+
+def test_a_call_before_it_was_asked_for_settles_nothing_and_its_time_runs_out(enrolled: Enrollment, now) -> None:
+    speak(enrolled.lead, at=now - timedelta(minutes=5))
+    task = ask_to_call(enrolled, now)
+    walk([enrolled.lead_id], at=now)
+    assert list(open_tasks(at=task.due_at)) == [task]
+    later = task.due_at + timedelta(seconds=5)
+    assert not open_tasks(at=later).exists()
+    assert lapse_late(at=later) == 1
+    task.refresh_from_db()
+    assert (task.settled_at, task.is_done, task.lapsed_code) == (later, False, "TOO_LATE")
 
 
 def test_a_call_asked_for_stays_when_only_texts_are_withdrawn(enrolled: Enrollment, now) -> None:
