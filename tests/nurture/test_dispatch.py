@@ -83,6 +83,25 @@ def test_contact_exactly_a_day_old_no_longer_counts(enrolled: Enrollment, now: d
     assert dispatch.dispatch_due(at=now).delivered == 1
 
 
+def test_nothing_that_sells_goes_out_on_the_day_on_which_a_person_is_due(enrolled: Enrollment, now) -> None:
+    midnight = datetime.fromisoformat("2026-12-02T06:00:00Z")  # in Austin
+    for due_at, held in ((midnight - timedelta(minutes=1), 1), (midnight, 0)):
+        Lead.objects.update(next_action_due_at=due_at)
+        Enrollment.objects.update(next_due_at=now)
+        assert dispatch.dispatch_due(at=now).held == held
+    assert Message.objects.count() == 1
+    skip = Skip.objects.get()
+    assert (skip.code, skip.until) == ("PERSON_DUE_TODAY", midnight)
+
+
+def test_what_answers_their_request_goes_out_though_a_person_is_due(sequences, submit, now: datetime) -> None:
+    lead = submit(service="cardio")
+    walk([lead.pk], at=now)
+    assert Enrollment.objects.active().get().sequence.code == "documents"
+    Lead.objects.update(next_action_due_at=now + timedelta(hours=4))
+    assert dispatch.dispatch_due(at=now).delivered == 1
+
+
 def test_quiet_hours_hold_the_step_until_the_next_allowed_instant(enrolled: Enrollment, now: datetime) -> None:
     night = datetime.fromisoformat("2026-12-02T05:30:00Z")  # 23:30 in Austin
     Enrollment.objects.filter(pk=enrolled.pk).update(
