@@ -24,6 +24,7 @@ from leads.models import Inquiry, Lead, Qualification
 from leads.services import due
 from leads.visibility import visible
 from medcrm.lib import counts
+from nurture.models import CallTask
 
 LEADS = "admin:leads_lead_changelist"
 ROAD = (Stage.NEW, Stage.WORKING, Stage.FORWARDED, Stage.HELD, Stage.NURTURING)
@@ -122,6 +123,12 @@ def owed(request: HttpRequest, leads: QuerySet[Lead], all_of_them: Counts, *, at
         Figure(_("To be decided by a person"), now["review"], _leads("decision__exact=review&state=open"), "info"),
         Figure(_("Captured in 7 days"), all_of_them.captured, _leads("captured=7"), "info"),
     ]
+    if _sees(request, CallTask, "nurture.settle_calltask"):
+        asked = CallTask.objects.filter(visible(request.user, "lead__"), settled_at=None)
+        scope = counts.scope_key(request.user)
+        calls = counts.counted(f"calls:{scope}", asked.count, at=at).value
+        link = reverse("admin:nurture_calltask_changelist") + "?call=open"
+        figures.append(Figure(_("Calls that sequences ask for"), calls, link, "warn" if calls else ""))
     if request.user.has_perm("leads.change_lead"):
         mine = leads.filter(owner=request.user, stage__in=OPEN).aggregate(
             all=Count("pk"), late=Count("pk", filter=due_condition("overdue", at=at))

@@ -91,6 +91,10 @@ def day_of_caller(user: AbstractBaseUser, *, at: datetime) -> Home:
             promised=Count("pk", filter=Q(is_promise=True)),
         )
     )
+    asked = my_work.asked_of(user, at=at).aggregate(
+        late=Count("pk", filter=Q(opened_at__lt=today)), today=Count("pk", filter=Q(opened_at__gte=today))
+    )
+    late, due = clocks["late"] + asked["late"], clocks["today"] + asked["today"]
     # The entry of who rang in is no call yet: the record of how the talk ended is.
     ended = Interaction.objects.filter(by=user, at__gte=today, kind__in=CALLS, disposition__isnull=False)
     calls = ended.aggregate(made=Count("pk"), reached=Count("pk", filter=Q(disposition__reaches_right_party=True)))
@@ -98,13 +102,13 @@ def day_of_caller(user: AbstractBaseUser, *, at: datetime) -> Home:
     return Home(
         _("Next for you"),
         figures=[
-            Figure(_("Late"), clocks["late"], work, "bad" if clocks["late"] else "good"),
-            Figure(_("Still due today"), clocks["today"], work, "warn" if clocks["today"] else ""),
+            Figure(_("Late"), late, work, "bad" if late else "good"),
+            Figure(_("Still due today"), due, work, "warn" if due else ""),
             Figure(_("Promised by you"), clocks["promised"], work, "info"),
             Figure(_("Calls today"), calls["made"], work, "info", _("%(n)d reached") % {"n": calls["reached"]}),
         ],
         rows=page.rows[:NEXT_SHOWN],
-        empty=_("Nothing is owed by you. Press “Call next” to take the best lead of your team."),
+        empty="" if page.asked else _("Nothing is owed by you. Press “Call next” to take the best lead of your team."),
         more=work,
     )
 

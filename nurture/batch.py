@@ -47,7 +47,7 @@ READ = [f.name for f in Enrollment._meta.concrete_fields] + [
     for name in (
         "source", "lead_type", "stage", "merged_into", "first_name", "organisation", "language", "timezone", "zip",
         "state", "service", "preferred_clinic", "preferred_channel", "phone__value", "email__value", "hold_reason",
-        "public_id",
+        "public_id", "next_action_due_at",
     )
 ]  # fmt: skip
 

@@ -12,15 +12,19 @@ from django.utils.translation import gettext as _
 from consent.models import Permission
 from consent.models.ledger import PermissionState
 from consent.vocabulary import GrantChannel
-from leads.models import Lead
+from leads.models import Interaction, Lead
+from leads.vocabulary import InteractionKind
 from medcrm.lib.errors import RuleError
 from medcrm.lib.writing import update_rows
 from nurture.models import CallTask
+from nurture.vocabulary import SkipCode
+
+CALLS = (InteractionKind.CALL, InteractionKind.VOICEMAIL, InteractionKind.INBOUND_CALL)
 
 
-def open_tasks() -> QuerySet[CallTask]:
-    """The calls still to make, the most urgent first."""
-    return CallTask.objects.filter(settled_at=None).order_by("due_at")
+def open_tasks(*, at: datetime) -> QuerySet[CallTask]:
+    """The calls still to make, those that lapse first before the others."""
+    return CallTask.objects.filter(settled_at=None, due_at__gte=at).order_by("due_at", "pk")
 
 
 @transaction.atomic
@@ -34,15 +38,35 @@ def settle(task_id: int, *, at: datetime) -> CallTask:
     return task
 
 
-def lapse_refused(lead_ids: Iterable[int], *, at: datetime) -> int:
-    """Take the calls off the list to whose numbers calls are withdrawn, with the ledger's reason [R47]."""
-    why = _refused(address=OuterRef("lead__phone")).values("code")[:1]
-    tasks = CallTask.objects.filter(lead__in=list(lead_ids), settled_at=None).annotate(why=Subquery(why))
-    lapsed = list(tasks.exclude(why=None))
-    for task in lapsed:
-        task.settled_at, task.lapsed_code = at, task.why
-    update_rows(lapsed, ["settled_at", "lapsed_code"])
-    return len(lapsed)
+def settle_many(lead_ids: Iterable[int], *, at: datetime) -> int:
+    """Take off the list the calls that were made, by whatever call with that lead, those whose time is over, and those
+    to whose numbers calls are withdrawn, with the ledger's reason [R47]."""
+    spoken = Interaction.objects.filter(
+        lead=OuterRef("lead"), kind__in=CALLS, at__gte=OuterRef("opened_at"), disposition__isnull=False
+    )
+    tasks = CallTask.objects.filter(lead__in=list(lead_ids), settled_at=None).annotate(
+        called_at=Subquery(spoken.order_by("at").values("at")[:1]),
+        why=Subquery(_refused(address=OuterRef("lead__phone")).values("code")[:1]),
+    )
+    settled = []
+    for task in tasks:
+        if task.called_at is not None:
+            task.settled_at, task.is_done = task.called_at, True
+        elif task.why is not None:
+            task.settled_at, task.lapsed_code = at, task.why
+        elif task.due_at < at:
+            task.settled_at, task.lapsed_code = at, SkipCode.TOO_LATE
+        else:
+            continue
+        settled.append(task)
+    update_rows(settled, ["settled_at", "is_done", "lapsed_code"])
+    return len(settled)
+
+
+def lapse_late(*, at: datetime) -> int:
+    """Take the calls off the list that nobody made in time."""
+    late = CallTask.objects.filter(settled_at=None, due_at__lt=at)
+    return late.update(settled_at=at, lapsed_code=SkipCode.TOO_LATE)
 
 
 def refused(lead_ids: Iterable[int]) -> Mapping[int, str]:

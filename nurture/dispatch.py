@@ -26,7 +26,7 @@ from leads.services import due, outreach
 from leads.services.outreach import Change
 from medcrm.lib import bell, copying
 from nurture import batch as batches
-from nurture import caps, composing, enrollment, obstacles, outbox, windows
+from nurture import calls, caps, composing, enrollment, obstacles, outbox, windows
 from nurture.batch import Batch
 from nurture.lifecycle import EnrollmentState
 from nurture.models import CallTask, Enrollment, Message, Skip, Step, Wording
@@ -70,6 +70,7 @@ def dispatch_due(
     """
     now = clock or (lambda: at)
     tally = outbox.sweep_forgotten(at=at)
+    calls.lapse_late(at=at)
     if stopping.is_stopped():
         return DispatchReport(**tally)
     left = limit if limit is not None else float("inf")

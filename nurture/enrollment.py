@@ -63,6 +63,7 @@ def plan(lead_ids: Sequence[int], *, at: datetime) -> PlanReport:
         lead.pk: lead for lead in Lead.objects.filter(pk__in=lead_ids).select_related("source__seller").order_by("pk")
     }
     active = {row.lead_id: row for row in Enrollment.objects.active().filter(lead__in=leads).lock()}
+    calls.settle_many(leads, at=at)  # before a sequence ends: the call that ended it was made, and did not lapse
     known = _sequences(active.values())
     published = [s for s in known.values() if s.status == VersionStatus.PUBLISHED and s.is_active]
     histories = _histories(leads)
@@ -71,7 +72,6 @@ def plan(lead_ids: Sequence[int], *, at: datetime) -> PlanReport:
     left = _leave({active[pk]: plan.leave for pk, plan in plans.items() if plan.leave}, at=at)
     entered = _enter([(leads[pk], plan.enter) for pk, plan in plans.items() if plan.enter], at=at)
     refused = _refuse(leads, plans, histories, at=at)
-    calls.lapse_refused(leads, at=at)
     outreach.note_changes(list(_changes(plans, situations, set(refused))), at=at)
     return PlanReport(entered, left, refused)
 

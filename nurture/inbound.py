@@ -40,7 +40,8 @@ STATES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What a person wrote back. `in_reply_to` is the provider's id of the message answered, where it is known."""
+    """What a person wrote back. `in_reply_to` is the provider's id of the message answered, where it is known;
+    `is_automatic` says that it came marked as sent by no person."""
 
     provider: str
     key: str
@@ -48,6 +49,7 @@ class Reply:
     sender: str
     text: str
     in_reply_to: str = ""
+    is_automatic: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,10 @@ class Report:
 
 @transaction.atomic
 def receive_reply(reply: Reply, *, at: datetime) -> ProviderEvent | None:
-    """Keep a reply: ledger, timeline, the message it answers; its lead walks the road. None if it was here before."""
+    """Keep a reply: ledger, timeline, the message it answers; its lead walks the road. None if it was here before.
+
+    What a mailbox or a telephone answered by itself is kept and shown; it answers nothing and wakes nobody.
+    """
     kind = "email" if reply.channel == "email" else "phone"
     value = addresses.normalise_email(reply.sender) if kind == "email" else addresses.normalise_phone(reply.sender)
     address = addresses.lock_addresses([(kind, value)])[kind, value]
@@ -74,6 +79,7 @@ def receive_reply(reply: Reply, *, at: datetime) -> ProviderEvent | None:
     event = _once(reply.provider, reply.key, "reply", at, address=address, message=message)
     if event is None:
         return None
+    is_by_itself = events.answers_by_itself(reply.text, reply.channel, is_marked=reply.is_automatic)
     lead_id = _living(message.enrollment.lead_id) if message else _written_by_staff(attempt) or _lead_of(address)
     if lead_id:
         events.record_activity(
@@ -84,10 +90,11 @@ def receive_reply(reply: Reply, *, at: datetime) -> ProviderEvent | None:
             sender_id=address.pk,
             written_to_id=attempt.address_id if attempt else None,
             key=reply.key,
+            is_automatic=reply.is_automatic,
         )
-    else:
+    elif not is_by_itself:
         _hear(address, reply, at)
-    if message:
+    if message and not is_by_itself:
         _move(message, MessageState.REPLIED, at)
     return event
 

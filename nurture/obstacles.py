@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
 from consent.sentences import sentence
+from consent.vocabulary import Purpose
 from leads.lifecycle import OPEN
-from leads.timing import day_at, zone_of
+from leads.timing import day_at, start_of, zone_of
 from nurture import caps, rules, windows
 from nurture.batch import Batch
 from nurture.caps import Contact
@@ -51,7 +52,7 @@ def timing(row: Enrollment, batch: Batch, *, at: datetime) -> Obstacle | None:
 
 
 def sending(row: Enrollment, batch: Batch, past: Sequence[Contact], *, at: datetime) -> Obstacle | Wording:
-    """The words it goes out with; or no address, no words, enough contacts for now.
+    """The words it goes out with; or no address, no words, enough contacts, or a person is due today.
 
     `past` is read under the addresses' locks.
     """
@@ -61,8 +62,20 @@ def sending(row: Enrollment, batch: Batch, past: Sequence[Contact], *, at: datet
         return own(SkipCode.NO_WORDING)
     cap = caps.full(batch.caps, past, purpose=row.step.template.purpose, at=at)
     if cap is None:
-        return wording
+        return _until_tomorrow(row, at) or wording
     return Obstacle(SkipCode.FREQUENCY_LIMIT, _("%(cap)s: at most %(n)s.") % {"cap": cap.name, "n": cap.limit})
+
+
+def _until_tomorrow(row: Enrollment, at: datetime) -> Obstacle | None:
+    """Nothing that sells goes out on the day on which one of us is to speak with them, by their calendar [2.15].
+
+    What answers their own request is a part of that work and goes out all the same.
+    """
+    due_at, zone = row.lead.next_action_due_at, zone_of(row.lead)
+    today = day_at(zone, at)
+    if due_at is None or row.step.template.purpose != Purpose.MARKETING or day_at(zone, due_at) != today:
+        return None
+    return _own(SkipCode.PERSON_DUE_TODAY, until=start_of(today + timedelta(days=1), zone))
 
 
 def latest(row: Enrollment) -> datetime:

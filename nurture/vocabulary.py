@@ -54,4 +54,5 @@ class SkipCode(TextChoices):
     NO_WORDING = "NO_WORDING", _("No published wording")
     NOT_RENDERED = "NOT_RENDERED", _("The wording could not be filled in")
     FREQUENCY_LIMIT = "FREQUENCY_LIMIT", _("Enough contacts for now")
+    PERSON_DUE_TODAY = "PERSON_DUE_TODAY", _("One of us owes them something today")
     PREFERS_OTHER = "PREFERS_OTHER", _("They prefer another way to hear from us")

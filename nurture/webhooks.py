@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from twilio.request_validator import RequestValidator
 
+from consent import automatic
 from consent.addresses import InvalidAddress
 from medcrm.lib.markup import plain_text
 from nurture.inbound import Reply, Report, receive_reply, receive_report
@@ -123,11 +124,21 @@ def on_mail_received(sender: object, event: AnymailInboundEvent, esp_name: str, 
         sender=mail.from_email.addr_spec if mail.from_email else "",
         text=_written(mail),
         in_reply_to=mail.get("In-Reply-To", "") or "",
+        is_automatic=_is_automatic(mail),
     )
     try:
         receive_reply(reply, at=timezone.now())
     except InvalidAddress:
         return
+
+
+def _is_automatic(mail: AnymailInboundMessage) -> bool:
+    """Whether the mail says, in its headers or by its subject, that a mailbox answered and nobody wrote."""
+    sender = mail.from_email.addr_spec if mail.from_email else ""
+    headers = {name: str(value) for name, value in mail.items()}
+    if mail.envelope_sender is not None:
+        headers.setdefault("Return-Path", mail.envelope_sender or "<>")
+    return automatic.says_so(headers, sender) or automatic.reads_so(mail.subject or "")
 
 
 def _written(mail: AnymailInboundMessage) -> str:

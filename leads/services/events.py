@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from consent import inbound, ledger, withdrawals, wording
+from consent import automatic, inbound, ledger, withdrawals, wording
 from consent.vocabulary import Verdict
 from leads import contact, lifecycle, requalification
 from leads.lifecycle import OPEN, Stage
@@ -53,6 +53,7 @@ def record_activity(
     by: AbstractBaseUser | None = None,
     source: str = "",
     is_relayed: bool = False,
+    is_automatic: bool = False,
 ) -> Interaction:
     """Keep something the lead did: a download, visits, a reply. Activity alone never qualifies [R13].
 
@@ -60,7 +61,8 @@ def record_activity(
     `written_to_id` is the address that had got what it answers. With `by` a person or another system writes it down,
     perhaps later than it happened; `is_relayed` says that this system passes on what the carrier brought it. Raise
     RuleError for a time to come, and for a START from hearsay: after an opt-out only what reaches us from the person
-    permits again, so it needs the carrier's `key` and time [V10].
+    permits again, so it needs the carrier's `key` and time [V10]. What a mailbox or a telephone answered by itself is
+    no reply, unless it stops us.
     """
     is_hearsay = by is not None and not (is_relayed and key and happened_at)
     happened_at = happened_at or at
@@ -69,6 +71,10 @@ def record_activity(
     if is_hearsay and kind in REPLIES and wording.understand(text, REPLIES[kind]) == Verdict.START:
         told = _("A START counts only where it arrives by itself, with the carrier's id and time. Send the form.")
         raise RuleError("NOT_HEARSAY", told, field="text")
+    if kind in REPLIES and answers_by_itself(text, REPLIES[kind], is_marked=is_automatic):
+        facts = {"answered_by_itself": REPLIES[kind]}
+        lead = Lead.objects.get(pk=lead_id)
+        return write_entry(lead, InteractionKind.SYSTEM, facts, by=by, at=happened_at, text=text)
     withdraws = _hear(lead_id, kind, text, happened_at, sender_id, written_to_id, key, now=at, by=by, source=source)
     activity = Interaction.objects.create(
         lead_id=lead_id,
@@ -226,6 +232,15 @@ def record_preference(lead_id: int, fields: Mapping[str, object], *, at: datetim
     answers.learn(lead, given, Origin(Answer.Origin.EVENT), cause="The lead told us.", at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return lead
+
+
+def answers_by_itself(text: str, channel: str, *, is_marked: bool = False) -> bool:
+    """Whether a vacation notice, a receipt or a telephone in a car answered, not the person; a stop is always theirs.
+
+    `is_marked` says that it came marked as such.
+    """
+    is_notice = is_marked or automatic.reads_so(text)
+    return is_notice and wording.understand(text, channel) != Verdict.REVOKE
 
 
 def _hear(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
@@ -19,8 +20,11 @@ from leads.admin.road import Contact
 from leads.filters import start_of_day
 from leads.models import Lead
 from leads.visibility import visible
+from medcrm.lib.badges import badge
+from nurture import calls
+from nurture.models import CallTask
 from routing import worklist
-from routing.models import Clock, Lease
+from routing.models import Agent, Clock, Lease
 
 PAGE = 50
 
@@ -43,21 +47,43 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """One call that a sequence asks for, and how the lead may be reached."""
+
+    task: CallTask
+    since: object
+    local_time: datetime | None
+    contacts: Sequence[Contact]
+
+    @property
+    def lead(self) -> Lead:
+        return self.task.lead
+
+
+@dataclass(frozen=True)
 class Page:
     rows: Sequence[Row]
     number: int
     has_more: bool
+    asked: Sequence[Asked] = ()
+
+    @property
+    def leads(self) -> list[int]:
+        """Whom the page shows."""
+        return [row.lead.pk for row in (*self.asked, *self.rows)]
 
 
 def read(user: AbstractBaseUser, *, at: datetime, number: int = 1) -> Page:
-    """One page of the list. Eleven queries, however long it is."""
+    """One page of the list; the calls that sequences ask for stand on the first. Twelve queries, however long it is."""
     start = (number - 1) * PAGE
     clocks = list(_owed(user, at=at)[start : start + PAGE + 1])
     has_more, clocks = len(clocks) > PAGE, clocks[:PAGE]
     by_lead: dict[int, list[Clock]] = {}
     for clock in clocks:
         by_lead.setdefault(clock.lead_id, []).append(clock)
-    reach = road.contacts_of([owed[0].lead for owed in by_lead.values()], at=at)
+    tasks = list(asked_of(user, at=at).select_related("lead__source", "step__template")[:PAGE]) if number == 1 else []
+    leads = {lead.pk: lead for lead in (*(owed[0].lead for owed in by_lead.values()), *(task.lead for task in tasks))}
+    reach = road.contacts_of(list(leads.values()), at=at)
     mine = set(Lease.objects.filter(user=user, expires_at__gt=at).values_list("lead", flat=True))
     rows, part = [], None
     for lead_id, (first, *others) in by_lead.items():
@@ -75,12 +101,27 @@ def read(user: AbstractBaseUser, *, at: datetime, number: int = 1) -> Page:
             )
         )
         part = here
-    return Page(rows, number, has_more)
+    asked = [Asked(task, _since(task, at), road.local_time(task.lead, at=at), reach[task.lead_id]) for task in tasks]
+    return Page(rows, number, has_more, asked)
 
 
 def _owed(user: AbstractBaseUser, *, at: datetime):
     related = ("lead__service", "lead__source", "lead__preferred_clinic")
     return worklist.owed_to(user.pk, at=at).filter(visible(user, "lead__")).select_related(*related)
+
+
+def asked_of(user: AbstractBaseUser, *, at: datetime) -> QuerySet[CallTask]:
+    """The calls that sequences ask this person for: about their own leads, and those of their team that nobody has."""
+    teams = Agent.objects.filter(user=user.pk).values("team")
+    theirs = Q(lead__owner=user.pk) | Q(lead__owner=None, lead__team__in=teams)
+    return calls.open_tasks(at=at).filter(theirs, visible(user, "lead__"))
+
+
+def _since(task: CallTask, at: datetime) -> object:
+    """Since when the call is asked for: from that moment on it is due."""
+    is_old = task.opened_at < start_of_day(at)
+    words = date_format(timezone.localtime(task.opened_at), "M j, g:i A" if is_old else "g:i A")
+    return badge("overdue" if is_old else "today", _now("since %(when)s") % {"when": words}, symbol="call")
 
 
 def clock_badge(clock: Clock, *, at: datetime) -> object:

@@ -85,7 +85,7 @@ def my_work(request: HttpRequest) -> HttpResponse:
     number = request.GET.get("page", "1")
     at = timezone.now()
     read = work.read(request.user, at=at, number=int(number) if number.isdecimal() and int(number) else 1)
-    reading.note(request, "list", "leads.lead", [row.lead.pk for row in read.rows])
+    reading.note(request, "list", "leads.lead", read.leads)
     return shown(request, "workspace/my_work.html", _("My work"), work=read, at=at)
 
 

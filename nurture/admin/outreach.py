@@ -33,7 +33,7 @@ from medcrm.lib.columns import badge_column, display, link
 from medcrm.lib.filters import ChoicesDropdownFilter, DropdownFilter
 from nurture import calls, enrollment, plan
 from nurture.models import CallTask, Enrollment, Message, Skip, Step
-from nurture.vocabulary import Medium
+from nurture.vocabulary import Medium, SkipCode
 
 
 class LeaveForm(ActionForm):
@@ -194,13 +194,35 @@ class SkipAdmin(ReadOnlyAdmin):
         return link(obj.enrollment.lead)
 
 
+def _why_it_lapsed(code: str) -> str:
+    """Our own reason, or the ledger's, in words."""
+    return str(SkipCode(code).label) if code in SkipCode.values else sentence(code) if code else ""
+
+
+class CallStateFilter(DropdownFilter):
+    """Calls still to make, made, or never made."""
+
+    title = _("state")
+    parameter_name = "call"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, object]]:
+        return [("open", _("To be called")), ("called", _("Called")), ("lapsed", _("Not called in the end"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() == "open":
+            return queryset.filter(settled_at=None)
+        if self.value() == "called":
+            return queryset.filter(is_done=True)
+        return queryset.filter(is_done=False, settled_at__isnull=False) if self.value() == "lapsed" else queryset
+
+
 @admin.register(CallTask)
 class CallTaskAdmin(OfLead, ReadOnlyAdmin):
     list_display = ("of_lead", "step", "due_at", "state")
     empty_text = _("A sequence asks for a call where a message is not enough; it appears here when it is due.")
     fits: ClassVar = {"mark_done": lambda task: task.settled_at is None}
     list_select_related = ("lead", "step__sequence", "step__template")
-    list_filter = ("is_done",)
+    list_filter = (CallStateFilter,)
     actions = ("mark_done",)
     actions_detail = ("mark_done",)
     has_settle_permission = verb_permission("settle")
@@ -210,14 +232,16 @@ class CallTaskAdmin(OfLead, ReadOnlyAdmin):
         if obj.is_done:
             return badge("met", _now("called"))
         if obj.settled_at:
-            return badge("cancelled", sentence(obj.lapsed_code) if obj.lapsed_code else _now("no longer needed"))
+            return badge("cancelled", _why_it_lapsed(obj.lapsed_code) or _now("no longer needed"))
         return badge("today", _now("to be called"), symbol="call")
 
     @service_action(
         _("Mark as called"),
         permissions=["settle"],
         icon="call",
-        text=_("Record the call itself on the lead's page: this only takes the task off the list."),
+        text=_(
+            "A call that you record on the lead's page takes the task off by itself; use this for one made elsewhere."
+        ),
     )
     def mark_done(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
         calls.settle(pk, at=at)

@@ -17,7 +17,7 @@ from medcrm.lib import bell
 from nurture import composing, dispatch, outbox
 from nurture.channels import NotSent, Parcel, Receipt, Uncertain
 from nurture.channels.sandbox import Sandbox
-from nurture.models import CallTask, Enrollment, FrequencyCap, Message, Skip
+from nurture.models import CallTask, Enrollment, FrequencyCap, Message, Sequence, Skip
 from tests.nurture.factories import make_sequence, put_on_step, stop, walk
 
 DAY = timedelta(days=1)
@@ -80,6 +80,25 @@ def test_calls_by_people_count_against_the_limit(enrolled: Enrollment, now: date
 
 def test_contact_exactly_a_day_old_no_longer_counts(enrolled: Enrollment, now: datetime) -> None:
     gate.reserve(contact.request_for(enrolled.lead, "voice"), at=now - DAY)
+    assert dispatch.dispatch_due(at=now).delivered == 1
+
+
+def test_nothing_that_sells_goes_out_on_the_day_on_which_a_person_is_due(enrolled: Enrollment, now) -> None:
+    midnight = datetime.fromisoformat("2026-12-02T06:00:00Z")  # in Austin
+    for due_at, held in ((midnight - timedelta(minutes=1), 1), (midnight, 0)):
+        Lead.objects.update(next_action_due_at=due_at)
+        Enrollment.objects.update(next_due_at=now)
+        assert dispatch.dispatch_due(at=now).held == held
+    assert Message.objects.count() == 1
+    skip = Skip.objects.get()
+    assert (skip.code, skip.until) == ("PERSON_DUE_TODAY", midnight)
+
+
+def test_what_answers_their_request_goes_out_though_a_person_is_due(sequences, submit, now: datetime) -> None:
+    lead = submit(service="cardio")
+    walk([lead.pk], at=now)
+    assert Enrollment.objects.active().get().sequence.code == "documents"
+    Lead.objects.update(next_action_due_at=now + timedelta(hours=4))
     assert dispatch.dispatch_due(at=now).delivered == 1
 
 
@@ -443,3 +462,35 @@ def test_a_step_goes_the_way_the_person_prefers_where_that_is_open(enrolled, now
     dispatch.dispatch_due(at=now)
     assert codes(enrolled) == (["PREFERS_OTHER"] if skipped else [])
     assert Message.objects.exists() is not skipped
+
+
+def test_an_organisation_that_reads_gets_what_organisations_ask_and_nothing_for_patients(
+    sequences, submit, now
+) -> None:
+    organisation = {
+        "lead_type": "b2b",
+        "organisation": "Plant",
+        "service": "screening",
+        "payer": "",
+        "timing": "not_sure",
+    }
+    lead = submit("guide", **organisation, request="info", preferred_clinic="", email="plant@example.org")
+    walk([lead.pk], at=now)
+    row = Enrollment.objects.active().get(lead=lead)
+    for day in range(72):
+        dispatch.dispatch_due(at=now + day * DAY)
+    sent = Message.objects.filter(enrollment=row).order_by("pk").values_list("step__template", flat=True)
+    assert list(sent) == [f"education_organisation_{n}" for n in (1, 2, 3)] + ["education_4"]
+
+
+@pytest.mark.parametrize(
+    ("days", "template"),
+    [(90, "recycle_1"), (180, "recycle_half_year"), (364, "recycle_half_year"), (365, "recycle_year")],
+)
+def test_who_was_quiet_for_longer_is_taken_up_in_other_words(enrolled: Enrollment, now, days, template) -> None:
+    later = now + days * DAY
+    recycle = Sequence.objects.get(code="recycle")
+    Enrollment.objects.update(sequence=recycle, step=recycle.steps.first(), next_due_at=later, started_at=later)
+    for _ in range(3):
+        dispatch.dispatch_due(at=later)
+    assert [message.step.template_id for message in Message.objects.all()] == [template]

@@ -8,13 +8,14 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from consent import ledger
-from leads import contact
+from leads import contact, requalification
 from leads.models import Lead, Qualification, Source
 from leads.services import calls, events
 from leads.services.calls import CallReport
 from leads.vocabulary import InteractionKind
 from medcrm.lib.errors import RuleError
 from nurture import enrollment
+from nurture.calls import lapse_late, open_tasks
 from nurture.lifecycle import EnrollmentState
 from nurture.models import CallTask, Enrollment, Step
 from tests.nurture.factories import make_sequence, speak, stop, walk
@@ -108,6 +109,23 @@ def test_who_answered_and_then_missed_the_visit_is_called_a_quarter_of_an_hour_l
     assert (active.sequence.code, active.next_due_at) == ("no_show", later + timedelta(minutes=15))
 
 
+def test_a_visit_missed_in_an_earlier_cycle_starts_nothing_in_a_later_one(enrolled: Enrollment, now) -> None:
+    lead = enrolled.lead
+    events.record_appointment(lead.pk, service="ortho", clinic="aus", on=now.date(), status="booked", at=now)
+    walk([lead.pk], at=now)
+    missed = now + timedelta(hours=5)
+    events.record_appointment(lead.pk, service="ortho", clinic="aus", on=now.date(), status="cancelled", at=missed)
+    walk([lead.pk], at=missed)
+    assert Enrollment.objects.active().get(lead=lead).sequence.code == "no_show"
+    calls.record_call(lead.pk, CallReport("needs_to_think", outcome="hold", reason="timing_later"), at=missed)
+    walk([lead.pk], at=missed)
+    later = missed + timedelta(days=75)
+    assert requalification.fire("date_reached", [lead.pk], cause="The date came.", at=later) == [lead.pk]
+    walk([lead.pk], at=later)
+    assert Lead.objects.get(pk=lead.pk).cycle == 3
+    assert Enrollment.objects.filter(lead=lead, sequence__code="no_show").count() == 1
+
+
 def test_the_qualification_says_how_the_outreach_plan_changed(enrolled: Enrollment, now) -> None:
     stop(enrolled.lead, "email", at=now)
     stop(enrolled.lead, "sms", at=now)
@@ -138,6 +156,35 @@ def test_a_call_asked_for_lapses_when_calls_are_withdrawn(enrolled: Enrollment, 
     assert (task.settled_at, task.is_done, task.lapsed_code) == (now, False, "INTERNAL_DNC")
     enrolled.refresh_from_db()
     assert enrolled.state == EnrollmentState.ACTIVE  # mail is open
+
+
+@pytest.mark.parametrize("disposition", ["no_answer", "callback_requested", "not_interested"])
+def test_a_call_asked_for_is_settled_by_any_call_even_one_that_ends_its_sequence(enrolled, now, disposition) -> None:
+    task = ask_to_call(enrolled, now)
+    spoken = now + timedelta(hours=1)
+    lead = Lead.objects.select_related("source").get()
+    attempt = contact.reserve_call(lead, at=spoken)
+    callback = spoken + timedelta(days=1) if disposition == "callback_requested" else None
+    calls.record_call(
+        lead.pk, CallReport(disposition, reason="not_interested", callback_at=callback), at=spoken, attempt=attempt
+    )
+    walk([lead.pk], at=spoken)
+    task.refresh_from_db()
+    assert (task.settled_at, task.is_done, task.lapsed_code) == (spoken, True, "")
+    enrolled.refresh_from_db()
+    assert (enrolled.state == EnrollmentState.EXITED) == (disposition == "not_interested")
+
+
+def test_a_call_before_it_was_asked_for_settles_nothing_and_its_time_runs_out(enrolled: Enrollment, now) -> None:
+    speak(enrolled.lead, at=now - timedelta(minutes=5))
+    task = ask_to_call(enrolled, now)
+    walk([enrolled.lead_id], at=now)
+    assert list(open_tasks(at=task.due_at)) == [task]
+    later = task.due_at + timedelta(seconds=5)
+    assert not open_tasks(at=later).exists()
+    assert lapse_late(at=later) == 1
+    task.refresh_from_db()
+    assert (task.settled_at, task.is_done, task.lapsed_code) == (later, False, "TOO_LATE")
 
 
 def test_a_call_asked_for_stays_when_only_texts_are_withdrawn(enrolled: Enrollment, now) -> None:

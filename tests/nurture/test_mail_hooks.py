@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from consent.models import ConsentEvent
-from leads.models import Interaction
+from leads.models import Interaction, Lead
 from nurture import dispatch
 from nurture.models import Message
 
@@ -113,3 +113,23 @@ def test_subject_and_html_of_a_mail_are_heard_too(
     assert post(client, "inbound", letter(**fields)) == 200
     assert ConsentEvent.objects.get(kind="inbound").verdict == verdict
     assert Interaction.objects.get(kind="email_reply").text == text
+
+
+AWAY = {"Headers": [{"Name": "Auto-Submitted", "Value": "auto-replied"}], "TextBody": "Back at the end of the week."}
+
+
+@pytest.mark.parametrize("fields", [AWAY, {"Subject": "Automatic reply: your mail", "TextBody": "Back on Monday."}])
+def test_a_mailbox_that_answers_by_itself_is_shown_and_wakes_nobody(fields, sent: Message, client: Client) -> None:
+    assert post(client, "inbound", letter(**fields)) == 200
+    entry = Interaction.objects.get(facts__has_key="answered_by_itself")
+    assert (entry.kind, entry.direction, "Back" in entry.text) == ("system", "internal", True)
+    sent.refresh_from_db()
+    assert (sent.state, sent.enrollment.state) == ("delivered", "active")
+    assert not Interaction.objects.filter(kind="email_reply").exists()
+    assert not ConsentEvent.objects.filter(kind="inbound").exists(), "nor does “end” wait for somebody to read it"
+    assert Lead.objects.get().advance_due_at is None
+
+
+def test_a_stop_counts_also_in_what_is_marked_as_automatic(sent: Message, client: Client) -> None:
+    assert post(client, "inbound", letter(**AWAY | {"TextBody": "Please stop e-mailing me"})) == 200
+    assert ConsentEvent.objects.get(kind="inbound").verdict == "revoke"

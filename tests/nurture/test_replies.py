@@ -129,6 +129,16 @@ def test_doubtful_words_from_another_mailbox_are_read_once_for_both(sent: Messag
     assert {row.state for row in Permission.objects.filter(address__in=[lead.email, lead.phone])} == {"blocked"}
 
 
+def test_a_telephone_in_a_car_answers_for_nobody(sent: Message, now: datetime) -> None:
+    lead = Lead.objects.get()
+    text(lead, "I’m driving with Do Not Disturb While Driving turned on.", at=now + timedelta(minutes=1))
+    assert Interaction.objects.get(facts__answered_by_itself="sms").lead == lead
+    walk([lead.pk], at=now + timedelta(minutes=2))
+    assert Enrollment.objects.get(pk=sent.enrollment_id).state == "active"
+    receive_reply(answer("Out of office", key="m2", sender="nobody@example.net"), at=now)
+    assert not ConsentEvent.objects.filter(kind="inbound").exists()
+
+
 def test_a_forged_message_id_names_nobody(sent: Message, now) -> None:
     named = f"<medcrm.{sent.attempt_id}.{'0' * 24}@example.org>"
     receive_reply(answer("STOP", sender="other@example.net", in_reply_to=named), at=now)

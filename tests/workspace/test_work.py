@@ -8,11 +8,15 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from consent.models import Attempt
 from leads.models import Answer, Interaction, Lead
+from medcrm import homes
 from medcrm.workspace.models import Draft, SavedView
+from nurture.models import CallTask, Enrollment
 from routing.models import Clock, Lease
+from tests.nurture.factories import make_sequence
 from tests.rows import make
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +70,41 @@ def test_the_list_costs_the_same_for_3_and_for_30_leads(client, lead, caller):
     owe(27)
     assert queries(client, "/admin/work/") == few
     assert len(client.get("/admin/work/").context["work"].rows) == 30
+
+
+@pytest.fixture
+def ask_to_call(now):
+    """A sequence asks for a call to a lead, since some minutes."""
+    nobody = [[{"fact": "cycle", "op": "is", "value": 99}]]
+    sequence = make_sequence("kept_warm", "no_show_call_1", criteria=nobody)
+    step = sequence.steps.get()
+
+    def ask(lead: Lead, *, minutes: int = 15) -> CallTask:
+        since = now - timedelta(minutes=minutes)
+        row = Enrollment.objects.create(
+            lead=lead, sequence=sequence, cycle=1, step=step, next_due_at=since, started_at=since
+        )
+        times = {"opened_at": since, "due_at": since + step.cutoff}
+        return CallTask.objects.create(enrollment=row, step=step, lead=lead, text="Ask kindly.", **times)
+
+    return ask
+
+
+def test_calls_that_sequences_ask_for_are_in_the_list_and_in_what_is_owed(client, lead_of, caller, ask_to_call):
+    mine, queued, foreign, late = (lead_of() for _ in range(4))
+    Lead.objects.filter(pk=queued.pk).update(owner=None)
+    Lead.objects.filter(pk=foreign.pk).update(owner=User.objects.get(username="scheduling2"))
+    for lead in (mine, queued, foreign):
+        ask_to_call(lead)
+    ask_to_call(late, minutes=3 * 24 * 60)  # its time is over
+    before = [figure.count for figure in homes.day_of_caller(caller, at=timezone.now()).figures[:2]]
+    page = client.get("/admin/work/")
+    assert [row.lead for row in page.context["work"].asked] == [mine, queued]
+    assert b"Ask kindly." in page.content
+    CallTask.objects.update(settled_at=timezone.now())
+    after = [figure.count for figure in homes.day_of_caller(caller, at=timezone.now()).figures[:2]]
+    assert (before[0] - after[0], before[1] - after[1]) == (0, 2)
+    assert client.get("/admin/work/").context["work"].asked == []
 
 
 def test_the_list_is_paged_and_an_empty_one_says_what_to_do(client, caller):
