@@ -20,7 +20,7 @@ from consent.models.ledger import PermissionState
 from consent.vocabulary import GrantChannel
 from leads import timing
 from leads.models import Appointment, Interaction, Lead, MissingItem, Qualification
-from leads.vocabulary import AppointmentState, Decision, Direction, InteractionKind
+from leads.vocabulary import AppointmentState, Decision, Direction, InteractionKind, Outcome
 from medcrm.lib.writing import update_rows
 from routing import owed as debts
 from routing.cadence import CadenceBook
@@ -31,6 +31,7 @@ from routing.owed import Act
 from routing.vocabulary import Owed
 
 BATCH = 500
+WAITLIST = "no_capacity"  # the hold that waits for a slot
 LIVE_VISIT = (AppointmentState.BOOKED, AppointmentState.CONFIRMED, AppointmentState.ATTENDED)
 
 
@@ -99,7 +100,8 @@ def standings(leads: Sequence[Lead], *, at: datetime) -> dict[int, Standing]:
 
 
 def _clocks(leads: Iterable[int]) -> QuerySet[Clock]:
-    """The leads' clocks, each with when and by whom its cycle was decided, and whether nobody may call the lead."""
+    """The leads' clocks, each with when and by whom its cycle was decided, whether that put the lead on the waitlist, and
+    whether nobody may call the lead."""
     cycle = Qualification.objects.filter(lead=OuterRef("lead"), cycle=OuterRef("cycle"), decided_at__isnull=False)
     decided = cycle.exclude(decision=Decision.REVIEW)
     blocked = Permission.objects.filter(
@@ -110,6 +112,7 @@ def _clocks(leads: Iterable[int]) -> QuerySet[Clock]:
         .annotate(
             decided_at=Subquery(decided.values("decided_at")[:1]),
             decided_by=Subquery(decided.values("decided_by")[:1]),
+            is_waitlisted=Exists(decided.filter(outcome=Outcome.HOLD, hold_reason=WAITLIST)),
             is_mail_only=Q(lead__phone=None) | Exists(blocked),
         )
         .order_by("pk")
@@ -168,7 +171,6 @@ def _act(row: Interaction, unanswered: int, resumed_at: datetime | None) -> Act:
         at=row.at,
         by_id=row.by_id,
         reached=row.disposition is not None and row.disposition.reaches_right_party,
-        is_success=row.disposition is not None and row.disposition.is_success,
         callback_at=datetime.fromisoformat(callback) if callback else None,
         follow_up_on=date.fromisoformat(ask_on) if ask_on else None,
         retry_after_minutes=row.disposition.retry_after_minutes if row.disposition else None,
@@ -204,7 +206,8 @@ def _meet(clock: Clock, state: Standing, owner: int | None) -> bool:
         if by or owner:
             clock.met_at, clock.met_by_id = booked_at, by or owner
         return clock.met_at is not None
-    if clock.owed == Owed.REVIEW and clock.decided_at and clock.decided_at >= clock.started_at:
+    is_result = clock.owed == Owed.REVIEW or (clock.owed == Owed.BOOKING and clock.is_waitlisted)
+    if is_result and clock.decided_at and clock.decided_at >= clock.started_at:
         clock.met_at, clock.met_by_id = clock.decided_at, clock.decided_by
         return True
     act = next((act for act in state.acts(clock.owed) if _is_paid(clock, act)), None)
@@ -214,8 +217,6 @@ def _meet(clock: Clock, state: Standing, owner: int | None) -> bool:
 
 
 def _is_paid(clock: Clock, act: Act) -> bool:
-    if clock.owed == Owed.BOOKING:
-        return act.is_success and act.at >= clock.started_at
     return debts.pays(act, clock.owed, clock.started_at, clock.cause_id, is_mail_only=clock.is_mail_only)
 
 
@@ -244,7 +245,9 @@ def wanted(
             target = books.goals.target(owed, team.pk, lead.score_band, rule if owed == step else None)
             # The clock starts when the lead changed, not when a worker saw it [2.18].
             start = min(lead.advance_due_at or at, at)
-            clocks.append(_want(owed, start, target.due_at(start, team.calendar), target, team))
+            # Whatever was done last led to it: a call that hands a lead on must not pay what the next team owes.
+            cause = act.id if act else None
+            clocks.append(_want(owed, start, target.due_at(start, team.calendar), target, team, cause_id=cause))
     promise = next((clock for clock in clocks if clock.is_promise), None)
     if promise:
         return [_wait_for(clock, promise, team.calendar) for clock in clocks]

@@ -16,7 +16,7 @@ from routing.vocabulary import OWED_BY_STEP, Owed
 
 # A call that did not reach the right person does not answer a price question or book a discovery.
 NEEDS_CONTACT = frozenset({Owed.QUOTE, Owed.DISCOVERY})
-# Paid by their own result, not by a call: an appointment that stands, a decision that is made.
+# Paid by their own result, not by a call: a visit that is booked or waited for, a decision that is made [2.18].
 PAID_BY_RESULT = frozenset({Owed.BOOKING, Owed.REVIEW, Owed.DECISION})
 
 
@@ -28,7 +28,6 @@ class Act:
     at: datetime
     by_id: int | None = None
     reached: bool = False  # the right party
-    is_success: bool = False
     callback_at: datetime | None = None
     follow_up_on: date | None = None
     retry_after_minutes: int | None = None
@@ -75,7 +74,7 @@ def gives_way(act: Act, on: date) -> bool:
 
 
 def pays(act: Act, owed: str, started_at: datetime, cause: int | None = None, *, is_mail_only: bool = False) -> bool:
-    """Whether this act pays a debt that began at `started_at`; no act pays the debt it made itself.
+    """Whether this act pays a debt that began at `started_at`; no act pays the debt it led to.
 
     What needs the person on the line is paid in writing only where nobody may call them.
     """

@@ -208,7 +208,7 @@ class Clock(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text=_("The act that promised it; blank: the road itself."),
+        help_text=_("The act that promised it or led to it; blank: the road alone."),
     )
     started_at = models.DateTimeField()
     due_at = models.DateTimeField()

@@ -195,6 +195,38 @@ def test_a_booking_pays_its_clock_and_nothing_is_owed_until_the_visit(now):
     assert lead.owner is not None
 
 
+@pytest.mark.parametrize(("step", "owed"), [("appointment", "booking"), ("discovery", "discovery"), ("quote", "quote")])
+def test_the_call_that_hands_a_lead_on_pays_nothing_of_what_the_next_team_owes(now, step, owed):
+    """[2.18]"""
+    lead = route(make_lead(now, "callback"), now)
+    later = now + timedelta(minutes=10)
+    make_call(lead, "sent_to_team", at=later, by=lead.owner)
+    Lead.objects.filter(pk=lead.pk).update(next_step=step, decision="forward", stage="forwarded", advance_due_at=later)
+    route(lead, later)
+    owes = (open_clocks(lead), lead.next_action, lead.next_action_due_at, lead.owner)
+    assert list(owes[0]) == [owed]
+    route(lead, later + timedelta(minutes=1))
+    assert (open_clocks(lead), lead.next_action, lead.next_action_due_at, lead.owner) == owes
+
+
+def test_a_booking_is_not_paid_by_saying_so(now):
+    """[2.18] A visit is, or a place on the waitlist."""
+    lead = route(make_lead(now), now)
+    make_call(lead, "appointment_set", at=now + timedelta(minutes=5), by=lead.owner)
+    route(lead, now + timedelta(minutes=5))
+    assert open_clocks(lead) == {"booking": now + timedelta(hours=4)}
+
+
+def test_waitlisting_pays_the_booking(now, supervisor):
+    lead = route(make_lead(now), now)
+    later, until = now + timedelta(minutes=5), date(2026, 12, 20)
+    waits = {"reason": "no_capacity", "until": until, "text": "Wants Dr. B alone, who is full."}
+    reviews.decide_by_hand(lead.pk, Outcome.HOLD, by=supervisor, at=later, **waits)
+    route(lead, later)
+    clock = lead.clocks.get(owed="booking")
+    assert (clock.met_at, clock.met_by, clock.ended_at) == (later, supervisor, None)
+
+
 def test_sweep_warns_once_and_breaches_once(now):
     lead = route(make_lead(now), now)
     owner = lead.owner
