@@ -33,6 +33,8 @@ class Checklist(VersionedSet):
         help_text=_("Blank: all."),
     )
 
+    PARTS = ("questions",)
+
     class Meta:
         ordering = ["lead_type", "-version"]
         constraints = [

@@ -43,6 +43,8 @@ class ScoringModel(VersionedSet):
     high_from = models.PositiveSmallIntegerField(default=60, help_text=_("Scores from here on are high."))  # [R22]
     medium_from = models.PositiveSmallIntegerField(default=30)
 
+    PARTS = ("categories", "bands", "rules")
+
     class Meta:
         ordering = ["lead_type", "-version"]
         constraints = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import pgtrigger
 from django.conf import settings
@@ -85,6 +86,15 @@ class VersionedSet(models.Model):
         abstract = True
 
     PUBLISHED = Q(status=VersionStatus.PUBLISHED)
+    PARTS: ClassVar[tuple[str, ...]] = ("rules",)
+    """The relations to its rows: those first that others of them point to, and last the rules, without which it does
+    nothing."""
+
+    def is_empty(self) -> bool:
+        """Whether it would do nothing: it has no rules, or none that is active."""
+        rules = getattr(self, self.PARTS[-1])
+        has_switch = any(field.name == "is_active" for field in rules.model._meta.concrete_fields)
+        return not rules.filter(**({"is_active": True} if has_switch else {})).exists()
 
     def all_versions(self) -> models.QuerySet:
         """All versions of the same thing; the constraint that numbers them says what makes it the same."""

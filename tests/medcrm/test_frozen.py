@@ -94,7 +94,7 @@ def test_a_rule_posted_into_the_version_in_force_is_refused(organisation: None, 
 
 def test_a_rule_counts_in_a_category_of_its_own_model(organisation: None, client: Client, admin_user) -> None:
     client.force_login(admin_user)
-    draft, other = make(ScoringModel), make(ScoringModel)
+    draft, other = make(ScoringModel, version=8), make(ScoringModel, version=9)
     mine, theirs = make(ScoringCategory, model=draft), make(ScoringCategory, model=other)
     typed = {
         "model": draft.pk, "name": "Drafted", "criteria": "[]", "points": 5, "axis": "fit", "position": 1,
