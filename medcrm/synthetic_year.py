@@ -91,14 +91,14 @@ def _model(at: datetime) -> ScoringModel:
     patients = ScoringModel.objects.filter(lead_type="patient")
     patients.filter(status=VersionStatus.PUBLISHED).update(status=VersionStatus.RETIRED)
     version = (patients.aggregate(last=Max("version"))["last"] or 0) + 1
-    model = ScoringModel.objects.create(
-        lead_type="patient", version=version, status=VersionStatus.PUBLISHED, published_at=at, note="Planted rules."
-    )
+    model = ScoringModel.objects.create(lead_type="patient", version=version, note="Planted rules.")
     category = ScoringCategory.objects.create(model=model, code="planted", name="Planted")
     ScoringRule.objects.bulk_create(
         ScoringRule(model=model, category=category, axis="readiness", name=name, points=points, criteria=criteria)
         for name, (points, criteria, _truth) in PLANTED.items()
     )
+    model.status, model.published_at = VersionStatus.PUBLISHED, at
+    model.save(update_fields=["status", "published_at"])
     return model
 
 

@@ -136,7 +136,7 @@ def load_goals() -> None:
 def load_rules(*, at: datetime) -> None:
     if RouteSet.objects.exists():
         return
-    rule_set = RouteSet.objects.create(note="The defaults.", status=VersionStatus.PUBLISHED, published_at=at)
+    rule_set = RouteSet.objects.create(note="The defaults.")
     rules = [
         RoutingRule(
             rule_set=rule_set,
@@ -150,6 +150,7 @@ def load_rules(*, at: datetime) -> None:
     for rule in rules:
         rule.clean_fields(exclude=["rule_set", "team", "script"])  # the database asks for these three
     RoutingRule.objects.bulk_create(rules)
+    RouteSet.objects.filter(pk=rule_set.pk).update(status=VersionStatus.PUBLISHED, published_at=at)
 
 
 def _without(row: Row, *names: str) -> dict[str, object]:

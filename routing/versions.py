@@ -35,6 +35,8 @@ def publish(pk: int, *, by: AbstractBaseUser, at: datetime) -> RouteSet:
     draft = RouteSet.objects.select_for_update().get(pk=pk)
     if draft.status != VersionStatus.DRAFT:
         raise RuleError("NOT_A_DRAFT", _("Only a draft can be published; start one from this version."))
+    if draft.is_empty():
+        raise RuleError("NO_RULES", _("Nothing in this draft is active, so it would do nothing. Add to it first."))
     RouteSet.objects.filter(status=VersionStatus.PUBLISHED).update(status=VersionStatus.RETIRED)
     draft.status, draft.published_at, draft.published_by = VersionStatus.PUBLISHED, at, by
     draft.save(update_fields=["status", "published_at", "published_by"])

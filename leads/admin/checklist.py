@@ -9,13 +9,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from leads import targets
-from leads.admin.criteria import is_draft
+from leads.admin.criteria import DraftRowAdmin
 from leads.admin.rules import CarriedAdmin
 from leads.models import Checklist, Document, Question
 from leads.targets import AnswerType
 from leads.vocabulary import ContactRole
 from medcrm.lib.actions import widgets
-from medcrm.lib.admin import ModelAdmin, StackedInline
+from medcrm.lib.admin import StackedInline
 from medcrm.lib.columns import display
 from medcrm.lib.filters import ChoicesDropdownFilter, RelatedDropdownFilter
 
@@ -135,7 +135,8 @@ class ChecklistAdmin(CarriedAdmin):
 
 
 @admin.register(Question)
-class QuestionAdmin(ModelAdmin):
+class QuestionAdmin(DraftRowAdmin):
+    set_field = "checklist"
     form = QuestionForm
     list_display = ("words", "part", "code", "answer_type", "checklist")
     list_select_related = ("checklist__service",)
@@ -145,13 +146,4 @@ class QuestionAdmin(ModelAdmin):
         ("checklist__status", ChoicesDropdownFilter),
     )
     search_fields = ("words", "code")
-    sortable_by = ()
     empty_text = _("Open a draft checklist and add its questions there.")
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        is_question = isinstance(obj, Question)
-        return super().has_change_permission(request, obj) and (not is_question or is_draft(obj.checklist))
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        is_question = isinstance(obj, Question)
-        return super().has_delete_permission(request, obj) and (not is_question or is_draft(obj.checklist))

@@ -6,9 +6,11 @@ stays, with the facts one may ask for in its help.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
 
-from django.forms import Field
+from django.db.models import ForeignKey
+from django.forms import Field, ModelChoiceField
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse_lazy
 from django.utils.html import format_html
@@ -66,14 +68,43 @@ def is_draft(version_set: object) -> bool:
     return version_set is None or version_set.status == VersionStatus.DRAFT
 
 
-class RuleAdmin(ModelAdmin):
-    """One rule of a versioned set: its words on top, editable only while its set is a draft."""
+class DraftRowAdmin(ModelAdmin):
+    """One row of a versioned set: it is added to a draft and edited in a draft, never in what is or was in force."""
 
     set_field = "model"
+    of_drafts: ClassVar[Mapping[str, str]] = {"category": "model__"}
+    """Other keys that stay within a draft, with the way from there to the set."""
+    sortable_by = ()
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> Sequence[str]:
+        """Drafts are few and are listed; a search would offer what is frozen too."""
+        offered = super().get_autocomplete_fields(request)
+        return [name for name in offered if name != self.set_field and name not in self.of_drafts]
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey, request: HttpRequest, **kwargs: object
+    ) -> ModelChoiceField | None:
+        if db_field.name == self.set_field or db_field.name in self.of_drafts:
+            is_draft_there = {f"{self.of_drafts.get(db_field.name, '')}status": VersionStatus.DRAFT}
+            kwargs["queryset"] = db_field.related_model.objects.filter(**is_draft_there)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return super().has_change_permission(request, obj) and self._is_open(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return super().has_delete_permission(request, obj) and self._is_open(obj)
+
+    def _is_open(self, obj: object) -> bool:
+        return not isinstance(obj, self.model) or is_draft(getattr(obj, self.set_field))
+
+
+class RuleAdmin(DraftRowAdmin):
+    """One rule of a versioned set, its words on top."""
+
     formfield_overrides = {CriteriaField: {"widget": CriteriaWidget}}
     search_fields = ("name",)
     list_filter = ("is_active",)
-    sortable_by = ()
     empty_text = _("Open a draft version and add its rules there.")
 
     def formfield_for_dbfield(self, db_field, request: HttpRequest, **kwargs) -> Field | None:
@@ -97,15 +128,6 @@ class RuleAdmin(ModelAdmin):
     @display(description=_("Holds when"))
     def in_words(self, obj) -> SafeString:
         return sentence(obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return super().has_change_permission(request, obj) and self._is_open(obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return super().has_delete_permission(request, obj) and self._is_open(obj)
-
-    def _is_open(self, obj: object) -> bool:
-        return not isinstance(obj, self.model) or is_draft(getattr(obj, self.set_field))
 
 
 class RuleInline(TabularInline):

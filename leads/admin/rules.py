@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin import effects
-from leads.admin.criteria import RuleAdmin, RuleInline, facts_view, is_draft
+from leads.admin.criteria import DraftRowAdmin, RuleAdmin, RuleInline, facts_view, is_draft
 from leads.effects import effect_of
 from leads.models import BackTest, BandRule, NextStepRule, NextStepSet, ScoringCategory, ScoringModel, ScoringRule
 from leads.services import versions
@@ -271,20 +271,11 @@ class BandRuleAdmin(RuleAdmin):
 
 
 @admin.register(ScoringCategory)
-class ScoringCategoryAdmin(ModelAdmin):
+class ScoringCategoryAdmin(DraftRowAdmin):
     list_display = ("name", "code", "cap", "half_life_days", "follow_up", "model")
     list_select_related = ("model",)
     list_filter = (("model__status", ChoicesDropdownFilter),)
     search_fields = ("name", "code")
-    sortable_by = ()
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        is_category = isinstance(obj, ScoringCategory)
-        return super().has_change_permission(request, obj) and (not is_category or is_draft(obj.model))
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        is_category = isinstance(obj, ScoringCategory)
-        return super().has_delete_permission(request, obj) and (not is_category or is_draft(obj.model))
 
 
 class NextStepRuleInline(RuleInline):

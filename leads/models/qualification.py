@@ -16,7 +16,7 @@ from leads.models.lead import Lead, band_field, verdict_field
 from leads.models.rules import NextStepRule, ScoringModel
 from leads.querysets import AnswerQuerySet
 from leads.vocabulary import Check, Decision, LeadType, NextStep, Outcome, Verdict
-from medcrm.lib.models import VersionedSet, over_time
+from medcrm.lib.models import FrozenWithItsSet, VersionedSet, over_time
 
 
 @pghistory.track()
@@ -32,6 +32,8 @@ class Checklist(VersionedSet):
         related_name="checklists",
         help_text=_("Blank: all."),
     )
+
+    PARTS = ("questions",)
 
     class Meta:
         ordering = ["lead_type", "-version"]
@@ -89,6 +91,7 @@ class Question(models.Model):
     class Meta:
         ordering = ["part", "position"]
         constraints = [models.UniqueConstraint(name="one_question_per_code", fields=["checklist", "code"])]
+        triggers = [FrozenWithItsSet("checklist")]
 
     def __str__(self) -> str:
         return self.words

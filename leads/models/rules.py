@@ -11,7 +11,7 @@ from leads import criteria
 from leads.fields import CriteriaField
 from leads.models.catalog import HoldReason, StopReason
 from leads.vocabulary import Band, Decision, LeadType, NextStep
-from medcrm.lib.models import VersionedSet, refuse
+from medcrm.lib.models import FrozenWithItsSet, VersionedSet, refuse
 
 
 class Rule(models.Model):
@@ -42,6 +42,8 @@ class ScoringModel(VersionedSet):
     lead_type = models.CharField(max_length=10, choices=LeadType.choices)
     high_from = models.PositiveSmallIntegerField(default=60, help_text=_("Scores from here on are high."))  # [R22]
     medium_from = models.PositiveSmallIntegerField(default=30)
+
+    PARTS = ("categories", "bands", "rules")
 
     class Meta:
         ordering = ["lead_type", "-version"]
@@ -99,6 +101,7 @@ class ScoringCategory(models.Model):
     class Meta:
         verbose_name_plural = _("scoring categories")
         constraints = [models.UniqueConstraint(name="one_category_per_model", fields=["model", "code"])]
+        triggers = [FrozenWithItsSet("model")]
 
     def __str__(self) -> str:
         return self.name
@@ -122,6 +125,11 @@ class ScoringRule(Rule):
 
     class Meta(Rule.Meta):
         constraints = [models.CheckConstraint(name="scoring_points_in_range", condition=Q(points__range=(-100, 100)))]
+        triggers = [FrozenWithItsSet("model")]
+
+    def clean(self) -> None:
+        is_elsewhere = self.category_id is not None and self.category.model_id != self.model_id
+        refuse([(is_elsewhere, "category", _("Choose a category of the same scoring model."))])
 
 
 @pghistory.track()
@@ -135,6 +143,9 @@ class BandRule(Rule):
     model = models.ForeignKey(ScoringModel, on_delete=models.CASCADE, related_name="bands")
     target = models.CharField(max_length=10, choices=Target.choices)
     band = models.CharField(max_length=6, choices=Band.choices)
+
+    class Meta(Rule.Meta):
+        triggers = [FrozenWithItsSet("model")]
 
 
 @pghistory.track()
@@ -177,6 +188,7 @@ class NextStepRule(Rule):
                 name="a_stop_has_a_stop_reason", condition=~Q(decision="stop") | Q(stop_reason__isnull=False)
             ),
         ]
+        triggers = [FrozenWithItsSet("rule_set")]
 
     def clean(self) -> None:
         needless = _("Leave it empty, or choose the decision it belongs to.")

@@ -187,15 +187,15 @@ def _of_source(found: GroupFinding, at: datetime) -> Proposal:
 
 
 def _draft(model: ScoringModel) -> ScoringModel:
-    """The draft of this kind of lead: the open one, or a new one from what is in force."""
+    """The draft of this kind of lead: the open one, or a new one. Raise RuleError where the model retired since."""
+    if model.status != VersionStatus.PUBLISHED:
+        raise RuleError("NOT_IN_FORCE", _("These rules are not in force any more; run the review again."))
     drafts = ScoringModel.objects.filter(lead_type=model.lead_type, status=VersionStatus.DRAFT)
     return drafts.first() or versions.start_draft(ScoringModel, model.pk, note="From proposals of the review.")
 
 
 def _change_points(row: Proposal, value: str, by: AbstractBaseUser, at: datetime) -> None:
-    rule = ScoringRule.objects.select_related("model", "category").filter(pk=int(row.about)).first()
-    if rule is None or rule.model.status != VersionStatus.PUBLISHED:
-        raise RuleError("NOT_IN_FORCE", _("This rule is not in force any more; run the review again."))
+    rule = ScoringRule.objects.select_related("model", "category").get(pk=int(row.about))
     draft = _draft(rule.model)
     copies = ScoringRule.objects.filter(model=draft, name=rule.name, category__code=rule.category.code)
     if not copies.update(points=whole_number(value, least=-100, most=100)):

@@ -49,6 +49,8 @@ def publish(version_set: type[VersionedSet], pk: int, *, by: AbstractBaseUser, a
     draft = version_set.objects.select_for_update().get(pk=pk)
     if draft.status != VersionStatus.DRAFT:
         raise RuleError("NOT_A_DRAFT", _("Only a draft can be published; start one from this version."))
+    if draft.is_empty():
+        raise RuleError("NO_RULES", _("Nothing in this draft is active, so it would do nothing. Add to it first."))
     return _come_into_force(draft, by=by, at=at)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
+import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.core.exceptions import ValidationError
@@ -84,6 +86,15 @@ class VersionedSet(models.Model):
         abstract = True
 
     PUBLISHED = Q(status=VersionStatus.PUBLISHED)
+    PARTS: ClassVar[tuple[str, ...]] = ("rules",)
+    """The relations to its rows: those first that others of them point to, and last the rules, without which it does
+    nothing."""
+
+    def is_empty(self) -> bool:
+        """Whether it would do nothing: it has no rules, or none that is active."""
+        rules = getattr(self, self.PARTS[-1])
+        has_switch = any(field.name == "is_active" for field in rules.model._meta.concrete_fields)
+        return not rules.filter(**({"is_active": True} if has_switch else {})).exists()
 
     def all_versions(self) -> models.QuerySet:
         """All versions of the same thing; the constraint that numbers them says what makes it the same."""
@@ -98,3 +109,36 @@ class VersionedSet(models.Model):
         """Refuse a second draft of the same thing beside an open one: one of them would be lost."""
         if self._state.adding and self.all_versions().filter(status=VersionStatus.DRAFT).exists():
             raise ValidationError(_("There is a draft already; publish it or go on editing it."), code="DRAFT_IS_OPEN")
+
+
+FROZEN = """
+IF EXISTS (
+    SELECT 1 FROM (SELECT status FROM {sets} WHERE id IN (OLD.{key}, NEW.{key}) FOR SHARE) AS met
+     WHERE status <> 'draft'
+) THEN
+    RAISE EXCEPTION 'A published version is frozen; start a draft of it instead'
+        USING ERRCODE = 'integrity_constraint_violation';
+END IF;
+IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+RETURN NEW;
+"""
+
+
+class FrozenWithItsSet(pgtrigger.Trigger):
+    """The rows of a set may come, change and go only while it is a draft, whoever writes them [R60].
+
+    `by` names the key to the set. A row that moves must leave a draft and come to one. The set is locked, so that it is
+    not published between the look at it and the end of the transaction.
+    """
+
+    name = "frozen_with_its_set"
+    when = pgtrigger.Before
+    operation = pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete
+
+    def __init__(self, by: str) -> None:
+        self.by = by
+        super().__init__()
+
+    def get_func(self, model: type[models.Model]) -> str:
+        key = model._meta.get_field(self.by)
+        return FROZEN.format(sets=key.related_model._meta.db_table, key=key.column)

@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from leads.admin.criteria import CriteriaWidget, is_draft, sentence
+from leads.admin.criteria import CriteriaWidget, DraftRowAdmin, is_draft, sentence
 from leads.admin.rules import NoteForm, VersionedAdmin
 from leads.fields import CriteriaField
 from medcrm.lib import counts
@@ -168,12 +168,12 @@ class SequenceAdmin(VersionedAdmin):
 
 
 @admin.register(Step)
-class StepAdmin(ModelAdmin):
+class StepAdmin(DraftRowAdmin):
+    set_field = "sequence"
     formfield_overrides = {CriteriaField: {"widget": CriteriaWidget}}
     list_display = ("sequence", "position", "delay", "template", "window_start", "window_end")
     list_select_related = ("sequence", "template")
     list_filter = (("sequence__status", ChoicesDropdownFilter),)
-    sortable_by = ()
     fields = (
         "sequence",
         ("position", "delay"),
@@ -182,15 +182,6 @@ class StepAdmin(ModelAdmin):
         ("window_start", "window_end", "is_weekdays_only"),
         "cutoff",
     )
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return super().has_change_permission(request, obj) and self._is_open(obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return super().has_delete_permission(request, obj) and self._is_open(obj)
-
-    def _is_open(self, obj: object) -> bool:
-        return not isinstance(obj, Step) or is_draft(obj.sequence)
 
 
 @admin.register(FrequencyCap)

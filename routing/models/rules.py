@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from leads.models import Rule
 from leads.vocabulary import Band
-from medcrm.lib.models import Coded, VersionedSet, refuse
+from medcrm.lib.models import Coded, FrozenWithItsSet, VersionedSet, refuse
 from routing import scripts
 from routing.models.teams import Team, codes
 from routing.vocabulary import Owed, Strategy
@@ -104,6 +104,7 @@ class RoutingRule(Rule):
             ),
             models.CheckConstraint(name="routing_strategy_known", condition=Q(strategy__in=Strategy.values)),
         ]
+        triggers = [FrozenWithItsSet("rule_set")]
 
     def clean(self) -> None:
         is_both = None not in (self.goal_minutes, self.goal_business_days)

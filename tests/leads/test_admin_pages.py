@@ -123,10 +123,11 @@ def test_a_refused_inquiry_of_a_sensitive_service_is_read_by_the_trained_alone(c
 
 def test_a_published_set_is_read_a_draft_is_edited_and_publishing_retires_the_old(client):
     client.force_login(User.objects.create(username="root", is_staff=True, is_superuser=True))
-    published = make(ScoringModel, status="published", version=1)
+    published = make(ScoringModel, status="draft", version=1)
     category = make(ScoringCategory, model=published)
     rule = make(ScoringRule, model=published, category=category, criteria=[])
     make(BandRule, model=published, criteria=[])
+    ScoringModel.objects.update(status="published")
     assert client.post(f"/admin/leads/scoringrule/{rule.pk}/change/", {"name": "x"}).status_code == 403
     client.post(f"/admin/leads/scoringmodel/{published.pk}/start-draft/", {"note": "Try more for timing."})
     draft = ScoringModel.objects.get(status="draft")

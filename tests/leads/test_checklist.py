@@ -16,6 +16,7 @@ from leads.services.calls import CallReport
 from leads.vocabulary import Check, Verdict
 from medcrm import journey
 from medcrm.lib.errors import InvalidFields
+from tests.thawing import thawed
 
 
 @pytest.fixture
@@ -165,7 +166,8 @@ def test_a_clear_fit_fail_leaves_the_rest_unasked(lead, caller, now) -> None:
 
 
 def test_an_answer_that_fails_its_question_fails_the_check(lead, caller, now) -> None:
-    Question.objects.filter(code="work_or_auto_injury").update(fails=["yes"])
+    with thawed():
+        Question.objects.filter(code="work_or_auto_injury").update(fails=["yes"])
     checklist.answer_question(lead.pk, "work_or_auto_injury", "yes", by=caller, at=now)
     fit = part(checklist.sheet(lead, at=now), Check.FIT)
     assert (fit.verdict, [reason.code for reason in fit.reasons]) == (Verdict.FAIL, ["answer_work_or_auto_injury"])

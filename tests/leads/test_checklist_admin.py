@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from leads.admin.checklist import QuestionForm
-from leads.models import Question
+from leads.models import Checklist, Question
+from leads.services import versions
 
 GOOD = {
     "code": "parking",
@@ -23,8 +24,9 @@ GOOD = {
 
 @pytest.fixture
 def form(catalogue):
-    """The form of a question of the patients' checklist; keywords replace what is typed."""
-    checklist = Question.objects.filter(checklist__lead_type="patient", code="payer").get().checklist
+    """The form of a question in a draft of the patients' checklist; keywords replace what is typed."""
+    in_force = Question.objects.filter(checklist__lead_type="patient", code="payer").get().checklist
+    checklist = versions.start_draft(Checklist, in_force.pk)
 
     def typed(**changes: str) -> QuestionForm:
         return QuestionForm({**GOOD, "checklist": checklist.pk, **changes})

@@ -212,7 +212,7 @@ def stored(people: list[Person]) -> list[int]:
 
 def made(model: Model, status: str, version: int) -> ScoringModel:
     row = ScoringModel.objects.create(
-        lead_type="patient", version=version, status=status, high_from=model.high, medium_from=model.medium
+        lead_type="patient", version=version, high_from=model.high, medium_from=model.medium
     )
     for number, (cap, half_life, rules) in enumerate(model.categories):
         category = ScoringCategory.objects.create(model=row, code=f"c{number}", cap=cap, half_life_days=half_life)
@@ -225,6 +225,8 @@ def made(model: Model, status: str, version: int) -> ScoringModel:
         for target, rules in (("fit", model.fit), ("readiness", model.readiness))
         for number, (rule, band) in enumerate(rules)
     )
+    row.status = status
+    row.save()
     return row
 
 

@@ -68,17 +68,21 @@ def test_an_accepted_intent_changes_the_source_and_wakes_its_leads(submit, now: 
     assert (Source.objects.get(pk="landing").intent, lead.advance_due_at) == ("low", now)
 
 
-def test_a_proposal_about_a_rule_no_longer_in_force_is_refused(organisation: None, now: datetime, admin_user) -> None:
+@pytest.mark.parametrize(("kind", "value"), [("points", "0"), ("threshold", "70")])
+def test_a_proposal_about_a_model_no_longer_in_force_is_refused(
+    organisation: None, now: datetime, admin_user, kind: str, value: str
+) -> None:
     model = ScoringModel.objects.get(lead_type="patient", status=VersionStatus.PUBLISHED)
-    rule = model.rules.first()
+    about = {"points": str(model.rules.first().pk), "threshold": f"{model.pk}:high_from"}[kind]
     row = Proposal.objects.create(
-        kind="points", about=str(rule.pk), title="t", evidence="e", old_value="1", new_value="0", made_at=now
+        kind=kind, about=about, title="t", evidence="e", old_value="1", new_value=value, made_at=now
     )
     draft = versions.start_draft(ScoringModel, model.pk)
     versions.publish(ScoringModel, draft.pk, by=admin_user, at=now)
     with pytest.raises(RuleError) as refused:
         proposals.accept(row.pk, by=admin_user, at=now)
     assert refused.value.code == "NOT_IN_FORCE"
+    assert not model.all_versions().filter(status=VersionStatus.DRAFT).exists()
 
 
 @pytest.mark.parametrize(

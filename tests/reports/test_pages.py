@@ -44,6 +44,7 @@ from medcrm.reports.table import Row, Section, compared, gathered, number, share
 from tests import kept
 from tests.conftest import send_inquiry
 from tests.reports import raw
+from tests.thawing import thawed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_cache")]
 READERS = {role.code for role in roles.ROLES if roles.allows(role, "leads.milestone", "report")}
@@ -375,7 +376,8 @@ def test_the_first_review_is_asked_for_once(organisation: None, now: datetime) -
 
 def test_the_findings_are_narrowed_to_what_is_asked_for(organisation: None, now: datetime, client: Client) -> None:
     rule = misleading(now)
-    ScoringRule.objects.filter(pk=rule.pk).update(criteria=[[{"fact": "source", "op": "in", "value": ["landing"]}]])
+    with thawed():
+        ScoringRule.objects.filter(pk=rule.pk).update(criteria=[[{"fact": "source", "op": "in", "value": ["landing"]}]])
     reviewing.ask_for(Period(now.date() - timedelta(days=90), now.date()), by=None, at=now)
     reviewing.make_waiting(at=now)
     client.force_login(person("supervisor"))

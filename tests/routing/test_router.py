@@ -19,6 +19,7 @@ from medcrm.lib.models import VersionStatus
 from routing import router
 from routing.models import Agent, Assignment, Clock, Handoff, RouteSet, RoutingRule, Script, Team
 from tests.routing.factories import make_lead, make_leads, reachable
+from tests.thawing import thawed
 
 pytestmark = pytest.mark.usefixtures("organisation")
 
@@ -62,7 +63,8 @@ def test_each_step_reaches_its_team_and_gets_an_owner(now, step, fields, team):
 
 def test_first_rule_that_holds_wins_over_a_later_one(now):
     rules = RouteSet.objects.get(status=VersionStatus.PUBLISHED)
-    RoutingRule.objects.create(rule_set=rules, name="Everything", position=0, team_id="quotes")
+    with thawed():
+        RoutingRule.objects.create(rule_set=rules, name="Everything", position=0, team_id="quotes")
     lead = make_lead(now)
     route(now, lead)
     assert lead.team == "quotes"
@@ -70,7 +72,8 @@ def test_first_rule_that_holds_wins_over_a_later_one(now):
 
 
 def test_lead_without_a_rule_goes_to_the_fallback_team_and_says_so(now):
-    RoutingRule.objects.all().delete()
+    with thawed():
+        RoutingRule.objects.all().delete()
     lead = make_lead(now)
     route(now, lead)
     assert lead.team == "intake"
@@ -78,7 +81,8 @@ def test_lead_without_a_rule_goes_to_the_fallback_team_and_says_so(now):
 
 
 def test_without_a_fallback_team_the_lead_is_reported(now):
-    RoutingRule.objects.all().delete()
+    with thawed():
+        RoutingRule.objects.all().delete()
     Team.objects.update(is_fallback=False)
     lead = make_lead(now)
     assert route(now, lead).unrouted == [lead.pk]
@@ -138,7 +142,8 @@ def test_turns_of_equal_agents_differ_by_one_at_most(now):
 
 def test_least_open_work_levels_what_is_uneven(now):
     router.route(make_leads(now, 6), at=now)
-    RoutingRule.objects.filter(team="scheduling").update(strategy="least_open")
+    with thawed():
+        RoutingRule.objects.filter(team="scheduling").update(strategy="least_open")
     first = agent("scheduling1").user
     Lead.objects.filter(owner=first).update(owner=None)
     router.route(make_leads(now, 3), at=now)
@@ -146,14 +151,16 @@ def test_least_open_work_levels_what_is_uneven(now):
 
 
 def test_weighted_gives_each_its_share(now):
-    RoutingRule.objects.filter(team="scheduling").update(strategy="weighted")
+    with thawed():
+        RoutingRule.objects.filter(team="scheduling").update(strategy="weighted")
     change("scheduling1", weight=3)
     router.route(make_leads(now, 20), at=now)
     assert Lead.objects.filter(owner__username="scheduling1").count() == 15
 
 
 def test_clinic_staff_come_before_the_rest_of_the_team(now):
-    RoutingRule.objects.filter(team="scheduling").update(strategy="clinic_staff")
+    with thawed():
+        RoutingRule.objects.filter(team="scheduling").update(strategy="clinic_staff")
     change("scheduling2", clinic="rrk")
     leads = [make_lead(now, preferred_clinic_id="rrk"), make_lead(now, preferred_clinic_id="rrk"), make_lead(now)]
     route(now, *leads)
@@ -362,7 +369,8 @@ def test_same_state_gives_the_same_owners(now):
 
 
 def test_sensitive_service_is_spoken_about_with_its_documented_script_whatever_the_rule_says(now):
-    RoutingRule.objects.filter(team="sensitive").update(script=None)
+    with thawed():
+        RoutingRule.objects.filter(team="sensitive").update(script=None)
     lead = make_lead(now, service_id="bh")
     route(now, lead)
     assert lead.owner.agent.team_id == "sensitive"
@@ -392,7 +400,8 @@ def test_sensitive_service_without_a_documented_script_waits_in_the_queue_and_sa
 def test_rules_may_ask_for_permission_and_hours(now, criteria, when, holds):
     at = datetime.fromisoformat(when).replace(tzinfo=UTC)
     rules = RouteSet.objects.get(status=VersionStatus.PUBLISHED)
-    RoutingRule.objects.create(rule_set=rules, name="Asked", position=0, team_id="quotes", criteria=[[criteria]])
+    with thawed():
+        RoutingRule.objects.create(rule_set=rules, name="Asked", position=0, team_id="quotes", criteria=[[criteria]])
     lead = reachable(at - timedelta(minutes=1))
     route(at, lead)
     assert (lead.team == "quotes") is holds
