@@ -75,7 +75,7 @@ def _until_tomorrow(row: Enrollment, at: datetime) -> Obstacle | None:
     today = day_at(zone, at)
     if due_at is None or row.step.template.purpose != Purpose.MARKETING or day_at(zone, due_at) != today:
         return None
-    return _own(SkipCode.PERSON_DUE_TODAY, until=start_of(today + timedelta(days=1), zone))
+    return own(SkipCode.PERSON_DUE_TODAY, until=start_of(today + timedelta(days=1), zone))
 
 
 def latest(row: Enrollment) -> datetime:

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('leads', '0001_squashed_0014_waits_and_stops'),
-        ('routing', '0001_squashed_0004_given_once_more'),
+        ('routing', '0002_words_people_read'),
     ]
 
     operations = [

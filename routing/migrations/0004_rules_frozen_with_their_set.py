@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('routing', '0001_squashed_0004_given_once_more'),
+        ('routing', '0003_debts'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('leads', '0001_squashed_0014_waits_and_stops'),
+        ('leads', '0003_roles_of_people'),
     ]
 
     operations = [
