@@ -1,5 +1,6 @@
 """The words of lists and fields are those that people read; no table changes."""
 
+import django.core.validators
 from django.db import migrations, models
 
 import medcrm.lib.migrating
@@ -79,6 +80,16 @@ class Migration(migrations.Migration):
                     model_name='callingruleevent',
                     name='overlay_holiday_as_sunday',
                     field=models.BooleanField(default=False, help_text='On a holiday these narrower Sunday hours count.', verbose_name='holidays like Sundays'),
+                ),
+                migrations.AlterField(
+                    model_name='emergency',
+                    name='state',
+                    field=models.CharField(help_text='Where it was declared: two capital letters, e.g. “LA”.', max_length=2, validators=[django.core.validators.RegexValidator('^[A-Z]{2}$', 'Two capital letters, e.g. “FL”.')]),
+                ),
+                migrations.AlterField(
+                    model_name='emergencyevent',
+                    name='state',
+                    field=models.CharField(help_text='Where it was declared: two capital letters, e.g. “LA”.', max_length=2, validators=[django.core.validators.RegexValidator('^[A-Z]{2}$', 'Two capital letters, e.g. “FL”.')]),
                 ),
             ],
         ),

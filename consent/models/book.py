@@ -165,7 +165,9 @@ class PolicySetting(models.Model):
 class Emergency(models.Model):
     """A declared state of emergency, during which some states bar solicitation (LA, NY)."""
 
-    state = models.CharField(max_length=2, validators=[state_format])
+    state = models.CharField(
+        max_length=2, validators=[state_format], help_text=_("Where it was declared: two capital letters, e.g. “LA”.")
+    )
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True, help_text=_("Empty while it lasts."))
     source = models.CharField(max_length=200, help_text=_("Proclamation, e.g. “LA 129 JBE 2026”."))

@@ -15,7 +15,6 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -96,7 +95,7 @@ def _made(page: Page, ask: Ask) -> list[Section]:
 
 def _counted(slug: str, page: Page, ask: Ask) -> Counted[list[Section]]:
     """What everybody who asks the same within a minute reads; a file that is taken out is counted for itself."""
-    asked = (slug, get_language(), ask.period, sorted(ask.narrowed.items()), ask.by, ask.is_linked, ask.is_compared)
+    asked = (slug, ask.period, sorted(ask.narrowed.items()), ask.by, ask.is_linked, ask.is_compared)
     return counted(f"report:{sha256(repr(asked).encode()).hexdigest()[:32]}", lambda: _made(page, ask), at=ask.at)
 
 

@@ -87,7 +87,7 @@ class GoalAdmin(ModelAdmin):
     list_display = ("owed", "team", "score_band", "minutes", "business_days", "warn_percent", "on_breach")
     list_select_related = ("team",)
     list_filter = (("owed", ChoicesDropdownFilter), ("team", RelatedDropdownFilter))
-    fields = (("owed", "team", "score_band"), ("minutes", "business_days", "warn_percent"), ("on_breach", "marks_away"))
+    fields = ("owed", ("team", "score_band"), ("minutes", "business_days"), "warn_percent", "on_breach", "marks_away")
     sortable_by = ()
 
 
