@@ -172,8 +172,8 @@ def first_open_date(*, at: datetime) -> Expression:
 
 
 def next_open_date(*, at: datetime) -> Expression:
-    """The first date with an open slot for this lead from the day its window opens, however late [2.4]."""
-    return Case(When(IS_ORGANISATION, then=None), default=Subquery(_offered_days(at=at).values("date")[:1]))
+    """The first date with an open slot for this patient from the day its window opens, however late [2.4]."""
+    return Subquery(_offered_days(at=at).values("date")[:1])
 
 
 def _offered_days(*, at: datetime) -> QuerySet[Availability]:
