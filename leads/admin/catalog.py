@@ -24,7 +24,7 @@ from medcrm.lib.filters import ChoicesDropdownFilter, RangeDateFilter, RelatedDr
 
 class OfferingInline(TabularInline):
     model = Offering
-    fields = ("clinic", "accepts_new_patients", "days_to_book")
+    fields = ("clinic", "accepts_new_patients")
     show_change_link = True
     hide_title = False
     can_delete = False
@@ -107,7 +107,7 @@ class OfferingAdmin(ModelAdmin):
     list_select_related = ("service", "clinic")
     list_filter = (("service", RelatedDropdownFilter), ("clinic", RelatedDropdownFilter), "accepts_new_patients")
     search_fields = ("service__name", "clinic__name")
-    fields = ("service", "clinic", "accepts_new_patients", "days_to_book")
+    fields = ("service", "clinic", "accepts_new_patients")
     inlines = (PayerTermInline, OpenDayInline)
     actions_detail = ("set_slots",)
     sortable_by = ()
