@@ -172,8 +172,8 @@ def first_open_date(*, at: datetime) -> Expression:
 
 
 def next_open_date(*, at: datetime) -> Expression:
-    """The first date with an open slot for this lead from the day its window opens, however late [2.4]."""
-    return Case(When(IS_ORGANISATION, then=None), default=Subquery(_offered_days(at=at).values("date")[:1]))
+    """The first date with an open slot for this patient from the day its window opens, however late [2.4]."""
+    return Subquery(_offered_days(at=at).values("date")[:1])
 
 
 def _offered_days(*, at: datetime) -> QuerySet[Availability]:
@@ -262,10 +262,13 @@ def missing_documents(*, at: datetime) -> Expression:
 def lacks(document: str, *, at: datetime) -> Expression:
     """Whether the lead's service asks for this document, and it is not here and valid."""
     required = ServiceLine.documents.through.objects.filter(serviceline=OuterRef("service"), document=document)
-    held = DocumentStatus.objects.filter(
-        held_documents(at=at, path="", of=OuterRef), lead=OuterRef("pk"), document=document
-    )
-    return Case(When(Exists(required) & ~Exists(held), then=Value(True)), default=Value(False))
+    return Case(When(Exists(required) & ~holds(document, at=at), then=Value(True)), default=Value(False))
+
+
+def holds(document: str, *, at: datetime) -> Exists:
+    """Whether this document of the lead is here and valid."""
+    valid = held_documents(at=at, path="", of=OuterRef)
+    return Exists(DocumentStatus.objects.filter(valid, lead=OuterRef("pk"), document=document))
 
 
 def held_authorizations(*, at: datetime, path: str = "lead__", of: Callable[[str], F] = F) -> Q:

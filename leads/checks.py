@@ -43,6 +43,7 @@ class Facts:
     payer_status: str | None = None
     age_status: str | None = None
     first_open_on: date | None = None
+    next_open_on: date | None = None  # after the window, where nothing is open inside it
     has_timing: bool = False
     timing_is_open: bool = False
     documents_missing: Sequence[str] = ()
@@ -50,8 +51,8 @@ class Facts:
     language_spoken: bool | None = None
     readiness: str = ""
     request: str = ""
-    for_whom: str = ""
     has_question: bool = False
+    for_whom: str = ""
     age: int | None = None
     contact_role: str = ""
     approver: str = ""
@@ -165,13 +166,23 @@ def check_capacity(facts: Facts) -> Finding:
         fails.append(Reason("language", "Nobody who may take the lead speaks its language.", "language"))
     unknown = [code for name, code in FIT_QUESTIONS.items() if name != "age_status" and getattr(facts, name) is None]
     if facts.first_open_on is None and not unknown:
-        fails.append(Reason("no_slot", "No slot is open inside the wanted dates.", "appointment_window"))
+        fails.append(_no_slot(facts.next_open_on))
     if fails:
         return Finding(Verdict.FAIL, fails, unknown)
     if not facts.has_timing:
         unknown.append("timing")
     day = facts.first_open_on
-    return _open_or_pass(unknown, f"A slot is open on {day:%b} {day.day}, {day.year}." if day else "")
+    return _open_or_pass(unknown, f"A slot is open on {_said(day)}." if day else "")
+
+
+def _no_slot(next_open_on: date | None) -> Reason:
+    """Nothing is open when the lead wants to come, and which day it may be offered instead [2.4]."""
+    instead = f" The next one is on {_said(next_open_on)}." if next_open_on else ""
+    return Reason("no_slot", f"No slot is open inside the wanted dates.{instead}", "appointment_window")
+
+
+def _said(day: date) -> str:
+    return f"{day:%b} {day.day}, {day.year}"
 
 
 def check_readiness(facts: Facts) -> Finding:

@@ -459,6 +459,9 @@ register(
         lambda at: capacity.lacks(capacity.REFERRAL_LETTER, at=at),
     ),
     Fact(
+        "referral_held", "referral letter held", Kind.YES_NO, lambda at: capacity.holds(capacity.REFERRAL_LETTER, at=at)
+    ),
+    Fact(
         "eligibility_missing",
         "benefits not verified yet",
         Kind.YES_NO,

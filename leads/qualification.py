@@ -30,7 +30,7 @@ from leads.models import (
     Stakeholder,
 )
 from leads.targets import YES
-from leads.vocabulary import Check, Decision, NextStep, Outcome, Verdict
+from leads.vocabulary import Check, Decision, LeadType, NextStep, Outcome, Verdict
 from medcrm.lib.later import MOMENT, Param, bind
 from medcrm.lib.models import VersionStatus
 from medcrm.lib.writing import update_rows
@@ -161,6 +161,7 @@ def facts_of(lead: AskedLead, documents_missing: Sequence[str], failed: Sequence
         payer_status=lead.payer_status,
         age_status=lead.age_status,
         first_open_on=lead.first_open_on,
+        next_open_on=lead.next_open_on,
         has_timing=lead.timing_id is not None,
         timing_is_open=lead.timing is not None and lead.timing.kind == lead.timing.Kind.OPEN,
         documents_missing=documents_missing,
@@ -168,8 +169,8 @@ def facts_of(lead: AskedLead, documents_missing: Sequence[str], failed: Sequence
         language_spoken=lead.language_spoken,
         readiness=lead.readiness,
         request=lead.request,
-        for_whom=lead.for_whom,
         has_question=bool(lead.question),
+        for_whom=lead.for_whom,
         age=lead.age,
         contact_role=lead.contact_role,
         approver=lead.approver,
@@ -255,7 +256,7 @@ def _knows_who(quality: str) -> Exists:
 
 
 def with_facts(lead_ids: Sequence[int], at: datetime) -> dict[int, AskedLead]:
-    """These leads with what the checks ask of each as attributes; two queries."""
+    """These leads with what the checks ask of each as attributes; two queries, and one where dates are too narrow."""
     leads = Lead.objects.select_related("timing", "service").in_bulk(lead_ids)
     sql, params = _asked()
     with connection.cursor() as cursor:
@@ -263,7 +264,21 @@ def with_facts(lead_ids: Sequence[int], at: datetime) -> dict[int, AskedLead]:
         for pk, *values in cursor.fetchall():
             for name, value in zip(ASKED, values, strict=True):
                 setattr(leads[pk], name, value)
-    return cast("dict[int, AskedLead]", leads)
+    asked = cast("dict[int, AskedLead]", leads)
+    _look_further(asked, at)
+    return asked
+
+
+def _look_further(leads: Mapping[int, AskedLead], at: datetime) -> None:
+    """Note the next open day of those that find none inside their dates; few do, so it is not asked for everybody."""
+    for lead in leads.values():
+        lead.next_open_on = None
+    narrow = [pk for pk, lead in leads.items() if lead.window_closes_on and lead.first_open_on is None]
+    patients = [pk for pk in narrow if leads[pk].lead_type == LeadType.PATIENT]
+    if patients:
+        found = Lead.objects.filter(pk__in=patients).annotate(day=capacity.next_open_date(at=at))
+        for pk, day in found.values_list("pk", "day"):
+            leads[pk].next_open_on = day
 
 
 @cache

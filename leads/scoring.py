@@ -285,6 +285,7 @@ def _total_sql(categories: Sequence[Category], kept: Kept) -> criteria.Sql:
 
 
 def _category_sql(scale: Scale, category: Category) -> str:
+    """Points of one category under its cap; what fades with quiet days can be used up, but is never owed [2.7]."""
     terms = [
         f"CASE WHEN r_{point.pk} THEN {point.points:d} ELSE 0 END"
         for point in scale.points
@@ -294,7 +295,7 @@ def _category_sql(scale: Scale, category: Category) -> str:
     if category.cap is not None:
         total = f"LEAST({category.cap:d}, {total})"
     if category.half_life_days:
-        total = f"round(({total}) * power(0.5, fact_{QUIET} / {category.half_life_days:d}))"
+        total = f"round(GREATEST(0, {total}) * power(0.5, fact_{QUIET} / {category.half_life_days:d}))"
     return f"({total})::int"
 
 

@@ -98,8 +98,9 @@ def inputs_of(snapshot: Snapshot) -> Facts:
     """What the checks were given then."""
     given = dict(snapshot.inputs)
     given["failed_answers"] = [FailedAnswer(**answer) for answer in given.get("failed_answers", [])]
-    if given.get("first_open_on"):
-        given["first_open_on"] = date.fromisoformat(given["first_open_on"])
+    for name in ("first_open_on", "next_open_on"):
+        if given.get(name):
+            given[name] = date.fromisoformat(given[name])
     return Facts(**given)
 
 

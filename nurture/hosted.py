@@ -206,20 +206,28 @@ def _email(form: HostedForm) -> forms.Field:
     )
 
 
-REQUESTS = (
+PATIENT_REQUESTS = (
     (Request.APPOINTMENT, _("An appointment")),
     (Request.CALLBACK, _("A call from you")),
+    (Request.AVAILABILITY, _("To know which days are free")),
     (Request.PRICE, _("The price")),
     (Request.QUESTION, _("An answer to a question")),
     (Request.INFO, _("Information only, for now")),
 )
-ORGANISATION_REQUESTS = (
+PARTNER_REQUESTS = (
+    (Request.REFERRAL, _("To work together on referrals")),
+    (Request.CALLBACK, _("A call from you")),
+    (Request.QUESTION, _("An answer to a question")),
+    (Request.INFO, _("Information only, for now")),
+)
+BUSINESS_REQUESTS = (
     (Request.QUOTE, _("A quote")),
     (Request.DEMO, _("A demonstration")),
     (Request.CALLBACK, _("A call from you")),
     (Request.QUESTION, _("An answer to a question")),
     (Request.INFO, _("Information only, for now")),
 )
+REQUESTS = {LeadType.PATIENT: PATIENT_REQUESTS, LeadType.PARTNER: PARTNER_REQUESTS, LeadType.B2B: BUSINESS_REQUESTS}
 URGENCY = (("routine", _("No hurry")), ("soon", _("Soon, please")), ("urgent", _("It is urgent")))
 BEEN_HERE = (("yes", _("Yes, I have been a patient")), ("no", _("No, this would be the first time")))
 BUDGET = (
@@ -247,7 +255,7 @@ def _been_here(form: HostedForm) -> forms.Field:
 
 
 def _requests(form: HostedForm) -> forms.Field:
-    choices = REQUESTS if form.audience == LeadType.PATIENT else ORGANISATION_REQUESTS
+    choices = REQUESTS[LeadType(form.audience)]
     return forms.ChoiceField(label=_("What would you like?"), choices=[("", _("Please choose")), *choices])
 
 

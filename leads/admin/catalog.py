@@ -26,7 +26,7 @@ class OfferingInline(ReadOnlyInline):
     """Changed on the offering's own page, which tells whoever waits for it."""
 
     model = Offering
-    fields = readonly_fields = ("clinic", "accepts_new_patients", "days_to_book")
+    fields = readonly_fields = ("clinic", "accepts_new_patients")
     ordering = ("clinic__name",)
     show_change_link = True
     hide_title = False
@@ -109,7 +109,7 @@ class OfferingAdmin(ModelAdmin):
     list_select_related = ("service", "clinic")
     list_filter = (("service", RelatedDropdownFilter), ("clinic", RelatedDropdownFilter), "accepts_new_patients")
     search_fields = ("service__name", "clinic__name")
-    fields = ("service", "clinic", "accepts_new_patients", "days_to_book")
+    fields = ("service", "clinic", "accepts_new_patients")
     inlines = (PayerTermInline, OpenDayInline)
     actions_detail = ("set_slots",)
     sortable_by = ()

@@ -85,7 +85,7 @@ class TriggerKindAdmin(CodedAdmin):
 
 @admin.register(TimingWindow)
 class TimingWindowAdmin(CodedAdmin):
-    list_display = ("name", "code", "kind", "days", "hold_days", "is_active")
+    list_display = ("name", "code", "kind", "days", "is_active")
 
 
 @admin.register(Document)

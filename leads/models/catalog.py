@@ -42,9 +42,6 @@ class TimingWindow(Coded):
 
     kind = models.CharField(max_length=12, choices=Kind.choices)
     days = models.PositiveSmallIntegerField(null=True, blank=True, help_text=_("For “within”, e.g. 14."))
-    hold_days = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text=_("For “later”: after how many days to ask again when no date is given.")
-    )
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta(Coded.Meta):
@@ -128,9 +125,6 @@ class Offering(models.Model):
     clinic = models.ForeignKey(Clinic, on_delete=models.PROTECT, related_name="offerings")
     accepts_new_patients = models.BooleanField(default=True)
     payers = models.ManyToManyField(Payer, through="OfferingPayer", related_name="offerings")
-    days_to_book = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text=_("Usual days from request to visit; blank: not measured yet.")
-    )
 
     class Meta:
         ordering = ["service", "clinic"]

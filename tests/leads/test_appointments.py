@@ -161,6 +161,26 @@ def test_days_to_choose_from_are_what_is_offered_then_what_takes_a_reason(lead, 
     assert [key.partition(":")[2] for key, _words in ours][:2] == ["2026-12-03", "2026-12-06"]
 
 
+def test_the_next_day_after_the_wanted_dates_is_named_and_may_be_booked(submit, scheduler, now):
+    lead = walk(submit(service="derm", timing="two_weeks"), now)
+    [reason] = lead.qualifications.get().explanation["capacity"]
+    assert (lead.hold_reason_id, reason["code"]) == ("no_capacity", "no_slot")
+    assert reason["sentence"].endswith("The next one is on Dec 22, 2026.")
+    [(_offered, days), *_elsewhere] = open_days(lead, "derm", first="aus", at=now)
+    key = days[0][0]
+    assert key.endswith(":2026-12-22")
+    later = Booking(int(key.partition(":")[0]), date(2026, 12, 22))
+    appointments.book(lead.pk, later, by=scheduler, at=now, reason="Comes on the first free day.")
+    assert walk(lead, now).next_step == "appointment"
+
+
+def test_no_later_day_is_named_where_none_is_open(submit, now):
+    Availability.objects.filter(offering__service="derm").update(open_slots=0)
+    lead = walk(submit(service="derm", timing="two_weeks"), now)
+    [reason] = lead.qualifications.get().explanation["capacity"]
+    assert (reason["code"], "next" in reason["sentence"]) == ("no_slot", False)
+
+
 @pytest.fixture
 def therapy(submit, organisation: None, now: datetime) -> Lead:
     """All is here, but the payer's approval and the letter end before the later days."""

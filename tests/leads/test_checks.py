@@ -78,6 +78,17 @@ def test_a_known_blocker_fails_capacity(change: dict[str, object], code: str) ->
     assert code in [reason.code for reason in assessment.findings[Check.CAPACITY].reasons]
 
 
+def test_the_next_day_is_named_where_no_slot_is_inside_the_dates() -> None:
+    told = [
+        assess(replace(READY, first_open_on=None, next_open_on=day)).findings[Check.CAPACITY].reasons[0].sentence
+        for day in (None, date(2026, 12, 22))
+    ]
+    assert told == [
+        "No slot is open inside the wanted dates.",
+        "No slot is open inside the wanted dates. The next one is on Dec 22, 2026.",
+    ]
+
+
 def test_what_is_missing_is_what_must_arrive_not_what_must_be_asked() -> None:
     facts = replace(READY, documents_missing=["referral_letter"], authorization_missing=True, for_whom="")
     assert assess(facts).missing == ["referral_letter", "prior_authorization"]

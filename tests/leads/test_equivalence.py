@@ -108,7 +108,7 @@ class Model:
         total = sum(points for rule, points in rules if holds(rule, person))
         total = total if cap is None else min(cap, total)
         if half_life:
-            halved = Decimal(total) / Decimal(2) ** (person.fact("quiet_days") // half_life)
+            halved = Decimal(max(0, total)) / Decimal(2) ** (person.fact("quiet_days") // half_life)
             total = int(halved.quantize(Decimal(1), rounding=ROUND_HALF_UP))
         return total
 

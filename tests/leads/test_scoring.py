@@ -6,11 +6,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from consent.models import Attempt, Permission
 from leads import scoring
 from leads.admin import lead_page
-from leads.models import Lead, ScoreChange, ScoringModel
+from leads.models import Interaction, Lead, ScoreChange, ScoringModel
 from leads.services import events, versions
 from leads.vocabulary import InteractionKind
+from tests import rows
 from tests.thawing import thawed
 
 
@@ -49,6 +51,83 @@ def test_the_worked_examples_rank_as_the_requirements_say(
 ) -> None:
     lead = scored(submit(source, **fields), now)
     assert (lead.score, lead.score_band, lead.fit, lead.readiness) == (score, band, fit, readiness)
+
+
+BUYER = {"lead_type": "b2b", "service": "screening", "request": "quote", "organisation": "Plant", "payer": ""}
+PARTNER = {"lead_type": "partner", "service": "referral_network", "organisation": "Beta Clinic", "payer": ""}
+
+
+@pytest.mark.parametrize(
+    ("source", "fields", "category", "points"),
+    [
+        ("facility", {**BUYER, "timing": "two_weeks"}, "timing", 20),
+        ("facility", {**BUYER, "timing": "month"}, "timing", 14),
+        ("partner", {**PARTNER, "timing": "month"}, "timing", 14),
+        ("facility", {**BUYER, "contact_role": "decision_maker", "budget": "approved"}, "authority", 10),
+        ("facility", {**BUYER, "contact_role": "office_manager"}, "authority", 5),
+        ("partner", {**PARTNER, "contact_role": "influencer"}, "authority", 5),
+        ("partner", {**PARTNER, "contact_role": "decision_maker", "agreement": "signed"}, "authority", 10),
+        ("partner", {**PARTNER, "request": "quote"}, "request_intent", 18),
+    ],
+)
+def test_points_of_organisations_are_those_of_the_table(submit, now, source, fields, category, points) -> None:
+    assert scored(submit(source, **fields), now).score_parts[category] == points
+
+
+@pytest.mark.parametrize(("source", "fields"), [("web_consult", {}), ("facility", BUYER), ("partner", PARTNER)])
+def test_no_more_e_mail_costs_the_points_of_engagement_and_no_other(submit, now, source, fields) -> None:
+    lead = submit(source, **fields)
+    events.record_activity(lead.pk, InteractionKind.PAGE_VISIT, at=now, count=3)
+    events.record_activity(lead.pk, InteractionKind.EMAIL_OPEN, at=now, count=3)
+    before = scored(lead, now)
+    assert before.score_parts["engagement"] == 3
+    Permission.objects.update_or_create(address=lead.email, channel="email", defaults={"state": "blocked"})
+    after = scored(lead, now)
+    assert after.score_parts == before.score_parts | {"engagement": 0}
+
+
+@pytest.mark.parametrize("reason", ["vendor", "student_or_press"])
+def test_who_sells_or_studies_loses_thirty_points(submit, now, reason) -> None:
+    lead = submit()
+    Lead.objects.filter(pk=lead.pk).update(stage="stopped", decision="stop", stop_reason=reason)
+    assert scored(lead, now).score_parts["penalties"] == -30
+
+
+@pytest.mark.parametrize(
+    ("fields", "readiness"),
+    [
+        ({"request": "price"}, "high"),
+        ({"request": "question"}, "high"),
+        ({"request": "", "question": "Is parking free?"}, "high"),
+        ({"request": "price", "timing": "quarter"}, "medium"),
+        ({"request": "appointment", "timing": "not_sure"}, "medium"),
+        ({"request": "demo", "timing": "", "zip": ""}, "medium"),
+        ({"request": "info", "timing": "quarter", "zip": ""}, "medium"),
+        ({"request": "info", "timing": "not_sure", "zip": ""}, "low"),
+        ({"request": "info", "documents": ["referral_letter"]}, "high"),
+        ({"request": "info", "timing": "", "zip": "", "documents": ["referral_letter"]}, "medium"),
+    ],
+)
+def test_readiness_of_a_patient_follows_what_it_asks_for_and_when(submit, now, fields, readiness) -> None:
+    assert scored(submit(**fields), now).readiness == readiness
+
+
+@pytest.mark.parametrize(("kind", "readiness"), [("email_reply", "medium"), ("webinar_attended", "medium"),
+                                                 ("page_visit", "low")])  # fmt: skip
+def test_readiness_takes_a_reply_and_a_webinar_but_no_visit_of_pages(submit, now, kind, readiness) -> None:
+    lead = submit(request="info", timing="not_sure", zip="")
+    events.record_activity(lead.pk, InteractionKind(kind), at=now)
+    assert scored(lead, now).readiness == readiness
+
+
+def test_who_does_not_answer_three_times_is_not_ready_however_it_asked(submit, now) -> None:
+    lead = submit()
+    assert scored(lead, now).readiness == "high"
+    for hours in (1, 2, 3):
+        attempt = rows.make(Attempt, address=lead.phone, state="sent")
+        at = now + timedelta(hours=hours)
+        Interaction.objects.create(lead=lead, kind="call", direction="outbound", at=at, attempt=attempt)
+    assert scored(lead, now + timedelta(hours=4)).readiness == "medium"
 
 
 def test_the_explanation_adds_up_to_the_score(submit, now) -> None:

@@ -78,6 +78,25 @@ def test_what_the_source_knows_is_not_asked(sequences, client: Client) -> None:
     assert Lead.objects.get().lead_type == "b2b"
 
 
+@pytest.mark.parametrize(
+    ("source", "lead_type", "offered", "not_offered"),
+    [
+        ("web_consult", "patient", {"availability", "appointment", "price"}, {"referral", "quote", "demo"}),
+        ("facility", "partner", {"referral", "callback", "question"}, {"availability", "appointment", "quote", "demo"}),
+        ("facility", "b2b", {"quote", "demo", "callback"}, {"availability", "appointment", "referral"}),
+    ],
+)
+def test_what_may_be_asked_for_is_that_of_the_kind_of_lead(
+    sequences, client: Client, source, lead_type, offered, not_offered
+) -> None:
+    row = Source.objects.get(pk=source)
+    row.questions = [{"field": "lead_type", "value": lead_type}, {"field": "request", "required": True}]
+    row.save()
+    choices = {code for code, _words in hosted.HostedForm(row).fields["request"].choices}
+    assert offered <= choices
+    assert not not_offered & choices
+
+
 def test_no_tick_is_no_permission_and_the_request_counts(sequences, client: Client) -> None:
     assert send(client, **GOOD).status_code == 303
     assert not ConsentEvent.objects.filter(kind="grant").exists()
