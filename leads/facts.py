@@ -35,7 +35,7 @@ from django.db.models.lookups import LessThan
 
 from consent.models import Permission
 from consent.models.ledger import PermissionState
-from leads import capacity
+from leads import capacity, emergencies
 from leads.criteria import Entries, Fact, Kind, register
 from leads.lifecycle import Stage
 from leads.models import (
@@ -197,13 +197,21 @@ def unanswered_together(at: datetime) -> Expression:
 
 def reply_waits(at: datetime) -> Expression:
     """Whether the lead wrote back, other than to withdraw, and nobody has spoken with it since."""
+    replies = Interaction.objects.filter(lead=OuterRef("pk"), kind__in=REPLIES, direction=Direction.INBOUND)
+    return _unanswered(replies.exclude(facts__has_key="withdraws"))
+
+
+def emergency_waits(at: datetime) -> Expression:
+    """Whether the lead wrote of an emergency, and nobody has spoken with it since."""
+    said = Interaction.objects.filter(lead=OuterRef("pk"), direction=Direction.INBOUND)
+    return _unanswered(said.filter(facts__has_key=emergencies.FACT))
+
+
+def _unanswered(said: QuerySet[Interaction]) -> Expression:
     spoken = Interaction.objects.filter(
         Q(disposition__makes_contact=True) | Q(kind=InteractionKind.INBOUND_CALL), lead=OuterRef("lead")
     )
-    replies = Interaction.objects.filter(lead=OuterRef("pk"), kind__in=REPLIES, direction=Direction.INBOUND)
-    said = replies.exclude(facts__has_key="withdraws").annotate(
-        spoken_at=Subquery(spoken.order_by("-at").values("at")[:1])
-    )
+    said = said.annotate(spoken_at=Subquery(spoken.order_by("-at").values("at")[:1]))
     return ExpressionWrapper(
         Exists(said.filter(Q(spoken_at__isnull=True) | Q(at__gt=F("spoken_at")))), output_field=BooleanField()
     )
@@ -505,6 +513,7 @@ register(
         gathered=unanswered_together,
     ),
     Fact("reply_waits", "reply that waits for an answer", Kind.YES_NO, reply_waits),
+    Fact("emergency_waits", "words of an emergency that wait for a person", Kind.YES_NO, emergency_waits),
     Fact("scheduler_named", "who arranges visits is known", Kind.YES_NO, scheduler_named),
     *(
         Fact(f"answer_{code}", f"answer: {label}", Kind.CODE, answer_to(code), (lambda codes=codes: codes))

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         payer_status: str | None
         age_status: str | None
         first_open_on: date | None
+        next_open_on: date | None
         authorization_missing: bool | None
         language_spoken: bool | None
         may_speak_with_someone: bool

@@ -46,6 +46,7 @@ UNREACHABLE: criteria.Criteria = [
         {"fact": "visit_ahead", "op": "is", "value": False},
     ]
 ]
+EMERGENCY_WAITS: criteria.Criteria = [[{"fact": "emergency_waits", "op": "is", "value": True}]]
 CONTINUES_DOCUMENTS_STEP = ("document_received", "authorization_decided")
 
 
@@ -258,6 +259,17 @@ def hear_reply(lead_id: int, *, at: datetime) -> None:
     fire(REPLY_RECEIVED, [lead_id], cause="Replied.", at=at)
     if lead.stage == Stage.NURTURING:
         reconsider([lead_id])
+
+
+@transaction.atomic
+def hear_emergency(lead_id: int, *, at: datetime) -> None:
+    """Open a lead's next cycle for words of an emergency, whoever has it and whatever was decided: what is owed begins
+    anew. Called before the words are on the timeline; while earlier ones wait for a person, they are of the same cycle.
+    """
+    lead = Lead.objects.lock().get(pk=lead_id)
+    [waits] = criteria.holding(Lead.objects.filter(pk=lead_id), [EMERGENCY_WAITS], at=at)[lead_id]
+    if not waits:
+        reopen(lead, REPLY_RECEIVED, cause="Words of an emergency.", at=at)
 
 
 def reconsider(lead_ids: Sequence[int]) -> None:

@@ -188,7 +188,7 @@ class _Desk:
         due_at = min((clock.due_at for clock in self.clocks(lead, team, at)), default=at)
         rule = self.book.rule(lead.pk)
         rule = rule if rule and rule.team_id == team.pk else None
-        spoken = self.book.language(lead, team, self.steps.get(lead.pk))
+        spoken = self.book.language(lead, team, self.steps.get(lead.pk), self.standing[lead.pk].act)
         return router.need_of(lead, team, rule, self.book.script(lead), due_at, language=spoken, avoid=avoid)
 
     def clocks(self, lead: Lead, team: Team, at: datetime) -> list[clocks.Wanted]:

@@ -28,7 +28,7 @@ from routing.calendar import WorkingCalendar, add_working_time, close_of_day, ne
 from routing.goals import GoalBook, Target
 from routing.models import Clock, RoutingRule, Team
 from routing.owed import Act
-from routing.vocabulary import Owed
+from routing.vocabulary import LANGUAGE_BARRIER, Owed
 
 BATCH = 500
 WAITLIST = "no_capacity"  # the hold that waits for a slot
@@ -179,6 +179,7 @@ def _act(row: Interaction, unanswered: int, resumed_at: datetime | None) -> Act:
         decided_at=row.decided_at,
         asks=bool(asks_for),
         is_written=row.kind == InteractionKind.NOTE,
+        met_barrier=row.disposition_id == LANGUAGE_BARRIER,
     )
 
 

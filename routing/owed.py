@@ -36,6 +36,7 @@ class Act:
     decided_at: datetime | None = None  # when a person last decided the cycle
     asks: bool = False  # for something that is missing
     is_written: bool = False  # a text or a mail in their own words, not a call
+    met_barrier: bool = False  # no language was shared
 
     @property
     def counts_from(self) -> datetime:

@@ -6,12 +6,12 @@ while it deals out a batch, so the hundredth lead of a batch sees the ninety-nin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from routing.calendar import NeverOpen, WorkingCalendar, next_open
-from routing.vocabulary import Strategy, WhyNot
+from routing.vocabulary import ANOTHER, Strategy, WhyNot
 
 
 @dataclass
@@ -107,6 +107,11 @@ class Roster:
         if own:
             why_not |= {m.login: str(WhyNot.OTHER_CLINIC) for m in eligible if m not in own}
         return own or eligible
+
+
+def spoken_by(languages: Collection[str]) -> frozenset[str]:
+    """What somebody with these languages may be asked for; who has several is of the bilingual pool [2.8]."""
+    return frozenset({*languages, ANOTHER} if len(languages) > 1 else languages)
 
 
 def why_not_eligible(member: Member, need: Need, *, at: datetime, is_counted: bool = False) -> WhyNot | None:

@@ -31,8 +31,8 @@ from routing.goals import GoalBook
 from routing.handoff import Offer
 from routing.models import Agent, Assignment, Cadence, Goal, Notice, RouteSet, RoutingRule, Script, Team
 from routing.owed import Act
-from routing.roster import Need, Roster, may_keep
-from routing.vocabulary import ACTIONS, WRITTEN, AssignedBecause, Owed, Strategy
+from routing.roster import Need, Roster, may_keep, spoken_by
+from routing.vocabulary import ACTIONS, ANOTHER, WRITTEN, AssignedBecause, Owed, Strategy
 
 log = structlog.get_logger(__name__)
 
@@ -151,13 +151,18 @@ class RuleBook:
         is_fit = script is not None and script.requires_consent_step and script.required_training in ("", training)
         return script if is_fit else self.documented.get(training)
 
-    def language(self, lead: Lead, team: Team, step: Owed | None) -> str:
+    def language(self, lead: Lead, team: Team, step: Owed | None, act: Act | None) -> str:
         """What whoever gets the lead must speak [2.8]; blank where only a file is looked at, or nobody of the team
-        speaks it: better one of them with an interpreter on the line than nobody."""
+        speaks it: better one of them with an interpreter on the line than nobody.
+
+        After a call on which no language was shared, and none was noted, somebody who speaks more than one calls again.
+        """
         if step in (Owed.REVIEW, Owed.DECISION):
             return ""
         is_own = lead.language in ("", settings.LANGUAGE_CODE.partition("-")[0])
-        return lead.language if is_own or lead.language in self._spoken.get(team.pk, ()) else ""
+        wanted = ANOTHER if is_own and act is not None and act.met_barrier else lead.language
+        is_spoken = wanted in self._spoken.get(team.pk, ())
+        return wanted if is_spoken else lead.language if is_own else ""
 
     @cached_property
     def _spoken(self) -> Mapping[str, frozenset[str]]:
@@ -165,7 +170,7 @@ class RuleBook:
         rows = Agent.objects.active().values_list("team", "languages")
         found: dict[str, set[str]] = {}
         for team, languages in rows:
-            found.setdefault(team, set()).update(languages)
+            found.setdefault(team, set()).update(spoken_by(languages))
         return {team: frozenset(languages) for team, languages in found.items()}
 
     def tried(self, lead: Lead) -> list[int]:
@@ -302,7 +307,7 @@ def _choose(
     """Keep the owner who may keep it, else deal it out by the rule's strategy, else leave it in the team's queue."""
     rule, script = book.rule(lead.pk), book.script(lead)
     due = clocks.wanted(step, lead, state, team, rule, book.books, at=at)
-    spoken = book.language(lead, team, step)
+    spoken = book.language(lead, team, step, state.act)
     need = need_of(lead, team, rule, script, min(clock.due_at for clock in due), language=spoken)
     because = AssignedBecause.RULE if rule else AssignedBecause.FALLBACK
     path: dict[str, object] = {"version": book.rule_set.version if book.rule_set else None, "rules": book.tried(lead)}

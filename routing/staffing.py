@@ -17,7 +17,7 @@ from leads.models import Lead
 from medcrm.lib.writing import update_rows
 from routing.calendar import is_open
 from routing.models import Agent, Assignment, Cursor, Team
-from routing.roster import Member, Roster
+from routing.roster import Member, Roster, spoken_by
 
 
 def rosters(teams: Sequence[Team], *, at: datetime, lock: bool) -> dict[str, Roster]:
@@ -112,7 +112,7 @@ def _member(agent: Agent, turns: Mapping[str, int], loads: Mapping[int, int], gi
         calendar=agent.calendar,
         is_active=agent.user.is_active,
         clinic=agent.clinic_id,
-        languages=frozenset(agent.languages),
+        languages=spoken_by(agent.languages),
         trainings=frozenset(agent.trainings),
         skills=frozenset(agent.skills),
         weight=agent.weight,

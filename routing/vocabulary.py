@@ -29,6 +29,10 @@ class Owed(TextChoices):
     DECISION = "decision", _("Decision after the last attempt")
 
 
+LANGUAGE_BARRIER = "language_barrier"  # the result of a call on which no language was shared
+ANOTHER = "*"  # in place of a language: some other than the organisation's, nobody knows yet which
+
+
 # What the step a lead is forwarded to makes somebody owe it.
 OWED_BY_STEP: dict[str, Owed] = {
     NextStep.APPOINTMENT: Owed.BOOKING,

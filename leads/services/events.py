@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from consent import automatic, inbound, ledger, withdrawals, wording
 from consent.vocabulary import Verdict
-from leads import contact, lifecycle, requalification
+from leads import contact, emergencies, lifecycle, requalification
 from leads.lifecycle import OPEN, Stage
 from leads.models import (
     Answer,
@@ -76,6 +76,9 @@ def record_activity(
         lead = Lead.objects.get(pk=lead_id)
         return write_entry(lead, InteractionKind.SYSTEM, facts, by=by, at=happened_at, text=text)
     withdraws = _hear(lead_id, kind, text, happened_at, sender_id, written_to_id, key, now=at, by=by, source=source)
+    emergency = emergencies.noted(text, is_mail=kind == InteractionKind.EMAIL_REPLY)
+    if emergency:
+        requalification.hear_emergency(lead_id, at=at)
     activity = Interaction.objects.create(
         lead_id=lead_id,
         kind=kind,
@@ -85,9 +88,9 @@ def record_activity(
         service_id=service or None,
         count=count,
         text=text,
-        facts={"withdraws": True} if withdraws else {},
+        facts=emergency | ({"withdraws": True} if withdraws else {}),
     )
-    if kind in REPLIES and not withdraws:
+    if kind in REPLIES and not withdraws and not emergency:
         requalification.hear_reply(lead_id, at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return activity

@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 from consent import addresses, erasure, ledger, noting
 from consent.addresses import Pair
 from consent.models import Address
+from leads import emergencies, requalification
 from leads.lifecycle import OPEN
 from leads.models import (
     DocumentStatus,
@@ -218,6 +219,8 @@ def accept(inquiry: Inquiry, submission: Submission, *, at: datetime, heard: Hea
     record_consent(inquiry, submission, [address for address in (phone, email) if address], at=at, heard=heard)
     _record_documents(lead, submission.documents, at=at)
     _settle(inquiry, lead, at=at)
+    if inquiry.is_repeat and emergencies.found_in(_question(submission)):
+        requalification.hear_emergency(lead.pk, at=at)
     _write_timeline(lead, inquiry, submission, at=at, by=heard.by if heard else None)
     bell.ring()
     return inquiry
@@ -396,5 +399,10 @@ def _write_timeline(
         by=by,
         inquiry=inquiry,
         service_id=submission.fields.get("service") or None,
-        text=str(submission.fields.get("question", "")),
+        text=_question(submission),
+        facts=emergencies.noted(_question(submission)),
     )
+
+
+def _question(submission: Submission) -> str:
+    return str(submission.fields.get("question", ""))

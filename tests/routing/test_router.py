@@ -18,7 +18,7 @@ from leads.visibility import visible
 from medcrm.lib.models import VersionStatus
 from routing import router
 from routing.models import Agent, Assignment, Clock, Handoff, RouteSet, RoutingRule, Script, Team
-from tests.routing.factories import make_lead, make_leads, reachable
+from tests.routing.factories import make_call, make_lead, make_leads, reachable
 from tests.thawing import thawed
 
 pytestmark = pytest.mark.usefixtures("organisation")
@@ -225,6 +225,19 @@ def test_a_language_that_nobody_of_the_team_speaks_leaves_no_lead_without_an_own
     owner = lead.owner
     route(now + timedelta(minutes=5), lead)
     assert lead.owner == owner
+
+
+@pytest.mark.parametrize(("heard", "calls_again"), [("", "scheduling2"), ("es", "scheduling2"), ("vi", "scheduling1")])
+def test_after_a_language_barrier_somebody_of_the_bilingual_pool_calls_again(now, heard, calls_again):
+    first = Agent.objects.get(user__username="scheduling1").user
+    lead = make_lead(now, owner=first, team="scheduling")
+    make_call(lead, "language_barrier", at=now, by=first)
+    if heard:
+        Lead.objects.filter(pk=lead.pk).update(language=heard)
+    route(now + timedelta(minutes=1), lead)
+    assert lead.owner.username == calls_again
+    route(now + timedelta(minutes=2), lead)
+    assert lead.owner.username == calls_again
 
 
 def test_agent_whose_own_hours_begin_after_the_due_time_is_passed_over(now):

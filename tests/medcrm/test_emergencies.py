@@ -1,0 +1,126 @@
+"""Words of an emergency, in a reply or in a form, bring a person to the telephone at once and nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from leads import contact, emergencies
+from leads.models import Interaction, Lead
+from leads.services import calls, events
+from leads.services.calls import CallReport
+from leads.vocabulary import InteractionKind
+from medcrm import journey
+from nurture.models import Enrollment
+from routing.models import Clock
+
+READING = {"timing": "not_sure", "request": "info", "payer": "", "preferred_clinic": ""}
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def reader(organisation, submit, now) -> Lead:
+    """A lead in nurture, in the first-visit sequence."""
+    lead = submit("guide", **READING)
+    journey.advance([lead.pk], at=now)
+    return lead
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("I have chest pain since this morning", True),
+        ("I can’t breathe", True),
+        ("i want to kill myself", True),
+        ("There is no chest pain any more", True),  # nobody here judges
+        ("¡No puedo respirar!", True),
+        ("mi mamá se desmayó", True),
+        ("Me duele la rodilla", False),
+        ("¿Piden un análisis de sangre?", False),
+        ("My chest of drawers is empty", False),
+        ("I had a stroke last year, do you do rehab?", False),
+        ("Do I need an X-ray first?", False),
+        ("", False),
+    ],
+)
+def test_words_of_an_emergency(text: str, is_one: bool) -> None:
+    assert bool(emergencies.found_in(text)) is is_one
+
+
+def test_a_quote_below_a_mail_is_not_said_again() -> None:
+    mail = "Thank you, all is well.\n\nOn Tue, Dec 1, 2026 Ana <ana@example.org> wrote:\n> I have chest pain"
+    assert not emergencies.found_in(mail, is_mail=True)
+
+
+def test_a_reply_takes_the_lead_out_of_its_sequence_to_a_person_within_minutes(reader: Lead, now: datetime) -> None:
+    at = now + MINUTE
+    events.record_activity(reader.pk, InteractionKind.SMS_REPLY, at=at, text="No puedo respirar")
+    journey.advance([reader.pk], at=at)
+    reader.refresh_from_db()
+    assert (reader.decision, reader.next_step, reader.team) == ("forward", "callback", "intake")
+    clock = Clock.objects.open().get(lead=reader)
+    assert (clock.owed, clock.due_at) == ("first_attempt", at + 5 * MINUTE)
+    assert not Enrollment.objects.active().exists()
+    assert reader.handoffs.latest("pk").packet["script"] == "emergency"
+    assert Interaction.objects.get(kind="sms_reply").facts == {"emergency": "no puedo respirar"}
+
+
+def test_a_second_message_is_of_the_same_cycle_and_a_talk_ends_it(reader: Lead, now: datetime) -> None:
+    for minutes in (1, 2):
+        at = now + minutes * MINUTE
+        events.record_activity(reader.pk, InteractionKind.SMS_REPLY, at=at, text="chest pain!")
+        journey.advance([reader.pk], at=at)
+    assert Lead.objects.get().cycle == 2
+    lead = Lead.objects.select_related("source").get()
+    later = now + 4 * MINUTE
+    attempt = contact.reserve_call(lead, at=later)
+    calls.record_call(lead.pk, CallReport("emergency_directed"), at=later, attempt=attempt)
+    journey.advance([lead.pk], at=later)
+    lead.refresh_from_db()
+    assert (lead.decision, lead.next_step) == ("hold", "nurture")
+
+
+def test_who_is_not_reached_is_texted_by_no_sequence(reader: Lead, now: datetime) -> None:
+    events.record_activity(reader.pk, InteractionKind.SMS_REPLY, at=now, text="chest pain!")
+    journey.advance([reader.pk], at=now)
+    lead, at = Lead.objects.select_related("source").get(), now + MINUTE
+    Lead.objects.update(score_band="high")
+    calls.record_call(lead.pk, CallReport("no_answer"), at=at, attempt=contact.reserve_call(lead, at=at))
+    journey.advance([lead.pk], at=at)
+    assert not Enrollment.objects.active().exists()
+
+
+@pytest.mark.parametrize("outcome", ["hold", "disqualified"])
+def test_a_wait_and_a_stop_that_a_person_decided_end_at_once(reader: Lead, now: datetime, outcome: str) -> None:
+    report = {
+        "hold": CallReport("needs_to_think", outcome="hold", reason="timing_later"),
+        "disqualified": CallReport("not_interested", reason="not_interested"),
+    }[outcome]
+    attempt = contact.reserve_call(Lead.objects.select_related("source").get(), at=now)
+    calls.record_call(reader.pk, report, at=now, attempt=attempt)
+    journey.advance([reader.pk], at=now)
+    at = now + MINUTE
+    events.record_activity(reader.pk, InteractionKind.EMAIL_REPLY, at=at, text="I want to die")
+    journey.advance([reader.pk], at=at)
+    reader.refresh_from_db()
+    assert (reader.decision, reader.next_step, reader.team) == ("forward", "callback", "intake")
+
+
+def test_a_typed_question_is_treated_as_a_reply_is(organisation, submit, now: datetime) -> None:
+    lead = submit(question="I have chest pain, when can I come?")
+    journey.advance([lead.pk], at=now)
+    lead.refresh_from_db()
+    assert (lead.decision, lead.next_step, lead.team, lead.cycle) == ("forward", "callback", "intake", 1)
+    submit(question="And what does it cost?", key="again")
+    journey.advance([lead.pk], at=now + MINUTE)
+    lead.refresh_from_db()
+    assert lead.team == "intake", "another form says nothing of how it went"
+
+
+def test_about_a_sensitive_service_only_trained_staff_hear(organisation, submit, now: datetime) -> None:
+    lead = submit(service="bh", question="I want to kill myself")
+    journey.advance([lead.pk], at=now)
+    lead.refresh_from_db()
+    assert lead.team == "sensitive"
+    assert Clock.objects.open().get(lead=lead).due_at == now + 5 * MINUTE
