@@ -30,6 +30,7 @@ from leads import criteria, effects, scoring
 from leads.models import Lead, Publication, ScoreChange, ScoringModel
 from leads.services import rollout, versions
 from medcrm import embedded, reference
+from medcrm.lib.versions import start_draft
 
 NOW = datetime(2026, 12, 1, 16, tzinfo=UTC)
 RUNS = 5  # of what only reads; the median counts
@@ -176,7 +177,7 @@ def preview() -> None:
         (timeline, [["Attended a webinar"]]),
         (distance, [["Lives near a clinic"]]),
     ):
-        draft = versions.start_draft(ScoringModel, first.pk)
+        draft = start_draft(ScoringModel, first.pk)
         change(draft)
         draft = ScoringModel.objects.get(pk=draft.pk)
         rules = [rule.criteria for rule in draft.rules.filter(name__in=[n for found in names for n in found])]
@@ -200,7 +201,7 @@ def scan(rules: list[criteria.Criteria]) -> None:
 def publish() -> None:
     """Put a draft in force; a worker carries it and is killed half-way; another one goes on."""
     first = ScoringModel.objects.get(lead_type="patient", status="published")
-    draft = versions.start_draft(ScoringModel, first.pk)
+    draft = start_draft(ScoringModel, first.pk)
     points(draft)
     before = ScoreChange.objects.count()
     root = User.objects.create(username="bench")

@@ -17,6 +17,7 @@ from leads.models import NextStepRule, NextStepSet, ScoringCategory, ScoringMode
 from leads.services import versions
 from medcrm.lib.errors import InvalidFields
 from medcrm.lib.models import VersionStatus
+from medcrm.lib.versions import start_draft
 from nurture import publishing
 from nurture.models import Sequence as Outreach
 from nurture.models import Step
@@ -95,7 +96,7 @@ def change_threshold(change: str, fields: Fields, at: datetime) -> None:
 def change_next_step(change: str, fields: Fields, at: datetime) -> None:
     NextStepSet.objects.filter(status=VersionStatus.DRAFT).delete()
     source = NextStepSet.objects.get(status=VersionStatus.PUBLISHED)
-    draft = versions.start_draft(NextStepSet, source.pk)
+    draft = start_draft(NextStepSet, source.pk)
     _change_row(
         NextStepRule, change, {"rule_set": draft}, {"next_step": "none", **fields} if change == "add" else fields
     )
@@ -104,7 +105,7 @@ def change_next_step(change: str, fields: Fields, at: datetime) -> None:
 
 def change_routing(change: str, fields: Fields, at: datetime) -> None:
     RouteSet.objects.filter(status=VersionStatus.DRAFT).delete()
-    draft = route_versions.start_draft(RouteSet.objects.get(status=VersionStatus.PUBLISHED).pk)
+    draft = start_draft(RouteSet, RouteSet.objects.get(status=VersionStatus.PUBLISHED).pk)
     _change_row(RoutingRule, change, {"rule_set": draft}, fields)
     route_versions.publish(draft.pk, by=None, at=at)
 
@@ -122,7 +123,7 @@ def change_enrolment(change: str, fields: Fields, at: datetime) -> None:
         source = Outreach.objects.filter(code=code, status=VersionStatus.PUBLISHED).first()
         if source is None:
             raise ValueError(f"there is no sequence “{code}” in force")
-        draft = publishing.draft_sequence(source.pk)
+        draft = start_draft(Outreach, source.pk)
         _set_fields(draft, {"is_active": False} if change == "remove" else values)
     publishing.publish_sequence(draft.pk, at=at)
 
@@ -152,7 +153,7 @@ def _scoring_drafts(fields: Fields) -> Sequence[ScoringModel]:
     found = []
     for source in published.order_by("pk"):
         ScoringModel.objects.filter(lead_type=source.lead_type, status=VersionStatus.DRAFT).delete()
-        found.append(versions.start_draft(ScoringModel, source.pk))
+        found.append(start_draft(ScoringModel, source.pk))
     if not found:
         raise ValueError(f"there is no scoring model for “{fields.get('lead_type')}” in force")
     return found

@@ -1,4 +1,4 @@
-"""How does an edited sequence or wording come into force? Drafts are edited, a published one is frozen and replaced."""
+"""How does an edited sequence or wording come into force? Only if it is fit; leads it means are planned again."""
 
 from __future__ import annotations
 
@@ -15,26 +15,9 @@ from leads.services import due
 from leads.timing import zone_of
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
+from medcrm.lib.versions import put_in_force, take_draft, take_previous
 from nurture import windows
-from nurture.models import Enrollment, Sequence, Step, Wording
-
-
-@transaction.atomic
-def draft_sequence(sequence_id: int, *, note: str = "") -> Sequence:
-    """Copy a sequence with its steps into a new draft version, or return the draft that is there."""
-    old = Sequence.objects.select_for_update(of=("self",)).get(pk=sequence_id)
-    if draft := old.all_versions().filter(status=VersionStatus.DRAFT).first():
-        return draft
-    steps = list(old.steps.all())
-    new = Sequence.objects.get(pk=old.pk)
-    new.pk, new._state.adding = None, True
-    new.version = old.next_number()
-    new.status, new.published_at, new.published_by, new.note = VersionStatus.DRAFT, None, None, note
-    new.save()
-    for step in steps:
-        step.pk, step._state.adding, step.sequence = None, True, new
-    Step.objects.bulk_create(steps)
-    return new
+from nurture.models import Enrollment, Sequence, Wording
 
 
 @transaction.atomic
@@ -45,56 +28,47 @@ def publish_sequence(
 
     Raise RuleError for what cannot be published.
     """
-    sequence = Sequence.objects.select_for_update(of=("self",)).get(pk=sequence_id)
-    _refuse_unready(sequence)
-    Sequence.objects.filter(code=sequence.code, status=VersionStatus.PUBLISHED).update(status=VersionStatus.RETIRED)
-    sequence.status, sequence.published_at, sequence.published_by = VersionStatus.PUBLISHED, at, by
-    sequence.save(update_fields=["status", "published_at", "published_by"])
-    meant = Lead.objects.open().filter(criteria.condition(sequence.criteria, at=at)).order_by().values("pk")
-    due.mark_due(Lead.objects.filter(pk__in=meant), at=at)
+    sequence = _plan_again(take_draft(Sequence, sequence_id), by=by, at=at)
     if moves_leads:
         _move_leads(sequence, at=at)
     return sequence
 
 
 @transaction.atomic
-def draft_wording(wording_id: int, *, note: str = "") -> Wording:
-    """Copy a wording into a new draft version, or return the draft that is there."""
-    old = Wording.objects.get(pk=wording_id)
-    versions = Wording.objects.select_for_update(of=("self",)).filter(template=old.template_id, language=old.language)
-    if draft := next((row for row in versions if row.status == VersionStatus.DRAFT), None):
-        return draft
-    return Wording.objects.create(
-        template_id=old.template_id,
-        language=old.language,
-        version=max(row.version for row in versions) + 1,
-        subject=old.subject,
-        body=old.body,
-        note=note,
-    )
+def go_back_sequence(sequence_id: int, *, at: datetime, by: AbstractBaseUser) -> Sequence:
+    """Put the version before this one back in force, as it was. Leads finish the version they are on."""
+    return _plan_again(take_previous(Sequence, sequence_id), by=by, at=at)
 
 
 @transaction.atomic
 def publish_wording(wording_id: int, *, at: datetime, by: AbstractBaseUser | None = None) -> Wording:
     """Put a draft's words in force. Raise RuleError with everything that is wrong with them."""
-    wording = Wording.objects.select_for_update(of=("self",)).select_related("template").get(pk=wording_id)
-    if wording.status != VersionStatus.DRAFT:
-        raise RuleError("NOT_A_DRAFT", _("Only a draft can be published; make a new version."))
+    return _say(take_draft(Wording, wording_id), by=by, at=at)
+
+
+@transaction.atomic
+def go_back_wording(wording_id: int, *, at: datetime, by: AbstractBaseUser) -> Wording:
+    """Put the words that were in force before these back in force. Raise RuleError where they would not do today."""
+    return _say(take_previous(Wording, wording_id), by=by, at=at)
+
+
+def _plan_again(sequence: Sequence, *, by: AbstractBaseUser | None, at: datetime) -> Sequence:
+    _refuse_unready(sequence)
+    put_in_force(sequence, by=by, at=at)
+    meant = Lead.objects.open().filter(criteria.condition(sequence.criteria, at=at)).order_by().values("pk")
+    due.mark_due(Lead.objects.filter(pk__in=meant), at=at)
+    return sequence
+
+
+def _say(wording: Wording, *, by: AbstractBaseUser | None, at: datetime) -> Wording:
     if problems := wording.problems():
         raise RuleError("UNFIT_WORDING", " ".join(problems), field="body")
-    rivals = Wording.objects.filter(template=wording.template_id, language=wording.language)
-    rivals.filter(status=VersionStatus.PUBLISHED).update(status=VersionStatus.RETIRED)
-    wording.status, wording.published_at, wording.published_by = VersionStatus.PUBLISHED, at, by
-    wording.save(update_fields=["status", "published_at", "published_by"])
+    put_in_force(wording, by=by, at=at)
     return wording
 
 
 def _refuse_unready(sequence: Sequence) -> None:
-    if sequence.status != VersionStatus.DRAFT:
-        raise RuleError("NOT_A_DRAFT", _("Only a draft can be published; make a new version."))
     steps = list(sequence.steps.select_related("template"))
-    if not steps:
-        raise RuleError("NO_STEPS", _("A sequence needs at least one step."))
     try:
         for rules in (sequence.criteria, sequence.stay_criteria or [], *(step.conditions for step in steps)):
             criteria.validate(rules)

@@ -23,8 +23,9 @@ from leads.services import proposals
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
 from medcrm.lib.stats import Interval, Share, cases_needed, difference, holm, p_value
-from nurture import publishing
+from medcrm.lib.versions import open_draft
 from nurture.lifecycle import REACHED
+from nurture.models import Sequence as Outreach
 from nurture.models import Step
 from nurture.vocabulary import Medium
 
@@ -217,10 +218,8 @@ def _proposal(found: TimingFinding, at: datetime) -> Proposal:
 def change_timing(row: Proposal, value: str, by: AbstractBaseUser, at: datetime) -> None:
     """Write the day or the hours into a draft of the sequence. Raise RuleError where that cannot be done any more."""
     pk, _sep, what = row.about.partition(":")
-    step = Step.objects.select_related("sequence").filter(pk=int(pk)).first()
-    if step is None or step.sequence.status != VersionStatus.PUBLISHED:
-        raise RuleError("NOT_IN_FORCE", _("This sequence is not in force any more; run the review again."))
-    draft = publishing.draft_sequence(step.sequence_id, note="From proposals of the review.")
+    step = Step.objects.get(pk=int(pk))
+    draft = open_draft(Outreach, step.sequence_id, note=proposals.NOTE)
     copy = draft.steps.filter(position=step.position, template=step.template_id).first()
     if copy is None:
         raise RuleError("NOT_IN_DRAFT", _("The open draft has no such step any more; change it there by hand."))

@@ -25,8 +25,8 @@ from leads.services import proposals
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
 from medcrm.lib.stats import Interval, Share, cases_needed, difference, holm, p_value
+from medcrm.lib.versions import open_draft
 from medcrm.lib.writing import update_rows
-from routing import versions
 from routing.goals import GoalBook, Target
 from routing.models import Assignment, Goal, RouteSet, RoutingRule
 from routing.vocabulary import Owed
@@ -173,11 +173,8 @@ def change_order(row: Proposal, value: str, by: AbstractBaseUser, at: datetime) 
 
 def _drafted(rule_id: int) -> tuple[RoutingRule, list[RoutingRule]]:
     """The copy of a rule in force in the open draft, or in a new one, and all rules there in their order."""
-    rule = RoutingRule.objects.select_related("rule_set").filter(pk=rule_id).first()
-    if rule is None or rule.rule_set.status != VersionStatus.PUBLISHED:
-        raise RuleError("NOT_IN_FORCE", _("This rule is not in force any more; run the review again."))
-    drafts = RouteSet.objects.filter(status=VersionStatus.DRAFT)
-    draft = drafts.first() or versions.start_draft(rule.rule_set_id, note="From proposals of the review.")
+    rule = RoutingRule.objects.get(pk=rule_id)
+    draft = open_draft(RouteSet, rule.rule_set_id, note=proposals.NOTE)
     order = list(draft.rules.order_by("position", "pk"))
     drafted = next((other for other in order if other.name == rule.name), None)
     if drafted is None:

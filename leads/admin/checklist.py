@@ -9,7 +9,6 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from leads import targets
-from leads.admin.criteria import DraftRowAdmin
 from leads.admin.rules import CarriedAdmin
 from leads.models import Checklist, Document, Question
 from leads.targets import AnswerType
@@ -18,6 +17,7 @@ from medcrm.lib.actions import widgets
 from medcrm.lib.admin import StackedInline
 from medcrm.lib.columns import display
 from medcrm.lib.filters import ChoicesDropdownFilter, RelatedDropdownFilter
+from medcrm.lib.versioned import DraftRowAdmin
 
 
 class AnswersField(forms.CharField):

@@ -6,11 +6,9 @@ stays, with the facts one may ask for in its help.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
 
-from django.db.models import ForeignKey
-from django.forms import Field, ModelChoiceField
+from django.forms import Field
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse_lazy
 from django.utils.html import format_html
@@ -20,9 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from leads import criteria
 from leads.fields import CriteriaField
 from medcrm.lib.actions import widgets
-from medcrm.lib.admin import ModelAdmin, TabularInline
+from medcrm.lib.admin import TabularInline
 from medcrm.lib.columns import display
-from medcrm.lib.models import VersionStatus
+from medcrm.lib.versioned import DraftRowAdmin
 
 FACTS_URL = "admin:leads_scoringmodel_facts"
 
@@ -62,41 +60,6 @@ def _choices(fact: criteria.Fact) -> Iterable[tuple[str, str]]:
 
 def sentence(rule) -> SafeString:
     return format_html('<span class="mc-sentence">{}</span>', rule.sentence[:1].upper() + rule.sentence[1:])
-
-
-def is_draft(version_set: object) -> bool:
-    return version_set is None or version_set.status == VersionStatus.DRAFT
-
-
-class DraftRowAdmin(ModelAdmin):
-    """One row of a versioned set: it is added to a draft and edited in a draft, never in what is or was in force."""
-
-    set_field = "model"
-    of_drafts: ClassVar[Mapping[str, str]] = {"category": "model__"}
-    """Other keys that stay within a draft, with the way from there to the set."""
-    sortable_by = ()
-
-    def get_autocomplete_fields(self, request: HttpRequest) -> Sequence[str]:
-        """Drafts are few and are listed; a search would offer what is frozen too."""
-        offered = super().get_autocomplete_fields(request)
-        return [name for name in offered if name != self.set_field and name not in self.of_drafts]
-
-    def formfield_for_foreignkey(
-        self, db_field: ForeignKey, request: HttpRequest, **kwargs: object
-    ) -> ModelChoiceField | None:
-        if db_field.name == self.set_field or db_field.name in self.of_drafts:
-            is_draft_there = {f"{self.of_drafts.get(db_field.name, '')}status": VersionStatus.DRAFT}
-            kwargs["queryset"] = db_field.related_model.objects.filter(**is_draft_there)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return super().has_change_permission(request, obj) and self._is_open(obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return super().has_delete_permission(request, obj) and self._is_open(obj)
-
-    def _is_open(self, obj: object) -> bool:
-        return not isinstance(obj, self.model) or is_draft(getattr(obj, self.set_field))
 
 
 class RuleAdmin(DraftRowAdmin):

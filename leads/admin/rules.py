@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
-from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, JsonResponse
@@ -17,79 +18,20 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin import effects
-from leads.admin.criteria import DraftRowAdmin, RuleAdmin, RuleInline, facts_view, is_draft
+from leads.admin.criteria import RuleAdmin, RuleInline, facts_view
 from leads.effects import effect_of
 from leads.models import BackTest, BandRule, NextStepRule, NextStepSet, ScoringCategory, ScoringModel, ScoringRule
 from leads.services import versions
 from medcrm.lib import reading
-from medcrm.lib.actions import ActionForm, service_action, verb_permission
-from medcrm.lib.admin import ModelAdmin, TabularInline
+from medcrm.lib.admin import TabularInline
 from medcrm.lib.badges import field_badge
 from medcrm.lib.columns import badge_column, display, link
 from medcrm.lib.filters import ChoicesDropdownFilter
 from medcrm.lib.models import VersionedSet, VersionStatus
 from medcrm.lib.moments import said
+from medcrm.lib.versioned import DraftRowAdmin, VersionedAdmin
 
 TRIES = 20  # the latest; older ones are on the page that tries rules
-
-
-class NoteForm(ActionForm):
-    note = forms.CharField(
-        label=_("Why a new version?"), max_length=200, help_text=_("In a sentence, for those who read it later.")
-    )
-
-
-class VersionedAdmin(ModelAdmin):
-    """A set of rules: drafts are edited, published ones are read, and an action leads from one to the other."""
-
-    list_filter = (("status", ChoicesDropdownFilter),)
-    readonly_fields = ("version", "status", "created_at", "published_at", "published_by")
-    list_select_related = ("published_by",)
-    actions_detail = ("start_draft", "publish")
-    sortable_by = ()
-    fits: ClassVar = {
-        "start_draft": lambda version: version.status != VersionStatus.DRAFT,
-        "publish": lambda version: version.status == VersionStatus.DRAFT,
-        "go_back": lambda version: version.status == VersionStatus.PUBLISHED,
-    }
-    status_badge = badge_column("status", _("Status"))
-    has_publish_permission = verb_permission("publish")
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return super().has_change_permission(request, obj) and (not isinstance(obj, self.model) or is_draft(obj))
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: VersionedSet, form: forms.ModelForm, change: bool) -> None:
-        """A new one beside others of the same thing is their next version."""
-        if not change:
-            obj.version = obj.next_number()
-        super().save_model(request, obj, form, change)
-
-    def has_draft_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return request.user.has_perm(f"{self.opts.app_label}.add_{self.opts.model_name}")
-
-    @service_action(
-        _("Start a draft"),
-        permissions=["draft"],
-        form=NoteForm,
-        icon="edit_note",
-        text=_("The draft is a copy. This version stays as it is, and in force, until the draft is published."),
-        submit=_("Start the draft"),
-    )
-    def start_draft(self, request: HttpRequest, pk: int, *, at, note: str) -> None:
-        versions.start_draft(self.model, pk, note=note)
-
-    @service_action(
-        _("Publish"),
-        permissions=["publish"],
-        icon="publish",
-        variant="primary",
-        text=_("The version in force retires, and every open lead it concerns is looked at again."),
-    )
-    def publish(self, request: HttpRequest, pk: int, *, at) -> None:
-        versions.publish(self.model, pk, by=request.user, at=at)
 
 
 class Tried:
@@ -132,9 +74,8 @@ def _outcome(test: BackTest) -> str:
 
 
 class CarriedAdmin(VersionedAdmin):
-    """A set whose coming into force is carried to the leads: watched on its way, and undone by one action."""
+    """A set whose coming into force is carried to the leads, and watched on its way."""
 
-    actions_detail = (*VersionedAdmin.actions_detail, "go_back")
     readonly_fields = (*VersionedAdmin.readonly_fields, "reached")
 
     @display(description=_("Reached"))
@@ -142,15 +83,11 @@ class CarriedAdmin(VersionedAdmin):
         publication = obj.publications.order_by("-pk").first()
         return link(publication, effects.progress(publication)) if publication else ""
 
-    @service_action(
-        _("Go back a version"),
-        permissions=["publish"],
-        icon="undo",
-        text=_("The version that was in force before this one is in force again, as it was; this one retires."),
-        submit=_("Go back"),
-    )
-    def go_back(self, request: HttpRequest, pk: int, *, at) -> None:
-        versions.go_back(self.model, pk, by=request.user, at=at)
+    def put_in_force(self, pk: int, *, by: AbstractBaseUser, at: datetime) -> None:
+        versions.publish(self.model, pk, by=by, at=at)
+
+    def put_back(self, pk: int, *, by: AbstractBaseUser, at: datetime) -> None:
+        versions.go_back(self.model, pk, by=by, at=at)
 
 
 class PreviewedAdmin(CarriedAdmin):
@@ -258,6 +195,7 @@ class ScoringRuleAdmin(RuleAdmin):
     list_display = ("name", "in_words", "points", "category", "model", "is_active")
     list_select_related = ("category", "model")
     list_filter = (("model__lead_type", ChoicesDropdownFilter), ("model__status", ChoicesDropdownFilter), "is_active")
+    of_drafts: ClassVar = {"category": "model__"}
     fields = ("model", "category", "name", "criteria", ("points", "axis"), ("position", "is_active"))
 
 

@@ -14,12 +14,14 @@ from django.utils.translation import gettext as _
 from leads import review
 from leads.models import Lead, Proposal, ScoringModel, ScoringRule, Source
 from leads.review import GroupFinding, Review, RuleFinding, Says, ThresholdFinding
-from leads.services import due, versions
+from leads.services import due
 from leads.vocabulary import Intent
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
+from medcrm.lib.versions import open_draft
 
 PERCENT = "{:.1f} %"
+NOTE = "From proposals of the review."  # of a draft that is started for one
 LOCK = 0x9409  # advisory: one at a time compares what is wanted with what is proposed
 
 Find = Callable[[datetime, datetime], list[Proposal]]
@@ -186,17 +188,9 @@ def _of_source(found: GroupFinding, at: datetime) -> Proposal:
     )  # fmt: skip
 
 
-def _draft(model: ScoringModel) -> ScoringModel:
-    """The draft of this kind of lead: the open one, or a new one. Raise RuleError where the model retired since."""
-    if model.status != VersionStatus.PUBLISHED:
-        raise RuleError("NOT_IN_FORCE", _("These rules are not in force any more; run the review again."))
-    drafts = ScoringModel.objects.filter(lead_type=model.lead_type, status=VersionStatus.DRAFT)
-    return drafts.first() or versions.start_draft(ScoringModel, model.pk, note="From proposals of the review.")
-
-
 def _change_points(row: Proposal, value: str, by: AbstractBaseUser, at: datetime) -> None:
-    rule = ScoringRule.objects.select_related("model", "category").get(pk=int(row.about))
-    draft = _draft(rule.model)
+    rule = ScoringRule.objects.select_related("category").get(pk=int(row.about))
+    draft = open_draft(ScoringModel, rule.model_id, note=NOTE)
     copies = ScoringRule.objects.filter(model=draft, name=rule.name, category__code=rule.category.code)
     if not copies.update(points=whole_number(value, least=-100, most=100)):
         raise RuleError("NOT_IN_DRAFT", _("The open draft has no such rule any more; change it there by hand."))
@@ -204,8 +198,7 @@ def _change_points(row: Proposal, value: str, by: AbstractBaseUser, at: datetime
 
 def _change_threshold(row: Proposal, value: str, by: AbstractBaseUser, at: datetime) -> None:
     pk, _sep, name = row.about.partition(":")
-    model = ScoringModel.objects.get(pk=int(pk))
-    draft = _draft(model)
+    draft = open_draft(ScoringModel, int(pk), note=NOTE)
     setattr(draft, name, whole_number(value, least=1, most=100))
     try:
         draft.full_clean()

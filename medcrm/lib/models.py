@@ -88,10 +88,14 @@ class VersionedSet(models.Model):
     PUBLISHED = Q(status=VersionStatus.PUBLISHED)
     PARTS: ClassVar[tuple[str, ...]] = ("rules",)
     """The relations to its rows: those first that others of them point to, and last the rules, without which it does
-    nothing."""
+    nothing. Empty where the version says all by itself."""
+    EMPTY_CODE: ClassVar[str] = "NO_RULES"
+    """What it is refused with where it would do nothing."""
 
     def is_empty(self) -> bool:
         """Whether it would do nothing: it has no rules, or none that is active."""
+        if not self.PARTS:
+            return False
         rules = getattr(self, self.PARTS[-1])
         has_switch = any(field.name == "is_active" for field in rules.model._meta.concrete_fields)
         return not rules.filter(**({"is_active": True} if has_switch else {})).exists()

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Count, QuerySet, When
 from django.http import Http404, HttpRequest
@@ -16,14 +17,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from leads.admin.criteria import CriteriaWidget, DraftRowAdmin, is_draft, sentence
-from leads.admin.rules import NoteForm, VersionedAdmin
+from leads.admin.criteria import CriteriaWidget, sentence
 from leads.fields import CriteriaField
 from medcrm.lib import counts
-from medcrm.lib.actions import ActionForm, service_action
+from medcrm.lib.actions import ActionForm
 from medcrm.lib.admin import ModelAdmin, TabularInline
 from medcrm.lib.columns import display
 from medcrm.lib.filters import ChoicesDropdownFilter
+from medcrm.lib.versioned import DraftRowAdmin, VersionedAdmin, is_draft, publish_action
 from nurture import plan, publishing
 from nurture.models import Enrollment, FrequencyCap, Sequence, Step
 from nurture.models.enrollments import ACTIVE
@@ -144,27 +145,15 @@ class SequenceAdmin(VersionedAdmin):
         url = reverse("admin:nurture_sequence_simulate", args=[obj.pk])
         return format_html('<a class="mc-link" href="{}">{}</a>', url, _("Next 30 days"))
 
-    @service_action(
-        _("Start a draft"),
-        permissions=["draft"],
-        form=NoteForm,
-        icon="edit_note",
-        text=_("The draft is a copy. This version stays as it is, and in force, until the draft is published."),
-        submit=_("Start the draft"),
+    publish = publish_action(
+        _("The version in force retires, and every open lead this one means is planned again."), form=PublishForm
     )
-    def start_draft(self, request: HttpRequest, pk: int, *, at: datetime, note: str) -> None:
-        publishing.draft_sequence(pk, note=note)
 
-    @service_action(
-        _("Publish"),
-        permissions=["publish"],
-        form=PublishForm,
-        icon="publish",
-        variant="primary",
-        text=_("The version in force retires, and every open lead this one means is planned again."),
-    )
-    def publish(self, request: HttpRequest, pk: int, *, at: datetime, moves_leads: bool) -> None:
-        publishing.publish_sequence(pk, at=at, by=request.user, moves_leads=moves_leads)
+    def put_in_force(self, pk: int, *, by: AbstractBaseUser, at: datetime, moves_leads: bool) -> None:
+        publishing.publish_sequence(pk, at=at, by=by, moves_leads=moves_leads)
+
+    def put_back(self, pk: int, *, by: AbstractBaseUser, at: datetime) -> None:
+        publishing.go_back_sequence(pk, at=at, by=by)
 
 
 @admin.register(Step)

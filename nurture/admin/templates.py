@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.contrib import admin
+from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
@@ -15,17 +16,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from leads.admin.criteria import is_draft
-from leads.admin.rules import NoteForm, VersionedAdmin
 from leads.models import Lead
 from leads.search import find_leads
 from leads.visibility import visible
 from medcrm.lib import reading
-from medcrm.lib.actions import service_action, verb_permission
+from medcrm.lib.actions import service_action
 from medcrm.lib.admin import CodedAdmin, ReadOnlyInline
-from medcrm.lib.columns import badge_column, display
+from medcrm.lib.columns import display
 from medcrm.lib.errors import RuleError
 from medcrm.lib.filters import ChoicesDropdownFilter
+from medcrm.lib.versioned import VersionedAdmin, is_draft, publish_action
 from nurture import publishing, rendering, trial
 from nurture.models import Template, Wording
 from nurture.rendering import Rendered
@@ -94,8 +94,6 @@ class WordingAdmin(VersionedAdmin):
         (_("Publication"), {"fields": ("created_at", ("published_at", "published_by"))}),
     )
     actions_detail = (*VersionedAdmin.actions_detail, "send_test")
-    status_badge = badge_column("status", _("Status"))
-    has_publish_permission = verb_permission("publish")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).select_related("template")
@@ -160,23 +158,10 @@ class WordingAdmin(VersionedAdmin):
         wording = Wording.objects.select_related("template").get(pk=pk)
         trial.send_test(wording, to=request.user.email, key=f"test-{pk}-{at:%Y%m%d%H%M%S%f}")
 
-    @service_action(
-        _("Start a draft"),
-        permissions=["draft"],
-        form=NoteForm,
-        icon="edit_note",
-        text=_("The draft is a copy. This version stays as it is, and in force, until the draft is published."),
-        submit=_("Start the draft"),
-    )
-    def start_draft(self, request: HttpRequest, pk: int, *, at: datetime, note: str) -> None:
-        publishing.draft_wording(pk, note=note)
+    publish = publish_action(_("The words in force retire; every step that uses the template says these from now on."))
 
-    @service_action(
-        _("Publish"),
-        permissions=["publish"],
-        icon="publish",
-        variant="primary",
-        text=_("The words in force retire; every step that uses the template says these from now on."),
-    )
-    def publish(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
-        publishing.publish_wording(pk, at=at, by=request.user)
+    def put_in_force(self, pk: int, *, by: AbstractBaseUser, at: datetime) -> None:
+        publishing.publish_wording(pk, at=at, by=by)
+
+    def put_back(self, pk: int, *, by: AbstractBaseUser, at: datetime) -> None:
+        publishing.go_back_wording(pk, at=at, by=by)

@@ -43,6 +43,9 @@ class Sequence(Rule, VersionedSet):
     )
     ends_on = models.DateField(null=True, blank=True, help_text=_("Last day of the sequence for everybody."))
 
+    PARTS = ("steps",)
+    EMPTY_CODE = "NO_STEPS"
+
     class Meta:
         ordering = ["position", "code", "-version"]
         constraints = [

@@ -54,6 +54,8 @@ class Wording(VersionedSet):
         help_text=_('Plain text. Fields like {{ first_name|default:"there" }}; texts end with how to stop.')
     )
 
+    PARTS = ()
+
     class Meta:
         ordering = ["template", "language", "-version"]
         constraints = [

@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.contrib import admin
+from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.criteria import RuleAdmin, RuleInline
-from leads.admin.rules import NoteForm, Tried, VersionedAdmin
-from medcrm.lib.actions import service_action
+from leads.admin.rules import Tried
 from medcrm.lib.admin import CodedAdmin, ModelAdmin, StackedInline
 from medcrm.lib.filters import ChoicesDropdownFilter, RelatedDropdownFilter
+from medcrm.lib.versioned import VersionedAdmin, publish_action
 from routing import versions
 from routing.admin import simulator
 from routing.models import Goal, RouteSet, RoutingRule, Script, ScriptText
@@ -43,26 +44,13 @@ class RouteSetAdmin(Tried, VersionedAdmin):
         view = self.admin_site.admin_view(simulator.simulator_view)
         return [path("simulate/", view, name="routing_routeset_simulate"), *super().get_urls()]
 
-    @service_action(
-        _("Start a draft"),
-        permissions=["draft"],
-        form=NoteForm,
-        icon="edit_note",
-        text=_("The draft is a copy. This version stays as it is, and in force, until the draft is published."),
-        submit=_("Start the draft"),
-    )
-    def start_draft(self, request: HttpRequest, pk: int, *, at: datetime, note: str) -> None:
-        versions.start_draft(pk, note=note)
+    publish = publish_action(_("The version in force retires, and every lead that is being worked is routed again."))
 
-    @service_action(
-        _("Publish"),
-        permissions=["publish"],
-        icon="publish",
-        variant="primary",
-        text=_("The version in force retires, and every lead that is being worked is routed again."),
-    )
-    def publish(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
-        versions.publish(pk, by=request.user, at=at)
+    def put_in_force(self, pk: int, *, by: AbstractBaseUser, at: datetime) -> None:
+        versions.publish(pk, by=by, at=at)
+
+    def put_back(self, pk: int, *, by: AbstractBaseUser, at: datetime) -> None:
+        versions.go_back(pk, by=by, at=at)
 
 
 @admin.register(RoutingRule)

@@ -23,12 +23,11 @@ from leads.models.importing import ImportPhase
 from leads.services import intake, merging, versions
 from leads.services.intake import Delivery
 from medcrm import journey
+from medcrm.lib.versions import start_draft
 from medcrm.reports import backtest, reviewing
-from nurture import publishing
 from nurture.models import Sequence, Wording
 from privacy import erasure
 from routing import notices
-from routing import versions as route_versions
 from routing.models import Notice, RouteSet
 from tests.inquiry import CONSULT
 from tests.leads import import_rows
@@ -130,15 +129,15 @@ def proof(people: list[Lead], *, at: datetime) -> None:
 def rules(*, at: datetime) -> None:
     """Drafts of every kind, and what the figures propose."""
     model = ScoringModel.objects.get(lead_type="patient", status="published")
-    draft = versions.start_draft(ScoringModel, model.pk, note="More for a direct question")
+    draft = start_draft(ScoringModel, model.pk, note="More for a direct question")
     for rule in ScoringRule.objects.filter(model=draft, points__gt=0).order_by("pk")[:2]:
         rule.points += 15
         rule.save()
-    steps = versions.start_draft(NextStepSet, NextStepSet.objects.get(status="published").pk, note="Words only")
+    steps = start_draft(NextStepSet, NextStepSet.objects.get(status="published").pk, note="Words only")
     versions.publish(NextStepSet, steps.pk, by=someone("administrator"), at=at)
-    route_versions.start_draft(RouteSet.objects.get(status="published").pk, note="Spanish first")
-    publishing.draft_sequence(Sequence.objects.filter(status="published").order_by("pk").first().pk, note="Slower")
-    publishing.draft_wording(Wording.objects.filter(status="published").order_by("pk").first().pk, note="Shorter")
+    start_draft(RouteSet, RouteSet.objects.get(status="published").pk, note="Spanish first")
+    start_draft(Sequence, Sequence.objects.filter(status="published").order_by("pk").first().pk, note="Slower")
+    start_draft(Wording, Wording.objects.filter(status="published").order_by("pk").first().pk, note="Shorter")
     rule = model.rules.filter(points__gt=0).order_by("pk").first()
     source = Source.objects.get(pk="landing")
     Proposal.objects.create(

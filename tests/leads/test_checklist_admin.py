@@ -6,7 +6,7 @@ import pytest
 
 from leads.admin.checklist import QuestionForm
 from leads.models import Checklist, Question
-from leads.services import versions
+from medcrm.lib.versions import start_draft
 
 GOOD = {
     "code": "parking",
@@ -26,7 +26,7 @@ GOOD = {
 def form(catalogue):
     """The form of a question in a draft of the patients' checklist; keywords replace what is typed."""
     in_force = Question.objects.filter(checklist__lead_type="patient", code="payer").get().checklist
-    checklist = versions.start_draft(Checklist, in_force.pk)
+    checklist = start_draft(Checklist, in_force.pk)
 
     def typed(**changes: str) -> QuestionForm:
         return QuestionForm({**GOOD, "checklist": checklist.pk, **changes})

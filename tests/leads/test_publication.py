@@ -17,6 +17,7 @@ from leads.models import Lead, NextStepSet, Publication, ScoreChange, ScoringMod
 from leads.services import rollout, versions
 from medcrm.lib import sessions
 from medcrm.lib.errors import RuleError
+from medcrm.lib.versions import start_draft
 
 WANTS = [
     {"request": "appointment", "timing": "two_weeks"},
@@ -47,7 +48,7 @@ def leads(submit: Callable[..., Lead], now: datetime) -> list[int]:
 
 @pytest.fixture
 def draft(leads: list[int]) -> ScoringModel:
-    return versions.start_draft(ScoringModel, ScoringModel.objects.get(lead_type="patient").pk, note="Try it.")
+    return start_draft(ScoringModel, ScoringModel.objects.get(lead_type="patient").pk, note="Try it.")
 
 
 def more_for_a_price(model: ScoringModel) -> None:
@@ -227,7 +228,7 @@ def test_new_next_steps_wake_only_who_would_be_decided_otherwise(leads, root, no
     from medcrm import journey
 
     journey.advance(leads, at=now)
-    draft = versions.start_draft(NextStepSet, NextStepSet.objects.get().pk)
+    draft = start_draft(NextStepSet, NextStepSet.objects.get().pk)
     draft.rules.filter(name="Asks for a price").update(next_step="callback")
     said = effects.effect_of(draft, at=now)
     assert (said.total, said.changed) == (5, 1)

@@ -13,6 +13,7 @@ from medcrm import synthetic_year
 from medcrm.lib.errors import RuleError
 from medcrm.lib.models import VersionStatus
 from medcrm.lib.stats import Share, cases_needed, difference, holm, wilson
+from medcrm.lib.versions import start_draft
 from medcrm.synthetic_year import FAILING_SOURCE, PLANTED, SAME_THING, SLOW_SERVICE
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +78,7 @@ def test_a_proposal_about_a_model_no_longer_in_force_is_refused(
     row = Proposal.objects.create(
         kind=kind, about=about, title="t", evidence="e", old_value="1", new_value=value, made_at=now
     )
-    draft = versions.start_draft(ScoringModel, model.pk)
+    draft = start_draft(ScoringModel, model.pk)
     versions.publish(ScoringModel, draft.pk, by=admin_user, at=now)
     with pytest.raises(RuleError) as refused:
         proposals.accept(row.pk, by=admin_user, at=now)

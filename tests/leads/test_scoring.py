@@ -10,8 +10,9 @@ from consent.models import Attempt, Permission
 from leads import scoring
 from leads.admin import lead_page
 from leads.models import Interaction, Lead, ScoreChange, ScoringModel
-from leads.services import events, versions
+from leads.services import events
 from leads.vocabulary import InteractionKind
+from medcrm.lib.versions import start_draft
 from tests import rows
 from tests.thawing import thawed
 
@@ -143,7 +144,7 @@ def test_each_part_of_a_score_says_what_it_leads_to_and_a_draft_keeps_it(submit,
     told = {part.name: part.follow_up for part in lead_page.score_parts(lead)}
     assert told["Timing"] == "By when it is done"
     assert all(told.values())
-    draft = versions.start_draft(ScoringModel, lead.score_model_id)
+    draft = start_draft(ScoringModel, lead.score_model_id)
     assert {row.name: row.follow_up for row in draft.categories.all()}.items() >= told.items()
 
 

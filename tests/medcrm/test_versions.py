@@ -1,4 +1,4 @@
-"""Whatever it is a version of: what would do nothing is not put in force [R60]."""
+"""Whatever it is a version of: a draft is a copy, what does nothing is not put in force, and one can go back [R60]."""
 
 from __future__ import annotations
 
@@ -6,13 +6,82 @@ from datetime import datetime
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
 
 from leads.models import BandRule, Checklist, NextStepRule, NextStepSet, ScoringCategory, ScoringModel, ScoringRule
 from leads.services import versions
 from medcrm.lib.errors import RuleError
+from medcrm.lib.models import VersionedSet
+from medcrm.lib.versions import start_draft
+from nurture.models import Sequence, Wording
 from routing import versions as route_versions
 from routing.models import RouteSet, RoutingRule
 from tests.rows import make
+
+KINDS = [ScoringModel, NextStepSet, Checklist, RouteSet, Sequence, Wording]
+
+
+def in_force(kind: type[VersionedSet]) -> VersionedSet:
+    return kind.objects.filter(status="published").order_by("pk").first()
+
+
+def content(version: VersionedSet) -> list[dict[str, object]]:
+    """What its rows say; a category by its code and model."""
+    found = []
+    for part in version.PARTS:
+        for row in getattr(version, part).order_by("pk"):
+            left_out = ("id", "category", getattr(version, part).field.name)
+            fields = [field for field in row._meta.concrete_fields if field.name not in left_out]
+            said = {field.attname: getattr(row, field.attname) for field in fields}
+            if isinstance(row, ScoringRule):
+                said["category"] = (row.category.code, row.category.model_id)
+            found.append(said)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_drafted_published_and_taken_back_alike(
+    organisation: None, client: Client, admin_user: User, kind: type[VersionedSet]
+) -> None:
+    client.force_login(admin_user)
+
+    def act(version: VersionedSet, action: str, **typed: str) -> bytes:
+        name = f"admin:{version._meta.app_label}_{version._meta.model_name}_{action}"
+        return client.post(reverse(name, args=[version.pk]), typed).content
+
+    def statuses() -> list[str]:
+        return list(first.all_versions().order_by("version").values_list("status", flat=True))
+
+    first = in_force(kind)
+    assert b"No other version" in act(first, "go_back")
+    act(first, "start_draft", note="Try it.")
+    draft = first.all_versions().get(status="draft")
+    assert (draft.version, draft.note, draft.published_at) == (first.version + 1, "Try it.", None)
+    assert b"There is a draft already" in act(first, "start_draft", note="Once more.")
+    act(draft, "publish")
+    assert statuses() == ["retired", "published"]
+    assert b"Only a draft" in act(draft, "publish")
+    act(draft, "go_back")
+    assert statuses() == ["published", "retired"]
+    draft.refresh_from_db()
+    assert draft.published_by == admin_user
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_draft_says_what_its_source_says_by_rows_of_its_own(organisation: None, kind: type[VersionedSet]) -> None:
+    source = in_force(kind)
+    draft = start_draft(kind, source.pk, note="Try it.")
+    copied = content(draft)
+    own = [row.pop("category") for row in copied if "category" in row]
+    given = content(source)
+    theirs = [row.pop("category") for row in given if "category" in row]
+    assert copied == given
+    assert own == [(code, draft.pk) for code, _model in theirs]
+    assert bool(copied) == bool(kind.PARTS)
+    told = {"id", "version", "status", "note", "created_at", "published_at", "published_by"}
+    for field in kind._meta.concrete_fields:
+        assert field.name in told or getattr(draft, field.attname) == getattr(source, field.attname), field.name
 
 
 @pytest.mark.parametrize("kind", [ScoringModel, NextStepSet, Checklist, RouteSet])

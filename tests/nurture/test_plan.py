@@ -6,6 +6,7 @@ import pytest
 
 from consent.models import Attempt
 from medcrm.lib.errors import RuleError
+from medcrm.lib.versions import open_draft, start_draft
 from nurture import dispatch, plan, publishing
 from nurture.models import Enrollment, Message, Sequence, Skip, Template, Wording
 from nurture.plan import Fate
@@ -31,7 +32,7 @@ def test_plan_says_what_is_blocked_and_why(enrolled: Enrollment, now: datetime) 
 
 
 def test_simulation_of_a_draft_counts_per_day_and_contacts_nobody(guide, enrolled: Enrollment, now) -> None:
-    draft = publishing.draft_sequence(enrolled.sequence_id, note="Fewer texts.")
+    draft = start_draft(Sequence, enrolled.sequence_id, note="Fewer texts.")
     calendar = plan.for_sequence(draft.pk, at=now, days=8)
     assert (calendar.meant, calendar.simulated) == (1, 1)
     assert calendar.days[now.date()] == {"email": 1}
@@ -41,8 +42,8 @@ def test_simulation_of_a_draft_counts_per_day_and_contacts_nobody(guide, enrolle
 
 
 def test_new_version_is_published_and_leads_finish_the_old_one(enrolled: Enrollment, now: datetime) -> None:
-    draft = publishing.draft_sequence(enrolled.sequence_id)
-    assert publishing.draft_sequence(enrolled.sequence_id) == draft
+    draft = start_draft(Sequence, enrolled.sequence_id)
+    assert open_draft(Sequence, enrolled.sequence_id, note="Again.") == draft
     assert draft.steps.count() == 9
     draft.steps.filter(position__gt=2).delete()
     publishing.publish_sequence(draft.pk, at=now)
@@ -54,16 +55,26 @@ def test_new_version_is_published_and_leads_finish_the_old_one(enrolled: Enrollm
     assert enrolled.sequence.version == 1
 
 
+def test_going_back_plans_again_for_whom_the_sequence_means(enrolled: Enrollment, now: datetime, admin_user) -> None:
+    draft = start_draft(Sequence, enrolled.sequence_id)
+    publishing.publish_sequence(draft.pk, at=now)
+    type(enrolled.lead).objects.update(advance_due_at=None)
+    later = now + timedelta(hours=1)
+    assert publishing.go_back_sequence(draft.pk, at=later, by=admin_user) == enrolled.sequence
+    enrolled.refresh_from_db()
+    assert (enrolled.sequence.status, enrolled.lead.advance_due_at) == ("published", later)
+
+
 def test_leads_move_to_the_new_version_where_the_editor_says_so(enrolled: Enrollment, now: datetime) -> None:
     dispatch.dispatch_due(at=now)
-    draft = publishing.draft_sequence(enrolled.sequence_id)
+    draft = start_draft(Sequence, enrolled.sequence_id)
     publishing.publish_sequence(draft.pk, at=now + timedelta(hours=1), moves_leads=True)
     enrolled.refresh_from_db()
     assert (enrolled.sequence_id, enrolled.step.position) == (draft.pk, 2)
 
 
 def test_sequence_without_steps_or_words_is_not_published(enrolled: Enrollment, now: datetime) -> None:
-    draft = publishing.draft_sequence(enrolled.sequence_id)
+    draft = start_draft(Sequence, enrolled.sequence_id)
     draft.steps.all().delete()
     with pytest.raises(RuleError) as refusal:
         publishing.publish_sequence(draft.pk, at=now)
@@ -87,7 +98,7 @@ def test_sequence_without_steps_or_words_is_not_published(enrolled: Enrollment, 
     ],
 )
 def test_unfit_words_are_not_published(enrolled: Enrollment, now: datetime, template: str, body: str) -> None:
-    draft = publishing.draft_wording(Wording.objects.get(template=template, language="en").pk)
+    draft = start_draft(Wording, Wording.objects.get(template=template, language="en").pk)
     draft.body = body
     draft.save()
     with pytest.raises(RuleError) as refusal:
@@ -96,7 +107,7 @@ def test_unfit_words_are_not_published(enrolled: Enrollment, now: datetime, temp
 
 
 def test_published_words_replace_the_old_ones_and_are_frozen(enrolled: Enrollment, now: datetime) -> None:
-    draft = publishing.draft_wording(Wording.objects.get(template="first_visit_welcome", language="en").pk)
+    draft = start_draft(Wording, Wording.objects.get(template="first_visit_welcome", language="en").pk)
     draft.body = "Welcome."
     draft.save()
     publishing.publish_wording(draft.pk, at=now)

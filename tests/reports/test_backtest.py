@@ -14,10 +14,11 @@ from django.urls import reverse
 from leads import contact
 from leads.measures import Period
 from leads.models import BackTest, Lead, NextStepSet, ScoringModel, Snapshot
-from leads.services import calls, events, versions
+from leads.services import calls, events
 from leads.services.calls import CallReport
 from medcrm import journey
 from medcrm.lib.models import VersionStatus
+from medcrm.lib.versions import start_draft
 from medcrm.reports import backtest, outlook, weekly
 from privacy import erasure
 from routing import assignment
@@ -71,9 +72,9 @@ def test_a_version_lists_the_tries_made_of_it(decided: list[Lead], now: datetime
     client.force_login(user)
     model = ScoringModel.objects.get(lead_type="patient", status=VersionStatus.PUBLISHED)
     drafts = {
-        "scoring_model": versions.start_draft(ScoringModel, model.pk),
-        "next_step_set": versions.start_draft(NextStepSet, NextStepSet.objects.get(status="published").pk),
-        "route_set": route_versions.start_draft(RouteSet.objects.get(status="published").pk),
+        "scoring_model": start_draft(ScoringModel, model.pk),
+        "next_step_set": start_draft(NextStepSet, NextStepSet.objects.get(status="published").pk),
+        "route_set": start_draft(RouteSet, RouteSet.objects.get(status="published").pk),
     }
     for field, draft in drafts.items():
         run(now, **{field: draft.pk})
@@ -104,7 +105,7 @@ def test_a_draft_of_next_steps_says_who_would_move_and_how_they_fared(
     decided: list[Lead], now: datetime, client: Client, admin_user
 ) -> None:
     published = NextStepSet.objects.get(status=VersionStatus.PUBLISHED)
-    draft = versions.start_draft(NextStepSet, published.pk)
+    draft = start_draft(NextStepSet, published.pk)
     rule = draft.rules.get(name="Wants to come later")
     rule.decision, rule.next_step, rule.hold_reason = "forward", "callback", None
     rule.save()
@@ -125,7 +126,7 @@ def test_a_draft_of_next_steps_says_who_would_move_and_how_they_fared(
 
 def test_a_draft_of_scoring_moves_bands_by_frozen_facts(decided: list[Lead], now: datetime) -> None:
     model = ScoringModel.objects.get(lead_type="patient", status=VersionStatus.PUBLISHED)
-    draft = versions.start_draft(ScoringModel, model.pk)
+    draft = start_draft(ScoringModel, model.pk)
     draft.rules.update(points=0)
     result = run(now, scoring_model=draft.pk)
     patients = sum(lead.lead_type == "patient" for lead in decided)
@@ -186,7 +187,7 @@ def test_speed_and_conversion_are_foretold_from_leads_decided_alike(
     assert outlook.foretold(result["foretold"], result["groups"]) == real, "the rules in force foretell what was"
 
     published = RouteSet.objects.get(status=VersionStatus.PUBLISHED)
-    draft = route_versions.start_draft(published.pk)
+    draft = start_draft(RouteSet, published.pk)
     draft.rules.update(team="intake")
     tried = run(now, route_set=draft.pk)
     assert set(tried["teams_then"]) == {"intake"} and sum(tried["teams_then"].values()) == real.owed.n
@@ -199,7 +200,7 @@ def test_the_real_effect_stands_beside_the_forecast_once_the_draft_is_published(
     decided: list[Lead], submit: Callable[..., Lead], now: datetime, admin_user, client: Client
 ) -> None:
     published = RouteSet.objects.get(status=VersionStatus.PUBLISHED)
-    draft = route_versions.start_draft(published.pk)
+    draft = start_draft(RouteSet, published.pk)
     draft.rules.update(team="intake")
     run(now, route_set=draft.pk)
     assert backtest.follow_published(at=now) == 0, "not in force yet"

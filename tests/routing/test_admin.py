@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -11,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from leads.models import Lead
+from medcrm.lib.versions import start_draft
 from routing import router, versions
 from routing.models import Agent, Handoff, RouteSet, RoutingRule
 from tests.routing.factories import make_leads
@@ -132,7 +135,7 @@ def test_a_dialog_leads_back_to_the_page_of_another_row_it_was_opened_on(boss, n
 
 def test_a_draft_is_copied_edited_and_published(now, supervisor):
     published = RouteSet.objects.get()
-    draft = versions.start_draft(published.pk, note="All to quotes")
+    draft = start_draft(RouteSet, published.pk, note="All to quotes")
     assert draft.rules.count() == published.rules.count()
     RoutingRule.objects.create(rule_set=draft, name="All", position=0, team_id="quotes")
     versions.publish(draft.pk, by=supervisor, at=now)
@@ -141,6 +144,13 @@ def test_a_draft_is_copied_edited_and_published(now, supervisor):
     [pk] = make_leads(now, 1)
     router.route([pk], at=now)
     assert Lead.objects.get(pk=pk).team == "quotes"
+    Lead.objects.update(advance_due_at=None)
+    later = now + timedelta(minutes=1)
+    assert versions.go_back(draft.pk, by=supervisor, at=later) == published
+    assert Lead.objects.get(pk=pk).advance_due_at == later
+    [other] = make_leads(now, 1)
+    router.route([other], at=later)
+    assert Lead.objects.get(pk=other).team == "scheduling"
 
 
 def test_one_lead_that_cannot_be_moved_says_why_and_what_to_do(now, boss):
