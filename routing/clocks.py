@@ -100,8 +100,8 @@ def standings(leads: Sequence[Lead], *, at: datetime) -> dict[int, Standing]:
 
 
 def _clocks(leads: Iterable[int]) -> QuerySet[Clock]:
-    """The leads' clocks, each with when and by whom its cycle was decided, whether that put the lead on the waitlist, and
-    whether nobody may call the lead."""
+    """The leads' clocks, each with when and by whom its cycle was decided, whether that put the lead on the waitlist,
+    and whether nobody may call the lead."""
     cycle = Qualification.objects.filter(lead=OuterRef("lead"), cycle=OuterRef("cycle"), decided_at__isnull=False)
     decided = cycle.exclude(decision=Decision.REVIEW)
     blocked = Permission.objects.filter(
@@ -172,6 +172,7 @@ def _act(row: Interaction, unanswered: int, resumed_at: datetime | None) -> Act:
         by_id=row.by_id,
         reached=row.disposition is not None and row.disposition.reaches_right_party,
         callback_at=datetime.fromisoformat(callback) if callback else None,
+        is_meeting=row.disposition is not None and row.disposition.sets_meeting,
         follow_up_on=date.fromisoformat(ask_on) if ask_on else None,
         retry_after_minutes=row.disposition.retry_after_minutes if row.disposition else None,
         unanswered=unanswered,
@@ -287,7 +288,7 @@ def _follow_up(act: Act, lead: Lead, team: Team, books: Books) -> Wanted:
     target = books.goals.target(Owed.FOLLOW_UP, team.pk, lead.score_band)
     why, is_promise = "", False
     if act.callback_at:
-        due, why, is_promise = act.callback_at, "call back as promised", True
+        due, why, is_promise = act.callback_at, "meet as agreed" if act.is_meeting else "call back as promised", True
     elif act.follow_up_on:
         why = "ask for what is missing" if act.asks else "ask again as agreed"
         due, is_promise = close_of_day(act.follow_up_on, team.calendar), True

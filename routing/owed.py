@@ -29,6 +29,7 @@ class Act:
     by_id: int | None = None
     reached: bool = False  # the right party
     callback_at: datetime | None = None
+    is_meeting: bool = False  # what was agreed for then
     follow_up_on: date | None = None
     retry_after_minutes: int | None = None
     unanswered: int = 0  # tries since the lead was last reached or a supervisor said to go on, this one included

@@ -30,6 +30,7 @@ FLAGS = {
     "suppresses_everything": _("suppresses everything"),
     "needs_missing_items": _("asks for missing items"),
     "is_incident": _("incident"),
+    "sets_meeting": _("sets a meeting"),
 }
 
 
@@ -40,6 +41,7 @@ class DispositionAdmin(CodedAdmin):
     fieldsets = (
         (None, {"fields": ("code", "name", "group", "position", "is_active")}),
         (_("What it entails"), {"fields": tuple(FLAGS)}),
+        (_("For whom"), {"fields": ("is_for_patients", "is_for_organisations")}),
         (_("What follows"), {"fields": ("suggested_outcome", "retry_after_minutes")}),
     )
 

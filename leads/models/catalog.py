@@ -243,6 +243,13 @@ class Disposition(Coded):
         help_text=_("Item and follow-up date are mandatory."),  # [R37]
     )
     is_incident = models.BooleanField(default=False)
+    sets_meeting = models.BooleanField(
+        default=False, help_text=_("Date and time are those of a meeting; they are owed like a call-back.")
+    )
+    is_for_patients = models.BooleanField(default=True, help_text=_("Offered on calls with patients."))
+    is_for_organisations = models.BooleanField(
+        default=True, help_text=_("Offered on calls with partners and businesses.")
+    )
     suggested_outcome = models.CharField(max_length=20, blank=True)
     retry_after_minutes = models.PositiveIntegerField(
         null=True, blank=True, help_text=_("When to try again; blank: no automatic retry.")

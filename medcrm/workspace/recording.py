@@ -13,7 +13,7 @@ from consent.lifecycle import AttemptState
 from leads.models import Interaction, Lead
 from leads.services import calls
 from leads.services.calls import CallReport
-from medcrm.lib.errors import RuleError
+from medcrm.lib.errors import InvalidFields, RuleError
 from medcrm.workspace import drafts
 from routing import saying, worklist
 
@@ -33,7 +33,10 @@ def record(
             _("Press Call first, so that the call is allowed and counted; or say that they called us."),
             field="disposition",
         )
-    report = saying.with_consent_step(Lead.objects.get(pk=lead_id), report, consent_step)
+    lead = Lead.objects.get(pk=lead_id)
+    if gaps := calls.misfits(lead, report):
+        raise InvalidFields(gaps)
+    report = saying.with_consent_step(lead, report, consent_step)
     if draft.attempt is not None:
         gate.settle(draft.attempt.pk, AttemptState.SENT, now=at, outcome=report.disposition)
     call = calls.record_call(lead_id, report, at=at, by=by, attempt=draft.attempt)
