@@ -307,6 +307,8 @@ def _refuse_outcome(lead: Lead, report: CallReport, outcome: Outcome, *, is_old:
         errors = outcome_problems(lead, report, outcome, at=at)
     if outcome == Outcome.DOCUMENTS_REQUESTED and not report.missing and not is_collecting(lead, at=at):
         errors["missing"] = [_("Say which documents are missing, and on which date to ask for them.")]
+    if outcome == Outcome.DOCUMENTS_REQUESTED and report.follow_up_on is None:
+        errors["follow_up"] = [_("Say on which date to ask for the documents again.")]  # [R37]
     if errors:
         raise InvalidFields(errors)
 

@@ -110,13 +110,17 @@ def test_a_refusal_after_the_visit_is_no_outcome_of_the_visit(walked, now) -> No
 # F22, F30: one obvious result
 
 
-def test_asking_for_documents_says_which_and_when_unless_the_checks_know(walked, now) -> None:
+def test_asking_for_documents_says_when_and_which_unless_the_checks_know(walked, now) -> None:
+    """[R37]"""
     lead = walked()
-    assert refused(lead, now, "waiting_on_documents") == {"missing"}
+    assert refused(lead, now, "waiting_on_documents") == {"missing", "follow_up"}
     assert refused(lead, now, "waiting_on_documents", missing=["records"]) == {"follow_up"}
     record(lead, now, "waiting_on_documents", missing=["records"], follow_up_on=now.date() + timedelta(days=2))
     assert (lead.next_step, lead.qualifications.get(closed_at=None).outcome) == ("documents", "documents_requested")
-    assert record(walked(phone="512-555-0103", service="pt"), now, "waiting_on_documents").next_step == "documents"
+    known = walked(phone="512-555-0103", service="pt")
+    assert refused(known, now, "waiting_on_documents") == {"follow_up"}
+    record(known, now, "waiting_on_documents", follow_up_on=now.date() + timedelta(days=2))
+    assert (known.next_step, known.next_action) == ("documents", "Follow up: ask again as agreed")
 
 
 def test_a_final_result_says_what_comes_of_it(walked, now) -> None:
