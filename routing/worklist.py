@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from consent import gate
 from consent.request import Decision
 from leads import contact
-from leads.models import Lead
+from leads.models import Incident, Lead
 from medcrm.lib.errors import RuleError
 from medcrm.lib.writing import update_rows
 from routing import assignment
@@ -112,6 +112,7 @@ def _offered(at: datetime) -> QuerySet[Clock]:
         Clock.objects.open()
         .exclude(owed__in=NOT_BY_PHONE)
         .exclude(Exists(_agreed_for_later(at)))
+        .exclude(Exists(Incident.objects.filter(lead=OuterRef("lead"), reviewed_at=None)))
         .filter(Q(not_before=None) | Q(not_before__lte=at), Q(is_promise=False) | Q(due_at__lte=at))
     )
 

@@ -26,7 +26,7 @@ from leads.models import (
     MissingKind,
     StopReason,
 )
-from leads.services import answers, due, notes
+from leads.services import answers, due, incidents, notes
 from leads.services.answers import REPEAT_INQUIRY, Given, Origin
 from leads.vocabulary import (
     ORGANISATIONS,
@@ -106,6 +106,8 @@ def record_call(
     given = _refuse_gaps(lead, report, disposition, outcome, attempt, at)
     is_old = bool(given or lead.advance_due_at)  # what the checks said was before this call
     call = _write_timeline(lead, report, disposition, outcome, attempt, by, at)
+    if disposition.is_incident:
+        incidents.open_incident(call)
     _tell_consent(lead, disposition, call, by, at)
     _reach_anew(lead, reached, disposition, report, at, called=_called(lead, attempt))
     _learn(lead, report, given, call, by, at)
