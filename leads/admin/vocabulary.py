@@ -29,6 +29,8 @@ FLAGS = {
     "is_wrong_number": _("wrong number"),
     "suppresses_everything": _("suppresses everything"),
     "needs_missing_items": _("asks for missing items"),
+    "needs_identity": _("needs the identity"),
+    "needs_note": _("needs a note"),
     "is_incident": _("incident"),
     "sets_meeting": _("sets a meeting"),
 }

@@ -242,6 +242,10 @@ class Disposition(Coded):
         default=False,
         help_text=_("Item and follow-up date are mandatory."),  # [R37]
     )
+    needs_identity = models.BooleanField(
+        default=False, help_text=_("In the workspace: who is on the line must be confirmed first.")
+    )
+    needs_note = models.BooleanField(default=False, help_text=_("In the workspace: something must be written down."))
     is_incident = models.BooleanField(default=False)
     sets_meeting = models.BooleanField(
         default=False, help_text=_("Date and time are those of a meeting; they are owed like a call-back.")
