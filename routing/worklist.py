@@ -30,7 +30,8 @@ LEASE = timedelta(minutes=15)  # a call and its notes; saving the call ends it s
 LOOKS = (1, 25, 50, 50, 50)  # candidates taken in hand in each round; the first is nearly always callable
 ASKING = 0xCA11  # advisory, with the user: one who presses twice waits for the first answer
 ASK_AGAIN = timedelta(hours=12)  # a refusal without an end is asked about again later
-NOT_BY_PHONE = (Owed.DECISION, Owed.REVIEW)  # a supervisor's, not a caller's
+# A supervisor's, or asked of the payer or the clinic and not of the lead.
+NOT_BY_PHONE = (Owed.DECISION, Owed.REVIEW, Owed.CHASE, Owed.VISIT)
 
 
 @dataclass(frozen=True)

@@ -232,6 +232,10 @@ class Appointment(models.Model):
                 condition=Q(status__in=["booked", "confirmed"]),
             )
         ]
+        indexes = [
+            # read by routing.sweep and the team board: visits whose day is over, and nobody said how they went
+            models.Index(name="appointment_unsettled", fields=["date"], condition=Q(status__in=LIVE_VISIT)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.service} · {self.clinic} · {said_day(self.date)}"

@@ -42,7 +42,7 @@ def test_an_emergency_is_logged_and_told_to_supervisors_and_compliance(submit, n
 
 
 def test_outreach_waits_until_the_emergency_is_reviewed(submit, now, supervisor):
-    lead = submit("guide", request="info", timing="not_sure", payer="", preferred_clinic="")
+    lead = submit(service="pt")  # its referral is asked for by a sequence
     journey.advance([lead.pk], at=now)
     enrollment = Enrollment.objects.active().get(lead=lead)
     ours = contact.reserve_call(lead, at=now)
