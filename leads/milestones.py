@@ -34,6 +34,7 @@ WITH chosen AS (
    GROUP BY c.lead_id
 ), cycles AS (
   SELECT q.lead_id, bool_or(q.decision = 'forward') AS is_qualified, bool_or(q.override_reason <> '') AS is_overridden,
+         bool_or(q.outcome = 'concluded') AS is_concluded,
          min(q.fit) FILTER (WHERE q.cycle = 1) AS fit, min(q.readiness) FILTER (WHERE q.cycle = 1) AS readiness,
          min(q.fit_check) FILTER (WHERE q.cycle = 1) AS fit_check,
          min(q.capacity_check) FILTER (WHERE q.cycle = 1) AS capacity_check
@@ -61,7 +62,8 @@ WITH chosen AS (
          COALESCE(cycles.capacity_check, 'unknown') AS capacity_check,
          COALESCE(calls.attempts, 0) AS attempts, calls.first_attempt_at, calls.reached_at, tries.reached_on_try,
          COALESCE(cycles.is_qualified, FALSE) OR visits.booked_at IS NOT NULL AS is_qualified,
-         visits.booked_at, visits.attended_at, chosen.stage = 'converted' OR visits.attended_at IS NOT NULL
+         visits.booked_at, visits.attended_at,
+         chosen.stage = 'converted' OR visits.attended_at IS NOT NULL OR COALESCE(cycles.is_concluded, FALSE)
            AS is_converted,
          chosen.cycle AS cycles, chosen.stop_reason_id, chosen.hold_reason_id,
          CASE WHEN chosen.hold_reason_id IS NOT NULL THEN holds.held_since END AS held_since,

@@ -9,6 +9,7 @@ from django.db import models
 from leads.lifecycle import OPEN
 from leads.vocabulary import AppointmentState
 
+DAY_ENDS_LAST = timedelta(hours=12)  # after midnight UTC, in the last of all zones
 LIVE_VISIT = (AppointmentState.BOOKED, AppointmentState.CONFIRMED)
 
 
@@ -41,6 +42,10 @@ class AppointmentQuerySet(models.QuerySet):
     def live(self) -> AppointmentQuerySet:
         """Visits that are still to take place as far as anybody said."""
         return self.filter(status__in=LIVE_VISIT)
+
+    def unsettled(self, at: datetime) -> AppointmentQuerySet:
+        """Those whose day is over everywhere, and nobody said how they went."""
+        return self.live().filter(date__lt=(at - DAY_ENDS_LAST).date())
 
     def ahead(self, at: datetime) -> AppointmentQuerySet:
         """Those that stand; a day of grace, because the date is the clinic's and the visit may be under way."""

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Q
 
 from leads.models import Milestone, ScoringModel, ScoringRule
-from leads.vocabulary import Intent
+from leads.vocabulary import Intent, LeadType
 from medcrm.lib.stats import Interval, Share, cases_needed, difference, holm, p_value, phi, weight_of_evidence
 
 CONFIDENCE = 0.99
@@ -104,6 +104,7 @@ class GroupFinding:
     says: str
     missing: int = 0
     intent: str = ""
+    lead_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ class Group:
     name: str
     share: Share
     intent: str = ""
+    lead_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -274,14 +276,18 @@ def _within(scores: Sequence[tuple[int, int, int]], low: int, high: int) -> Shar
 
 
 def judge_sources(*, since: datetime, at: datetime) -> list[GroupFinding]:
-    """Each source against the others of its intent; one that stands alone in its intent against all others."""
+    """Each source against the others of its intent, or against all others where it stands alone in its intent, within
+    each kind of lead: an agreement is not won as often as a visit is."""
     rows = (
         _mature(since, at)
-        .values("source_id", name=F("source__name"), intent=F("source__intent"))
+        .values("source_id", "lead_type", name=F("source__name"), intent=F("source__intent"))
         .annotate(n=Count("pk"), hits=Count("pk", filter=Q(is_converted=True)))
     )
-    groups = [Group(row["source_id"], row["name"], Share(row["hits"], row["n"]), row["intent"]) for row in rows]
-    return _judge_groups(groups, worse=Says.UNDER, better=Says.OVER)
+    groups: dict[str, list[Group]] = {kind: [] for kind in LeadType.values}
+    for row in rows:
+        share = Share(row["hits"], row["n"])
+        groups[row["lead_type"]].append(Group(row["source_id"], row["name"], share, row["intent"], row["lead_type"]))
+    return [found for each in groups.values() for found in _judge_groups(each, worse=Says.UNDER, better=Says.OVER)]
 
 
 def judge_services(*, since: datetime, at: datetime) -> list[GroupFinding]:
@@ -329,7 +335,11 @@ def _compare(groups: Sequence[Group], odd: set[str], *, worse: str, better: str)
             says = better
         elif smaller < needed and not (-base * SMALL <= gap.low and gap.high <= base * SMALL):
             says, missing = Says.UNCLEAR, needed - smaller
-        found.append(GroupFinding(group.key, group.name, group.share, peers, gap, says, missing, group.intent))
+        found.append(
+            GroupFinding(
+                group.key, group.name, group.share, peers, gap, says, missing, group.intent, group.lead_type
+            )
+        )  # fmt: skip
     return found
 
 

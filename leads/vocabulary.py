@@ -12,6 +12,10 @@ class LeadType(TextChoices):
     B2B = "b2b", _("Business")
 
 
+ORGANISATIONS = (LeadType.PARTNER, LeadType.B2B)
+"""What ends well by an agreement, not by a visit."""
+
+
 class ForWhom(TextChoices):
     SELF = "self", _("Self")
     FAMILY = "family", _("Family member")
@@ -98,6 +102,7 @@ class Outcome(TextChoices):
     HOLD = "hold", _("On hold")
     DISQUALIFIED = "disqualified", _("Disqualified")
     REVIEW = "review", _("Sent to review")
+    CONCLUDED = "concluded", _("Agreement concluded")
 
 
 class SourceKind(TextChoices):

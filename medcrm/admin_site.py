@@ -79,6 +79,7 @@ SECTIONS: Sequence[Section] = (
             Entry(_("Look-alikes"), "join_inner", "leads.duplicatecandidate", "verdict__exact=open"),
             Entry(_("Merges"), "merge", "leads.leadlink"),
             Entry(_("Decisions to review"), "rate_review", "leads.qualification", "override=open", "review"),
+            Entry(_("Incidents"), "emergency", "leads.incident", "review=open", "view"),
             Entry(_("Assignments"), "assignment_ind", "routing.assignment", "", "view"),
             Entry(_("Clocks"), "timer", "routing.clock"),
             Entry(_("In sequences"), "spa", "nurture.enrollment"),

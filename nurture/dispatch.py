@@ -16,12 +16,13 @@ from typing import NamedTuple
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from consent import gate, stopping
 from consent.models import Attempt
 from consent.request import ContactRequest
 from leads import timing
-from leads.models import Lead
+from leads.models import Incident, Lead
 from leads.services import due, outreach
 from leads.services.outreach import Change
 from medcrm.lib import bell, copying
@@ -86,8 +87,13 @@ def dispatch_due(
 
 @transaction.atomic
 def claim_due(*, at: datetime, limit: int = BATCH) -> list[int]:
-    """Mark up to `limit` due enrolments as ours; those in other workers' hands are passed over."""
-    rows = Enrollment.objects.claimable(at).select_for_update(of=("self",), no_key=True, skip_locked=True)
+    """Mark up to `limit` due enrolments as ours; those in other workers' hands are passed over.
+
+    Where an emergency came up on a call, nothing is taken until somebody has looked into it.
+    """
+    incident = Incident.objects.filter(lead=OuterRef("lead"), reviewed_at=None)
+    free = Enrollment.objects.claimable(at).filter(~Exists(incident))
+    rows = free.select_for_update(of=("self",), no_key=True, skip_locked=True)
     ids = list(rows.values_list("pk", flat=True)[:limit])
     Enrollment.objects.filter(pk__in=ids).update(claimed_at=at)
     return ids

@@ -6,4 +6,4 @@ class RoutingConfig(AppConfig):
     verbose_name = "Routing"
 
     def ready(self) -> None:
-        from routing import facts, importing, review  # noqa: F401 - registers itself
+        from routing import facts, importing, receivers, review  # noqa: F401 - registers itself

@@ -19,8 +19,8 @@ from consent.models import Permission
 from consent.models.ledger import PermissionState
 from consent.vocabulary import GrantChannel
 from leads import timing
-from leads.models import Appointment, Interaction, Lead, MissingItem, Qualification
-from leads.vocabulary import AppointmentState, Decision, Direction, InteractionKind, Outcome
+from leads.models import Appointment, Authorization, Interaction, Lead, MissingItem, Qualification
+from leads.vocabulary import AppointmentState, AuthorizationState, Decision, Direction, InteractionKind, Outcome
 from medcrm.lib.writing import update_rows
 from routing import owed as debts
 from routing.cadence import CadenceBook
@@ -33,6 +33,7 @@ from routing.vocabulary import LANGUAGE_BARRIER, Owed
 BATCH = 500
 WAITLIST = "no_capacity"  # the hold that waits for a slot
 LIVE_VISIT = (AppointmentState.BOOKED, AppointmentState.CONFIRMED, AppointmentState.ATTENDED)
+SETTLED_VISIT = (AppointmentState.ATTENDED, AppointmentState.NO_SHOW, AppointmentState.CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Standing:
     act: Act | None = None
     wrote: Act | None = None  # the last text or mail in a person's own words
     visit: tuple[datetime, int | None] | None = None  # booked when, by whom
+    is_over: bool = False  # the day of the visit that is booked is past, and nobody said how it went
+    authorization: tuple[str, datetime] | None = None  # of the service asked for: where it stands, since when
     clocks: tuple[Clock, ...] = ()
 
     def open(self, owed: str) -> Clock | None:
@@ -55,6 +58,12 @@ class Standing:
     @property
     def booked_at(self) -> datetime | None:
         return self.visit[0] if self.visit else None
+
+    @property
+    def submitted_at(self) -> datetime | None:
+        """Since when an authorization lies with the payer."""
+        status, since = self.authorization or ("", None)
+        return since if status == AuthorizationState.SUBMITTED else None
 
     @property
     def paid(self) -> frozenset[str]:
@@ -82,7 +91,7 @@ class Wanted:
 
 
 def standings(leads: Sequence[Lead], *, at: datetime) -> dict[int, Standing]:
-    """What is known of each lead's debts, in three queries."""
+    """What is known of each lead's debts, in four queries."""
     cycles = {lead.pk: lead.cycle for lead in leads}
     clocks: dict[int, list[Clock]] = defaultdict(list)
     for clock in _clocks(cycles):
@@ -95,15 +104,28 @@ def standings(leads: Sequence[Lead], *, at: datetime) -> dict[int, Standing]:
         for clock in rows
         if clock.owed == Owed.DECISION and clock.met_at is not None
     }
-    (acts, wrote), visits = _last_acts(cycles, resumed, at), _visits(leads)
-    return {pk: Standing(acts.get(pk), wrote.get(pk), visits.get(pk), tuple(clocks[pk])) for pk in cycles}
+    acts, wrote = _last_acts(cycles, resumed, at)
+    visits, over = _visits(leads, at)
+    papers = _authorizations(cycles)
+    return {
+        pk: Standing(
+            act=acts.get(pk),
+            wrote=wrote.get(pk),
+            visit=visits.get(pk),
+            is_over=pk in over,
+            authorization=papers.get(pk),
+            clocks=tuple(clocks[pk]),
+        )
+        for pk in cycles
+    }
 
 
 def _clocks(leads: Iterable[int]) -> QuerySet[Clock]:
-    """The leads' clocks, each with when and by whom its cycle was decided, whether that put the lead on the waitlist, and
-    whether nobody may call the lead."""
+    """The leads' clocks, each with when and by whom its cycle was decided, whether that put the lead on the waitlist,
+    and whether nobody may call the lead."""
     cycle = Qualification.objects.filter(lead=OuterRef("lead"), cycle=OuterRef("cycle"), decided_at__isnull=False)
     decided = cycle.exclude(decision=Decision.REVIEW)
+    settled = Appointment.objects.filter(lead=OuterRef("lead"), status__in=SETTLED_VISIT).order_by("-changed_at")
     blocked = Permission.objects.filter(
         address=OuterRef("lead__phone"), channel=GrantChannel.VOICE, state=PermissionState.BLOCKED
     )
@@ -112,6 +134,7 @@ def _clocks(leads: Iterable[int]) -> QuerySet[Clock]:
         .annotate(
             decided_at=Subquery(decided.values("decided_at")[:1]),
             decided_by=Subquery(decided.values("decided_by")[:1]),
+            visit_settled_at=Subquery(settled.values("changed_at")[:1]),
             is_waitlisted=Exists(decided.filter(outcome=Outcome.HOLD, hold_reason=WAITLIST)),
             is_mail_only=Q(lead__phone=None) | Exists(blocked),
         )
@@ -172,6 +195,7 @@ def _act(row: Interaction, unanswered: int, resumed_at: datetime | None) -> Act:
         by_id=row.by_id,
         reached=row.disposition is not None and row.disposition.reaches_right_party,
         callback_at=datetime.fromisoformat(callback) if callback else None,
+        is_meeting=row.disposition is not None and row.disposition.sets_meeting,
         follow_up_on=date.fromisoformat(ask_on) if ask_on else None,
         retry_after_minutes=row.disposition.retry_after_minutes if row.disposition else None,
         unanswered=unanswered,
@@ -183,12 +207,25 @@ def _act(row: Interaction, unanswered: int, resumed_at: datetime | None) -> Act:
     )
 
 
-def _visits(leads: Sequence[Lead]) -> dict[int, tuple[datetime, int | None]]:
-    """Leads with a standing appointment of their present cycle."""
+def _visits(leads: Sequence[Lead], at: datetime) -> tuple[dict[int, tuple[datetime, int | None]], set[int]]:
+    """Leads with a standing appointment of their present cycle; and those of them for whom nothing but the result of
+    one is left."""
     rows = Appointment.objects.filter(
         lead__in=[lead.pk for lead in leads], status__in=LIVE_VISIT, cycle=F("lead__cycle")
-    )
-    return {lead: (created, by) for lead, created, by in rows.order_by("-pk").values_list("lead", "created_at", "by")}
+    ).annotate(is_over=Q(pk__in=Appointment.objects.unsettled(at).values("pk")))
+    visits: dict[int, tuple[datetime, int | None]] = {}
+    ahead: set[int] = set()
+    for lead, created, by, is_over in rows.order_by("-pk").values_list("lead", "created_at", "by", "is_over"):
+        visits[lead] = (created, by)
+        if not is_over:
+            ahead.add(lead)
+    return visits, visits.keys() - ahead
+
+
+def _authorizations(leads: Iterable[int]) -> dict[int, tuple[str, datetime]]:
+    """Where the prior authorization of each lead's service stands, and since when."""
+    rows = Authorization.objects.filter(lead__in=list(leads), service=F("lead__service"))
+    return {lead: (status, since) for lead, status, since in rows.values_list("lead", "status", "changed_at")}
 
 
 def settle(standing: Mapping[int, Standing], owners: Mapping[int, int | None]) -> None:
@@ -207,6 +244,10 @@ def _meet(clock: Clock, state: Standing, owner: int | None) -> bool:
         if by or owner:
             clock.met_at, clock.met_by_id = booked_at, by or owner
         return clock.met_at is not None
+    told_at = _told_at(clock, state)
+    if told_at and told_at > clock.started_at and owner:
+        clock.met_at, clock.met_by_id = told_at, owner
+        return True
     is_result = clock.owed == Owed.REVIEW or (clock.owed == Owed.BOOKING and clock.is_waitlisted)
     if is_result and clock.decided_at and clock.decided_at >= clock.started_at:
         clock.met_at, clock.met_by_id = clock.decided_at, clock.decided_by
@@ -215,6 +256,13 @@ def _meet(clock: Clock, state: Standing, owner: int | None) -> bool:
     if act is not None:
         clock.met_at, clock.met_by_id, clock.met_act_id = act.at, act.by_id or owner, act.id
     return act is not None
+
+
+def _told_at(clock: Clock, state: Standing) -> datetime | None:
+    """When somebody last noted what the payer, or the clinic, was asked for."""
+    if clock.owed == Owed.VISIT:
+        return clock.visit_settled_at
+    return state.authorization[1] if clock.owed == Owed.CHASE and state.authorization else None
 
 
 def _is_paid(clock: Clock, act: Act) -> bool:
@@ -249,11 +297,25 @@ def wanted(
             # Whatever was done last led to it: a call that hands a lead on must not pay what the next team owes.
             cause = act.id if act else None
             clocks.append(_want(owed, start, target.due_at(start, team.calendar), target, team, cause_id=cause))
+    chase = _chase(lead, state, team, books) if step == Owed.DOCUMENTS else []
     promise = next((clock for clock in clocks if clock.is_promise), None)
     if promise:
-        return [_wait_for(clock, promise, team.calendar) for clock in clocks]
+        return [*(_wait_for(clock, promise, team.calendar) for clock in clocks), *chase]
     waited = {clock.owed for clock in state.clocks if _waits_for_promise(clock, state.clocks)}
-    return [resume(clock, at=at, calendar=team.calendar) if clock.owed in waited else clock for clock in clocks]
+    clocks = [resume(clock, at=at, calendar=team.calendar) if clock.owed in waited else clock for clock in clocks]
+    return [*clocks, *chase]
+
+
+def _chase(lead: Lead, state: Standing, team: Team, books: Books) -> list[Wanted]:
+    """To ask the payer about an authorization that lies there: from the day it was submitted or last asked about, and
+    whatever time is agreed with the lead [2.18]."""
+    start, running = state.submitted_at, state.open(Owed.CHASE)
+    if start is None:
+        return []
+    if running and (running.team_id, running.cycle, running.started_at) == (team.pk, lead.cycle, start):
+        return [_as_running(running)]
+    target = books.goals.target(Owed.CHASE, team.pk, lead.score_band)
+    return [_want(Owed.CHASE, start, target.due_at(start, team.calendar), target, team)]
 
 
 def _want(owed: Owed, start: datetime, due: datetime, target: Target, team: Team, **more: object) -> Wanted:
@@ -288,7 +350,7 @@ def _follow_up(act: Act, lead: Lead, team: Team, books: Books) -> Wanted:
     target = books.goals.target(Owed.FOLLOW_UP, team.pk, lead.score_band)
     why, is_promise = "", False
     if act.callback_at:
-        due, why, is_promise = act.callback_at, "call back as promised", True
+        due, why, is_promise = act.callback_at, "meet as agreed" if act.is_meeting else "call back as promised", True
     elif act.follow_up_on:
         why = "ask for what is missing" if act.asks else "ask again as agreed"
         due, is_promise = close_of_day(act.follow_up_on, team.calendar), True

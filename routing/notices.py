@@ -41,9 +41,14 @@ def tell_supervisors(count: int, kind: str, *, at: datetime) -> None:
 
 
 def supervisors() -> list[int]:
-    """Active staff with the right to reassign; a superuser only when they were given it."""
+    """Active staff with the right to reassign."""
+    return holders("leads.reassign_lead")
+
+
+def holders(right: str) -> list[int]:
+    """Active staff with a right; a superuser only when they were given it."""
     users = get_user_model().objects.with_perm(
-        "leads.reassign_lead", include_superusers=False, backend="django.contrib.auth.backends.ModelBackend"
+        right, include_superusers=False, backend="django.contrib.auth.backends.ModelBackend"
     )
     return list(users.filter(is_staff=True).values_list("pk", flat=True))
 

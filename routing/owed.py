@@ -16,8 +16,9 @@ from routing.vocabulary import OWED_BY_STEP, Owed
 
 # A call that did not reach the right person does not answer a price question or book a discovery.
 NEEDS_CONTACT = frozenset({Owed.QUOTE, Owed.DISCOVERY})
-# Paid by their own result, not by a call: a visit that is booked or waited for, a decision that is made [2.18].
-PAID_BY_RESULT = frozenset({Owed.BOOKING, Owed.REVIEW, Owed.DECISION})
+# Paid by their own result, not by a call with the lead: a visit that is booked or waited for, what became of
+# it, what the payer says, a decision that is made [2.18].
+PAID_BY_RESULT = frozenset({Owed.BOOKING, Owed.VISIT, Owed.CHASE, Owed.REVIEW, Owed.DECISION})
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Act:
     by_id: int | None = None
     reached: bool = False  # the right party
     callback_at: datetime | None = None
+    is_meeting: bool = False  # what was agreed for then
     follow_up_on: date | None = None
     retry_after_minutes: int | None = None
     unanswered: int = 0  # tries since the lead was last reached or a supervisor said to go on, this one included
@@ -44,11 +46,14 @@ class Act:
         return max(self.at, self.resumed_at or self.at)
 
 
-def step_owed(decision: str, next_step: str, stage: str, *, is_booked: bool, is_promised: bool = False) -> Owed | None:
-    """What the road's decision makes a team owe; where it owes nothing, a promise is owed all the same [R37]."""
+def step_owed(
+    decision: str, next_step: str, stage: str, *, is_booked: bool, is_over: bool = False, is_promised: bool = False
+) -> Owed | None:
+    """What the road's decision makes a team owe: of a visit that is booked, its result once its day is over. Where it
+    owes nothing, a promise is owed all the same [R37]."""
     owed = None if stage in (Stage.CONVERTED, Stage.LOST, Stage.STOPPED) else _by_decision(decision, next_step)
     if owed == Owed.BOOKING and is_booked:
-        owed = None
+        owed = Owed.VISIT if is_over else None
     return owed or (Owed.FOLLOW_UP if is_promised else None)
 
 

@@ -294,6 +294,7 @@ def steps_of(leads: Sequence[Lead], standing: Mapping[int, Standing]) -> dict[in
             lead.next_step,
             lead.stage,
             is_booked=standing[lead.pk].visit is not None,
+            is_over=standing[lead.pk].is_over,
             is_promised=owed.is_promised(standing[lead.pk].act, lead.stage, standing[lead.pk].booked_at),
         )
         for lead in leads
@@ -380,8 +381,9 @@ def write(routes: Sequence[Route], idle: Sequence[Lead], standing: Mapping[int, 
     Assignment.objects.bulk_create([_assignment(route, at) for route in changed], batch_size=BATCH)
     ownership.set_owners([_ownership(route) for route in changed], at=at)
     routes = [route for route in routes if route.clocks]  # the rest owes nothing: owner and team are all there is
-    # A promise that stays with whoever has the lead is no handoff.
-    handed = [route for route in routes if route.is_change or route.step != Owed.FOLLOW_UP]
+    # A promise, or the result of a visit, that stays with whoever has the lead is no handoff.
+    stays = (Owed.FOLLOW_UP, Owed.VISIT)
+    handed = [route for route in routes if route.is_change or route.step not in stays]
     packets = packet.build([route.lead for route in routes], at=at)
     handoff.sync([_offer(route, packets[route.lead.pk]) for route in handed], [lead.pk for lead in idle], at=at)
     plans = {lead.pk: ClockPlan(lead.cycle) for lead in idle}

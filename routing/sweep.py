@@ -12,10 +12,12 @@ from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
-from leads.models import Lead
+from leads.lifecycle import Stage
+from leads.models import Appointment, Lead
 from leads.services import due
+from leads.vocabulary import NextStep
 from medcrm.lib.writing import update_rows
 from routing import assignment, notices, staffing, worklist
 from routing import clocks as running
@@ -54,7 +56,16 @@ def sweep(*, at: datetime) -> SweepReport:
             total += batch
             if batch.seen < BATCH:
                 break
-    return replace(total, woken=serve_queues(at=at))
+    return replace(total, woken=serve_queues(at=at) + ask_for_results(at=at))
+
+
+def ask_for_results(*, at: datetime) -> int:
+    """Put back on the road whose visit is over, so that its result is owed; once, for the walk starts the clock."""
+    asked = Clock.objects.open().filter(lead=OuterRef("lead"), owed=Owed.VISIT)
+    waiting = {"lead__stage": Stage.FORWARDED, "lead__next_step": NextStep.APPOINTMENT, "lead__merged_into": None}
+    over = Appointment.objects.unsettled(at).filter(~Exists(asked), lead__advance_due_at=None, **waiting)
+    ids = list(over.order_by("date").values_list("lead", flat=True)[:BATCH])
+    return due.mark_due(Lead.objects.filter(pk__in=ids), at=at) if ids else 0
 
 
 @transaction.atomic

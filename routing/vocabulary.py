@@ -22,6 +22,8 @@ class Owed(TextChoices):
     FOLLOW_UP = "follow_up", _("Follow-up")
     BOOKING = "booking", _("Booking")
     DOCUMENTS = "documents", _("Documents")
+    CHASE = "chase", _("Chasing the payer")
+    VISIT = "visit", _("Result of the visit")
     QUOTE = "quote", _("Quote")
     DISCOVERY = "discovery", _("Discovery call")
     PARTNERSHIP = "partnership", _("Partnership call")
@@ -49,6 +51,8 @@ ACTIONS: dict[str, str] = {
     Owed.FOLLOW_UP: "Follow up",
     Owed.BOOKING: "Book the appointment",
     Owed.DOCUMENTS: "Collect what is missing",
+    Owed.CHASE: "Chase the payer for the authorization",
+    Owed.VISIT: "Record what became of the visit",
     Owed.QUOTE: "Answer with a quote",
     Owed.DISCOVERY: "Book the discovery call",
     Owed.PARTNERSHIP: "Make the first partnership call",

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from consent import gate
 from consent.request import Decision
 from leads import contact
-from leads.models import Lead
+from leads.models import Incident, Lead
 from medcrm.lib.errors import RuleError
 from medcrm.lib.writing import update_rows
 from routing import assignment
@@ -30,7 +30,8 @@ LEASE = timedelta(minutes=15)  # a call and its notes; saving the call ends it s
 LOOKS = (1, 25, 50, 50, 50)  # candidates taken in hand in each round; the first is nearly always callable
 ASKING = 0xCA11  # advisory, with the user: one who presses twice waits for the first answer
 ASK_AGAIN = timedelta(hours=12)  # a refusal without an end is asked about again later
-NOT_BY_PHONE = (Owed.DECISION, Owed.REVIEW)  # a supervisor's, not a caller's
+# A supervisor's, or asked of the payer or the clinic and not of the lead.
+NOT_BY_PHONE = (Owed.DECISION, Owed.REVIEW, Owed.CHASE, Owed.VISIT)
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def _offered(at: datetime) -> QuerySet[Clock]:
         Clock.objects.open()
         .exclude(owed__in=NOT_BY_PHONE)
         .exclude(Exists(_agreed_for_later(at)))
+        .exclude(Exists(Incident.objects.filter(lead=OuterRef("lead"), reviewed_at=None)))
         .filter(Q(not_before=None) | Q(not_before__lte=at), Q(is_promise=False) | Q(due_at__lte=at))
     )
 

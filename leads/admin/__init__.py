@@ -8,6 +8,7 @@ from leads.admin import (  # noqa: F401
     duplicates,
     exporting,
     importing,
+    incidents,
     inquiry,
     journal,
     lead,

@@ -142,7 +142,11 @@ class WhenFilter(DropdownFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         today = timezone.localdate()
         live = Q(status__in=LIVE_VISIT)
-        found = {"today": Q(date=today), "coming": live & Q(date__gte=today), "unsettled": live & Q(date__lt=today)}
+        found = {
+            "today": Q(date=today),
+            "coming": live & Q(date__gte=today),
+            "unsettled": Q(pk__in=Appointment.objects.unsettled(timezone.now()).values("pk")),
+        }
         return queryset.filter(found.get(self.value() or "", Q()))
 
 

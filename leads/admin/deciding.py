@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from leads.models import HoldReason, StopReason
-from leads.vocabulary import Outcome
+from leads.vocabulary import ORGANISATIONS, Outcome
 from medcrm.lib.actions import ActionForm
 
 # A visit is set by booking it.
@@ -30,6 +30,9 @@ class DecideForm(ActionForm):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
+        if self.obj is not None and self.obj.lead_type not in ORGANISATIONS:
+            kept = [pair for pair in self.fields["outcome"].choices if pair[0] != Outcome.CONCLUDED]
+            self.fields["outcome"].choices = kept
         waits, stops = (model.objects.filter(is_active=True) for model in (HoldReason, StopReason))
         self.fields["reason"].choices = [
             ("", "—"),

@@ -175,7 +175,10 @@ class AuthorizationAdmin(OfLead, ReadOnlyAdmin):
         permissions=["record"],
         form=AuthorizationForm,
         icon="task",
-        text=_("A payer's decision wakes a lead that waits for it."),
+        text=_(
+            "A payer's decision wakes a lead that waits for it. Where the payer was asked again and has not decided,"
+            " record “Submitted” once more: the next asking counts from now."
+        ),
         submit=_("Save"),
     )
     def record(self, request: HttpRequest, pk: int, *, at, status: str, reference: str, expires_on) -> None:

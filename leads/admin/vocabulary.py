@@ -29,7 +29,10 @@ FLAGS = {
     "is_wrong_number": _("wrong number"),
     "suppresses_everything": _("stops all contact"),
     "needs_missing_items": _("asks for missing items"),
+    "needs_identity": _("needs the identity"),
+    "needs_note": _("needs a note"),
     "is_incident": _("incident"),
+    "sets_meeting": _("sets a meeting"),
 }
 
 
@@ -40,6 +43,7 @@ class DispositionAdmin(CodedAdmin):
     fieldsets = (
         (None, {"fields": ("code", "name", "group", "position", "is_active")}),
         (_("What it entails"), {"fields": tuple(FLAGS)}),
+        (_("For whom"), {"fields": ("is_for_patients", "is_for_organisations")}),
         (_("What follows"), {"fields": ("suggested_outcome", "retry_after_minutes")}),
     )
 

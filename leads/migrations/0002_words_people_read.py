@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
                 migrations.AlterField(
                     model_name='disposition',
                     name='is_incident',
-                    field=models.BooleanField(default=False, help_text='Marked as one in this list; nothing else follows, e.g. “Emergency: directed to 911”.', verbose_name='is an incident'),
+                    field=models.BooleanField(default=False, help_text='Who reviews incidents is told at once, and outreach waits for them, e.g. “Emergency: directed to 911”.', verbose_name='is an incident'),
                 ),
                 migrations.AlterField(
                     model_name='disposition',
@@ -151,7 +151,7 @@ class Migration(migrations.Migration):
                 migrations.AlterField(
                     model_name='dispositionevent',
                     name='is_incident',
-                    field=models.BooleanField(default=False, help_text='Marked as one in this list; nothing else follows, e.g. “Emergency: directed to 911”.', verbose_name='is an incident'),
+                    field=models.BooleanField(default=False, help_text='Who reviews incidents is told at once, and outreach waits for them, e.g. “Emergency: directed to 911”.', verbose_name='is an incident'),
                 ),
                 migrations.AlterField(
                     model_name='dispositionevent',

@@ -17,7 +17,7 @@ from leads.models.catalog import (
 )
 from leads.models.exporting import Export
 from leads.models.importing import ImportMapping, ImportRow, ImportRun
-from leads.models.journal import Appointment, Decay, Inquiry, Interaction, ScoreChange
+from leads.models.journal import Appointment, Decay, Incident, Inquiry, Interaction, ScoreChange
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
 from leads.models.merging import DuplicateCandidate, DuplicateSearch, LeadLink, MergedFacts
 from leads.models.publication import Publication
@@ -63,6 +63,7 @@ __all__ = [
     "ImportMapping",
     "ImportRow",
     "ImportRun",
+    "Incident",
     "Inquiry",
     "Interaction",
     "Lead",

@@ -277,8 +277,24 @@ class Disposition(Coded):
         _("asks what is missing"),
         _("Item and follow-up date are mandatory, e.g. “Missing information requested”."),  # [R37]
     )
+    needs_identity = _flag(
+        _("asks who is on the line"),
+        _("In the workspace, who is on the line must be confirmed first, e.g. “Appointment set”."),
+    )
+    needs_note = _flag(_("asks for a note"), _("In the workspace, something must be written down, e.g. “Complaint”."))
     is_incident = _flag(
-        _("is an incident"), _("Marked as one in this list; nothing else follows, e.g. “Emergency: directed to 911”.")
+        _("is an incident"),
+        _("Who reviews incidents is told at once, and outreach waits for them, e.g. “Emergency: directed to 911”."),
+    )
+    sets_meeting = _flag(
+        _("sets a meeting"),
+        _("Date and time are those of a meeting and owed like a call-back, e.g. “Meeting agreed”."),
+    )
+    is_for_patients = models.BooleanField(
+        _("for patients"), default=True, help_text=_("Offered on calls with patients.")
+    )
+    is_for_organisations = models.BooleanField(
+        _("for organisations"), default=True, help_text=_("Offered on calls with partners and businesses.")
     )
     suggested_outcome = models.CharField(max_length=20, blank=True)
     retry_after_minutes = models.PositiveIntegerField(

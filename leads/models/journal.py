@@ -169,6 +169,34 @@ class Interaction(models.Model):
         return f"{self.get_kind_display()} · {said(self.at)}"
 
 
+class Incident(models.Model):
+    """An emergency that came up on a call. Outreach to the lead waits until somebody who may has reviewed it."""
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="incidents")
+    call = models.OneToOneField(Interaction, on_delete=models.CASCADE, related_name="+")
+    opened_at = models.DateTimeField()
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            # read by nurture.dispatch.claim_due and routing.worklist
+            models.Index(name="incident_open", fields=["lead"], condition=Q(reviewed_at__isnull=True)),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="incident_reviewed_by_a_person",
+                condition=Q(reviewed_at__isnull=True) | Q(reviewed_by__isnull=False),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.lead} · {said(self.opened_at)}"
+
+
 class Appointment(models.Model):
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="appointments")
     service = models.ForeignKey(ServiceLine, on_delete=models.PROTECT, related_name="+")
@@ -203,6 +231,10 @@ class Appointment(models.Model):
                 fields=["lead", "service", "date"],
                 condition=Q(status__in=["booked", "confirmed"]),
             )
+        ]
+        indexes = [
+            # read by routing.sweep and the team board: visits whose day is over, and nobody said how they went
+            models.Index(name="appointment_unsettled", fields=["date"], condition=Q(status__in=LIVE_VISIT)),
         ]
 
     def __str__(self) -> str:

@@ -25,14 +25,29 @@ from leads.models import (
     MissingKind,
     StopReason,
 )
-from leads.services import answers, due, notes, reaching
+from leads.services import answers, due, incidents, notes, reaching
 from leads.services.answers import REPEAT_INQUIRY, Given, Origin
-from leads.vocabulary import Check, Decision, Direction, InteractionKind, LeadType, NextStep, Outcome, Verdict
+from leads.vocabulary import (
+    ORGANISATIONS,
+    Agreement,
+    Check,
+    Decision,
+    Direction,
+    InteractionKind,
+    LeadType,
+    NextStep,
+    Outcome,
+    Verdict,
+)
 from medcrm.lib.errors import InvalidFields
 
-MOVES_ON = (Outcome.APPOINTMENT_SET, Outcome.SENT_TO_TEAM)
+MOVES_ON = (Outcome.APPOINTMENT_SET, Outcome.SENT_TO_TEAM, Outcome.CONCLUDED)
 DROPPED = "call_dropped"  # the one thing a call of theirs that reached nobody may be
-IMPLIES = {"existing_patient": {"existing_patient": "yes"}}  # what an end of the call answers by itself
+IMPLIES = {
+    "existing_patient": {"existing_patient": "yes"},
+    "agreement_concluded": {"agreement": Agreement.SIGNED.value},
+}
+"""What an end of the call answers by itself."""
 AUTHORIZATION = "prior_authorization"
 MEANS = {
     Outcome.APPOINTMENT_SET: (Decision.FORWARD, NextStep.APPOINTMENT),
@@ -41,8 +56,10 @@ MEANS = {
     Outcome.HOLD: (Decision.HOLD, NextStep.NONE),
     Outcome.DISQUALIFIED: (Decision.STOP, NextStep.NONE),
     Outcome.REVIEW: (Decision.REVIEW, NextStep.NONE),
+    Outcome.CONCLUDED: (Decision.FORWARD, NextStep.NONE),
 }
-"""What an outcome means on the road; a lead sent on goes where its facts say."""
+"""What an outcome means on the road; a lead sent on goes where its facts say, an organisation that agreed to meet to
+the team that meets it."""
 FIRST_STEPS = {
     LeadType.PATIENT: NextStep.CALLBACK,
     LeadType.PARTNER: NextStep.PARTNERSHIP,
@@ -88,6 +105,8 @@ def record_call(
     given = _refuse_gaps(lead, report, disposition, outcome, attempt, at)
     is_old = bool(given or lead.advance_due_at)  # what the checks said was before this call
     call = _write_timeline(lead, report, disposition, outcome, attempt, by, at)
+    if disposition.is_incident:
+        incidents.open_incident(call)
     _tell_consent(lead, disposition, call, by, at)
     fresh = _reach_anew(lead, reached, disposition, report, at, called=_called(lead, attempt))
     _learn(lead, report, given, call, by, at)
@@ -111,8 +130,7 @@ def decide(
     """
     if _leads_elsewhere(lead, outcome, report):
         requalification.reopen(lead, REPEAT_INQUIRY, cause="A person decided anew.", at=at)
-    is_sent_on = outcome == Outcome.SENT_TO_TEAM
-    lead.decision, lead.next_step = (Decision.FORWARD, _step_of_team(lead, at=at)) if is_sent_on else MEANS[outcome]
+    lead.decision, lead.next_step = _meaning(lead, outcome, at=at)
     cycle = qualification.open_cycles([lead], at=at)[lead.pk]
     lead.hold_reason_id = report.reason if outcome == Outcome.HOLD else _waiting_reason(lead, outcome, at=at)
     lead.stop_reason_id = _stop_reason(report) if outcome == Outcome.DISQUALIFIED else None
@@ -127,11 +145,22 @@ def decide(
     cycle.save()
     if outcome in (Outcome.HOLD, Outcome.DISQUALIFIED) and report.follow_up_on:
         requalification.arm_date(lead, cycle, due_at=start_of(report.follow_up_on, lead), at=at)
+    elif outcome == Outcome.CONCLUDED:
+        lead.save()  # it converts by way of the road, as one whose visit was kept does [R65]
+        lead.stage = Stage.CONVERTED
+
+
+def _meaning(lead: Lead, outcome: Outcome, *, at: datetime) -> tuple[Decision, NextStep]:
+    if outcome == Outcome.SENT_TO_TEAM:
+        return Decision.FORWARD, _step_of_team(lead, at=at)
+    if outcome == Outcome.APPOINTMENT_SET and lead.lead_type in ORGANISATIONS:
+        return Decision.FORWARD, FIRST_STEPS[LeadType(lead.lead_type)]
+    return MEANS[outcome]
 
 
 def _leads_elsewhere(lead: Lead, outcome: Outcome, report: CallReport) -> bool:
-    """Whether a closed lead would end otherwise than it did; a stop for the same reason only confirms it."""
-    if lead.stage in OPEN:
+    """Whether a closed lead would end otherwise than it did; the same stop, or an agreement again, only confirms it."""
+    if lead.stage in OPEN or (lead.stage == Stage.CONVERTED and outcome == Outcome.CONCLUDED):
         return False
     is_stopped_again = outcome == Outcome.DISQUALIFIED and lead.stage == Stage.STOPPED
     return not is_stopped_again or lead.stop_reason_id != _stop_reason(report)
@@ -165,7 +194,9 @@ def judge_anew(lead: Lead, *, at: datetime) -> None:
 def outcome_problems(lead: Lead, report: CallReport, outcome: Outcome, *, at: datetime) -> dict[str, list[str]]:
     """What an outcome lacks before it may stand, by field: its reason, or the date that ends it."""
     errors: dict[str, list[str]] = {}
-    if problem := _reason_problem(lead, report, outcome):
+    if outcome == Outcome.CONCLUDED and lead.lead_type not in ORGANISATIONS:
+        errors["outcome"] = [_("An agreement is concluded with a partner or a business. A patient's visit is booked.")]
+    elif problem := _reason_problem(lead, report, outcome):
         errors["reason"] = [problem]
     elif outcome == Outcome.HOLD and report.follow_up_on is None and not _wakes_by_itself(report.reason):
         errors["follow_up"] = [_("Nothing would wake this lead. Say on which date to look at it again.")]
@@ -186,6 +217,19 @@ def date_problems(lead: Lead, report: CallReport, *, at: datetime) -> dict[str, 
     elif moment is not None and moment < at:
         errors["callback_at"] = [_("This time is past. Say when to call back.")]
     return errors
+
+
+def misfits(lead: Lead, report: CallReport) -> dict[str, list[str]]:
+    """What is recorded here that ends a call with another kind of lead, or a meeting without its time, by field."""
+    disposition = Disposition.objects.filter(pk=report.disposition).first()
+    is_organisation = lead.lead_type in ORGANISATIONS
+    if disposition and not (disposition.is_for_organisations if is_organisation else disposition.is_for_patients):
+        told = {"result": disposition.name, "kind": LeadType(lead.lead_type).label}
+        return {"disposition": [_("“%(result)s” ends no call with a %(kind)s. Choose another result.") % told]}
+    is_set = _outcome(report, disposition) == Outcome.APPOINTMENT_SET
+    if is_organisation and is_set and report.callback_at is None:
+        return {"callback_at": [_("Say when you meet: date and time.")]}
+    return {}
 
 
 def start_of(day: date, lead: Lead) -> datetime:
@@ -265,6 +309,8 @@ def _refuse_outcome(lead: Lead, report: CallReport, outcome: Outcome, *, is_old:
         errors = outcome_problems(lead, report, outcome, at=at)
     if outcome == Outcome.DOCUMENTS_REQUESTED and not report.missing and not is_collecting(lead, at=at):
         errors["missing"] = [_("Say which documents are missing, and on which date to ask for them.")]
+    if outcome == Outcome.DOCUMENTS_REQUESTED and report.follow_up_on is None:
+        errors["follow_up"] = [_("Say on which date to ask for the documents again.")]  # [R37]
     if errors:
         raise InvalidFields(errors)
 

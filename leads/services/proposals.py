@@ -125,7 +125,9 @@ def _of_models(since: datetime, at: datetime) -> list[Proposal]:
 
 
 def _of_sources(since: datetime, at: datetime) -> list[Proposal]:
-    return [_of_source(found, at) for found in review.judge_sources(since=since, at=at) if found.says == Says.UNDER]
+    """One for a source, whichever kind of its leads falls short: its intent is the same for all of them."""
+    short = (found for found in review.judge_sources(since=since, at=at) if found.says == Says.UNDER)
+    return list({found.key: _of_source(found, at) for found in short}.values())
 
 
 def _of_rules(found: Review, at: datetime) -> list[Proposal]:
@@ -178,7 +180,7 @@ def _row(kind: str, rule: ScoringRule, title: str, evidence: str, value: int, at
 
 def _of_source(found: GroupFinding, at: datetime) -> Proposal:
     evidence = (
-        f"{PERCENT.format(100 * (found.share.rate or 0))} of {found.share.of:,} leads converted,"
+        f"{PERCENT.format(100 * (found.share.rate or 0))} of {found.share.of:,} {found.lead_type} leads converted,"
         f" {PERCENT.format(100 * (found.expected.rate or 0))} of {found.expected.of:,} of its peers."
         " Ask other questions on its form, or expect less of it."
     )

@@ -62,7 +62,8 @@ def decide_by_hand(
 def _refuse(lead: Lead, outcome: Outcome, report: CallReport, at: datetime) -> None:
     """Raise InvalidFields for what this outcome needs and the decision does not say."""
     if outcome == Outcome.APPOINTMENT_SET:
-        raise InvalidFields({"outcome": [_("A visit is set by booking it: press “Book a visit”.")]})
+        told = _("A visit is set by booking it: press “Book a visit”. A meeting is agreed on a call: record it there.")
+        raise InvalidFields({"outcome": [told]})
     if outcome == Outcome.DOCUMENTS_REQUESTED and not calls.is_collecting(lead, at=at):
         told = "Nothing to collect is known. Ask on a call what is missing, and record it with its date."
         raise InvalidFields({"outcome": [told]})

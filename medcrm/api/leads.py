@@ -40,7 +40,7 @@ from medcrm.api.serializers.leads import (
     LeadSerializer,
     ReservationSerializer,
 )
-from medcrm.lib.errors import RuleError
+from medcrm.lib.errors import InvalidFields, RuleError
 from routing import saying
 
 SHOWN = ("phone", "email", "merged_into")
@@ -167,6 +167,8 @@ class CallsView(ClientView):
         reserved, answer = given.pop("attempt"), given.pop("consent_step")
         facts = check_facts(given.pop("facts", {}))
         told = replace(CallReport(**given), fields=facts)
+        if gaps := calls.misfits(row, told):
+            raise InvalidFields(gaps)
 
         @transaction.atomic  # what is refused must not use the reservation up
         def act() -> Reply:

@@ -18,6 +18,7 @@ from leads.measures import Period
 from leads.models import RuleReview, ScoringModel
 from leads.review import GroupFinding
 from leads.services import proposals
+from leads.vocabulary import LeadType
 from medcrm.lib import bell
 from medcrm.lib.models import VersionStatus
 from medcrm.lib.stats import Share
@@ -107,7 +108,10 @@ def find(*, since: datetime, at: datetime) -> dict[str, object]:
     models = ScoringModel.objects.filter(status=VersionStatus.PUBLISHED).order_by("lead_type")
     return {
         "models": [_model(model, since, at) for model in models],
-        "sources": [_group(f) | {"source": [f.key]} for f in review.judge_sources(since=since, at=at)],
+        "sources": [
+            _group(f) | {"label": f"{f.name} · {LeadType(f.lead_type).label}", "source": [f.key]}
+            for f in review.judge_sources(since=since, at=at)
+        ],
         "services": [_group(f) | {"service": [f.key]} for f in review.judge_services(since=since, at=at)],
         "order": [
             {

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from consent import addresses
 from leads.models import Disposition, HoldReason, Lead, MissingKind, StopReason
 from leads.services.calls import CallReport
-from leads.vocabulary import Outcome
+from leads.vocabulary import ORGANISATIONS, Outcome
 from medcrm.lib.errors import InvalidFields, RuleError
 from routing import saying
 
@@ -92,11 +92,22 @@ class CallForm(forms.Form):
     def __init__(self, data: object = None, *, lead: Lead, at: datetime, **kwargs: object) -> None:
         super().__init__(data, **kwargs)
         self.lead, self.at = lead, at
-        self.dispositions = list(Disposition.objects.filter(is_active=True))
+        self.meets = lead.lead_type in ORGANISATIONS
+        fits = {"is_for_organisations": True} if self.meets else {"is_for_patients": True}
+        self.dispositions = list(Disposition.objects.filter(is_active=True, **fits))
         self.fields["consent_step"].choices = saying.ANSWERS
         self.fields["disposition"].choices = [(row.pk, row.name) for row in self.dispositions]
-        self.fields["outcome"].choices = [("", _("None yet")), *Outcome.choices]
+        self.fields["outcome"].choices = [("", _("None yet")), *self._outcomes()]
+        if self.meets:
+            self.fields["callback_at"].label = _("Call back, or meet, at")
         self.fields["missing"].choices = MissingKind.objects.filter(is_active=True).values_list("pk", "name")
+
+    def _outcomes(self) -> list[tuple[str, object]]:
+        """What may come of it for this kind of lead: a patient's visit, or a meeting and an agreement."""
+        if self.meets:
+            named = {Outcome.APPOINTMENT_SET: _("Meeting agreed")}
+            return [(outcome.value, named.get(outcome, outcome.label)) for outcome in Outcome]
+        return [(outcome.value, outcome.label) for outcome in Outcome if outcome != Outcome.CONCLUDED]
 
     @property
     def zone(self) -> ZoneInfo:

@@ -10,15 +10,18 @@ from django.utils.translation import gettext as _
 
 from consent import gate
 from consent.lifecycle import AttemptState
-from leads.models import Appointment, Disposition, Interaction, Lead
-from leads.services import calls
+from leads.models import Answer, Appointment, Disposition, Interaction, Lead
+from leads.services import answers, calls
 from leads.services.calls import CallReport
+from leads.targets import YES
 from leads.vocabulary import Outcome
 from medcrm.lib.errors import InvalidFields, RuleError
-from medcrm.workspace import drafts
+from medcrm.workspace import drafts, entering
 from routing import saying, worklist
 from routing.models import Clock
 from routing.vocabulary import Owed
+
+IDENTITY = "identity"  # the question that confirms who is on the line
 
 
 @transaction.atomic
@@ -43,7 +46,10 @@ def record(
             _("Press Call first, so that the call is allowed and counted; or say that they called us."),
             field="disposition",
         )
-    report = saying.with_consent_step(Lead.objects.get(pk=lead_id), report, consent_step)
+    lead = Lead.objects.get(pk=lead_id)
+    if gaps := calls.misfits(lead, report) or _unfinished(lead, report, by=by, at=at):
+        raise InvalidFields(gaps)
+    report = saying.with_consent_step(lead, report, consent_step)
     if draft.attempt is not None:
         gate.settle(draft.attempt.pk, AttemptState.SENT, now=at, outcome=report.disposition)
     call = calls.record_call(lead_id, report, at=at, by=by, attempt=draft.attempt)
@@ -54,6 +60,24 @@ def record(
     for held in {lead_id, draft.lead_id}:
         worklist.release(held, by.pk)
     return call
+
+
+def _unfinished(lead: Lead, report: CallReport, *, by: AbstractBaseUser, at: datetime) -> dict[str, list[str]]:
+    """What must be done before this result closes the call, by field [2.10, 2.19]. Whoever may not read the lead's page
+    is not asked for what is confirmed there."""
+    disposition = Disposition.objects.filter(pk=report.disposition).first()
+    errors: dict[str, list[str]] = {}
+    if disposition and disposition.needs_identity and entering.may_read(lead, by) and not _is_identified(lead, at):
+        errors["identity"] = [_("Confirm with whom you speak: in the checklist, answer the question for the name.")]
+    if disposition and disposition.needs_note and not (report.note.strip() or report.facts):
+        errors["note"] = [_("Write down what was said: at least one line of the note.")]
+    return errors
+
+
+def _is_identified(lead: Lead, at: datetime) -> bool:
+    """Whether the person was confirmed, or no checklist in force for this lead asks for it."""
+    confirmed = Answer.objects.in_force(at).filter(lead=lead, code=IDENTITY, value=YES)
+    return confirmed.exists() or IDENTITY not in answers.questions_of(lead)
 
 
 def is_recorded(lead_id: int, by: AbstractBaseUser, *, since: datetime) -> bool:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from leads.lifecycle import OPEN
-from leads.models import Lead, Qualification
+from leads.models import Appointment, Lead, Qualification
 from leads.visibility import visible
 from medcrm.lib.access import scope_of
 from routing import board, neglected, returns
@@ -67,6 +67,10 @@ def tiles(request: HttpRequest, *, at: datetime) -> Sequence[Tile]:
     review = neglected.up_to_bound(leads.filter(decision="review", stage__in=OPEN, merged_into=None).order_by())
     link = f"{reverse(LEADS)}?decision__exact=review&state=open"
     found.append(Tile(_("To be decided by a person"), neglected.said(review), link, "warn" if review else "good"))
+    over = Appointment.objects.unsettled(at).filter(visible(request.user, "lead__")).order_by("date")
+    count = neglected.up_to_bound(over)
+    link = f"{reverse('admin:leads_appointment_changelist')}?when=unsettled"
+    found.append(Tile(_("Visits without a result"), neglected.said(count), link, "warn" if count else "good"))
     if request.user.has_perm("leads.review_qualification"):
         rows = Qualification.objects.filter(visible(request.user, "lead__"), override_reviewed_at=None)
         # In the order of the index of these, where the database else goes through all decisions.

@@ -257,4 +257,5 @@ WHERE: dict[str, tuple[str, str]] = {
     Notice.Kind.RETURNED: ("admin:routing_handoff_changelist", "?state__exact=returned"),
     Notice.Kind.EXHAUSTED: (LEADS, f"?neglect={Neglect.EXHAUSTED}"),
     Notice.Kind.AWAY: ("admin:routing_team_board", ""),
+    Notice.Kind.INCIDENT: ("admin:leads_incident_changelist", "?review=open"),
 }

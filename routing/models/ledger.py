@@ -295,6 +295,7 @@ class Notice(models.Model):
         RETURNED = "returned", _("Handoff returned")
         EXHAUSTED = "exhausted", _("All attempts used up")
         AWAY = "away", _("Marked away after silence")
+        INCIDENT = "incident", _("Emergencies on calls, to be reviewed")
 
     user = user_key("notices")
     team = models.ForeignKey(

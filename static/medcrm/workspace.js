@@ -45,9 +45,9 @@
     const needs = (result?.dataset.needs || "").split(" ");
     const implied = outcome || (result?.dataset.outcome ?? "");
     const isMissing = needs.includes("missing") || implied === "documents_requested";
-    const movesOn = ["appointment_set", "sent_to_team"].includes(outcome);
+    const movesOn = ["appointment_set", "sent_to_team", "concluded"].includes(outcome);
     const wanted = {
-      callback: needs.includes("callback"),
+      callback: needs.includes("callback") || ("meets" in form().dataset && implied === "appointment_set"),
       missing: isMissing,
       visit: implied === "appointment_set",
       hold: outcome === "hold",

@@ -184,6 +184,7 @@ OVERSIGHT = [
     Screen("merged", "supervisor", first_of(LeadLink)),
     Screen("decisions", "supervisor", listed("leads_qualification", "?override=open")),
     Screen("decision", "supervisor", first_of(Qualification)),
+    Screen("incidents", "supervisor", listed("leads_incident")),
     Screen("assignments", "supervisor", listed("routing_assignment")),
     Screen("assignment", "supervisor", first_of(Assignment)),
     Screen("clocks", "supervisor", listed("routing_clock")),

@@ -110,13 +110,17 @@ def test_a_refusal_after_the_visit_is_no_outcome_of_the_visit(walked, now) -> No
 # F22, F30: one obvious result
 
 
-def test_asking_for_documents_says_which_and_when_unless_the_checks_know(walked, now) -> None:
+def test_asking_for_documents_says_when_and_which_unless_the_checks_know(walked, now) -> None:
+    """[R37]"""
     lead = walked()
-    assert refused(lead, now, "waiting_on_documents") == {"missing"}
+    assert refused(lead, now, "waiting_on_documents") == {"missing", "follow_up"}
     assert refused(lead, now, "waiting_on_documents", missing=["records"]) == {"follow_up"}
     record(lead, now, "waiting_on_documents", missing=["records"], follow_up_on=now.date() + timedelta(days=2))
     assert (lead.next_step, lead.qualifications.get(closed_at=None).outcome) == ("documents", "documents_requested")
-    assert record(walked(phone="512-555-0103", service="pt"), now, "waiting_on_documents").next_step == "documents"
+    known = walked(phone="512-555-0103", service="pt")
+    assert refused(known, now, "waiting_on_documents") == {"follow_up"}
+    record(known, now, "waiting_on_documents", follow_up_on=now.date() + timedelta(days=2))
+    assert (known.next_step, known.next_action) == ("documents", "Follow up: ask again as agreed")
 
 
 def test_a_final_result_says_what_comes_of_it(walked, now) -> None:
@@ -205,3 +209,76 @@ def test_who_is_a_patient_already_is_noted_as_one(walked, now) -> None:
     lead = record(walked(), now, "existing_patient", outcome="review")
     assert lead.is_existing_patient is True
     assert lead.answers.get(code="existing_patient", is_current=True).value == "yes"
+
+
+# 2.18, R65: an organisation is met and won, not booked
+
+
+@pytest.fixture
+def practice(walked):
+    def make(lead_type: str = "b2b", **fields: object) -> Lead:
+        service = {"b2b": "screening", "partner": "referral_network"}[lead_type]
+        told = {"payer": "", "age": None, "for_whom": "", "preferred_clinic": "", "request": "quote"}
+        return walked(lead_type=lead_type, service=service, organisation="Test Practice", **told, **fields)
+
+    return make
+
+
+@pytest.mark.parametrize(("lead_type", "step"), [("b2b", "discovery"), ("partner", "partnership")])
+def test_a_meeting_goes_to_the_team_that_holds_it_and_is_owed_at_its_time(practice, now, lead_type, step) -> None:
+    lead, meeting = practice(lead_type), now + timedelta(days=2)
+    assert refused(lead, now, "meeting_agreed") == {"callback_at"}
+    record(lead, now, "meeting_agreed", callback_at=meeting)
+    team = {"discovery": "discovery", "partnership": "partnerships"}[step]
+    assert (lead.decision, lead.next_step, lead.team) == ("forward", step, team)
+    assert (lead.next_action, lead.next_action_due_at) == ("Follow up: meet as agreed", meeting)
+    assert lead.qualifications.get(closed_at=None).outcome == "appointment_set"
+
+
+def test_no_visit_is_set_for_an_organisation(practice, now) -> None:
+    lead = practice()
+    record(lead, now, "appointment_set")
+    assert (lead.next_step, lead.team) == ("discovery", "discovery")
+
+
+def test_results_fit_the_kind_of_lead(practice, walked, now) -> None:
+    patient, organisation = walked(phone="512-555-0107", email="p@example.org"), practice()
+    meets = CallReport("meeting_agreed", callback_at=now + timedelta(days=1))
+    for lead, report, field in (
+        (organisation, CallReport("appointment_set"), "disposition"),
+        (patient, meets, "disposition"),
+        (patient, CallReport("agreement_concluded"), "disposition"),
+        (organisation, CallReport("sent_to_team", outcome="appointment_set"), "callback_at"),
+    ):
+        assert set(calls.misfits(lead, report)) == {field}
+    assert calls.misfits(organisation, meets) == calls.misfits(patient, CallReport("appointment_set")) == {}
+    assert refused(patient, now, "sent_to_team", outcome="concluded") == {"outcome"}
+
+
+@pytest.mark.parametrize("lead_type", ["b2b", "partner"])
+def test_an_agreement_converts_an_organisation_and_counts_for_good(practice, caller, now, lead_type) -> None:
+    """[R57, R65]"""
+    lead = practice(lead_type)
+    later = now + timedelta(days=1)
+    record(lead, later, "agreement_concluded", reason="Decided by their board.")
+    assert (lead.stage, lead.next_action_due_at, lead.agreement) == ("converted", None, "signed")
+    assert not lead.missing_items.filter(settled_at=None, kind="agreement").exists()
+    assert (lead.milestone.is_converted, lead.milestone.is_qualified) == (True, True)
+    record(lead, now + timedelta(days=40), "not_interested")
+    lead.milestone.refresh_from_db()
+    assert (lead.stage, lead.cycle, lead.milestone.is_converted) == ("stopped", 2, True)
+
+
+def test_an_agreement_is_concluded_without_a_call_from_a_wait_too(practice, caller, now) -> None:
+    lead = practice("partner")
+    record(lead, now, "waiting_on_approval", outcome="hold", reason="awaiting_agreement")
+    assert lead.stage == "held"
+    later = now + timedelta(days=3)
+    reviews.decide_by_hand(lead.pk, Outcome.CONCLUDED, text="Signed by post.", by=caller, at=later)
+    journey.advance([lead.pk], at=later)
+    lead.refresh_from_db()
+    assert (lead.stage, lead.hold_reason, lead.qualifications.get(closed_at=None).outcome) == (
+        "converted",
+        None,
+        "concluded",
+    )

@@ -57,7 +57,9 @@ def slowly(lead: Lead) -> dict[str, object]:
         "is_qualified": any(c.decision == "forward" for c in cycles) or bool(visits),
         "booked_at": visits[0].created_at if visits else None,
         "attended_at": attended,
-        "is_converted": lead.stage == "converted" or attended is not None,
+        "is_converted": lead.stage == "converted"
+        or attended is not None
+        or any(c.outcome == "concluded" for c in cycles),
         "cycles": lead.cycle,
         "stop_reason_id": lead.stop_reason_id,
         "hold_reason_id": lead.hold_reason_id,

@@ -290,9 +290,8 @@ def test_a_reply_of_who_waits_for_a_slot_is_answered_and_the_wait_goes_on_after_
 
 def test_a_reply_in_the_documents_step_is_its_teams_and_changes_nothing(one, now) -> None:
     lead = one(service="pt")
-    calls.record_call(
-        lead.pk, CallReport("waiting_on_documents", outcome="documents_requested"), at=now + timedelta(minutes=5)
-    )
+    asked = CallReport("waiting_on_documents", outcome="documents_requested", follow_up_on=date(2026, 12, 3))
+    calls.record_call(lead.pk, asked, at=now + timedelta(minutes=5))
     walk(lead, now + timedelta(minutes=5))
     reply(lead, now + timedelta(days=1))
     assert (lead.cycle, lead.next_step, lead.team) == (1, "documents", "documents")

@@ -10,11 +10,11 @@ from django.contrib.auth import get_user_model
 from consent import ledger
 from consent.models import Address, Attempt
 from leads.models import Appointment, Interaction, Lead, MissingItem, Proposal
-from leads.services import proposals, reviews
+from leads.services import events, proposals, reviews
 from leads.vocabulary import Outcome
 from medcrm import roles
 from medcrm.lib.errors import RuleError
-from routing import exhausted, router, sweep
+from routing import exhausted, router, sweep, worklist
 from routing.calendar import DAYS
 from routing.models import Agent, Cadence, Goal, Notice, Team
 from tests.routing.factories import make_call, make_lead, make_leads, reachable
@@ -225,6 +225,49 @@ def test_waitlisting_pays_the_booking(now, supervisor):
     route(lead, later)
     clock = lead.clocks.get(owed="booking")
     assert (clock.met_at, clock.met_by, clock.ended_at) == (later, supervisor, None)
+
+
+def test_the_result_of_a_visit_is_owed_once_its_day_is_over(now):
+    lead = route(make_lead(now), now)
+    visit = {"service": "ortho", "clinic": "aus", "on": now.date()}
+    events.record_appointment(lead.pk, status="booked", at=now, by=lead.owner, **visit)
+    route(lead, now)
+    Lead.objects.filter(pk=lead.pk).update(advance_due_at=None)
+    assert (open_clocks(lead), sweep.ask_for_results(at=now + timedelta(hours=8))) == ({}, 0)
+    morning = utc("2026-12-02T15:00")
+    assert sweep.ask_for_results(at=morning) == 1
+    lead, handoffs = route(lead, morning), lead.handoffs.count()
+    assert open_clocks(lead) == {"visit": utc("2026-12-03T23:00")}
+    assert (lead.team, lead.next_action) == ("scheduling", "Record what became of the visit")
+    Lead.objects.filter(pk=lead.pk).update(advance_due_at=None)
+    assert (sweep.ask_for_results(at=morning), lead.handoffs.count()) == (0, handoffs)
+    events.record_appointment(lead.pk, status="attended", at=morning + timedelta(hours=1), by=lead.owner, **visit)
+    route(lead, morning + timedelta(hours=1))
+    assert lead.clocks.get(owed="visit").met_at == morning + timedelta(hours=1)
+    assert (lead.stage, open_clocks(lead)) == ("converted", {})
+
+
+def test_a_submitted_authorization_is_chased_in_two_days_whatever_is_agreed_with_the_lead(now):
+    """[2.18] Asking the payer again is no call with the lead, and starts the next two days."""
+    lead = route(make_lead(now, "documents"), now)
+    lead_promised = (now + timedelta(days=9)).date()
+    make_call(lead, "waiting_on_documents", at=now, by=lead.owner, follow_up_on=str(lead_promised))
+    events.record_authorization(lead.pk, "ortho", "submitted", at=now, by=lead.owner)
+    route(lead, now)
+    assert open_clocks(lead)["chase"] == utc("2026-12-03T23:00")
+    assert (lead.team, lead.next_action) == ("documents", "Chase the payer for the authorization")
+    assert "chase" in set(worklist.owed_to(lead.owner_id, at=now).values_list("owed", flat=True))
+    later = now + timedelta(days=1)
+    make_call(lead, "price", at=later, by=lead.owner)
+    route(lead, later)
+    assert open_clocks(lead)["chase"] == utc("2026-12-03T23:00")
+    events.record_authorization(lead.pk, "ortho", "submitted", at=later, by=lead.owner)
+    route(lead, later)
+    assert lead.clocks.get(owed="chase", met_at__isnull=False).met_at == later
+    assert open_clocks(lead)["chase"] == utc("2026-12-04T23:00")
+    events.record_authorization(lead.pk, "ortho", "approved", at=later + timedelta(hours=1), by=lead.owner)
+    route(lead, later + timedelta(hours=1))
+    assert "chase" not in open_clocks(lead)
 
 
 def test_sweep_warns_once_and_breaches_once(now):

@@ -53,7 +53,10 @@ def test_who_rings_is_entered_through_the_intake_and_the_call_is_recorded_at_onc
     assert lead.decision and lead.score is not None  # it walked the road before its page is shown
     page = client.get(answer["Location"])
     assert page.context["ws"].draft.is_inbound
-    client.post(f"/admin/work/{lead.pk}/record/", {"disposition": "needs_to_think", "then": "stay"})
+    client.post(f"/admin/work/{lead.pk}/answer/", {"code": "identity", "value": "yes"})
+    client.post(
+        f"/admin/work/{lead.pk}/record/", {"disposition": "needs_to_think", "note": "Asks her son.", "then": "stay"}
+    )
     call = Interaction.objects.get(disposition="needs_to_think")
     assert (call.kind, call.by, call.lead) == ("inbound_call", caller, lead)
 
@@ -87,7 +90,9 @@ def test_who_talks_with_a_lead_records_it_though_the_rules_gave_it_to_another_te
     lead = Lead.objects.get()
     assert lead.team == "qualification"
     assert client.get(answer["Location"]).status_code == 200
-    recorded = client.post(f"{answer['Location']}record/", {"disposition": "needs_to_think", "then": "stay"})
+    client.post(f"{answer['Location']}answer/", {"code": "identity", "value": "yes"})
+    said = {"disposition": "needs_to_think", "note": "Asks her son.", "then": "stay"}
+    recorded = client.post(f"{answer['Location']}record/", said)
     assert recorded["Location"] == "/admin/work/"
     assert Interaction.objects.filter(lead=lead, disposition="needs_to_think").exists()
     assert client.get(answer["Location"]).status_code == 404

@@ -14,7 +14,7 @@ from django.utils import timezone
 from consent import addresses, gate, ledger
 from consent.models import Attempt
 from leads import contact
-from leads.models import Appointment, Availability, Inquiry, Interaction, Lead, MissingItem, Trigger
+from leads.models import Appointment, Availability, Disposition, Inquiry, Interaction, Lead, MissingItem, Trigger
 from leads.services import due, events, merging
 from medcrm import journey
 from medcrm.workspace.models import Draft
@@ -26,7 +26,14 @@ pytestmark = pytest.mark.django_db
 
 
 def record(client, lead: Lead, **fields: object):
-    return client.post(f"/admin/work/{lead.pk}/record/", fields)
+    """Post the result; who was reached is confirmed before, and something was written down."""
+    if Disposition.objects.filter(pk=fields.get("disposition"), needs_identity=True).exists():
+        confirm(client, lead)
+    return client.post(f"/admin/work/{lead.pk}/record/", {"requested": "A morning slot", **fields})
+
+
+def confirm(client, lead: Lead) -> None:
+    client.post(f"/admin/work/{lead.pk}/answer/", {"code": "identity", "value": "yes"})
 
 
 def book(client, lead: Lead, **fields: str) -> Appointment:
@@ -158,6 +165,31 @@ def test_a_blocked_channel_is_refused_in_words_and_the_button_is_off(client, lea
     assert refused.sentence in answer.content.decode()
     record(client, lead, disposition="no_answer")
     assert not Interaction.objects.filter(kind="call").exists()
+
+
+@pytest.mark.parametrize(
+    ("disposition", "fields", "wrong"),
+    [
+        ("price", {"note": "Asked what it costs."}, "__all__"),  # with whom
+        ("price", {}, "note"),
+        ("price", {"told": "A colleague calls with the price."}, None),
+        ("no_answer", {}, None),
+        ("do_not_call", {}, None),  # a wish for no more calls is kept at once
+    ],
+)
+def test_who_was_reached_is_confirmed_and_written_about_before_the_call_is_closed(
+    client, lead, disposition, fields, wrong
+):
+    """[2.10, 2.19]"""
+    client.post(f"/admin/work/{lead.pk}/call/")
+    if wrong != "__all__":
+        confirm(client, lead)
+    answer = client.post(f"/admin/work/{lead.pk}/record/", {"disposition": disposition, **fields})
+    if wrong is None:
+        assert Interaction.objects.get(disposition__isnull=False).disposition_id == disposition
+        return
+    assert answer.context["form"].errors.keys() == {wrong}
+    assert not Interaction.objects.filter(disposition__isnull=False).exists()
 
 
 INFORMS = {"purpose": "informational"}
