@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterator
@@ -19,9 +21,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from consent import book, calling_rules, checkpoints, gate, inbound, ledger, people, stopping, verify, words
+from consent import book, calling_rules, checkpoints, gate, inbound, ledger, people, stopping, tasks, verify, words
 from consent.admin.addresses import as_of
-from consent.models import Address, Attempt, CallingRule, ConsentEvent, Disclosure, ExportLog, ListSnapshot, Seller
+from consent.models import (
+    Address,
+    Attempt,
+    CallingRule,
+    Checkpoint,
+    ConsentEvent,
+    Disclosure,
+    ExportLog,
+    ListSnapshot,
+    Seller,
+)
 from medcrm import roles
 from medcrm.lib.errors import RuleError
 from tests.consent.conftest import make_address
@@ -361,3 +373,32 @@ def test_what_was_decided_before_a_change_rests_on_the_rules_of_then(compliance:
     calling_rules.amend(old.pk, {"weekday_start": time(9)}, by=None, now=now)
     week = [book.load([], at=now - timedelta(hours=ago)).rule("FL").week[0][0].hour for ago in (1, 0)]
     assert week == [8, 9]
+
+
+def test_compliance_has_the_ledger_checked_by_a_worker(compliance, monkeypatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("medcrm.lib.bell.ring", asked.append)
+    start = reverse("admin:consent_verification_start")
+    assert start in compliance.get(reverse("admin:consent_verification_changelist")).content.decode()
+    assert compliance.get(start).status_code == 405
+    assert compliance.post(start).status_code == 302
+    assert asked == [tasks.verify_ledger.name]
+    assert login("administrator").post(start).status_code == 403
+    assert len(asked) == 1
+
+
+def test_compliance_takes_a_seal_out_with_a_reason_and_it_holds_the_ledger_to_account(compliance, lived) -> None:
+    checkpoint = Checkpoint.objects.get()
+    page = reverse("admin:consent_checkpoint_change", args=[checkpoint.pk])
+    file = reverse("admin:consent_checkpoint_file", args=[checkpoint.pk])
+    assert file in compliance.get(page).content.decode()
+    assert compliance.post(file, {"reason": " "})["Location"] == page
+    assert not ExportLog.objects.exists()
+    sent = compliance.post(file, {"reason": "Kept with the auditor"})
+    assert verify.verify_exported(json.loads(sent.content)) == ()
+    kept = ExportLog.objects.get()
+    assert (kept.kind, kept.reason, kept.by.username) == ("checkpoint", "Kept with the auditor", "compliance1")
+    assert kept.sha256 == hashlib.sha256(sent.content).hexdigest()
+    for role in ("administrator", "caller"):
+        assert login(role).post(file, {"reason": "Curious"}).status_code in (403, 404)
+    assert ExportLog.objects.count() == 1
