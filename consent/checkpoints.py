@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
 
-from consent.models import Checkpoint, CheckpointHead
+from consent.models import Checkpoint, CheckpointHead, ExportLog
+from consent.vocabulary import ExportKind
 
 SEAL_BATCH = 50_000  # heads per checkpoint: some megabytes as a file
 SEAL_LOCK = 0x5EA1  # advisory: one sealer at a time
@@ -103,6 +106,24 @@ def export(checkpoint: Checkpoint, *, keyed_hash: str = "") -> dict[str, Any]:
         "signature": checkpoint.signature,
         "heads": [list(head) for head in heads],
     }
+
+
+def take_out(checkpoint: Checkpoint, *, reason: str, now: datetime, by: AbstractBaseUser | None = None) -> bytes:
+    """Return the checkpoint as the file that is kept elsewhere; who took it out and why is logged."""
+    content = json.dumps(export(checkpoint), indent=1).encode()
+    ExportLog.objects.create(
+        at=now,
+        by=by,
+        kind=ExportKind.CHECKPOINT,
+        as_of=checkpoint.taken_at,
+        sha256=hashlib.sha256(content).hexdigest(),
+        reason=reason[:200],
+    )
+    return content
+
+
+def file_name(checkpoint: Checkpoint) -> str:
+    return f"checkpoint-{checkpoint.pk:08}.json"
 
 
 # Checking

@@ -195,6 +195,8 @@ ROLES: tuple[Role, ...] = (
             each(EVIDENCE, VIEW),
             each("audit.access", VIEW),
             each("consent.address", ("revoke", "export")),
+            each("consent.checkpoint", ("export",)),
+            each("consent.verification", ("run",)),
             each("privacy.erasure", ("view", "add", "erase")),
             each("privacy.hold", ("view", "add", "lift")),
             each("privacy.retentionrule", ("view", "change")),

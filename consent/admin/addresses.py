@@ -226,7 +226,7 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
             made = bundle.export(address, at=at, now=timezone.now(), by=request.user, reason=reason)
         except RuleError as error:
             return self._back(request, pk, error)
-        return _download(made.content, made.name, "application/zip")
+        return download(made.content, made.name, "application/zip")
 
     def fhir_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Hand out the permission as FHIR R4; the export is logged."""
@@ -235,7 +235,7 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
             text = fhir.export(address, at=at, now=timezone.now(), by=request.user, reason=reason)
         except RuleError as error:
             return self._back(request, pk, error)
-        return _download(text.encode(), f"consent-{address.pk}.json", "application/fhir+json")
+        return download(text.encode(), f"consent-{address.pk}.json", "application/fhir+json")
 
     def _back(self, request: HttpRequest, pk: int, error: RuleError) -> HttpResponse:
         self.message_user(request, error.message, messages.ERROR)
@@ -291,6 +291,6 @@ def _state_badge(state: str) -> SafeString:
     return badge(state, Permission(state=state).get_state_display(), tone=tone, symbol=symbol)
 
 
-def _download(content: bytes, name: str, kind: str) -> HttpResponse:
+def download(content: bytes, name: str, kind: str) -> HttpResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return HttpResponse(content, content_type=kind, headers=headers)

@@ -8,16 +8,20 @@ from typing import ClassVar
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
-from consent import inbound, noting, words
-from consent.admin.addresses import ByAddress, ReasonForm
+from consent import bundle, checkpoints, inbound, noting, words
+from consent.admin.addresses import ByAddress, ReasonForm, download
 from consent.fold import VOIDABLE
 from consent.models import (
     Attempt,
@@ -29,14 +33,16 @@ from consent.models import (
     Verification,
 )
 from consent.vocabulary import EventKind, Verdict
-from medcrm.lib import phones
-from medcrm.lib.actions import ActionForm, service_action
+from medcrm.lib import bell, phones
+from medcrm.lib.actions import ActionForm, service_action, verb_permission
 from medcrm.lib.admin import ReadOnlyAdmin
 from medcrm.lib.badges import badge, field_badge
 from medcrm.lib.columns import badge_column, display, link
+from medcrm.lib.errors import RuleError
 from medcrm.lib.filters import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
 
 WAITING = "waiting"
+VERIFY = "consent.tasks.verify_ledger"
 
 
 class ToReview(DropdownFilter):
@@ -236,20 +242,49 @@ class ListSnapshotAdmin(ReadOnlyAdmin):
 @admin.register(Checkpoint)
 class CheckpointAdmin(ReadOnlyAdmin):
     empty_text = _(
-        "The ledger is sealed every hour, and each seal appears here. An operator can seal it at once and take the "
-        "seal out of the house: manage.py checkpoint_ledger --export FOLDER."
+        "The ledger is sealed every hour, and each seal appears here; its page hands it out. An operator can seal at "
+        "once and take all seals out of the house: manage.py checkpoint_ledger --export FOLDER."
     )
+    change_form_outer_after_template = "consent/checkpoint_file.html"
     list_display = ("id", "taken_at", "heads_count", "events_count", "digest")
     ordering = ("-id",)
     sortable_by = ()
+    has_export_permission = verb_permission("export")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.file_view))
+        return [path("<int:pk>/file/", view, name="consent_checkpoint_file"), *super().get_urls()]
+
+    def file_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Hand out the seal with its heads, to be kept where nobody who runs the database can reach it."""
+        checkpoint = self.get_object(request, str(pk))
+        if checkpoint is None:
+            raise Http404
+        if not self.has_export_permission(request, checkpoint):
+            raise PermissionDenied
+        reason = request.POST.get("reason", "")
+        try:
+            bundle.demand_reason(reason)
+        except RuleError as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:consent_checkpoint_change", args=[pk]))
+        content = checkpoints.take_out(checkpoint, reason=reason, by=request.user, now=timezone.now())
+        return download(content, checkpoints.file_name(checkpoint), "application/json")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, object] | None = None
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), "may_export": self.has_export_permission(request)}
+        return super().change_view(request, object_id, form_url, context)
 
 
 @admin.register(Verification)
 class VerificationAdmin(ReadOnlyAdmin):
     empty_text = _(
-        "The ledger is checked every night, and what was found appears here. An operator can check it at once: "
-        "manage.py verify_ledger."
+        "The ledger is checked every night, and what was found appears here. Compliance starts a check above; an "
+        "operator by manage.py verify_ledger."
     )
+    list_before_template = "consent/verify_now.html"
     list_display = ("ran_at", "outcome", "events_count", "chains_count", "checkpoints_count", "took_ms")
     ordering = ("-id",)
     sortable_by = ()
@@ -259,6 +294,21 @@ class VerificationAdmin(ReadOnlyAdmin):
         if not obj.breaks_count:
             return badge("whole", _("Whole"), tone="good", symbol="verified")
         return badge("broken", _("%(n)d breaks") % {"n": obj.breaks_count}, tone="bad", symbol="error")
+
+    has_run_permission = verb_permission("run")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.start_view))
+        return [path("start/", view, name="consent_verification_start"), *super().get_urls()]
+
+    def start_view(self, request: HttpRequest) -> HttpResponse:
+        """Have a worker check the whole ledger now; millions of events take it minutes."""
+        if not self.has_run_permission(request):
+            raise PermissionDenied
+        bell.ring(VERIFY)
+        told = _("The check is asked for. What it finds appears here; look again in some minutes.")
+        self.message_user(request, told, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:consent_verification_changelist"))
 
 
 @admin.register(ExportLog)

@@ -35,6 +35,7 @@ from medcrm.workspace import drafts, entering, lists, recording, searching
 from medcrm.workspace import my_work as work
 from medcrm.workspace import page as pages
 from medcrm.workspace.forms import CallForm
+from medcrm.workspace.models import Draft
 from nurture import personal
 from nurture.vocabulary import Medium
 from routing import saying, worklist
@@ -175,10 +176,14 @@ def draft(request: HttpRequest, pk: int) -> HttpResponse:
     row, at = lead_of(request, pk, verb="change", reach=entering.to_record), timezone.now()
     if _is_recorded(request, row):  # from another window, or overtaken by the record
         return TemplateResponse(request, "workspace/kept.html", {"is_recorded": True})
-    typed = {name: request.POST.getlist(name) for name in CallForm.base_fields if name in request.POST}
-    kept = drafts.keep(row.pk, typed, by=request.user, at=at)
+    kept = _keep_typed(request, row, at)
     others = drafts.editors(row.pk, request.user, at=at)
     return TemplateResponse(request, "workspace/kept.html", {"draft": kept, "editors": others})
+
+
+def _keep_typed(request: HttpRequest, row: Lead, at: datetime) -> Draft:
+    typed = {name: request.POST.getlist(name) for name in CallForm.base_fields if name in request.POST}
+    return drafts.keep(row.pk, typed, by=request.user, at=at)
 
 
 @require_POST
@@ -304,6 +309,7 @@ def record(request: HttpRequest, pk: int) -> HttpResponse:
             journey.advance_one(row.pk, at=at)  # so that the next offer knows of this call, before the bell is heard
             messages.success(request, _("Recorded for %(who)s: %(what)s.") % told)
             return _leave(request, row)
+    _keep_typed(request, row, at)  # a dialog that mends what was refused comes back to the lead's page
     return _show(request, row, form)
 
 

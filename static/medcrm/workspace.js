@@ -331,6 +331,9 @@
   });
 
   document.addEventListener("DOMContentLoaded", () => {
+    // A refused record is shown under the address that records: what comes back, as a dialog does, comes to the lead.
+    const address = by("ws")?.dataset.address;
+    if (address && location.pathname !== address) history.replaceState(history.state, "", address);
     parts();
     const box = by("ws-keys-on");
     if (box) box.checked = !localStorage.getItem(KEYS_OFF);

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterator
@@ -19,10 +21,33 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from consent import book, calling_rules, checkpoints, gate, inbound, ledger, people, seed, stopping, verify, words
+from consent import (
+    book,
+    calling_rules,
+    checkpoints,
+    gate,
+    inbound,
+    ledger,
+    people,
+    seed,
+    stopping,
+    tasks,
+    verify,
+    words,
+)
 from consent.admin.addresses import as_of
 from consent.admin.rules import POLICIES
-from consent.models import Address, Attempt, CallingRule, ConsentEvent, Disclosure, ExportLog, ListSnapshot, Seller
+from consent.models import (
+    Address,
+    Attempt,
+    CallingRule,
+    Checkpoint,
+    ConsentEvent,
+    Disclosure,
+    ExportLog,
+    ListSnapshot,
+    Seller,
+)
 from medcrm import roles
 from medcrm.lib.errors import RuleError
 from tests.consent.conftest import make_address
@@ -369,3 +394,32 @@ def test_every_policy_setting_has_a_name_of_its_own(compliance: Client) -> None:
     assert len({str(name) for name in POLICIES.values()}) == len(POLICIES)
     page = compliance.get(reverse("admin:consent_policysetting_changelist")).content.decode()
     assert "Where the time of day is not known" in page
+
+
+def test_compliance_has_the_ledger_checked_by_a_worker(compliance, monkeypatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("medcrm.lib.bell.ring", asked.append)
+    start = reverse("admin:consent_verification_start")
+    assert start in compliance.get(reverse("admin:consent_verification_changelist")).content.decode()
+    assert compliance.get(start).status_code == 405
+    assert compliance.post(start).status_code == 302
+    assert asked == [tasks.verify_ledger.name]
+    assert login("administrator").post(start).status_code == 403
+    assert len(asked) == 1
+
+
+def test_compliance_takes_a_seal_out_with_a_reason_and_it_holds_the_ledger_to_account(compliance, lived) -> None:
+    checkpoint = Checkpoint.objects.get()
+    page = reverse("admin:consent_checkpoint_change", args=[checkpoint.pk])
+    file = reverse("admin:consent_checkpoint_file", args=[checkpoint.pk])
+    assert file in compliance.get(page).content.decode()
+    assert compliance.post(file, {"reason": " "})["Location"] == page
+    assert not ExportLog.objects.exists()
+    sent = compliance.post(file, {"reason": "Kept with the auditor"})
+    assert verify.verify_exported(json.loads(sent.content)) == ()
+    kept = ExportLog.objects.get()
+    assert (kept.kind, kept.reason, kept.by.username) == ("checkpoint", "Kept with the auditor", "compliance1")
+    assert kept.sha256 == hashlib.sha256(sent.content).hexdigest()
+    for role in ("administrator", "caller"):
+        assert login(role).post(file, {"reason": "Curious"}).status_code in (403, 404)
+    assert ExportLog.objects.count() == 1

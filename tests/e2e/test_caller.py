@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import TimeoutError
 
-from leads.models import Answer, Interaction, Lead, Qualification, Trigger
+from leads.models import Answer, Appointment, Interaction, Lead, Qualification, Trigger
 from medcrm.workspace.models import Draft
 
 RESERVED = "text=Call reserved"
@@ -126,6 +126,26 @@ def test_a_lead_is_decided_without_a_call_by_keyboard(stage, send_in):
     page.wait_for_selector("text=Done: Decide without a call")
     lead.refresh_from_db()
     assert (lead.stage, lead.stop_reason_id) == ("stopped", "vendor")
+
+
+def test_an_appointment_that_is_said_to_be_set_is_booked_by_keyboard_and_nothing_typed_is_lost(stage, send_in):
+    lead = send_in()
+    user = User.objects.get(username="scheduling1")
+    Lead.objects.filter(pk=lead.pk).update(owner=user, team="scheduling")
+    lead.clocks.update(owner=user, team="scheduling")
+    page = stage.page("scheduling1")
+    page.goto(f"/admin/work/{lead.pk}/")
+    strike(page, "c", RESERVED)
+    page.keyboard.press("d")
+    page.keyboard.type("appointment set")
+    page.keyboard.press("Enter")
+    press(page, ["1", "s"])
+    page.wait_for_selector("#ws-outcome .mc-error")
+    book_first_day(page)
+    assert page.locator("[name=disposition][value=appointment_set]").is_checked()
+    page.keyboard.press("s")
+    page.wait_for_selector("text=Recorded for")
+    assert Appointment.objects.get(lead=lead).status == "booked"
 
 
 def tab_to_submit(page) -> None:

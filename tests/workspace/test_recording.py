@@ -321,8 +321,8 @@ SET = {"disposition": "appointment_set", "outcome": "appointment_set"}
 @pytest.mark.parametrize("fields", [SET, {"disposition": "appointment_set"}])
 def test_an_appointment_that_the_team_owes_is_set_by_booking_its_day(fields, client, lead):
     client.post(f"/admin/work/{lead.pk}/call/")
-    client.post(f"/admin/work/{lead.pk}/draft/", {"requested": "A morning slot"})
-    assert set(record(client, lead, **fields).context["form"].errors) == {"outcome"}
+    refused = record(client, lead, **fields, requested="A morning slot")
+    assert set(refused.context["form"].errors) == {"outcome"}
     assert not Interaction.objects.filter(kind="call").exists() and Draft.objects.exists()
     visit = book(client, lead)
     assert 'value="A morning slot"' in client.get(f"/admin/work/{lead.pk}/").content.decode()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -11,8 +9,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from consent import checkpoints
-from consent.models import Checkpoint, ExportLog
-from consent.vocabulary import ExportKind
+from consent.models import Checkpoint
 
 
 class Command(BaseCommand):
@@ -30,16 +27,9 @@ class Command(BaseCommand):
             export.mkdir(parents=True, exist_ok=True)
             wanted = Checkpoint.objects.order_by("pk") if options["all"] else made
             for checkpoint in wanted:
-                self._write(export / f"checkpoint-{checkpoint.pk:08}.json", checkpoint)
+                self._write(export / checkpoints.file_name(checkpoint), checkpoint)
 
     def _write(self, file: Path, checkpoint: Checkpoint) -> None:
-        text = json.dumps(checkpoints.export(checkpoint), indent=1)
-        file.write_text(text)
-        ExportLog.objects.create(
-            at=timezone.now(),
-            kind=ExportKind.CHECKPOINT,
-            as_of=checkpoint.taken_at,
-            sha256=hashlib.sha256(text.encode()).hexdigest(),
-            reason=f"checkpoint_ledger --export {file.name}",
-        )
+        reason = f"checkpoint_ledger --export {file.name}"
+        file.write_bytes(checkpoints.take_out(checkpoint, reason=reason, now=timezone.now()))
         self.stdout.write(str(file))
