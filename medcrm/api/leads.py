@@ -20,8 +20,9 @@ from gateway.idempotency import Reply
 from gateway.vocabulary import ScopeCode
 from leads import contact
 from leads.models import Authorization, Document, DocumentStatus, Lead, ServiceLine
-from leads.services import calls, corrections, events, reaching
+from leads.services import calls, corrections, events, people, reaching
 from leads.services.calls import CallReport
+from leads.services.people import Person
 from leads.submission import check_facts
 from leads.vocabulary import InteractionKind
 from medcrm.api.base import ClientView, plain
@@ -38,6 +39,8 @@ from medcrm.api.serializers.leads import (
     EventSerializer,
     FactsSerializer,
     LeadSerializer,
+    PersonChangeSerializer,
+    PersonSerializer,
     ReservationSerializer,
 )
 from medcrm.lib.errors import InvalidFields, RuleError
@@ -214,6 +217,29 @@ class DocumentView(ClientView):
         given = self.read(DocumentChangeSerializer)
         made = events.record_document(row.pk, document, at=timezone.now(), by=request.user, **given)
         return Response(DocumentSerializer(made).data)
+
+
+class PeopleView(ClientView):
+    serializer_class = PersonSerializer
+    pagination_class = None
+    filter_backends = ()
+    scopes = {"GET": ScopeCode.LEADS_READ, "POST": ScopeCode.LEADS_WRITE}
+
+    @extend_schema(responses=PersonSerializer(many=True))
+    def get(self, request: Request, lead: str) -> Response:
+        """List who is on the decision path of a lead."""
+        rows = self.lead().stakeholders.select_related("phone", "email").order_by("pk")
+        return Response(self.get_serializer(rows, many=True).data)
+
+    @extend_schema(request=PersonChangeSerializer, responses={201: PersonSerializer})
+    def post(self, request: Request, lead: str) -> Response:
+        """Note somebody on the decision path; the checks run again."""
+        row, person = self.lead(), Person(**self.read(PersonChangeSerializer))
+
+        def act() -> Reply:
+            return Reply(201, plain(self.get_serializer(people.note_person(row.pk, person, at=timezone.now()))))
+
+        return self.once(act)
 
 
 class AuthorizationsView(ClientView):

@@ -61,6 +61,7 @@ urlpatterns = [
     path(f"{LEAD}calls/", leads.CallsView.as_view(), name="calls"),
     path(f"{LEAD}documents/", leads.DocumentsView.as_view(), name="documents"),
     path(f"{LEAD}documents/<code:document>/", leads.DocumentView.as_view(), name="document"),
+    path(f"{LEAD}people/", leads.PeopleView.as_view(), name="people"),
     path(f"{LEAD}authorizations/", leads.AuthorizationsView.as_view(), name="authorizations"),
     path(f"{LEAD}authorizations/<code:service>/", leads.AuthorizationView.as_view(), name="authorization"),
     path(f"{LEAD}appointments/", capacity.BookingsView.as_view(), name="bookings"),

@@ -451,6 +451,24 @@ def test_a_document_and_an_authorization_are_recorded_and_wake_who_waits(call, l
     assert len(call("GET", f"{path}documents/").json()) == len(call("GET", f"{path}authorizations/").json()) == 1
 
 
+def test_somebody_on_the_decision_path_is_noted_and_shown_masked_without_the_scope(call, lead):
+    path = f"leads/{lead.public_id}/people/"
+    Lead.objects.update(advance_due_at=None)
+    said = {"name": "Pat Reed", "roles": ["decision_maker", "finance"], "phone": "512-555-0177"}
+    made = call("POST", path, said)
+    shown = {**said, "can_approve": True, "can_block": None, "may_be_told": False, "phone": "+15125550177"}
+    assert (made.status_code, made.json()) == (201, {**shown, "email": None})
+    assert Lead.objects.get().advance_due_at is not None
+    again = call("POST", path, {"name": "pat reed", "roles": ["it_security"], "may_be_told": True})
+    assert again.json()["roles"] == ["decision_maker", "finance", "it_security"]
+    blind = keys.make_client("blind", "Blind", scopes=set(ScopeCode.values) - {ScopeCode.CONTACTS_READ})
+    [masked] = call("GET", path, of=blind).json()
+    assert (masked["phone"], masked["may_be_told"], masked["can_block"]) == ("(512) •••-0177", True, True)
+    for body, field in (({**said, "phone": "12"}, "phone"), ({**said, "roles": ["king"]}, "roles.0")):
+        refused = call("POST", path, body)
+        assert (refused.status_code, list(refused.json()["errors"])) == (400, [field])
+
+
 def test_open_slots_are_set_one_day_or_many(call):
     day = (timezone.now() + timedelta(days=400)).date()
     path = f"availability/ortho/aus/{day}/"

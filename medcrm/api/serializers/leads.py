@@ -11,9 +11,9 @@ from rest_framework import serializers
 
 from consent.ledger import SKEW
 from consent.vocabulary import Purpose
-from leads.models import Authorization, DocumentStatus, Inquiry, Interaction, Lead
+from leads.models import Authorization, DocumentStatus, Inquiry, Interaction, Lead, Stakeholder
 from leads.serializers import InquirySerializer
-from leads.vocabulary import AuthorizationState, DocumentState, InteractionKind, Outcome
+from leads.vocabulary import AuthorizationState, ContactRole, DocumentState, InteractionKind, Outcome
 from medcrm.api.fields import Code, Day, Instant, Text
 from medcrm.api.serializers.shown import IN_FULL, PUBLIC_ID, Reach, Shown, example, public_id
 from medcrm.lib import masking
@@ -272,6 +272,35 @@ class DocumentChangeSerializer(serializers.Serializer):
 
     status = serializers.ChoiceField(DocumentState.choices)
     expires_on = Day(required=False, allow_null=True, default=None)
+
+
+class PersonSerializer(Reach):
+    """Somebody on the decision path of a lead."""
+
+    masked = ("name", "phone", "email")
+
+    roles = serializers.ListField(child=serializers.ChoiceField(ContactRole.choices), read_only=True)
+    phone = serializers.CharField(source="phone.value", default=None, allow_null=True, help_text=IN_FULL)
+    email = serializers.CharField(source="email.value", default=None, allow_null=True, help_text=IN_FULL)
+
+    class Meta:
+        model = Stakeholder
+        read_only_fields = fields = ["name", "roles", "can_approve", "can_block", "may_be_told", "phone", "email"]
+
+
+@extend_schema_serializer(
+    examples=example({"name": "Pat Reed", "roles": ["finance", "decision_maker"], "can_block": False}, request=True)
+)
+class PersonChangeSerializer(serializers.Serializer):
+    """Somebody on the decision path; who is known by that name gains what is said, and keeps the rest."""
+
+    name = Text(max_length=120)
+    roles = serializers.ListField(child=serializers.ChoiceField(ContactRole.choices), allow_empty=False)
+    can_approve = serializers.BooleanField(required=False, allow_null=True, default=None)
+    can_block = serializers.BooleanField(required=False, allow_null=True, default=None)
+    may_be_told = serializers.BooleanField(required=False, allow_null=True, default=None)
+    phone = Text(max_length=40, required=False, allow_blank=True, default="")
+    email = Text(max_length=254, required=False, allow_blank=True, default="")
 
 
 class AuthorizationSerializer(Shown):
