@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pghistory
-import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from consent.vocabulary import Purpose
 from leads.fields import CriteriaField
 from leads.models import Rule
-from medcrm.lib.models import VersionedSet, code_format, ends, refuse
+from medcrm.lib.models import FrozenWithItsSet, VersionedSet, code_format, ends, refuse
 from nurture.models.templates import PURPOSES, Template
 
 
@@ -91,22 +90,7 @@ class Step(models.Model):
                 | Q(window_start__isnull=False, window_end__isnull=False, window_start__lt=F("window_end")),
             ),
         ]
-        triggers = [
-            pgtrigger.Trigger(
-                name="steps_of_a_published_version_are_frozen",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
-                func="""
-                IF EXISTS (SELECT 1 FROM nurture_sequence WHERE status <> 'draft'
-                           AND id = CASE WHEN TG_OP = 'DELETE' THEN OLD.sequence_id ELSE NEW.sequence_id END) THEN
-                    RAISE EXCEPTION 'A published sequence is frozen; make a new version instead'
-                        USING ERRCODE = 'integrity_constraint_violation';
-                END IF;
-                IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
-                RETURN NEW;
-                """,
-            )
-        ]
+        triggers = [FrozenWithItsSet("sequence")]
 
     def clean(self) -> None:
         delay, cutoff = self.delay, self.cutoff
