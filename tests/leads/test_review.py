@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from leads import review
-from leads.models import Proposal, ScoringModel, ScoringRule, Source
+from leads.models import Lead, Milestone, Proposal, ScoringModel, ScoringRule, Source
 from leads.services import proposals, versions
 from medcrm import synthetic_year
 from medcrm.lib.errors import RuleError
@@ -48,6 +48,27 @@ def test_the_planted_rules_source_and_service_are_named_and_no_others(organisati
     proposals.reject(points["Speaks Spanish"].pk, "We want to hear from them all the same.", by=admin_user, at=now)
     again = proposals.propose(since=since, at=now)
     assert "Speaks Spanish" not in {row.title.split("”")[0].strip("“") for row in again}, "a rejection is remembered"
+
+
+def test_a_source_is_judged_by_others_of_its_kind_of_lead(organisation: None, now: datetime) -> None:
+    """[R58] Few agreements are won where many visits are kept: that speaks against no form for facilities."""
+    captured, many = now - timedelta(days=90), 300
+    planted = [("facility", "b2b", 15), ("webinar", "b2b", 15), ("webinar", "patient", 150), ("web_consult", "b2b", 15)]
+    leads = Lead.objects.bulk_create(
+        Lead(lead_type=kind, source_id=source, created_at=captured)
+        for source, kind, _won in planted
+        for _number in range(many)
+    )
+    Milestone.objects.bulk_create(
+        Milestone(
+            lead=lead, captured_at=captured, lead_type=lead.lead_type, source_id=lead.source_id,
+            is_converted=place % many < planted[place // many][2],
+        )
+        for place, lead in enumerate(leads)
+    )  # fmt: skip
+    found = {(f.key, f.lead_type): f.says for f in review.judge_sources(since=now - timedelta(days=365), at=now)}
+    assert found.keys() == {(source, kind) for source, kind, _won in planted}
+    assert not {review.Says.UNDER, review.Says.OVER} & set(found.values())
 
 
 def test_few_cases_claim_nothing_and_say_how_many_are_missing(organisation: None, now: datetime) -> None:

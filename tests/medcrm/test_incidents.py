@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 
 from leads import contact
 from leads.models import Incident
@@ -20,6 +20,11 @@ from routing.models import Notice
 from tests.routing.factories import reachable
 
 pytestmark = pytest.mark.usefixtures("organisation")
+
+
+@pytest.fixture
+def supervisor(organisation: None) -> User:
+    return User.objects.create_user("supervisor1", is_staff=True)
 
 
 def test_an_emergency_is_logged_and_told_to_supervisors_and_compliance(submit, now, django_user_model):
