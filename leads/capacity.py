@@ -196,35 +196,6 @@ def open_days(*, at: datetime) -> QuerySet[Availability]:
     return days.filter(date__gte=timing.day_in(F("offering__clinic__timezone"), at))
 
 
-def servable(leads: QuerySet, *, at: datetime) -> QuerySet:
-    """Narrow leads to those that may be served now: the service is given within reach, for this payer and age, a slot
-    is open inside the window, somebody speaks the language, and the documents and the authorization it takes are here.
-
-    Organisations take no slot: theirs is served when its service is one for organisations.
-    """
-    fits = leads.annotate(
-        serve_service=service_status(),
-        serve_place=location_status(),
-        serve_payer=payer_status(),
-        serve_age=age_status(at=at),
-        serve_from=first_open_date(at=at),
-        serve_lacks=missing_documents(at=at),
-        serve_needs=needs_authorization(at=at),
-        serve_language=language_spoken(at=at),
-    )
-    patients = Q(
-        serve_service="offered",
-        serve_place__in=["in_catchment", "telehealth"],
-        serve_payer__in=["accepted", "self_pay"],
-        serve_age="eligible",
-        serve_from__isnull=False,
-        serve_lacks__lte=0,
-        serve_needs=False,
-    )
-    is_spoken = Q(serve_language=True) | Q(serve_language__isnull=True)
-    return fits.filter(patients & is_spoken | Q(serve_service="organisation"))
-
-
 def language_spoken(*, at: datetime) -> Expression:
     """Whether anybody may speak with the lead in its language: a fact of the room above, which knows the people."""
     return criteria.fact("language_spoken").expression(at)

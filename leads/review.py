@@ -58,11 +58,6 @@ class RuleFinding:
     missing: int = 0
 
     @property
-    def lift(self) -> float | None:
-        """How many times as often leads convert with it as without it."""
-        return self.fired.rate / self.other.rate if self.fired.rate is not None and self.other.rate else None
-
-    @property
     def evidence(self) -> float:
         return weight_of_evidence(self.fired, self.other)
 

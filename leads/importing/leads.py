@@ -28,10 +28,9 @@ from leads import targets
 from leads.importing import kinds, releasing
 from leads.importing.kinds import Kind, Option, Outcome, Row
 from leads.importing.reading_leads import FIELDS, LEAD, Reader, Wanted, labels, source_of
-from leads.lifecycle import OPEN
 from leads.models import Clinic, DocumentStatus, ImportRun, Inquiry, Interaction, Lead, Source
 from leads.services import answers, merging
-from leads.services.intake import TIMELINE_KINDS, VOICE_AND_TEXT, is_same_name
+from leads.services.intake import TIMELINE_KINDS, VOICE_AND_TEXT, the_same
 from leads.submission import EMAIL, PHONE
 from leads.vocabulary import Direction, DocumentState, InteractionKind, LeadType, SourceKind
 from medcrm.lib import copying, phones
@@ -69,7 +68,7 @@ def take(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome
     named = {digest: pair for w in wanted for digest, pair in w.named.items()}
     held = _look_up(named) if is_dry else addresses.lock_many(named)
     wanted = [w for w in wanted if not _is_erased(w, held)]
-    taken = _match(wanted, held, source, at)
+    taken = _match(wanted, held, at)
     outcome = _count(taken)
     if is_dry:
         names = labels()
@@ -112,8 +111,13 @@ def _is_erased(wanted: Wanted, held: Mapping[Pair, Held]) -> bool:
 # Match
 
 
-def _match(wanted: Sequence[Wanted], held: Mapping[Pair, Held], source: Source, at: datetime) -> list[Taken]:
-    """Find each row's lead among those known and those of rows before it, by the rule of intake.match."""
+def _newest(lead: Lead | SimpleNamespace) -> tuple[int, int]:
+    """Leads of rows before it have no key yet; the later row is the newer lead, and newer than all that are known."""
+    return (lead.place if isinstance(lead, SimpleNamespace) else -1, lead.pk or 0)
+
+
+def _match(wanted: Sequence[Wanted], held: Mapping[Pair, Held], at: datetime) -> list[Taken]:
+    """Find each row's lead among those known and those of rows before it, by the rule of the intake."""
     ids = [row.pk for row in held.values()]
     known: dict[int, list[Lead | SimpleNamespace]] = defaultdict(list)
     rows = Lead.objects.filter(Q(Among("phone_id", ids)) | Q(Among("email_id", ids)), merged_into=None)
@@ -127,11 +131,7 @@ def _match(wanted: Sequence[Wanted], held: Mapping[Pair, Held], source: Source, 
         mine = [row for pair in w.pairs if (row := held.get(pair))]
         candidates = [lead for row in mine for lead in known[row.pk]]
         candidates += [lead for pair in w.pairs for lead in news.get(pair, ())]
-        lead = max(
-            (c for c in candidates if c.lead_type == w.fields["lead_type"] and is_same_name(c, w.fields)),
-            key=lambda c: (c.stage in OPEN, c.place if isinstance(c, SimpleNamespace) else -1, c.pk or 0),
-            default=None,
-        )
+        lead = the_same(candidates, w.fields, newest=_newest)
         is_repeat = lead is not None
         if lead is None:
             lead = SimpleNamespace(**vars(w.lead), place=len(taken))  # a copy: a refused chunk is taken again in parts

@@ -107,7 +107,7 @@ def undo_chunk(run: ImportRun, *, at: datetime, held: Sequence[int] = ()) -> boo
     # Nothing about these may go.
     pinned = leads.keys() & set(held) | {pk for pk in leads if touched.get(pk, set()) & _pins()}
     repeats = [pk for pk, lead_id, _repeat, _public in inquiries if lead_id not in made and lead_id not in pinned]
-    _unfill(run, repeats, leads)
+    _unfill(repeats, leads)
     entries = Interaction.objects.filter(inquiry__in=repeats)
     entries.delete()
     Inquiry.objects.filter(pk__in=repeats).delete()
@@ -205,7 +205,7 @@ def _correct(run: ImportRun, claimed: Sequence[tuple[int, int]], at: datetime) -
     ledger.record_many(entries, now=at)
 
 
-def _unfill(run: ImportRun, inquiry_ids: Sequence[int], leads: dict[int, Lead]) -> None:
+def _unfill(inquiry_ids: Sequence[int], leads: dict[int, Lead]) -> None:
     """Empty what the import had filled on leads that were known before, unless it was changed since."""
     changed: dict[int, set[str]] = defaultdict(set)
     rows = Interaction.objects.filter(inquiry__in=inquiry_ids, facts__has_key="filled")

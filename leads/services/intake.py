@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import TypeVar
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
@@ -40,6 +42,7 @@ from medcrm.lib import bell
 from medcrm.lib.errors import InvalidFields, RuleError
 
 log = structlog.get_logger(__name__)
+L = TypeVar("L")  # a lead, or what will be one
 
 MAX_BODY_BYTES = 64 * 1024  # a form is a few kilobytes; more is a mistake or an attack
 STRANDED_AFTER = timedelta(minutes=1)  # far longer than any request lives
@@ -279,10 +282,12 @@ def match(submission: Submission, phone: Address | None, email: Address | None) 
     return the_same(candidates.lock(), submission.fields)
 
 
-def the_same(candidates: Iterable[Lead], fields: Mapping[str, object]) -> Lead | None:
-    """Which of the leads that share an address is the one meant: of this type and name, an open one first."""
+def the_same(
+    candidates: Iterable[L], fields: Mapping[str, object], newest: Callable[[L], object] = attrgetter("pk")
+) -> L | None:
+    """Which of the leads that share an address is meant: of this type and name, an open one first, then the newest."""
     same = [lead for lead in candidates if lead.lead_type == fields["lead_type"] and is_same_name(lead, fields)]
-    return max(same, key=lambda lead: (lead.stage in OPEN, lead.pk), default=None)
+    return max(same, key=lambda lead: (lead.stage in OPEN, newest(lead)), default=None)
 
 
 def open_lead(
