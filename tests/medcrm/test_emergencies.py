@@ -36,6 +36,9 @@ def reader(organisation, submit, now) -> Lead:
         ("There is no chest pain any more", True),  # nobody here judges
         ("¡No puedo respirar!", True),
         ("mi mamá se desmayó", True),
+        ("My knee won't stop bleeding", True),
+        ("I hurt myself at the gym and have severe pain in my shoulder", False),
+        ("I am allergic to latex", False),
         ("Me duele la rodilla", False),
         ("¿Piden un análisis de sangre?", False),
         ("My chest of drawers is empty", False),
