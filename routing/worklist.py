@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from consent import gate
 from consent.request import Decision
 from leads import contact
-from leads.models import Incident, Lead
+from leads.models import Incident, Interaction, Lead
 from medcrm.lib.errors import RuleError
 from medcrm.lib.writing import update_rows
 from routing import assignment
@@ -29,6 +29,7 @@ from routing.vocabulary import Owed
 LEASE = timedelta(minutes=15)  # a call and its notes; saving the call ends it sooner
 LOOKS = (1, 25, 50, 50, 50)  # candidates taken in hand in each round; the first is nearly always callable
 ASKING = 0xCA11  # advisory, with the user: one who presses twice waits for the first answer
+JUST_SPOKEN = timedelta(minutes=30)  # the one who spoke with a person is not offered them again so soon
 ASK_AGAIN = timedelta(hours=12)  # a refusal without an end is asked about again later
 # A supervisor's, or asked of the payer or the clinic and not of the lead.
 NOT_BY_PHONE = (Owed.DECISION, Owed.REVIEW, Owed.CHASE, Owed.VISIT)
@@ -108,14 +109,21 @@ class _Held:
         update_rows([c for c in self.clocks if c.pk in keys], ["not_before", "held_code"])
 
 
-def _offered(at: datetime) -> QuerySet[Clock]:
+def _offered(agent: Agent, at: datetime) -> QuerySet[Clock]:
     return (
         Clock.objects.open()
         .exclude(owed__in=NOT_BY_PHONE)
         .exclude(Exists(_agreed_for_later(at)))
         .exclude(Exists(Incident.objects.filter(lead=OuterRef("lead"), reviewed_at=None)))
         .filter(Q(not_before=None) | Q(not_before__lte=at), Q(is_promise=False) | Q(due_at__lte=at))
+        .exclude(Exists(_just_spoken_with(agent, at)), is_promise=False)
     )
+
+
+def _just_spoken_with(agent: Agent, at: datetime) -> QuerySet[Interaction]:
+    """What this agent said to the person a moment ago: whatever is still owed, they are not rung up again at once."""
+    talks = Interaction.objects.filter(by=agent.user_id, disposition__reaches_right_party=True, at__lte=at)
+    return talks.filter(lead=OuterRef("lead"), at__gt=at - JUST_SPOKEN)
 
 
 def _agreed_for_later(at: datetime) -> QuerySet[Clock]:
@@ -125,12 +133,12 @@ def _agreed_for_later(at: datetime) -> QuerySet[Clock]:
 
 
 def _own(agent: Agent, at: datetime) -> QuerySet[Clock]:
-    return _offered(at).filter(owner=agent.user_id)
+    return _offered(agent, at).filter(owner=agent.user_id)
 
 
 def _queue(agent: Agent, at: datetime) -> QuerySet[Clock]:
     """The team's leads that nobody has, if this agent may be given one at all."""
-    return _offered(at).filter(owner=None, team=agent.team_id)
+    return _offered(agent, at).filter(owner=None, team=agent.team_id)
 
 
 def _take(candidates: QuerySet[Clock], agent: Agent, held: _Held, *, at: datetime) -> Clock | None:

@@ -265,7 +265,7 @@ class StakeholderAdmin(OfLead, ModelAdmin):
         return ("lead", "reached_by")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).select_related("phone", "email")
+        return super().get_queryset(request).select_related("lead", "phone", "email")
 
     def save_model(self, request: HttpRequest, obj: Stakeholder, form: StakeholderForm, change: bool) -> None:
         instead_of = obj.pk if change else None

@@ -64,6 +64,13 @@ def press(page, keys: list[str]) -> None:
             page.keyboard.type(key)
 
 
+def confirm(page) -> None:
+    """Say that it is the person; the next question may take words, so Escape leaves it."""
+    tab_to_question(page, "identity")
+    strike(page, "1", "#ws-checklist[data-answered=identity]")
+    page.keyboard.press("Escape")
+
+
 def book_first_day(page) -> None:
     """Take the first open day in the dialog; the page comes back with what was typed."""
     strike(page, "b", "#dialog [name=slot]")
@@ -91,8 +98,7 @@ def test_ten_leads_to_ten_outcomes_by_keyboard_alone(desk):
         before = page.url
         strike(page, "c", RESERVED)
         if recorded[0] not in UNANSWERED:
-            tab_to_question(page, "identity")
-            strike(page, "1", "#ws-checklist[data-answered=identity]")
+            confirm(page)
         page.keyboard.press("d")
         page.keyboard.type(words)
         page.keyboard.press("Enter")
@@ -136,10 +142,15 @@ def test_an_appointment_that_is_said_to_be_set_is_booked_by_keyboard_and_nothing
     page = stage.page("scheduling1")
     page.goto(f"/admin/work/{lead.pk}/")
     strike(page, "c", RESERVED)
+    confirm(page)
     page.keyboard.press("d")
     page.keyboard.type("appointment set")
     page.keyboard.press("Enter")
-    press(page, ["1", "s"])
+    press(page, ["1"])
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    page.keyboard.type("A visit")
+    page.keyboard.press("Control+Enter")
     page.wait_for_selector("#ws-outcome .mc-error")
     book_first_day(page)
     assert page.locator("[name=disposition][value=appointment_set]").is_checked()

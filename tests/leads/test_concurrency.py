@@ -32,6 +32,7 @@ ON = date(2026, 12, 3)
 def leads(transactional_db: None, now: datetime) -> list[Lead]:
     reference.load(at=now)
     values = {"lead_type": "patient", "source_id": "web_consult", "service_id": "ortho", "created_at": now}
+    values |= {"preferred_clinic_id": "aus"}
     return [Lead.objects.create(last_name=f"Alpha{n}", **values) for n in range(4)]
 
 

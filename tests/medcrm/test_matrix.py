@@ -47,6 +47,7 @@ ASKS = {
     ("leads.lead", "book"): ("leads.appointment", "book"),
     ("leads.lead", "document"): ("leads.documentstatus", "record"),
     ("leads.lead", "agreement"): ("leads.documentstatus", "agree"),
+    ("leads.lead", "authorization"): ("leads.authorization", "record"),
     ("leads.offering", "slots"): ("leads.availability", "change"),
     ("leads.source", "issue_key"): ("leads.sourcekey", "issue"),
     ("routing.agent", "hand_over"): ("leads.lead", "reassign"),

@@ -463,8 +463,11 @@ class Slow:
         return fired, cuts
 
     def sources(self) -> Table:
-        groups = self.grouped(self.mature(), "source")
-        return {name: [rate(sum(f["is_converted"] for f in facts), len(facts))] for name, facts in groups.items()}
+        return {
+            f"{name} · {kind}": [rate(sum(f["is_converted"] for f in facts), len(facts))]
+            for name, of_source in self.grouped(self.mature(), "source").items()
+            for kind, facts in self.grouped(of_source, "type").items()
+        }
 
     def services(self) -> Table:
         booked = [f for f in self.mature() if f["booked_at"] and f["service_id"]]

@@ -391,7 +391,9 @@ def test_the_findings_are_narrowed_to_what_is_asked_for(organisation: None, now:
     assert set(shown("kind=cuts")) == {f"Thresholds: {model}"}
     assert shown("kind=rules&finding=on") == {model: [label]}
     assert shown("source=landing") == {model: [label]}
-    assert shown("source=web_consult") == {"Sources against what their intent promises": ["Consult request form"]}
+    assert shown("source=web_consult") == {
+        "Sources against what their intent promises": ["Consult request form · Patient"]
+    }
     assert shown("service=pt") == {"The review of rules": []}
     page = client.get("/admin/reports/rules/?kind=nonsense")
     assert set(page.context["findings"].form.errors) == {"kind"} and len(page.context["sections"]) > 4

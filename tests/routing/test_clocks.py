@@ -19,6 +19,7 @@ from routing.calendar import DAYS
 from routing.models import Agent, Cadence, Goal, Notice, Team
 from tests.routing.factories import make_call, make_lead, make_leads, reachable
 from tests.rows import make
+from tests.thawing import thawed
 
 pytestmark = pytest.mark.usefixtures("organisation")
 
@@ -102,7 +103,8 @@ def test_the_most_specific_goal_wins_and_the_rules_own_over_all(now):
     assert lead.next_action_due_at == now + timedelta(minutes=30)
     assigned = lead.assignments.get().rule
     assigned.goal_minutes = 10
-    assigned.save()
+    with thawed():
+        assigned.save()
     assert route(make_lead(now), now).next_action_due_at == now + timedelta(minutes=10)
 
 

@@ -41,6 +41,17 @@ def test_a_promise_that_is_due_comes_first_and_one_that_is_not_yet_due_is_not_of
     assert worklist.take_next(caller, at=at).lease.lead == promised
 
 
+def test_whom_the_caller_just_spoke_with_is_not_offered_to_them_at_once(now, caller):
+    spoken, other = reachable(now, 101), reachable(now, 102)
+    router.route([spoken.pk, other.pk], at=now)
+    make_call(spoken, "sent_to_team", at=now, by=caller)
+    assert worklist.take_next(caller, at=now + timedelta(minutes=1)).lease.lead == other
+    Lease.objects.all().delete()
+    other.clocks.all().delete()
+    assert worklist.take_next(caller, at=now + timedelta(minutes=29)).lease is None
+    assert worklist.take_next(caller, at=now + timedelta(minutes=31)).lease.lead == spoken
+
+
 def test_what_may_not_be_called_now_is_held_back_with_the_time_when_it_may(now, caller):
     lead = reachable(now)
     router.route([lead.pk], at=now)

@@ -305,11 +305,10 @@ def test_an_error_stands_next_to_its_field_and_what_was_typed_stays(fields, wron
 
 
 def test_an_outcome_against_a_failed_check_needs_a_reason_next_to_it(client, lead):
-    Lead.objects.update(capacity_check="fail")
+    Availability.objects.update(open_slots=0)
     client.post(f"/admin/work/{lead.pk}/call/")
     fields = {"disposition": "appointment_set", "outcome": "appointment_set"}
     assert record(client, lead, **fields).context["form"].errors.keys() == {"override"}
-    book(client, lead, reason="The clinic opened a slot by phone.")
     record(client, lead, **fields, override="The clinic opened a slot by phone.")
     cycle = lead.qualifications.get(closed_at=None)
     assert cycle.override_reason == "The clinic opened a slot by phone."
@@ -341,7 +340,7 @@ def test_no_day_is_asked_of_whoever_cannot_name_one(why, client, lead, caller):
     else:
         caller.groups.set([Group.objects.get(name="documents")])
     client.post(f"/admin/work/{lead.pk}/call/")
-    assert record(client, lead, **SET).status_code == 302
+    assert record(client, lead, **SET, override="They gave us a morning by phone.").status_code == 302
     assert Interaction.objects.get(kind="call").disposition_id == "appointment_set"
 
 
