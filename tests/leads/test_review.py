@@ -20,6 +20,7 @@ pytestmark = pytest.mark.django_db
 ENOUGH = 14_000
 
 
+@pytest.mark.long
 def test_the_planted_rules_source_and_service_are_named_and_no_others(organisation: None, now: datetime, admin_user):
     model = synthetic_year.make(ENOUGH, at=now)
     since = now - timedelta(days=365)

@@ -190,6 +190,7 @@ def simulate(count: int, *, days: int, seed: int) -> None:
     assert {"replied", "booked", ""} <= exits
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_ten_weeks_of_a_hundred_people_keep_limits_hours_and_wishes() -> None:
     simulate(100, days=70, seed=1)
