@@ -343,6 +343,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "ContactRole": "leads.vocabulary.ContactRole",
         "LeadType": "leads.vocabulary.LeadType",
         "Band": "leads.vocabulary.Band",
         "Verdict": "leads.vocabulary.Verdict",
