@@ -215,6 +215,7 @@ class PermissionAdmin(ByAddress, ReadOnlyAdmin):
 
     empty_text = _("Permissions appear with the first event of an address.")
     list_display = ("of_address", "channel", "state", "code", "level", "since", "expires_at")
+    list_display_links = ("channel",)  # the address is a link of its own, and links do not nest
     list_filter = (("state", ChoicesDropdownFilter), ("channel", ChoicesDropdownFilter))
     list_select_related = ("address",)
     search_fields = ("code",)
