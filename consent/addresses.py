@@ -18,7 +18,7 @@ from django.db.models.functions import Right
 
 from consent.models import Address
 from consent.vocabulary import AddressKind
-from medcrm.lib.errors import RuleError
+from medcrm.lib.errors import InvalidFields, RuleError
 
 PHONE = AddressKind.PHONE.value
 EMAIL = AddressKind.EMAIL.value
@@ -89,6 +89,21 @@ def normalise_email(raw: str) -> str:
 
 
 KINDS = {PHONE: normalise_phone, EMAIL: normalise_email}
+
+
+def pairs_said(said: Mapping[str, object]) -> list[Pair]:
+    """The number and the mailbox said, by kind, in their one form. Raise InvalidFields naming what cannot be used."""
+    pairs: list[Pair] = []
+    errors: dict[str, list[str]] = {}
+    for kind, normalise in KINDS.items():
+        if value := said.get(kind):
+            try:
+                pairs.append((kind, normalise(str(value))))
+            except InvalidAddress as error:
+                errors[kind] = [error.message]
+    if errors:
+        raise InvalidFields(errors)
+    return pairs
 
 
 def keyed_hash(kind: str, value: str) -> str:

@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from consent import addresses
-from consent.addresses import InvalidAddress
 from leads.admin.base import OfLead
 from leads.models import Answer, Qualification, Stakeholder, Trigger
 from leads.services import people, reviews
@@ -27,6 +26,7 @@ from medcrm.lib.actions import service_action, verb_permission, widgets
 from medcrm.lib.admin import ModelAdmin, ReadOnlyAdmin
 from medcrm.lib.badges import badge
 from medcrm.lib.columns import badge_column, display
+from medcrm.lib.errors import InvalidFields
 from medcrm.lib.filters import (
     BooleanRadioFilter,
     ChoicesDropdownFilter,
@@ -222,12 +222,11 @@ class StakeholderForm(forms.ModelForm):
 
     def clean(self) -> dict[str, object]:
         said = super().clean()
-        for kind, normalise in addresses.KINDS.items():
-            try:
-                if said.get(f"new_{kind}"):
-                    normalise(said[f"new_{kind}"])
-            except InvalidAddress as error:
-                self.add_error(f"new_{kind}", error.message)
+        try:
+            addresses.pairs_said({kind: said.get(f"new_{kind}") for kind in addresses.KINDS})
+        except InvalidFields as refused:
+            for kind, told in refused.errors.items():
+                self.add_error(f"new_{kind}", told)
         return said
 
     def person(self) -> Person:

@@ -19,7 +19,7 @@ FLAGS = {
     "makes_contact": _("somebody answered"),
     "reaches_right_party": _("spoke with the person"),
     "is_final": _("ends the conversation"),
-    "is_success": _("moves the lead forward"),
+    "is_success": _("a success"),
     "disqualifies": _("closes the lead"),
     "adds_do_not_call": _("do not call"),
     "opts_out_text": _("no more texts"),

@@ -86,7 +86,7 @@ class Migration(migrations.Migration):
                 migrations.AlterField(
                     model_name='disposition',
                     name='is_success',
-                    field=models.BooleanField(default=False, help_text='What was owed to the lead is done, e.g. “Appointment set”.', verbose_name='moves the lead forward'),
+                    field=models.BooleanField(default=False, help_text='It is shown as one in this list; what is owed is paid by what was done, such as the visit booked, e.g. “Appointment set”.', verbose_name='is a success'),
                 ),
                 migrations.AlterField(
                     model_name='disposition',
@@ -156,7 +156,7 @@ class Migration(migrations.Migration):
                 migrations.AlterField(
                     model_name='dispositionevent',
                     name='is_success',
-                    field=models.BooleanField(default=False, help_text='What was owed to the lead is done, e.g. “Appointment set”.', verbose_name='moves the lead forward'),
+                    field=models.BooleanField(default=False, help_text='It is shown as one in this list; what is owed is paid by what was done, such as the visit booked, e.g. “Appointment set”.', verbose_name='is a success'),
                 ),
                 migrations.AlterField(
                     model_name='dispositionevent',

@@ -244,7 +244,13 @@ class Disposition(Coded):
     is_final = _flag(
         _("ends the conversation"), _("The caller must say what comes of the lead, e.g. “Not interested”.")
     )
-    is_success = _flag(_("moves the lead forward"), _("What was owed to the lead is done, e.g. “Appointment set”."))
+    is_success = _flag(
+        _("is a success"),
+        _(
+            "It is shown as one in this list; what is owed is paid by what was done, such as the visit booked, e.g. "
+            "“Appointment set”."
+        ),
+    )
     disqualifies = _flag(
         _("closes the lead"), _("Disqualified unless the caller says otherwise, e.g. “Chose another provider”.")
     )

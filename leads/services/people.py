@@ -11,7 +11,6 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from consent import addresses
-from consent.addresses import InvalidAddress
 from consent.models import Address
 from leads import requalification
 from leads.models import Lead, Stakeholder
@@ -98,13 +97,5 @@ def deciders(lead: Lead) -> set[int]:
 
 def _addresses(person: Person) -> dict[str, Address]:
     """The rows of the number and the mailbox said, locked before the lead."""
-    pairs, errors = [], {}
-    for kind, normalise in addresses.KINDS.items():
-        if value := getattr(person, kind):
-            try:
-                pairs.append((kind, normalise(value)))
-            except InvalidAddress as error:
-                errors[kind] = [error.message]
-    if errors:
-        raise InvalidFields(errors)
+    pairs = addresses.pairs_said({"phone": person.phone, "email": person.email})
     return {kind: address for (kind, _value), address in addresses.lock_addresses(pairs).items()}

@@ -9,12 +9,10 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from consent import addresses
-from consent.addresses import InvalidAddress
 from consent.models import Address
 from leads import duplicates
 from leads.models import Lead, MissingItem
 from leads.services.answers import CONTACT_CHANNEL
-from medcrm.lib.errors import InvalidFields
 
 
 def lock_addresses(
@@ -22,15 +20,7 @@ def lock_addresses(
 ) -> dict[str, Address]:
     """The rows of the number and the mailbox said, by kind, locked with those of the lead and `also`, all before the
     lead. Raise InvalidFields naming an unusable one."""
-    pairs, errors = [], {}
-    for kind, normalise in addresses.KINDS.items():
-        if value := said.get(kind):
-            try:
-                pairs.append((kind, normalise(str(value))))
-            except InvalidAddress as error:
-                errors[kind] = [error.message]
-    if errors:
-        raise InvalidFields(errors)
+    pairs = addresses.pairs_said(said)
     known = Lead.objects.values_list("phone", "email").get(pk=lead_id)
     held = {pk for pk in (*known, *also) if pk}
     return {kind: address for (kind, _value), address in addresses.lock_addresses(pairs, also=held).items()}
