@@ -1,7 +1,8 @@
 """The servers under the tests: this checkout's own, apart from the demo's, unless DATABASE_URL names another.
 
 Imported by the conftest before anything of Django, because the settings need the addresses. Under xdist the controller
-and each worker join by themselves; pytest-django gives each a database, and here each gets its part of Valkey.
+and each worker join by themselves; pytest-django gives each a database, and here each gets its part of Valkey
+and a folder for private files.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def join() -> None:
     os.environ.setdefault("INSECURE_HTTP", "on")
     os.environ.setdefault("MFA_REQUIRED", "off")  # the tests of signing in turn it on
     JOINED.enter_context(embedded.joined())
+    # Files are named by what is in them: two workers at the same test would write, and expect gone, the same one.
+    os.environ["PRIVATE_FILES"] = str(embedded.home() / "private" / (worker() or "alone"))
     if name := worker():
         separate(int(name.removeprefix("gw")))
     django.setup()  # the conftests of the rooms import models
