@@ -14,6 +14,7 @@ from consent.vocabulary import EventKind, GrantChannel, Level, LineType, Purpose
 
 def tell(event: ConsentEvent, named: Callable[[str], str] = str) -> str:
     """Say what an event means for permission; `named` gives a seller's name for its code."""
+    kind = EventKind(event.kind).label
     if event.kind == EventKind.GRANT:
         return _("Permission for %(channels)s: %(level)s for %(purposes)s, naming %(sellers)s.") % {
             "channels": _names(GrantChannel, event.channels),
@@ -22,14 +23,14 @@ def tell(event: ConsentEvent, named: Callable[[str], str] = str) -> str:
             "sellers": ", ".join(map(named, event.sellers)) or _("nobody"),
         }
     if event.kind in (EventKind.REVOKE, EventKind.CLARIFY, EventKind.INTERNAL_DNC) and event.scope:
-        return f"{event.get_kind_display()}: {Scope(event.scope).label.lower()}."
+        return f"{kind}: {Scope(event.scope).label.lower()}."
     if event.kind in (EventKind.INBOUND, EventKind.REVIEW):
-        return f"{event.get_kind_display()}: {Verdict(event.verdict).label.lower()}."
+        return f"{kind}: {Verdict(event.verdict).label.lower()}."
     if event.kind == EventKind.NUMBER_CHECK:
         return _("Reassigned-numbers check: %(result)s.") % {"result": event.facts.get("result", "")}
     if event.kind == EventKind.LINE_TYPE:
         return _("Kind of line: %(line)s.") % {"line": _names(LineType, [event.facts.get("line_type", "")])}
-    return f"{event.get_kind_display()}."
+    return f"{kind}."
 
 
 def spaced(code: str) -> str:

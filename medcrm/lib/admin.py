@@ -11,14 +11,19 @@ from typing import ClassVar
 
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import BaseModelAdmin, ShowFacets
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.views.main import PAGE_VAR
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from unfold import admin as unfold
+from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.templatetags import unfold_list
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from medcrm.lib import history, reading
@@ -38,6 +43,24 @@ __all__ = [
     "note_picked",
     "note_url",
 ]
+
+
+def _heads_once(made: Callable[[ChangeList], Iterable[dict[str, object]]]) -> Callable[[ChangeList], list]:
+    """Unfold makes all heads of a list anew for each of its rows, a tenth of the time of a page of fifty."""
+
+    def heads(changelist: ChangeList) -> list[dict[str, object]]:
+        if not hasattr(changelist, "heads"):
+            changelist.heads = list(made(changelist))
+        return changelist.heads
+
+    return heads
+
+
+unfold_list.result_headers = _heads_once(unfold_list.result_headers)
+
+
+BOX = unfold.checkbox.render(ACTION_CHECKBOX_NAME, "ROW").split("ROW")
+"""What stands before and behind a row's key in the box that ticks it; drawn once, not by a template for each row."""
 
 
 class _FewQueries(BaseModelAdmin):
@@ -97,6 +120,10 @@ class ModelAdmin(_FewQueries, unfold.ModelAdmin):
 
     class Media:
         css: ClassVar = {"all": ["medcrm/medcrm.css"]}
+
+    @display(description=unfold.ModelAdmin.action_checkbox.short_description)
+    def action_checkbox(self, obj: models.Model) -> SafeString:
+        return mark_safe(escape(obj.pk).join(BOX))  # noqa: S308
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
         response = super().changelist_view(request, extra_context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from django.db import models
 from django.utils.html import format_html
@@ -118,8 +119,13 @@ def field_badge(obj: models.Model, field: str) -> SafeString | None:
         return None
     if isinstance(value, models.Model):
         return badge(str(value.pk), str(value))
-    display = getattr(obj, f"get_{field}_display", None)
-    return badge(str(value), display() if display else "")
+    return badge(str(value), _labels(obj._meta.get_field(field)).get(value, ""))
+
+
+@cache
+def _labels(field: models.Field) -> Mapping[str, object]:
+    """What a field's choices are called. Django's `get_…_display` asks all of them for their words, for every row."""
+    return dict(field.flatchoices)
 
 
 def yes_no_badge(value: bool | None) -> SafeString:
