@@ -1,6 +1,7 @@
 """What do I say to this lead? A script's words with the lead's own facts in their places.
 
-A place is written `{service}`. A fact that is not known stays an open place, which the caller asks for.
+A place is written `{service}`. A fact that is not known stays an open place, which the caller asks for; a stretch in
+square brackets is said only where all its places are filled.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.utils import translation
 from django.utils.formats import date_format
+from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -19,6 +22,7 @@ from leads import capacity
 from leads.models import Lead
 
 PLACE = re.compile(r"\{([a-z_]+)\}")
+STRETCH = re.compile(r"\[([^\[\]]*\{[^\[\]]*)\]")
 TIMES_OFFERED = 3
 
 
@@ -46,17 +50,32 @@ GIVEN = {"caller": gettext_lazy("your name"), "documents": gettext_lazy("documen
 
 
 def fill(
-    words: str, lead: Lead, *, caller: str, documents: Sequence[str] = (), times: Sequence[date] = ()
+    words: str,
+    lead: Lead,
+    *,
+    caller: str,
+    documents: Sequence[str] = (),
+    times: Sequence[date] = (),
+    language: str = "en",
 ) -> list[Piece]:
-    """The script in pieces. Reads the lead's own rows only; `documents` and `times` come from whoever has read them."""
-    given = {
-        "caller": caller,
-        "documents": ", ".join(documents).lower(),
-        "times": ", ".join(date_format(day, "l, F j") for day in times),
-    }
-    return [
-        _piece(part, is_place=number % 2 == 1, lead=lead, given=given) for number, part in enumerate(PLACE.split(words))
-    ]
+    """The script in pieces. Reads the lead's own rows only; `documents` and `times` come from whoever has read them.
+
+    Days are said in `language`, which is the script's.
+    """
+    with translation.override(language):
+        days = get_text_list([f"{date_format(day, 'l')} {date_format(day, 'MONTH_DAY_FORMAT')}" for day in times])
+    given = {"caller": caller, "documents": ", ".join(documents).lower(), "times": days}
+    pieces: list[Piece] = []
+    for number, stretch in enumerate(STRETCH.split(words)):
+        filled = _pieces(stretch, lead, given)
+        if number % 2 == 0 or all(piece.kind != "open" for piece in filled):
+            pieces += filled
+    return pieces
+
+
+def _pieces(words: str, lead: Lead, given: Mapping[str, str]) -> list[Piece]:
+    parts = enumerate(PLACE.split(words))
+    return [_piece(part, is_place=number % 2 == 1, lead=lead, given=given) for number, part in parts if part]
 
 
 def _piece(part: str, *, is_place: bool, lead: Lead, given: Mapping[str, str]) -> Piece:
@@ -86,4 +105,6 @@ def open_days(lead: Lead, *, at: datetime) -> list[date]:
 
 def places_in_words() -> str:
     """The places a script may use, for the help text of its editor."""
-    return _("Places that are filled in: ") + ", ".join(f"{{{name}}}" for name in (*FACTS, *GIVEN))
+    places = ", ".join(f"{{{name}}}" for name in (*FACTS, *GIVEN))
+    told = _("Places that are filled in: %(places)s. What stands in [ ] is said only where its places are filled.")
+    return told % {"places": places}

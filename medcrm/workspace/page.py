@@ -100,4 +100,4 @@ def _filled(told: ScriptText, lead: Lead, request: HttpRequest, page: LeadPage) 
     documents = [str(item.kind) for item in page.missing if item.kind.document_id]
     days = scripts.open_days(lead, at=page.at) if "{times}" in told.words else []
     caller = request.user.get_full_name() or request.user.get_username()
-    return scripts.fill(told.words, lead, caller=caller, documents=documents, times=days)
+    return scripts.fill(told.words, lead, caller=caller, documents=documents, times=days, language=told.language)

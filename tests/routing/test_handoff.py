@@ -123,6 +123,21 @@ def test_days_of_a_script_are_those_of_the_preferred_clinic_where_it_has_any(now
     assert scripts.open_days(lead, at=now)[:2] == [date(2026, 12, 3), date(2026, 12, 6)]
 
 
+@pytest.mark.parametrize(
+    ("language", "question", "said"),
+    [
+        ("en", "", "[aus?]. Wednesday December 2 or Sunday December 6. Bring ID."),
+        ("es", "How long?", "[aus?]. You asked: How long? miércoles 2 de diciembre o domingo 6 de diciembre. Bring ID."),
+    ],
+)
+def test_a_script_asks_for_what_is_not_known_and_leaves_out_what_is_said_only_if_known(now, language, question, said):
+    lead = make_lead(now, preferred_clinic_id=None, question=question)
+    words = "{clinic}.[ You asked: {question}] {times}. Bring ID[, {documents}]."
+    days = [date(2026, 12, 2), date(2026, 12, 6)]
+    pieces = scripts.fill(words, lead, caller="Cal", times=days, language=language)
+    assert "".join("[aus?]" if piece.kind == "open" else piece.text for piece in pieces) == said
+
+
 def test_packet_names_the_authorization_of_the_payer_the_lead_has_now_only(now):
     lead = make_lead(now, service_id="pt", payer_id="hmo")
     events.record_authorization(lead.pk, "pt", "approved", at=now)
