@@ -127,7 +127,11 @@ def test_days_of_a_script_are_those_of_the_preferred_clinic_where_it_has_any(now
     ("language", "question", "said"),
     [
         ("en", "", "[aus?]. Wednesday December 2 or Sunday December 6. Bring ID."),
-        ("es", "How long?", "[aus?]. You asked: How long? miércoles 2 de diciembre o domingo 6 de diciembre. Bring ID."),
+        (
+            "es",
+            "How long?",
+            "[aus?]. You asked: How long? miércoles 2 de diciembre o domingo 6 de diciembre. Bring ID.",
+        ),
     ],
 )
 def test_a_script_asks_for_what_is_not_known_and_leaves_out_what_is_said_only_if_known(now, language, question, said):
