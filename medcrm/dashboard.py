@@ -14,7 +14,6 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -24,6 +23,7 @@ from leads.models import Inquiry, Lead, Qualification
 from leads.services import due
 from leads.visibility import visible
 from medcrm.lib import counts
+from medcrm.lib.counts import Counting
 from nurture.models import CallTask
 
 LEADS = "admin:leads_lead_changelist"
@@ -49,16 +49,15 @@ class Bar:
     link: str
 
 
-def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
-    """What the index page shows to this person (UNFOLD's DASHBOARD_CALLBACK)."""
-    user = request.user
+def fill(request: HttpRequest, context: dict[str, object], counting: Counting) -> dict[str, object]:
+    """What is owed, where leads stand, what waits and what needs repair, for this person."""
+    user, at = request.user, counting.at
     if user.has_perm("leads.view_lead"):
-        at = timezone.now()
         leads = Lead.objects.filter(visible(user), merged_into=None)
-        kept = counts.counted(f"dashboard:{counts.scope_key(user)}", lambda: count(leads, at=at), at=at)
+        kept = counting.counted(f"dashboard:{counts.scope_key(user)}", lambda: count(leads, at=at))
         stages = kept.value.stages
         context |= {
-            "owed": owed(request, leads, kept.value, at=at),
+            "owed": owed(request, leads, kept.value, counting),
             "counted_at": kept.at,
             "road": _bars(ROAD, stages),
             "ends": _bars(ENDS, stages),
@@ -69,7 +68,7 @@ def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
                 for code, name, n in kept.value.waiting
             ],
         }
-    context["repairs"] = repairs(request, at=timezone.now())
+    context["repairs"] = repairs(request, counting)
     return context
 
 
@@ -101,7 +100,7 @@ def count(leads: QuerySet[Lead], *, at: datetime) -> Counts:
     )
 
 
-def owed(request: HttpRequest, leads: QuerySet[Lead], all_of_them: Counts, *, at: datetime) -> list[Figure]:
+def owed(request: HttpRequest, leads: QuerySet[Lead], all_of_them: Counts, counting: Counting) -> list[Figure]:
     """What is owed by all whom the reader sees, and first by the reader, who is served by the owner's index."""
     now = all_of_them.open
     figures = [
@@ -126,12 +125,12 @@ def owed(request: HttpRequest, leads: QuerySet[Lead], all_of_them: Counts, *, at
     if _sees(request, CallTask, "nurture.settle_calltask"):
         asked = CallTask.objects.filter(visible(request.user, "lead__"), settled_at=None)
         scope = counts.scope_key(request.user)
-        calls = counts.counted(f"calls:{scope}", asked.count, at=at).value
+        calls = counting.counted(f"calls:{scope}", asked.count).value
         link = reverse("admin:nurture_calltask_changelist") + "?call=open"
         figures.append(Figure(_("Calls that sequences ask for"), calls, link, "warn" if calls else ""))
     if request.user.has_perm("leads.change_lead"):
         mine = leads.filter(owner=request.user, stage__in=OPEN).aggregate(
-            all=Count("pk"), late=Count("pk", filter=due_condition("overdue", at=at))
+            all=Count("pk"), late=Count("pk", filter=due_condition("overdue", at=counting.at))
         )
         note = _("%(n)d overdue") % {"n": mine["late"]} if mine["late"] else _("none overdue")
         tone = "bad" if mine["late"] else "good"
@@ -139,12 +138,12 @@ def owed(request: HttpRequest, leads: QuerySet[Lead], all_of_them: Counts, *, at
     return figures
 
 
-def repairs(request: HttpRequest, *, at: datetime) -> list[Figure]:
+def repairs(request: HttpRequest, counting: Counting) -> list[Figure]:
     """What needs a supervisor's hand; shown to those who can lend it."""
     found, scope = [], counts.scope_key(request.user)
     if _sees(request, Inquiry, "leads.repair_inquiry"):
         refused = admin.site._registry[Inquiry].get_queryset(request).filter(status=Inquiry.Status.REFUSED)
-        count = counts.counted(f"refused:{scope}", refused.count, at=at).value
+        count = counting.counted(f"refused:{scope}", refused.count).value
         link = reverse("admin:leads_inquiry_changelist") + "?status__exact=refused"
         found.append(
             Figure(_("Inquiries to repair"), count, link, "bad" if count else "good", _("came in unreadable or wrong"))
@@ -152,13 +151,13 @@ def repairs(request: HttpRequest, *, at: datetime) -> list[Figure]:
     if _sees(request, Qualification, "leads.review_qualification"):
         page = admin.site._registry[Qualification]
         overrides = page.get_queryset(request).exclude(override_reason="").filter(override_reviewed_at=None)
-        count = counts.counted(f"overrides:{scope}", overrides.count, at=at).value
+        count = counting.counted(f"overrides:{scope}", overrides.count).value
         link = reverse("admin:leads_qualification_changelist") + "?override=open"
         found.append(
             Figure(_("Decisions to review"), count, link, "warn" if count else "good", _("made against the checks"))
         )
-        put_off = due.put_off_leads(at=at).filter(visible(request.user))
-        count = counts.counted(f"put_off:{scope}", put_off.count, at=at).value
+        put_off = due.put_off_leads(at=counting.at).filter(visible(request.user))
+        count = counting.counted(f"put_off:{scope}", put_off.count).value
         tone, note = "bad" if count else "good", _("an error stops them; the timeline names it")
         found.append(Figure(_("Next step not worked out"), count, _leads("state=put_off"), tone, note))
     return found

@@ -22,7 +22,9 @@ from leads.models import Interaction, Lead, ScoringModel
 from leads.vocabulary import InteractionKind
 from medcrm import dashboard
 from medcrm.dashboard import Bar, Figure
-from medcrm.lib import counts, reading
+from medcrm.lib import reading
+from medcrm.lib.counts import Counting
+from medcrm.middleware import BACKGROUND
 from medcrm.workspace import my_work
 from nurture.models import Enrollment
 from routing.models import Clock
@@ -42,7 +44,7 @@ class Home:
     bars: Sequence[Bar] = ()
     empty: object = ""
     more: str = ""
-    counted_at: datetime | None = None  # where figures are kept for a minute
+    counted_at: datetime | None = None  # where figures are kept
 
     @property
     def most(self) -> int:
@@ -51,23 +53,24 @@ class Home:
 
 def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
     """What the index page shows to this person (UNFOLD's DASHBOARD_CALLBACK)."""
-    homes = of(request.user)
+    counting = Counting(at=timezone.now(), anew=BACKGROUND in request.headers)
+    homes = of(request.user, counting)
     seen = [row.lead.pk for home in homes for row in home.rows]
     if seen:
         reading.note(request, "list", "leads.lead", seen)
-    return {**dashboard.fill(request, context), "homes": homes}
+    context = dashboard.fill(request, context, counting)
+    return {**context, "homes": homes, "is_old": counting.is_old}
 
 
-def of(user: AbstractBaseUser) -> list[Home]:
+def of(user: AbstractBaseUser, counting: Counting) -> list[Home]:
     """The parts for this person, by what they may do. A fixed number of queries."""
-    at = timezone.now()
     parts = []
     if is_agent(user):
-        parts.append(day_of_caller(user, at=at))
+        parts.append(day_of_caller(user, at=counting.at))
     if user.has_perm("consent.view_verification"):
-        parts.append(proof(at=at))
+        parts.append(proof(counting))
     if user.has_perm("nurture.change_sequence"):
-        parts.append(reach(at=at))
+        parts.append(reach(counting))
     return parts
 
 
@@ -113,18 +116,18 @@ def day_of_caller(user: AbstractBaseUser, *, at: datetime) -> Home:
     )
 
 
-def proof(*, at: datetime) -> Home:
+def proof(counting: Counting) -> Home:
     """Is the ledger whole and sealed, and what did the gate refuse today?"""
+    at = counting.at
     run = Verification.objects.first()
     seal = Checkpoint.objects.order_by("-pk").first()
     today = start_of_day(at)
     attempts_today = Attempt.objects.filter(at__gte=today)
-    kinds = counts.counted(
+    kinds = counting.counted(
         f"attempts:{today.isoformat()}",
         lambda: attempts_today.aggregate(
             allowed=Count("pk", filter=Q(kind="allow")), refused=Count("pk", filter=~Q(kind="allow"))
         ),
-        at=at,
     )
     to_read = ConsentEvent.objects.filter(
         kind="inbound", verdict=Verdict.REVIEW, about=None, recorded_at__gte=at - timedelta(days=7)
@@ -163,11 +166,11 @@ def proof(*, at: datetime) -> Home:
     )
 
 
-def reach(*, at: datetime) -> Home:
+def reach(counting: Counting) -> Home:
     """What came in this week and from where, and what the sequences sent. Counts only: no single lead is shown."""
-    week = start_of_day(at) - timedelta(days=6)
+    week = start_of_day(counting.at) - timedelta(days=6)
     drafts = ScoringModel.objects.filter(status="draft").count()
-    kept = counts.counted(f"reach:{week.isoformat()}", lambda: _reached(week), at=at)
+    kept = counting.counted(f"reach:{week.isoformat()}", lambda: _reached(week))
     captured = kept.value.captured
     page = reverse("admin:leads_source_changelist")
     return Home(

@@ -1,6 +1,7 @@
 """How much is there, as of a moment ago? Counts over all leads are kept for a minute, so that no page waits for them.
 
 The page says when they were counted. Who comes first after the minute counts anew; meanwhile others read what is kept.
+A first page shows what is kept though it be older, and fetches itself anew while it is being read.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 from django.contrib.auth.models import AbstractBaseUser
@@ -44,6 +45,32 @@ def counted(name: str, count: Callable[[], T], *, at: datetime) -> Counted[T]:
         log.warning("cache_away", error=str(error))
         return Counted(count(), at)
     return made
+
+
+class Counting:
+    """The counts of one page, which come at once where any are kept, at most an hour old; `is_old` where one is.
+
+    With `anew` they are what `counted` gives: the page asks so by itself when it has shown old ones.
+    """
+
+    def __init__(self, *, at: datetime, anew: bool) -> None:
+        self.at = at
+        self.anew = anew
+        self.is_old = False
+
+    def counted(self, name: str, count: Callable[[], T]) -> Counted[T]:
+        found = {} if self.anew else _found(name)
+        if name not in found:
+            return counted(name, count, at=self.at)
+        self.is_old |= f"{name}:fresh" not in found
+        return found[name]
+
+
+def _found(name: str) -> dict[str, Any]:
+    try:
+        return cache.get_many([name, f"{name}:fresh"])
+    except (OSError, RedisError):
+        return {}  # `counted` says so
 
 
 def scope_key(user: AbstractBaseUser) -> str:
