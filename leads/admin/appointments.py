@@ -163,14 +163,14 @@ class AppointmentAdmin(OfLead, ReadOnlyAdmin):
     )
     fields = (
         ("lead", "status"),
-        ("date", "starts_at"),
+        ("date", "at_time"),
         ("service", "clinic"),
         "calendar_files",
         ("by", "note"),
         ("created_at", "changed_at"),
         "replaces",
     )
-    readonly_fields = ("calendar_files",)
+    readonly_fields = ("at_time", "calendar_files")
     actions = ("record",)
     actions_detail = ("record", "move")
     empty_text = _("Visits appear here when they are booked from a lead's page or by the scheduling system.")

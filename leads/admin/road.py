@@ -177,8 +177,11 @@ def team_label(code: str) -> str:
 
 
 def local_time(lead: Lead, *, at: datetime) -> datetime | None:
-    """The clock on the lead's wall; None where its place is unknown."""
-    return at.astimezone(ZoneInfo(lead.timezone)) if lead.timezone else None
+    """What the clock on the lead's wall says, without a zone: a template would turn it into the reader's time.
+
+    None where the lead's place is unknown.
+    """
+    return at.astimezone(ZoneInfo(lead.timezone)).replace(tzinfo=None) if lead.timezone else None
 
 
 def _when(moment: datetime) -> str:

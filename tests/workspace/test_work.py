@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from consent.models import Attempt
@@ -39,6 +40,19 @@ def test_the_page_says_why_now_what_to_say_and_what_is_allowed(client, lead):
         ("voice", "sms", "email"), True
     )
     assert ws.emergency[1].startswith("1. Location first")
+
+
+def test_the_clock_shown_is_the_one_on_the_leads_wall(client, lead_of):
+    """Scheduling works by Austin's clock, where it is ten; in El Paso it is nine, in Orlando eleven."""
+    for zip_code, there in (("79901", "9:00 AM"), ("32801", "11:00 AM")):
+        lead = lead_of(zip=zip_code)
+        page, road = (
+            client.get(reverse(name, args=[lead.pk])) for name in ("workspace:lead", "admin:leads_lead_change")
+        )
+        assert f"Tue {there} where the lead is" in page.content.decode()
+        assert f"Tue {there} where the lead is" in road.content.decode()
+    listed = client.get(reverse("workspace:my_work")).content.decode()
+    assert "9:00 AM<span" in listed and "10:00 AM<span" not in listed
 
 
 def test_looking_changes_nothing(client, lead):
