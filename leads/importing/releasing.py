@@ -202,7 +202,7 @@ def _correct(run: ImportRun, claimed: Sequence[tuple[int, int]], at: datetime) -
         for pk, address_id in sorted(claimed, key=lambda pair: (pair[1], pair[0]))
         if pk not in voided
     ]
-    ledger.record_many(entries, now=at)
+    ledger.record_many(entries, at=at)
 
 
 def _unfill(inquiry_ids: Sequence[int], leads: dict[int, Lead]) -> None:

@@ -93,7 +93,7 @@ def take_consent(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) ->
         return outcome
     held = addresses.lock_addresses({pair for claim in claims for pair in claim.pairs})
     entries = [entry for claim in claims for entry in _entries(run, claim, held)]
-    ledger.record_many(entries, now=at)
+    ledger.record_many(entries, at=at)
     return outcome
 
 
@@ -210,7 +210,7 @@ def _take_answers(
         entry(held[PHONE, str(found["phone"])].pk, str(found["result"]), checked_at=found["checked_at"], **common)
         for found in read
     ]
-    ledger.record_many(entries, now=at)
+    ledger.record_many(entries, at=at)
     return outcome
 
 
