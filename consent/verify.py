@@ -55,6 +55,7 @@ class Report:
 
     @property
     def first(self) -> Break | None:
+        """One break to show for all of them; None where all chains hold."""
         return self.breaks[0] if self.breaks else None
 
 

@@ -56,6 +56,8 @@ HAPPENED = {"grant": "grant", "consent": "grant", "opt in": "grant", "revoke": "
 
 @dataclass
 class Claim:
+    """What a row says was permitted or withdrawn, and the addresses that it says it of."""
+
     row: Row
     values: Mapping[str, object]
     pairs: list[tuple[str, str]]
