@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from consent import fold, history, ledger, refolding
+from consent import fold, history, ledger
 from consent.ledger import Entry, InvalidEvent
 from consent.models import Address, ConsentEvent, Disclosure, EventValue, Permission, Seller
 from consent.signals import permission_changed
@@ -129,17 +129,6 @@ def test_a_broken_chain_permits_nothing(phone: Address, disclosure: Disclosure, 
     grant(phone, disclosure, now=now)
     Address.objects.filter(pk=phone.pk).update(broken_at=now)
     assert {(v.state, v.code) for v in ledger.permission(phone, at=now)} == {("blocked", "LEDGER_INTEGRITY_FAILED")}
-
-
-def test_rows_of_before_are_folded_again_where_the_fold_learnt_something(
-    phone: Address, mailbox: Address, disclosure: Disclosure, now: datetime
-) -> None:
-    grant(phone, disclosure, now=now)
-    ledger.record(mailbox.pk, "revoke", occurred_at=now, at=now, scope="everything")
-    Permission.objects.update(state="granted", code="")
-    assert refolding.refold(refolding.learnt_about) == (1, 1)
-    assert Permission.objects.get(address=mailbox).code == "REVOKED"
-    assert refolding.refold(refolding.learnt_about, only_count=True) == (1, 0)
 
 
 def test_a_correction_of_today_does_not_change_what_was_permitted_yesterday(
