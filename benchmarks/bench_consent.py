@@ -78,7 +78,7 @@ def prepare(count: int) -> None:
         entries = [ledger.Entry(i, "inquiry", occurred_at=when) for i in part]
         entries += [ledger.Entry(i, "grant", occurred_at=when, disclosure=disclosure, fresh_opt_in=True) for i in part]
         entries += [ledger.Entry(i, "inbound", occurred_at=when, text="STOP") for i in part[::10]]
-        ledger.record_many(entries, now=NOW)
+        ledger.record_many(entries, at=NOW)
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bench_plain (LIKE consent_consentevent INCLUDING DEFAULTS INCLUDING INDEXES)")
         cursor.execute("ALTER TABLE bench_plain DROP CONSTRAINT bench_plain_address_id_seq_key")
@@ -99,12 +99,12 @@ def insert_chained(address_id: int) -> None:
 
 
 def record(address_id: int) -> None:
-    ledger.record(address_id, "inquiry", occurred_at=NOW, now=NOW, evidence={"ip": "::1"}, source="bench")
+    ledger.record(address_id, "inquiry", occurred_at=NOW, at=NOW, evidence={"ip": "::1"}, source="bench")
 
 
 def record_ten(address_id: int) -> None:
     entries = [ledger.Entry(address_id + n, "inquiry", occurred_at=NOW, source="bench") for n in range(10)]
-    ledger.record_many(entries, now=NOW)
+    ledger.record_many(entries, at=NOW)
 
 
 def inserts(seconds: float) -> None:
@@ -213,7 +213,7 @@ def stops() -> None:
     for address_id in ids:
         began = time.perf_counter()
         with transaction.atomic():
-            ledger.record(address_id, "inbound", occurred_at=NOW, now=NOW, text="STOP")
+            ledger.record(address_id, "inbound", occurred_at=NOW, at=NOW, text="STOP")
         taken.append(time.perf_counter() - began)
     row(
         "STOP received to blocked for every lead with the number",

@@ -70,7 +70,7 @@ def people(count: int) -> None:
                              seller=source.seller_id, fresh_opt_in=True, evidence={"remote_addr": "::1"})
                 for address in held[kind][start : start + 1000]
             ]  # fmt: skip
-            ledger.record_many(entries, now=when)
+            ledger.record_many(entries, at=when)
     Lead.objects.bulk_create(
         Lead(
             source=source, lead_type="patient", first_name=f"P{n}", phone=phone, email=email, zip="78704",

@@ -66,12 +66,15 @@ class Policy:
 
     @property
     def informational_week(self) -> Week:
+        """The hours in which what does not sell may be sent, the same on every kind of day."""
         start, end = (time.fromisoformat(v) for v in (self.informational_from, self.informational_until))
         return ((start, end),) * 3
 
 
 @dataclass(frozen=True)
 class SellerFacts:
+    """What is known of a seller that a rule asks for."""
+
     is_sms_sender_registered: bool = False
 
 
@@ -91,6 +94,7 @@ class Book:
         return self.rules.get(state) or StateRule(state)
 
     def seller(self, code: str) -> SellerFacts:
+        """A seller that nobody described has registered nothing."""
         return (self.sellers or {}).get(code, SellerFacts())
 
 

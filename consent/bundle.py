@@ -63,16 +63,16 @@ class Material:
 
 
 @transaction.atomic
-def export(address: Address, *, at: datetime, now: datetime, by: AbstractBaseUser | None, reason: str) -> Evidence:
+def export(address: Address, *, as_of: datetime, at: datetime, by: AbstractBaseUser | None, reason: str) -> Evidence:
     """Build the bundle of an address as of a moment and log who took it and why."""
     demand_reason(reason)
-    material = gather(address, at=at)
+    material = gather(address, at=as_of)
     files = _files(material)
     files["manifest.json"] = _json({name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())})
-    content = _zip(files, at)
-    made = Evidence(f"evidence-{address.pk}-{at:%Y%m%dT%H%M%SZ}.zip", content, hashlib.sha256(content).hexdigest())
+    content = _zip(files, as_of)
+    made = Evidence(f"evidence-{address.pk}-{as_of:%Y%m%dT%H%M%SZ}.zip", content, hashlib.sha256(content).hexdigest())
     ExportLog.objects.create(
-        at=now, by=by, kind=ExportKind.EVIDENCE, address=address, as_of=at, sha256=made.sha256, reason=reason[:200]
+        at=at, by=by, kind=ExportKind.EVIDENCE, address=address, as_of=as_of, sha256=made.sha256, reason=reason[:200]
     )
     return made
 

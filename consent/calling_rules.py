@@ -19,7 +19,7 @@ KEPT_BY_VERSION = ("id", "version", "created_at", "created_by_id", "starts_at", 
 
 
 @transaction.atomic
-def amend(rule_id: int, changes: Mapping[str, object], *, by: AbstractBaseUser | None, now: datetime) -> CallingRule:
+def amend(rule_id: int, changes: Mapping[str, object], *, by: AbstractBaseUser | None, at: datetime) -> CallingRule:
     """Put a changed copy in the place of the newest row, at once or from its start on. Locks the rows of the state.
 
     The row before it counts until then; one that never began never counts. Raise RuleError if it was replaced in the
@@ -30,15 +30,15 @@ def amend(rule_id: int, changes: Mapping[str, object], *, by: AbstractBaseUser |
     old = rows[0]
     if old.pk != rule_id or old.retired_at is not None:
         raise RuleError("RULE_REPLACED", _("This version was replaced in the meantime. Open the newest one."))
-    begins_at = max(changes.get("starts_at") or now, now)
+    begins_at = max(changes.get("starts_at") or at, at)
     kept = {f.attname: getattr(old, f.attname) for f in CallingRule._meta.concrete_fields}
     for name in KEPT_BY_VERSION:
         kept.pop(name)
-    if old.starts_at is not None and old.starts_at > now:
+    if old.starts_at is not None and old.starts_at > at:
         for before in rows[1:]:
             if before.retired_at == old.starts_at:
                 _retire(before, begins_at)
-        _retire(old, now)
+        _retire(old, at)
     else:
         _retire(old, begins_at)
     made = CallingRule(**{**kept, **changes, "starts_at": begins_at}, version=old.version + 1, created_by=by)

@@ -165,7 +165,7 @@ class Setup:
         entries += self._number_check(address, events) if address.kind == addresses.PHONE else []
         entries += self._health_events(address)
         now = max([self.at, *(entry.occurred_at for entry in entries)])
-        ledger.record_many(entries, now=now)
+        ledger.record_many(entries, at=now)
 
     def _entries(self, address: Address, event: Json) -> Iterator[ledger.Entry]:
         """The entries of one event: what every kind says, then what its own says."""

@@ -37,7 +37,7 @@ Head = tuple[str, int, str]
 
 
 @transaction.atomic
-def seal(*, now: datetime) -> Checkpoint | None:
+def seal(*, at: datetime) -> Checkpoint | None:
     """Write a signed checkpoint over the heads that moved; None if none did."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SEAL_LOCK])
@@ -48,7 +48,7 @@ def seal(*, now: datetime) -> Checkpoint | None:
     last = Checkpoint.objects.order_by("-pk").first()
     heads = [(name, seq, hash_) for name, seq, hash_, _new in moved]
     made = Checkpoint(
-        taken_at=now,
+        taken_at=at,
         heads_count=len(heads),
         events_count=(last.events_count if last else 0) + sum(new for *_head, new in moved),
         prev_digest=last.digest if last else "",
@@ -63,10 +63,10 @@ def seal(*, now: datetime) -> Checkpoint | None:
     return made
 
 
-def seal_all(*, now: datetime) -> list[Checkpoint]:
+def seal_all(*, at: datetime) -> list[Checkpoint]:
     """Seal until nothing is left."""
     made = []
-    while checkpoint := seal(now=now):
+    while checkpoint := seal(at=at):
         made.append(checkpoint)
     return made
 
@@ -108,11 +108,11 @@ def export(checkpoint: Checkpoint, *, keyed_hash: str = "") -> dict[str, Any]:
     }
 
 
-def take_out(checkpoint: Checkpoint, *, reason: str, now: datetime, by: AbstractBaseUser | None = None) -> bytes:
+def take_out(checkpoint: Checkpoint, *, reason: str, at: datetime, by: AbstractBaseUser | None = None) -> bytes:
     """Return the checkpoint as the file that is kept elsewhere; who took it out and why is logged."""
     content = json.dumps(export(checkpoint), indent=1).encode()
     ExportLog.objects.create(
-        at=now,
+        at=at,
         by=by,
         kind=ExportKind.CHECKPOINT,
         as_of=checkpoint.taken_at,

@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 
 @transaction.atomic
-def erase(address_id: int, *, now: datetime, by: AbstractBaseUser | None, reason: str) -> ConsentEvent:
+def erase(address_id: int, *, at: datetime, by: AbstractBaseUser | None, reason: str) -> ConsentEvent:
     """Destroy the address's value and the personal values of its events. Locks the address.
 
     The chain keeps the commitments and stays valid; the keyed hash keeps recognising the address.
     """
     address = Address.objects.select_for_update(no_key=True).get(pk=address_id)
-    event = ledger.record(address_id, EventKind.ERASURE, occurred_at=now, now=now, by=by, facts={"reason": reason[:60]})
+    event = ledger.record(address_id, EventKind.ERASURE, occurred_at=at, at=at, by=by, facts={"reason": reason[:60]})
     EventValue.objects.filter(event__address_id=address_id, event__seq__lt=event.seq).delete()
-    address.value, address.erased_at = None, now
+    address.value, address.erased_at = None, at
     address.save(update_fields=["value", "erased_at"])
     return event
 
 
 @transaction.atomic
-def readmit(kind: str, value: str, *, now: datetime, by: AbstractBaseUser | None, reason: str) -> Address:
+def readmit(kind: str, value: str, *, at: datetime, by: AbstractBaseUser | None, reason: str) -> Address:
     """Take back an erased address whose owner came to us again; what was withdrawn before stays withdrawn.
 
     Raise RuleError if it was not erased. Grants from before the erasure do not come back: their proof is gone.
@@ -43,7 +43,7 @@ def readmit(kind: str, value: str, *, now: datetime, by: AbstractBaseUser | None
     if address is None or address.value is not None:
         raise RuleError("NOT_ERASED", _("This address was not erased; there is nothing to take back."))
     address = Address.objects.select_for_update(no_key=True).get(pk=address.pk)
-    ledger.record(address.pk, EventKind.READMISSION, occurred_at=now, now=now, by=by, text=reason)
+    ledger.record(address.pk, EventKind.READMISSION, occurred_at=at, at=at, by=by, text=reason)
     address.value = value
     address.save(update_fields=["value"])
     return address

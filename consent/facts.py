@@ -65,6 +65,7 @@ class Facts:
 
     @property
     def is_consumer_marketing(self) -> bool:
+        """A call or text that sells to a consumer: what the do-not-call lists and the states' limits are about."""
         return self.request.is_marketing and self.request.is_phone and self.request.is_consumer
 
     @property

@@ -28,13 +28,13 @@ STATUS = {"granted": "active", "blocked": "rejected", "review": "proposed", "non
 
 
 @transaction.atomic
-def export(address: Address, *, at: datetime, now: datetime, by: AbstractBaseUser | None, reason: str) -> str:
+def export(address: Address, *, as_of: datetime, at: datetime, by: AbstractBaseUser | None, reason: str) -> str:
     """Return the permission of an address as of a moment as a FHIR R4 bundle in JSON, and log the export."""
     demand_reason(reason)
-    text = bundle(address, at=at).model_dump_json(indent=1, exclude_none=True)
+    text = bundle(address, at=as_of).model_dump_json(indent=1, exclude_none=True)
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     ExportLog.objects.create(
-        at=now, by=by, kind=ExportKind.FHIR, address=address, as_of=at, sha256=sha256, reason=reason[:200]
+        at=at, by=by, kind=ExportKind.FHIR, address=address, as_of=as_of, sha256=sha256, reason=reason[:200]
     )
     return text
 

@@ -94,6 +94,7 @@ class Event:
 
     @property
     def is_restrictive(self) -> bool:
+        """Whether it takes permission away, or holds it back until a person has read what was said."""
         return self.kind in RESTRICTIVE or self.verdict in (Verdict.REVOKE, Verdict.REVIEW)
 
     def is_heard(self, at: datetime) -> bool:

@@ -208,14 +208,14 @@ class Outcome:
 
 
 def settle(
-    attempt_id: int, state: str, *, now: datetime, outcome: str = "", provider_id: str = "", error: str = ""
+    attempt_id: int, state: str, *, at: datetime, outcome: str = "", provider_id: str = "", error: str = ""
 ) -> Attempt:
     """Write how the contact ended: sent, unknown, failed or cancelled; saying the same twice does no harm.
 
     Raise InvalidTransition if it had ended otherwise.
     """
     said = Outcome(attempt_id=attempt_id, state=state, code=outcome, provider_id=provider_id, error=error)
-    settled = settle_many([said], now=now)
+    settled = settle_many([said], at=at)
     attempt = Attempt.objects.get(pk=attempt_id)
     if not settled and attempt.state != state:
         raise InvalidTransition(_name(attempt.state), _name(state))
@@ -223,7 +223,7 @@ def settle(
 
 
 SETTLE = """
-UPDATE consent_attempt a SET state = o.state, settled_at = %(now)s, outcome = COALESCE(NULLIF(o.code, ''), a.outcome),
+UPDATE consent_attempt a SET state = o.state, settled_at = %(at)s, outcome = COALESCE(NULLIF(o.code, ''), a.outcome),
   provider_id = COALESCE(NULLIF(o.provider_id, ''), a.provider_id), error = o.error
 FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(codes)s::text[], %(providers)s::text[], %(errors)s::text[])
   AS o(id, state, code, provider_id, error)
@@ -232,13 +232,13 @@ RETURNING a.id
 """
 
 
-def settle_many(outcomes: Sequence[Outcome], *, now: datetime) -> set[int]:
+def settle_many(outcomes: Sequence[Outcome], *, at: datetime) -> set[int]:
     """Write many outcomes with one query and return the attempts that moved; others had ended before."""
     with connection.cursor() as cursor:
         cursor.execute(
             SETTLE,
             {
-                "now": now,
+                "at": at,
                 "ids": [o.attempt_id for o in outcomes],
                 "states": [str(o.state) for o in outcomes],
                 "codes": [o.code for o in outcomes],
@@ -251,11 +251,11 @@ def settle_many(outcomes: Sequence[Outcome], *, now: datetime) -> set[int]:
 
 
 @transaction.atomic
-def give_back(attempt_ids: Sequence[int], *, now: datetime) -> set[int]:
+def give_back(attempt_ids: Sequence[int], *, at: datetime) -> set[int]:
     """End those of these reservations that were never handed over, and return them: they certainly did not leave."""
     rows = Attempt.objects.filter(pk__in=attempt_ids, state=AttemptState.RESERVED).order_by("pk")
     ids = set(rows.select_for_update(of=("self",)).values_list("pk", flat=True))
-    Attempt.objects.filter(pk__in=ids).update(state=AttemptState.FAILED, settled_at=now, outcome="not_handed_over")
+    Attempt.objects.filter(pk__in=ids).update(state=AttemptState.FAILED, settled_at=at, outcome="not_handed_over")
     return ids
 
 
@@ -263,8 +263,8 @@ def _name(state: str) -> str:
     return str(AttemptState(state).label)
 
 
-def settle_forgotten(*, now: datetime, after: timedelta = FORGOTTEN_AFTER) -> int:
+def settle_forgotten(*, at: datetime, after: timedelta = FORGOTTEN_AFTER) -> int:
     """Mark as unknown what was reserved and never settled: it may have left, so it is never made again blindly."""
     open_states = (AttemptState.RESERVED, AttemptState.HANDED_OVER)
-    forgotten = Attempt.objects.filter(state__in=open_states, at__lt=now - after)
-    return forgotten.update(state=AttemptState.UNKNOWN, settled_at=now, outcome="not_settled")
+    forgotten = Attempt.objects.filter(state__in=open_states, at__lt=at - after)
+    return forgotten.update(state=AttemptState.UNKNOWN, settled_at=at, outcome="not_settled")

@@ -54,7 +54,7 @@ def receive(
     channel: str,
     seller: Seller,
     occurred_at: datetime,
-    now: datetime,
+    at: datetime,
     key: str = "",
     also: Sequence[int] = (),
     source: str = "",
@@ -87,7 +87,7 @@ def receive(
         entries += _spread(address, _reached(address, also), channel, occurred_at, source)
     elif verdict == Verdict.REVIEW:
         entries += [_held(other.pk, entries[0], channel) for other in _reached(address, also)]
-    event = ledger.record_many(entries, now=now)[0]
+    event = ledger.record_many(entries, at=at)[0]
     return Received(event, verdict, _answer(verdict, seller))
 
 
@@ -189,7 +189,7 @@ def unread(events: QuerySet[ConsentEvent]) -> QuerySet[ConsentEvent]:
     return events.filter(kind=EventKind.INBOUND, verdict=Verdict.REVIEW, about=None).exclude(Exists(reviews))
 
 
-def review(event_id: UUID, verdict: str, *, by: AbstractBaseUser | None, now: datetime, note: str = "") -> ConsentEvent:
+def review(event_id: UUID, verdict: str, *, by: AbstractBaseUser | None, at: datetime, note: str = "") -> ConsentEvent:
     """Write what a person read in a message: revoke or none. Where two readers differ, revoke stands.
 
     A mail that asks us to stop unsubscribes its mailbox and speaks for the person's numbers, as one understood at once.
@@ -200,11 +200,11 @@ def review(event_id: UUID, verdict: str, *, by: AbstractBaseUser | None, now: da
     if event is None:
         raise RuleError("NO_SUCH_MESSAGE", _("This message is not in the ledger."), field="event")
     if event.about is not None:
-        return review(event.about, verdict, by=by, now=now, note=note)
+        return review(event.about, verdict, by=by, at=at, note=note)
     held = list(ConsentEvent.objects.filter(kind=EventKind.INBOUND, verdict=Verdict.REVIEW, about=event.pk))
     entries = [
         ledger.Entry(
-            each.address_id, EventKind.REVIEW, occurred_at=now, about=each.pk, verdict=verdict, text=note, by=by
+            each.address_id, EventKind.REVIEW, occurred_at=at, about=each.pk, verdict=verdict, text=note, by=by
         )
         for each in (event, *held)
     ]
@@ -213,4 +213,4 @@ def review(event_id: UUID, verdict: str, *, by: AbstractBaseUser | None, now: da
         known = {each.address_id for each in held}
         others = [other for other in _reached(address, known) if other.pk not in known]
         entries += _spread(address, others, AddressKind.EMAIL.value, event.occurred_at, event.source)
-    return ledger.record_many(entries, now=now)[0]
+    return ledger.record_many(entries, at=at)[0]

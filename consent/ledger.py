@@ -87,23 +87,23 @@ Written = dict[str, Any]
 as_body = json.JSONEncoder(sort_keys=True, default=str).encode
 
 
-def record(address_id: int, kind: str, *, now: datetime, **fields: object) -> ConsentEvent:
+def record(address_id: int, kind: str, *, at: datetime, **fields: object) -> ConsentEvent:
     """Write one event (see Entry for the fields) and return it. Locks the address."""
-    [event] = record_many([Entry(address_id, kind, **fields)], now=now)  # type: ignore[arg-type]
+    [event] = record_many([Entry(address_id, kind, **fields)], at=at)  # type: ignore[arg-type]
     return event
 
 
-def record_many(entries: Sequence[Entry], *, now: datetime) -> list[ConsentEvent]:
+def record_many(entries: Sequence[Entry], *, at: datetime) -> list[ConsentEvent]:
     """Write events in their order, fold the projection again, tell the rooms above; return them in that order.
 
     Raise InvalidEvent for an entry that cannot be true; then nothing is written. Three queries per five hundred.
     """
-    return [_instance(row, link) for row, link in append(entries, now=now)]
+    return [_instance(row, link) for row, link in append(entries, at=at)]
 
 
-def append(entries: Sequence[Entry], *, now: datetime) -> list[tuple[Written, Link]]:
+def append(entries: Sequence[Entry], *, at: datetime) -> list[tuple[Written, Link]]:
     """Do as `record_many` does for the thousands of events of a file: rows and their links, no instances."""
-    return write(made_ahead(entries, now=now))
+    return write(made_ahead(entries, at=at))
 
 
 @dataclass(frozen=True)
@@ -113,21 +113,21 @@ class Made:
     entries: Sequence[Entry]
     parts: Iterator[tuple[list[int], list[Written], str]]
     is_many: bool
-    now: datetime
+    at: datetime
 
 
-def made_ahead(entries: Sequence[Entry], *, now: datetime) -> Made:
+def made_ahead(entries: Sequence[Entry], *, at: datetime) -> Made:
     """Check the entries and begin to make their rows, aside where they are many. Raise InvalidEvent."""
-    _check_aware(now)
+    _check_aware(at)
     for entry in entries:
-        _check(entry, now)
+        _check(entry, at)
     parts = _parts(entries)
-    return Made(entries, ahead(lambda places: _made(entries, places, now), parts), len(parts) > 1, now)
+    return Made(entries, ahead(lambda places: _made(entries, places, at), parts), len(parts) > 1, at)
 
 
 def write(made: Made) -> list[tuple[Written, Link]]:
     """Write what was made ahead; see `append`."""
-    entries, now = made.entries, made.now
+    entries, at = made.entries, made.at
     found: dict[int, tuple[Written, Link]] = {}
     begin = aside if made.is_many else at_once  # the database links the next part while this one is folded
     with transaction.atomic(savepoint=False):
@@ -135,13 +135,13 @@ def write(made: Made) -> list[tuple[Written, Link]]:
         for places, rows, document in made.parts:
             links = _insert(rows, document)
             part = [entries[place] for place in places]
-            folding.append(begin(_folded_after, part, rows, links, _older(part, links), now))
+            folding.append(begin(_folded_after, part, rows, links, _older(part, links), at))
             found.update(zip(places, zip(rows, links, strict=True), strict=True))
         for folded in folding:
             _keep(folded.result())
         changed = sorted({entry.address_id for entry in entries if entry.kind not in SILENT})
         if changed:
-            permission_changed.send(sender=ConsentEvent, address_ids=changed, at=now)
+            permission_changed.send(sender=ConsentEvent, address_ids=changed, at=at)
     return [found[place] for place in range(len(entries))]
 
 
@@ -156,10 +156,10 @@ def _parts(entries: Sequence[Entry]) -> list[list[int]]:
     return parts
 
 
-def _made(entries: Sequence[Entry], places: list[int], now: datetime) -> tuple[list[int], list[Written], str]:
+def _made(entries: Sequence[Entry], places: list[int], at: datetime) -> tuple[list[int], list[Written], str]:
     """The rows of a part and the document that carries them to the database. Asks the database nothing."""
     salts = secrets.token_bytes(16 * len(places)).hex()
-    rows = [_row(entries[place], now, salts[32 * n : 32 * n + 32]) for n, place in enumerate(places)]
+    rows = [_row(entries[place], at, salts[32 * n : 32 * n + 32]) for n, place in enumerate(places)]
     return places, rows, json.dumps(rows)
 
 
@@ -193,14 +193,14 @@ def _folded_after(
     rows: Sequence[Written],
     links: Sequence[Link],
     older: Mapping[int, history.Chain],
-    now: datetime,
+    at: datetime,
 ) -> str:
     """What the projection must say of the addresses just written to, see `_folded`. Asks the database nothing."""
     begun: dict[int, list[tuple[int, fold.Event]]] = {}
     kinds = {}
     for entry, row, link in zip(entries, rows, links, strict=True):
         if entry.address_id not in older:
-            begun.setdefault(entry.address_id, []).append((link.seq, _as_read(entry, row, link, now)))
+            begun.setdefault(entry.address_id, []).append((link.seq, _as_read(entry, row, link, at)))
             kinds[entry.address_id] = link.address_kind
     chains = [
         (pk, kinds[pk], [event for _seq, event in sorted(found, key=itemgetter(0))]) for pk, found in begun.items()
@@ -208,14 +208,14 @@ def _folded_after(
     return _folded([*chains, *((pk, chain.kind, chain.events) for pk, chain in older.items())])
 
 
-def _as_read(entry: Entry, row: Written, link: Link, now: datetime) -> fold.Event:
+def _as_read(entry: Entry, row: Written, link: Link, at: datetime) -> fold.Event:
     """The event as `history` would read it back: linked and proven, as it was made just now."""
     return fold.Event(
         id=entry.id,
         seq=link.seq,
         kind=row["kind"],
         occurred_at=entry.occurred_at,
-        recorded_at=now,
+        recorded_at=at,
         effective_at=entry.effective_at,
         expires_at=entry.expires_at,
         channels=tuple(row["channels"]),
@@ -305,7 +305,7 @@ def _projected(address_id: int, view: fold.ChannelView, length: int) -> Permissi
 # Entry to row
 
 
-def _row(entry: Entry, now: datetime, salt: str) -> Written:
+def _row(entry: Entry, at: datetime, salt: str) -> Written:
     disclosure = entry.disclosure
     sellers = [entry.seller] if isinstance(entry.seller, str) else list(entry.seller)
     if disclosure and not sellers:
@@ -316,7 +316,7 @@ def _row(entry: Entry, now: datetime, salt: str) -> Written:
         "address_id": entry.address_id,
         "kind": str(entry.kind),
         "occurred_at": entry.occurred_at.isoformat(),
-        "recorded_at": now.isoformat(),
+        "recorded_at": at.isoformat(),
         "effective_at": entry.effective_at and entry.effective_at.isoformat(),
         "expires_at": entry.expires_at and entry.expires_at.isoformat(),
         "channels": list(entry.channels) or (list(disclosure.channels) if disclosure else []),
@@ -360,14 +360,14 @@ def _text_sha256(text: str) -> str:
     return _sha256(text)
 
 
-def _check(entry: Entry, now: datetime) -> None:
+def _check(entry: Entry, at: datetime) -> None:
     """Raise unless the entry could be true."""
     _check_aware(entry.occurred_at, entry.effective_at, entry.expires_at)
     if entry.kind not in KINDS:
         raise InvalidEvent(_("The ledger knows no event “%(kind)s”.") % {"kind": entry.kind}, field="kind")
     if entry.scope and entry.scope not in SCOPES:
         raise InvalidEvent(_("“%(scope)s” is not a scope of a withdrawal.") % {"scope": entry.scope}, field="scope")
-    if entry.occurred_at > now + SKEW:
+    if entry.occurred_at > at + SKEW:
         raise InvalidEvent(
             _("This lies in the future. Enter when it happened; a later start goes into “effective”."),
             field="occurred_at",

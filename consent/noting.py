@@ -59,14 +59,14 @@ def spoken_permission(address_id: int, channels: Sequence[str], *, words: str, *
 
 
 def note_number_check(
-    address_id: int, result: str, *, checked_at: datetime, by: AbstractBaseUser | None, now: datetime, note: str = ""
+    address_id: int, result: str, *, checked_at: datetime, by: AbstractBaseUser | None, at: datetime, note: str = ""
 ) -> ConsentEvent:
     """Write what the Reassigned Numbers Database answered. Raise RuleError for what is no number or no answer."""
     _demand_phone(address_id)
     if result not in ANSWERS:
         raise RuleError("INVALID_ANSWER", _("Choose what the database answered: yes, no or no data."), field="result")
     entry = check_entry(address_id, result, checked_at=checked_at, text=note, by=by, source="compliance")
-    return ledger.record_many([entry], now=now)[0]
+    return ledger.record_many([entry], at=at)[0]
 
 
 def line_entry(address_id: int, line_type: str, *, checked_at: datetime, **fields: object) -> ledger.Entry:
@@ -77,7 +77,7 @@ def line_entry(address_id: int, line_type: str, *, checked_at: datetime, **field
 
 
 def note_line_type(
-    address_id: int, line_type: str, *, reason: str, by: AbstractBaseUser | None, now: datetime
+    address_id: int, line_type: str, *, reason: str, by: AbstractBaseUser | None, at: datetime
 ) -> ConsentEvent:
     """Write what kind of line a number is, and how that is known. Raise RuleError for what is no number or lacks that.
 
@@ -89,8 +89,8 @@ def note_line_type(
     if not reason.strip():
         said = _("Write how you know, e.g. “carrier lookup 117” or “their practice's switchboard answers”.")
         raise RuleError("REASON_NEEDED", said, field="reason")
-    entry = line_entry(address_id, line_type, checked_at=now, text=reason, by=by, source="compliance")
-    return ledger.record_many([entry], now=now)[0]
+    entry = line_entry(address_id, line_type, checked_at=at, text=reason, by=by, source="compliance")
+    return ledger.record_many([entry], at=at)[0]
 
 
 def note_said(
@@ -100,7 +100,7 @@ def note_said(
     said: str,
     occurred_at: datetime,
     by: AbstractBaseUser | None,
-    now: datetime,
+    at: datetime,
     state: str = "",
     expires_at: datetime | None = None,
     states_payment: bool = False,
@@ -124,7 +124,7 @@ def note_said(
         address_id,
         kind,
         occurred_at=occurred_at,
-        now=now,
+        at=at,
         facts=facts,
         expires_at=ends,
         text=said,
@@ -133,7 +133,7 @@ def note_said(
     )
 
 
-def correct(event_id: UUID, *, reason: str, by: AbstractBaseUser | None, now: datetime) -> ConsentEvent:
+def correct(event_id: UUID, *, reason: str, by: AbstractBaseUser | None, at: datetime) -> ConsentEvent:
     """Void an entry made by mistake, e.g. “wrong number” of the wrong lead; it stays readable, with the reason.
 
     Raise RuleError for what a person asked of us: that only a fresh act of theirs lifts.
@@ -147,7 +147,7 @@ def correct(event_id: UUID, *, reason: str, by: AbstractBaseUser | None, now: da
     if ConsentEvent.objects.filter(address=event.address_id, kind=EventKind.CORRECTION, about=event.pk).exists():
         raise RuleError("CORRECTED_ALREADY", _("This entry was corrected before."))
     return ledger.record(
-        event.address_id, EventKind.CORRECTION, occurred_at=now, now=now, about=event.pk, text=reason, by=by,
+        event.address_id, EventKind.CORRECTION, occurred_at=at, at=at, about=event.pk, text=reason, by=by,
         source="compliance",
     )  # fmt: skip
 

@@ -102,6 +102,7 @@ class ContactRequest:
 
     @property
     def is_automated(self) -> bool:
+        """Whether a machine places it, which asks for more consent than a call dialled by hand."""
         return self.channel in AUTOMATED
 
     @property
@@ -110,6 +111,7 @@ class ContactRequest:
 
     @property
     def is_reply(self) -> bool:
+        """Whether it claims to answer a message of the person's; the gate asks for that message."""
         return self.purpose in REPLIES
 
     @property

@@ -17,4 +17,5 @@ def stop_contact(*, owner: str, reason: str) -> PolicySetting:
 
 
 def is_stopped() -> bool:
+    """Whether the policy holds all contact back at this moment; without its row it does not."""
     return PolicySetting.objects.filter(code=STOPPED, value=True).exists()

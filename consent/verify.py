@@ -55,6 +55,7 @@ class Report:
 
     @property
     def first(self) -> Break | None:
+        """One break to show for all of them; None where all chains hold."""
         return self.breaks[0] if self.breaks else None
 
 
@@ -154,16 +155,16 @@ def _missing_heads(checkpoint: Checkpoint, heads: list[Head]) -> Iterator[Break]
             yield Break("sealed", address_id, seq, checkpoint=checkpoint.pk)
 
 
-def run(*, now: datetime) -> tuple[Report, Verification]:
+def run(*, at: datetime) -> tuple[Report, Verification]:
     """Verify everything, keep the result, and bar contact with every address whose chain does not hold."""
     began = time.monotonic()
     report = verify()
     broken = {b.address_id for b in report.breaks if b.address_id is not None}
     with transaction.atomic():
-        Address.objects.filter(pk__in=broken, broken_at=None).update(broken_at=now)
+        Address.objects.filter(pk__in=broken, broken_at=None).update(broken_at=at)
         Address.objects.filter(broken_at__isnull=False).exclude(pk__in=broken).update(broken_at=None)
         kept = Verification.objects.create(
-            ran_at=now,
+            ran_at=at,
             took_ms=int((time.monotonic() - began) * 1000),
             chains_count=report.chains,
             events_count=report.events,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def record_withdrawal(
-    address_id: int, scope: str, *, said: str, occurred_at: datetime, by: AbstractBaseUser | None, now: datetime
+    address_id: int, scope: str, *, said: str, occurred_at: datetime, by: AbstractBaseUser | None, at: datetime
 ) -> ConsentEvent:
     """Write a withdrawal or a do-not-call request as the person put it. `scope` may be `dnc`.
 
@@ -36,7 +36,7 @@ def record_withdrawal(
         for each in reached
         for kind, reach in [_kind(each, scope)]
     ]
-    return ledger.record_many(entries, now=now)[0]
+    return ledger.record_many(entries, at=at)[0]
 
 
 def _others(address: Address, scope: str) -> list[Address]:
@@ -71,12 +71,12 @@ def withdraw(
     said: str,
     occurred_at: datetime,
     by: AbstractBaseUser | None,
-    now: datetime,
+    at: datetime,
 ) -> ConsentEvent:
     """Write a withdrawal for a normalised address, known or not: the wish counts before the person does."""
     # Not locked here: the ledger locks it together with the person's other addresses, in their order.
     address = addresses.find(*pair) or addresses.lock_addresses([pair])[pair]
-    return record_withdrawal(address.pk, scope, said=said, occurred_at=occurred_at, by=by, now=now)
+    return record_withdrawal(address.pk, scope, said=said, occurred_at=occurred_at, by=by, at=at)
 
 
 def of_number(address_id: int, channels: Collection[str], **said: Any) -> ledger.Entry:

@@ -107,6 +107,7 @@ def is_zone(name: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
+    """The zone of an IANA name, read from disk once. Raise ZoneInfoNotFoundError for another name."""
     return ZoneInfo(name)
 
 
@@ -121,6 +122,8 @@ def load() -> None:
 
 @dataclass(frozen=True)
 class ZipPlace:
+    """What a ZIP code says of a place; blank and empty where it is not known."""
+
     state: str = ""
     zones: tuple[str, ...] = ()
 

@@ -17,6 +17,8 @@ LIMIT = 200
 
 
 class Reply(NamedTuple):
+    """What a request was answered, for the first time or again."""
+
     status: int
     body: object
     is_replayed: bool = False
@@ -41,6 +43,7 @@ def check_key(key: str) -> None:
 
 
 def digest(method: str, path: str, body: bytes) -> str:
+    """What makes two requests the same: method, path and body, byte for byte."""
     return hashlib.sha256(b"\n".join((method.encode(), path.encode(), body))).hexdigest()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
 from datetime import datetime
 
 from django.contrib.auth import get_user_model
@@ -22,12 +21,6 @@ from medcrm.lib.errors import RuleError
 PREFIX_LENGTH = 10
 ROLE = "api_client"
 SEES_CONTACTS = "leads.see_contacts_lead"
-
-
-@transaction.atomic
-def make_client(code: str, name: str, *, scopes: Iterable[str], **narrowed: object) -> Client:
-    """Create a client with a user of its own."""
-    return save_client(Client(code=code, name=name, scopes=list(scopes), **narrowed))
 
 
 @transaction.atomic

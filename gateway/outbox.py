@@ -47,6 +47,7 @@ class Result:
 
     @property
     def is_delivered(self) -> bool:
+        """Whether the subscriber took it: any answer of the 200s."""
         return self.status is not None and 200 <= self.status < 300
 
 

@@ -17,6 +17,7 @@ SECRET_PREFIX = "whsec_"  # noqa: S105
 
 
 def new_salt() -> str:
+    """A new secret's half that is stored; the secret itself is derived from it and the site's key, and kept nowhere."""
     return secrets.token_hex(32)
 
 

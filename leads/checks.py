@@ -96,6 +96,8 @@ NOT_ASKED = Finding(Verdict.UNKNOWN, [Reason("not_asked", "Not asked, because fi
 
 @dataclass(frozen=True)
 class Assessment:
+    """What the four checks found, and the codes of the items that are missing."""
+
     findings: dict[Check, Finding]
     missing: Sequence[str] = field(default=())
 

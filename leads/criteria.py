@@ -143,6 +143,7 @@ def register(*facts: Fact) -> None:
 
 
 def fact(name: str) -> Fact:
+    """The fact of this name. Raise KeyError for one that no app registered."""
     return _facts[name]
 
 

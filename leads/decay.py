@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from leads.facts import QUIET_SINCE_KINDS
+from leads.facts.activity import QUIET_SINCE_KINDS
 from leads.models import Decay, Lead
 from leads.services import due
 

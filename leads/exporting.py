@@ -241,6 +241,7 @@ def expire(*, at: datetime) -> int:
 
 
 def token_of(export: Export) -> str:
+    """The signed part of an export's link; whom it serves and how long is asked when it is opened."""
     return signing.dumps({"export": export.pk}, salt=SALT)
 
 

@@ -23,6 +23,7 @@ class LeadQuerySet(models.QuerySet):
         return self.filter(advance_due_at__lte=at).order_by("advance_due_at")
 
     def open(self) -> LeadQuerySet:
+        """Those that somebody may still have to act on; a lead that was merged away is none."""
         return self.filter(stage__in=OPEN, merged_into=None)
 
     def real(self) -> LeadQuerySet:

@@ -39,6 +39,8 @@ class Point:
 
 @dataclass(frozen=True)
 class Category:
+    """A part of the score: the most it may give (None is no limit) and in how many days its points halve."""
+
     pk: int
     code: str
     cap: int | None

@@ -110,7 +110,7 @@ def _stop_contact(kept_at: str, *, at: datetime) -> None:
     reason = f"Restored from the backup of {kept_at}. Enter the opt-outs and repeat the erasures made since, then lift."
     stopping.stop_contact(owner="Whoever restored the backup", reason=reason)
     outbox.sweep_forgotten(at=at, after=timedelta(), may_have_left=True)
-    gate.settle_forgotten(now=at, after=timedelta())
+    gate.settle_forgotten(at=at, after=timedelta())
 
 
 def compare(manifest: Mapping[str, object]) -> Restored:

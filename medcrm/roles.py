@@ -6,7 +6,7 @@ the tests compare what each role really gets with it. Verbs beyond view, add, ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.apps import apps
@@ -342,25 +342,18 @@ def draw() -> str:
         "",
         "| role | does | sees leads of | sensitive services |",
         "|---|---|---|---|",
-    ]
-    lines += [f"| {role.name} | {role.purpose} | {_whose(role)} | {_sensitive(role)} |" for role in ROLES]
-    lines += ["", "## Model by model", ""]
-    lines += ["| model | " + " | ".join(str(role.name) for role in ROLES) + " |", "|---" * (len(ROLES) + 1) + "|"]
-    for model in models:
-        cells = " | ".join(_cell(role.grants.get(model, ())) for role in ROLES)
-        lines.append(f"| {model} | {cells} |")
-    lines += [
+        *(f"| {role.name} | {role.purpose} | {_whose(role)} | {_sensitive(role)} |" for role in ROLES),
+        "",
+        "## Model by model",
+        "",
+        *_table("model", {model: [_cell(role.grants.get(model, ())) for role in ROLES] for model in models}),
         "",
         "## Field by field",
         "",
         "The limits hold on every page, in search, filters, sorting, boxes that pick,",
-    ]
-    lines += ["history, files and the API alike (`tests/medcrm/test_matrix.py`).", ""]
-    lines += ["| fields | " + " | ".join(str(role.name) for role in ROLES) + " |", "|---" * (len(ROLES) + 1) + "|"]
-    for limit in FIELD_LIMITS:
-        cells = " | ".join(_field_cell(role, limit) for role in ROLES)
-        lines.append(f"| {limit.fields} | {cells} |")
-    lines += [
+        "history, files and the API alike (`tests/medcrm/test_matrix.py`).",
+        "",
+        *_table("fields", {limit.fields: [_field_cell(role, limit) for role in ROLES] for limit in FIELD_LIMITS}),
         "",
         "A client of the API is a user in the role of a connected system, narrowed by its scopes, teams and services",
         "(`docs/api.md`). The key of a source is no user: it leaves inquiries and hears what became of its own.",
@@ -375,6 +368,12 @@ def draw() -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _table(first: str, rows: Mapping[object, Sequence[str]]) -> list[str]:
+    """Lines of a table with a column for each role."""
+    head = [f"| {first} | " + " | ".join(str(role.name) for role in ROLES) + " |", "|---" * (len(ROLES) + 1) + "|"]
+    return [*head, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())]
 
 
 def _codenames(role: Role) -> set[tuple[str, str]]:

@@ -139,7 +139,7 @@ def _reached(report: Report) -> Address | None:
 
 
 def _tell_ledger(address: Address, report: Report, at: datetime) -> None:
-    common = {"occurred_at": at, "now": at, "source": report.provider}
+    common = {"occurred_at": at, "at": at, "source": report.provider}
     if report.kind in LEDGER and address.kind == addresses.EMAIL:
         ledger.record(address.pk, LEDGER[report.kind], **common)
     elif report.error == STOPPED_AT_CARRIER and address.kind == addresses.PHONE:
@@ -206,7 +206,7 @@ def _hear(address: Address, reply: Reply, at: datetime) -> None:
             channel=reply.channel,
             seller=seller,
             occurred_at=at,
-            now=at,
+            at=at,
             key=reply.key,
             source=reply.provider,
         )

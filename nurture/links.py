@@ -22,10 +22,12 @@ class Recipient:
 
 
 def unsubscribe_url(recipient: Recipient) -> str:
+    """The page on which one press ends marketing to the address that was written to [E01, E03]."""
     return f"{settings.PUBLIC_URL}/u/{_token(UNSUBSCRIBE, recipient)}/"
 
 
 def preferences_url(recipient: Recipient) -> str:
+    """The page on which the person chooses topics and ways."""
     return f"{settings.PUBLIC_URL}/p/{_token(PREFERENCES, recipient)}/"
 
 

@@ -86,6 +86,7 @@ def latest(row: Enrollment) -> datetime:
 
 
 def address_of(row: Enrollment) -> int | None:
+    """Where the present step of this enrolment goes; None where the lead has no such address."""
     return address_in(row, row.step)
 
 
@@ -95,4 +96,5 @@ def address_in(row: Enrollment, step: Step) -> int | None:
 
 
 def own(code: SkipCode, *, until: datetime | None = None) -> Obstacle:
+    """A reason of ours, beside those of the gate; with `until` the step waits instead of being skipped."""
     return Obstacle(code, f"{code.label}.", until)

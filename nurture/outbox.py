@@ -147,7 +147,7 @@ def settle_many(ends: Sequence[End], *, at: datetime) -> None:
             )
             for end in ends
         ],
-        now=at,
+        at=at,
     )
     with connection.cursor() as cursor:
         cursor.execute(
@@ -174,7 +174,7 @@ def sweep_forgotten(*, at: datetime, after: timedelta = FORGOTTEN_AFTER, may_hav
     columns = ("pk", "attempt_id", "enrollment_id", "step_id")
     forgotten = list(Message.objects.forgotten(at - after).only(*columns).order_by("pk"))
     mine = [message.attempt_id for message in forgotten]
-    unsent = set() if may_have_left else gate.give_back(mine, now=at)
+    unsent = set() if may_have_left else gate.give_back(mine, at=at)
     ends = [
         End(message, MessageState.FAILED, error="Never handed over.")
         if message.attempt_id in unsent
@@ -208,7 +208,7 @@ def _cancel(message: Message, refusal: Decision, *, at: datetime) -> None:
 
 def take_over_opt_out(address_id: int, *, at: datetime, provider: str) -> None:
     """The carrier blocks the number because its owner texted STOP there: our ledger says so too [contact_rules 9]."""
-    ledger.record(address_id, "revoke", occurred_at=at, now=at, scope="all", source=provider)
+    ledger.record(address_id, "revoke", occurred_at=at, at=at, scope="all", source=provider)
 
 
 @transaction.atomic

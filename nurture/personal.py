@@ -51,7 +51,7 @@ def write(
     state, receipt, refusal = _send(lead, medium, subject, words, entry)
     problem = str(refusal or "")
     gate.settle(
-        entry.attempt_id, state, now=clock(), outcome=medium, provider_id=receipt.provider_id, error=problem[:300]
+        entry.attempt_id, state, at=clock(), outcome=medium, provider_id=receipt.provider_id, error=problem[:300]
     )
     if isinstance(refusal, NotSent) and refusal.is_opted_out:
         address_id = _recipient(lead, medium).address_id

@@ -42,9 +42,9 @@ def unsubscribe(recipient: Recipient, *, at: datetime) -> None:
     if address is None or address.value is None:
         return
     if address.kind == AddressKind.EMAIL:
-        ledger.record(address.pk, "email_unsub", occurred_at=at, now=at, source=SOURCE)
+        ledger.record(address.pk, "email_unsub", occurred_at=at, at=at, source=SOURCE)
     else:
-        ledger.record(address.pk, "revoke", occurred_at=at, now=at, scope="all", source=SOURCE)
+        ledger.record(address.pk, "revoke", occurred_at=at, at=at, scope="all", source=SOURCE)
 
 
 @transaction.atomic
@@ -52,10 +52,10 @@ def choose(recipient: Recipient, choices: Choices, *, at: datetime) -> None:
     """Take in what was chosen. Only the holder of a link to the lead's own address may change the lead."""
     lead = owned_lead(recipient)
     if choices.stops_email and lead and lead.email_id:
-        ledger.record(lead.email_id, "email_unsub", occurred_at=at, now=at, source=SOURCE)
+        ledger.record(lead.email_id, "email_unsub", occurred_at=at, at=at, source=SOURCE)
     closed = {channel for channel, stops in choices.of_number.items() if stops}
     if closed and lead and lead.phone_id:
-        ledger.record_many([withdrawals.of_number(lead.phone_id, closed, occurred_at=at, source=SOURCE)], now=at)
+        ledger.record_many([withdrawals.of_number(lead.phone_id, closed, occurred_at=at, source=SOURCE)], at=at)
     if choices.accepts_unencrypted and lead:
         wishes.accept_unencrypted(lead, at=at, source=SOURCE)
     if lead and choices.unwanted is not None:

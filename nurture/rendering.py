@@ -7,7 +7,7 @@ A small subset of Django's template language: `{{ field }}`, `{{ field|default:"
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -182,27 +182,35 @@ def _match(token: Token) -> re.Match[str] | None:
 
 
 def _source_problems(source: str, allows_clinical: bool) -> list[str]:
-    found, guarded = [], set()
-    for token in Lexer(source).tokenize():
-        if token.token_type not in (TokenType.VAR, TokenType.BLOCK):
-            continue
-        match = _match(token)
-        if match is None:
-            found.append(_("“%(tag)s” is not allowed here.") % {"tag": token.contents})
-            continue
-        groups = match.groupdict()
-        field = FIELDS.get(groups.get("name", ""))
-        if groups.get("name") and field is None:
-            found.append(_("There is no field called “%(name)s”.") % {"name": groups["name"]})
-        elif field and field.is_clinical and not allows_clinical:
-            found.append(_("“%(name)s” tells about health and may not be sent.") % {"name": field.name})
-        elif field and token.token_type == TokenType.BLOCK:
-            guarded.add(field.name)
-        elif field and field.may_be_empty and not groups.get("fallback") and field.name not in guarded:
-            example = f'{{{{ {field.name}|default:"…" }}}}'
-            found.append(_("“%(name)s” may be empty; say what then: %(eg)s") % {"name": field.name, "eg": example})
-    opened = sum(t.contents.startswith("if ") for t in Lexer(source).tokenize() if t.token_type == TokenType.BLOCK)
-    closed = sum(t.contents == "endif" for t in Lexer(source).tokenize() if t.token_type == TokenType.BLOCK)
-    if opened != closed:
+    found: list[str] = []
+    guarded: set[str] = set()
+    tags = [token for token in Lexer(source).tokenize() if token.token_type in (TokenType.VAR, TokenType.BLOCK)]
+    for tag in tags:
+        if problem := _tag_problem(tag, guarded, allows_clinical):
+            found.append(problem)
+        elif tag.token_type == TokenType.BLOCK:
+            guarded.update(_match(tag).groupdict().values())
+    blocks = [tag.contents for tag in tags if tag.token_type == TokenType.BLOCK]
+    if sum(words.startswith("if ") for words in blocks) != blocks.count("endif"):
         found.append(_("Each {% if %} needs its {% endif %}."))
     return found
+
+
+def _tag_problem(tag: Token, guarded: Collection[str], allows_clinical: bool) -> str:
+    """What is wrong with a tag, or blank. Fields that are `guarded` were asked about by a condition before it."""
+    match = _match(tag)
+    if match is None:
+        return _("“%(tag)s” is not allowed here.") % {"tag": tag.contents}
+    said = match.groupdict()
+    if "name" not in said:
+        return ""  # else, endif
+    field = FIELDS.get(said["name"])
+    if field is None:
+        return _("There is no field called “%(name)s”.") % {"name": said["name"]}
+    if field.is_clinical and not allows_clinical:
+        return _("“%(name)s” tells about health and may not be sent.") % {"name": field.name}
+    needs_words = field.may_be_empty and tag.token_type == TokenType.VAR and not said["fallback"]
+    if needs_words and field.name not in guarded:
+        example = f'{{{{ {field.name}|default:"…" }}}}'
+        return _("“%(name)s” may be empty; say what then: %(eg)s") % {"name": field.name, "eg": example}
+    return ""

@@ -109,4 +109,5 @@ def may_enter(lead: Situation, sequence: SupportsSequence, *, at: datetime) -> b
 
 
 def has_ended(sequence: SupportsSequence, *, on: date) -> bool:
+    """Whether the sequence's last day, itself included, is over on this day where the lead is."""
     return sequence.ends_on is not None and on > sequence.ends_on

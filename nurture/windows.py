@@ -42,6 +42,7 @@ def next_open(step: Hours, at: datetime, *, zone: str) -> datetime:
 
 
 def is_open(step: Hours, at: datetime, *, zone: str) -> bool:
+    """Whether this instant lies inside the step's hours."""
     return next_open(step, at, zone=zone) == at
 
 

@@ -7,4 +7,6 @@ class PrivacyConfig(AppConfig):
     verbose_name = "Privacy"
 
     def ready(self) -> None:
+        from privacy import checks  # noqa: F401 - registers itself
+
         autodiscover_modules("holdings")

@@ -100,7 +100,7 @@ def forget(person: Person, *, by: AbstractBaseUser | None, at: datetime, reason:
     """
     done: dict[str, int] = {}
     for address_id in person.address_ids:
-        consent_erasure.erase(address_id, now=at, by=by, reason=reason)
+        consent_erasure.erase(address_id, at=at, by=by, reason=reason)
     done["consent.address"] = len(person.address_ids)
     forgetting.close_leads(person.lead_ids, at=at)
     journey.advance(person.lead_ids, at=at)

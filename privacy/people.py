@@ -146,6 +146,7 @@ def had_before(address_ids: Iterable[int]) -> set[int]:
 
 
 def written_as(address_ids: Iterable[int]) -> list[tuple[str, str]]:
+    """Kind and value of these addresses as they were written; one that was emptied has none any more."""
     return list(Address.objects.filter(pk__in=address_ids, value__isnull=False).values_list("kind", "value"))
 
 

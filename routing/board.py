@@ -56,6 +56,8 @@ class Owed:
 
 @dataclass(frozen=True)
 class AgentLine:
+    """One agent on the board."""
+
     agent: Agent
     owed: Owed
     given_today: int
@@ -69,6 +71,8 @@ class AgentLine:
 
 @dataclass(frozen=True)
 class TeamLine:
+    """One team on the board, with what waits in its queue."""
+
     team: Team
     agents: Sequence[AgentLine]
     queue: Owed

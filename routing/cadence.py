@@ -30,6 +30,7 @@ class Plan:
     varies_time_of_day: bool = True
 
     def is_exhausted(self, unanswered: int) -> bool:
+        """Whether this many tries in vain are all there are."""
         return self.max_attempts is not None and unanswered >= self.max_attempts
 
     def next_try(self, last: datetime, after: timedelta, calendar: WorkingCalendar, zone: str) -> datetime:
@@ -57,10 +58,12 @@ class CadenceBook:
         }
 
     def plan(self, team: str) -> Plan:
+        """The team's own cadence, or else that of all teams."""
         return self._plans.get(team, self._plans.get(None, NO_CADENCE))
 
 
 def part_of_day(at: datetime, zone: str) -> int:
+    """0 in the morning, 1 in the afternoon, 2 late, on the clock of the zone."""
     hour = at.astimezone(ZoneInfo(zone)).hour
     return 0 if hour < NOON else 1 if hour < LATE else 2
 

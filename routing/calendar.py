@@ -38,6 +38,7 @@ class WorkingCalendar:
     open_on: frozenset[date] = frozenset()  # holidays that are worked all the same
 
     def is_working_day(self, day: date) -> bool:
+        """Whether this local day has hours and is not off; a closed day counts before a holiday worked all the same."""
         if day in self.closed_on or not self.week[day.weekday()]:
             return False
         return day in self.open_on or not (self.observes_federal_holidays and day in federal_holidays(day.year))
@@ -67,6 +68,7 @@ class WorkingCalendar:
 
 
 def is_open(at: datetime, calendar: WorkingCalendar) -> bool:
+    """Whether somebody works by this calendar at this instant; the closing time is no working time."""
     return any(opens <= at < closes for opens, closes in calendar.day_windows(calendar.local_date(at)))
 
 

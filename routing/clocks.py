@@ -48,6 +48,7 @@ class Standing:
     clocks: tuple[Clock, ...] = ()
 
     def open(self, owed: str) -> Clock | None:
+        """The clock of this debt that is neither met nor ended, paused or not."""
         return next((c for c in self.clocks if c.owed == owed and c.met_at is None and c.ended_at is None), None)
 
     def acts(self, owed: str) -> list[Act]:
@@ -67,6 +68,7 @@ class Standing:
 
     @property
     def paid(self) -> frozenset[str]:
+        """The debts that were met in this cycle."""
         return frozenset(c.owed for c in self.clocks if c.met_at is not None)
 
 

@@ -56,4 +56,5 @@ def decide(
 
 
 def open_decision(lead_id: int) -> Clock | None:
+    """The clock of the decision that the lead is owed; None where nobody has to decide."""
     return Clock.objects.open().filter(lead=lead_id, owed=Owed.DECISION).first()

@@ -28,7 +28,7 @@ from django.db.models.functions import Cast, Coalesce, NullIf
 from consent.models import Permission
 from consent.models.ledger import PermissionState
 from leads.criteria import Fact, Kind, register
-from leads.facts import other_trainings
+from leads.facts.services import other_trainings
 from medcrm.lib.later import told
 from routing.calendar import is_open
 from routing.models import Agent, Team

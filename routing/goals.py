@@ -29,6 +29,7 @@ class Target:
     or_sooner: Target | None = None
 
     def due_at(self, start: datetime, calendar: WorkingCalendar) -> datetime:
+        """By when it must be done, on the hours of this calendar; the sooner of two goals where there are two."""
         own = self._own_due_at(start, calendar)
         return min(own, self.or_sooner.due_at(start, calendar)) if self.or_sooner else own
 

@@ -6,7 +6,7 @@ lead rows are locked by the caller of the bulk verbs; `accept` locks its lead it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -101,11 +101,6 @@ def _close(rows: Sequence[Handoff], at: datetime) -> None:
     for row in rows:
         row.state, row.closed_at = HandoffState.CLOSED, at
     update_rows(rows, ["state", "closed_at"], batch_size=BATCH)
-
-
-def open_handoffs(lead_ids: Sequence[int]) -> Mapping[int, Handoff]:
-    """Lead → its open handoff."""
-    return {row.lead_id: row for row in Handoff.objects.open().filter(lead__in=lead_ids)}
 
 
 class NotOffered(RuleError):

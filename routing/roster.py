@@ -90,6 +90,7 @@ class Roster:
         return Choice(chosen.user_id, why_not)
 
     def may_get(self, member: Member, need: Need, *, at: datetime) -> bool:
+        """Whether nothing speaks against this member; see `why_not_eligible` for what may."""
         return why_not_eligible(member, need, at=at) is None
 
     def give(self, member: Member) -> None:

@@ -66,6 +66,7 @@ class Route:
 
     @property
     def is_change(self) -> bool:
+        """Whether the lead gets another team or owner than it has."""
         return (self.lead.team, self.lead.owner_id) != (self.team.pk, self.owner_id)
 
 
@@ -90,6 +91,7 @@ class Debt:
     until: datetime | None = None
 
     def knows(self, row: Assignment) -> bool:
+        """Whether this assignment had been made by the moment that is asked about."""
         return self.until is None or row.at < self.until
 
 
@@ -136,9 +138,11 @@ class RuleBook:
         self.pinned = _pinned(debts)
 
     def rule(self, key: int) -> RoutingRule | None:
+        """The rule that holds for this key; None where none does."""
         return self.rules.get(self.matches.get(key, 0))
 
     def team(self, key: int) -> Team | None:
+        """Whose the lead is: the team a person put it in, else the rule's, else that of the rest."""
         rule = self.rule(key)
         return self.pinned.get(key) or (rule.team if rule else self.fallback)
 

@@ -30,6 +30,8 @@ BATCH = 200  # leads locked at once, for well under a second
 
 @dataclass(frozen=True)
 class SweepReport:
+    """How many clocks were warned of, paused or breached, and how many leads moved on or were woken."""
+
     warned: int = 0
     paused: int = 0
     breached: int = 0

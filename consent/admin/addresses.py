@@ -176,7 +176,7 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
     def withdraw(
         self, request: HttpRequest, pk: int, *, at: datetime, scope: str, said: str, occurred_at: datetime | None
     ) -> None:
-        record_withdrawal(pk, scope, said=said, occurred_at=occurred_at or at, by=request.user, now=at)
+        record_withdrawal(pk, scope, said=said, occurred_at=occurred_at or at, by=request.user, at=at)
 
     @service_action(
         _("Looked up"),
@@ -188,7 +188,7 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
     def number_check(
         self, request: HttpRequest, pk: int, *, at: datetime, result: str, checked_at: datetime | None, note: str
     ) -> None:
-        noting.note_number_check(pk, result, checked_at=checked_at or at, by=request.user, now=at, note=note)
+        noting.note_number_check(pk, result, checked_at=checked_at or at, by=request.user, at=at, note=note)
 
     @service_action(
         _("Kind of line"),
@@ -198,7 +198,7 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
         text=_("What is not known counts as a mobile. The national list does not bar calls to a business's landline."),
     )
     def line(self, request: HttpRequest, pk: int, *, at: datetime, line_type: str, reason: str) -> None:
-        noting.note_line_type(pk, line_type, reason=reason, by=request.user, now=at)
+        noting.note_line_type(pk, line_type, reason=reason, by=request.user, at=at)
 
     @service_action(
         _("Said or signed"),
@@ -210,7 +210,7 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
     def said(
         self, request: HttpRequest, pk: int, *, at: datetime, kind: str, occurred_at: datetime | None, **told: object
     ) -> None:
-        noting.note_said(pk, kind, occurred_at=occurred_at or at, by=request.user, now=at, **told)
+        noting.note_said(pk, kind, occurred_at=occurred_at or at, by=request.user, at=at, **told)
 
     def get_urls(self) -> list[URLPattern]:
         def named(view: Callable[..., HttpResponse], part: str) -> URLPattern:
@@ -223,7 +223,7 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
         """Hand out the bundle as of the moment on the page; the export is logged."""
         address, at, reason = self._to_export(request, pk)
         try:
-            made = bundle.export(address, at=at, now=timezone.now(), by=request.user, reason=reason)
+            made = bundle.export(address, as_of=at, at=timezone.now(), by=request.user, reason=reason)
         except RuleError as error:
             return self._back(request, pk, error)
         return download(made.content, made.name, "application/zip")
@@ -232,7 +232,7 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
         """Hand out the permission as FHIR R4; the export is logged."""
         address, at, reason = self._to_export(request, pk)
         try:
-            text = fhir.export(address, at=at, now=timezone.now(), by=request.user, reason=reason)
+            text = fhir.export(address, as_of=at, at=timezone.now(), by=request.user, reason=reason)
         except RuleError as error:
             return self._back(request, pk, error)
         return download(text.encode(), f"consent-{address.pk}.json", "application/fhir+json")

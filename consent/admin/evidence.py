@@ -132,7 +132,7 @@ class ConsentEventAdmin(ByAddress, ReadOnlyAdmin):
         submit=_("Keep the answer"),
     )
     def review(self, request: HttpRequest, pk: UUID, *, at: datetime, verdict: str, note: str) -> None:
-        inbound.review(pk, verdict, by=request.user, now=at, note=note)
+        inbound.review(pk, verdict, by=request.user, at=at, note=note)
 
     @service_action(
         _("Entered by mistake"),
@@ -142,7 +142,7 @@ class ConsentEventAdmin(ByAddress, ReadOnlyAdmin):
         text=_("The entry stays readable and counts no more, for every lead with this address."),
     )
     def correct(self, request: HttpRequest, pk: UUID, *, at: datetime, reason: str) -> None:
-        noting.correct(pk, reason=reason, by=request.user, now=at)
+        noting.correct(pk, reason=reason, by=request.user, at=at)
 
     def has_correct_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return self.has_review_permission(request, obj)
@@ -269,7 +269,7 @@ class CheckpointAdmin(ReadOnlyAdmin):
         except RuleError as error:
             self.message_user(request, error.message, messages.ERROR)
             return HttpResponseRedirect(reverse("admin:consent_checkpoint_change", args=[pk]))
-        content = checkpoints.take_out(checkpoint, reason=reason, by=request.user, now=timezone.now())
+        content = checkpoints.take_out(checkpoint, reason=reason, by=request.user, at=timezone.now())
         return download(content, checkpoints.file_name(checkpoint), "application/json")
 
     def change_view(

@@ -97,7 +97,7 @@ class CallingRuleAdmin(ModelAdmin):
         """A change is a new version, made by the service."""
         if change:
             changes = {name: form.cleaned_data[name] for name in form.changed_data}
-            made = calling_rules.amend(obj.pk, changes, by=request.user, now=timezone.now())
+            made = calling_rules.amend(obj.pk, changes, by=request.user, at=timezone.now())
             obj.pk = made.pk
         else:
             obj.created_by = request.user

@@ -33,6 +33,8 @@ class CellError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
+    """What is wrong with a row, for its line in the reject file."""
+
     code: str
     field: str
     sentence: str
@@ -77,6 +79,7 @@ def phone(text: str) -> str:
 
 
 def email(text: str) -> str:
+    """The mailbox in the form in which addresses are kept. Raise CellError."""
     try:
         return addresses.normalise_email(text.removeprefix("mailto:"))
     except InvalidAddress as error:
@@ -95,6 +98,7 @@ def zip_code(text: str) -> str:
 
 
 def yes_no(text: str) -> bool:
+    """Yes or no in the words that spreadsheets use. Raise CellError for any other word."""
     word = text.casefold()
     if word in YES:
         return True
@@ -104,6 +108,7 @@ def yes_no(text: str) -> bool:
 
 
 def number(text: str, *, low: int = 0, high: int) -> int:
+    """A whole number between the limits, both included; commas of thousands are no fault. Raise CellError."""
     try:
         value = int(text.removesuffix(".0").replace(",", ""))
     except ValueError:
@@ -122,6 +127,7 @@ def code(text: str, known: Mapping[str, str], *, what: str) -> str:
 
 
 def choice(text: str, known: Mapping[str, str]) -> str:
+    """The choice that this word stands for, in any case; `known` is by casefolded word. Raise CellError."""
     found = known.get(text.casefold())
     if found is None:
         raise CellError("NOT_A_CHOICE", f"“{text[:40]}” is not one of: {', '.join(sorted(set(known.values())))}.")
@@ -129,6 +135,7 @@ def choice(text: str, known: Mapping[str, str]) -> str:
 
 
 def text_of(text: str, *, limit: int) -> str:
+    """The text as it is. Raise CellError where it is longer than the field: it is not cut."""
     if len(text) > limit:
         raise CellError("TOO_LONG", f"At most {limit} characters; this has {len(text)}.")
     return text
@@ -144,6 +151,7 @@ def past(text: str, *, zone: str, at: datetime) -> datetime:
 
 @lru_cache(maxsize=4096)
 def instant(text: str, zone: str) -> datetime:
+    """A moment in UTC; one without a zone is on the clock of `zone`, a day alone is its noon. Raise CellError."""
     moment = _parse(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(zone))
@@ -152,6 +160,7 @@ def instant(text: str, zone: str) -> datetime:
 
 @lru_cache(maxsize=4096)
 def day(text: str) -> date:
+    """A calendar day, ISO or American, whatever time stands with it. Raise CellError."""
     return _parse(text).date()
 
 

@@ -126,6 +126,7 @@ def _stage(path: Path, reading: Reading, encoding: str) -> tuple[Path, int]:
 
 
 def staged_path(path: Path) -> Path:
+    """Where the rows of a file are kept as the import reads them, beside the file."""
     return path.with_name(path.name + ".rows")
 
 

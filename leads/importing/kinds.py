@@ -73,6 +73,8 @@ Read = Callable[[Row], object]
 
 @dataclass(frozen=True)
 class Kind:
+    """A kind of file: its columns, and what taking a chunk of its rows means."""
+
     code: str
     label: Promise | str
     fields: Sequence[Field]
@@ -95,6 +97,7 @@ _kinds: dict[str, Kind] = {}
 
 
 def register(kind: Kind) -> Kind:
+    """Make a kind known to the pages and the command; called when its module is loaded."""
     _kinds[kind.code] = kind
     return kind
 
@@ -104,6 +107,7 @@ def all_kinds() -> list[Kind]:
 
 
 def kind_of(code: str) -> Kind:
+    """The kind of this code. Raise UNKNOWN_KIND, which names those there are."""
     if code not in _kinds:
         raise RuleError(
             "UNKNOWN_KIND",

@@ -80,7 +80,7 @@ def take(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) -> Outcome
         t.lead.id = t.lead.pk = pk
     waiting = _waiting(taken)
     inquiry_ids = copying.next_ids(Inquiry, len(taken))
-    events = ledger.made_ahead(_consent(run, source, taken, at), now=at)
+    events = ledger.made_ahead(_consent(run, source, taken, at), at=at)
     rows = aside(_prepare, run, source, taken, inquiry_ids, at)  # linking the ledger keeps the server busy meanwhile
     ledger.write(events)
     Lead.objects.filter(Among("id", waiting)).update(advance_due_at=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -90,29 +90,35 @@ def undo_chunk(run: ImportRun, *, at: datetime, held: Sequence[int] = ()) -> boo
     `held` are leads that a litigation hold keeps without a row that points to them, as those that came later.
     """
     mine = Inquiry.objects.filter(import_run=run, pk__gt=run.position).order_by("pk")
-    inquiries = list(mine.values_list("pk", "lead_id", "is_repeat", "public_id")[:CHUNK])
+    inquiries = list(mine.values_list("pk", "lead_id")[:CHUNK])
     if not inquiries:
         return False
-    lead_ids = sorted({lead_id for _pk, lead_id, _repeat, _public in inquiries})
+    lead_ids = sorted({lead_id for _pk, lead_id in inquiries})
     leads = {lead.pk: lead for lead in Lead.objects.filter(pk__in=lead_ids).lock()}
     _void(run, list(leads.values()), at)
     touched = _touched(run, list(leads))
     for pk in leads.keys() & set(held):
         touched[pk].add(gettext("litigation hold"))
-    made = {lead_id for _pk, lead_id, is_repeat, _public in inquiries if not is_repeat}
-    made |= set(
-        Inquiry.objects.filter(import_run=run, lead__in=lead_ids, is_repeat=False).values_list("lead_id", flat=True)
-    )
+    firsts = Inquiry.objects.filter(import_run=run, lead__in=lead_ids, is_repeat=False)
+    made = set(firsts.values_list("lead_id", flat=True))
     gone = [pk for pk in leads if pk in made and pk not in touched]
     # Nothing about these may go.
     pinned = leads.keys() & set(held) | {pk for pk in leads if touched.get(pk, set()) & _pins()}
-    repeats = [pk for pk, lead_id, _repeat, _public in inquiries if lead_id not in made and lead_id not in pinned]
+    repeats = [pk for pk, lead_id in inquiries if lead_id not in made and lead_id not in pinned]
     _unfill(repeats, leads)
-    entries = Interaction.objects.filter(inquiry__in=repeats)
-    entries.delete()
+    Interaction.objects.filter(inquiry__in=repeats).delete()
     Inquiry.objects.filter(pk__in=repeats).delete()
     _delete(gone)
     kept = sorted(set(leads) & made - set(gone) | pinned - made)
+    _list_kept(run, kept, touched)
+    counts = Counter(run.undo_counts) + Counter(removed=len(gone), detached=len(repeats), kept=len(kept))
+    run.undo_counts = dict(counts + Counter(f"kept: {why}" for pk in kept for why in touched[pk]))
+    run.position = inquiries[-1][0]
+    return True
+
+
+def _list_kept(run: ImportRun, lead_ids: Sequence[int], touched: Mapping[int, set[str]]) -> None:
+    """Say of each of these leads why it was not taken out."""
     ImportRow.objects.bulk_create(
         ImportRow(
             run=run,
@@ -121,12 +127,8 @@ def undo_chunk(run: ImportRun, *, at: datetime, held: Sequence[int] = ()) -> boo
             lead_id=pk,
             problems=[{"code": "TOUCHED", "field": "", "sentence": f"Kept: {', '.join(sorted(touched[pk]))}."}],
         )
-        for pk in kept
+        for pk in lead_ids
     )
-    counts = Counter(run.undo_counts) + Counter(removed=len(gone), detached=len(repeats), kept=len(kept))
-    run.undo_counts = dict(counts + Counter(f"kept: {why}" for pk in kept for why in touched[pk]))
-    run.position = inquiries[-1][0]
-    return True
 
 
 def void_chunk(run: ImportRun, *, at: datetime, held: Sequence[int] = ()) -> bool:
@@ -202,7 +204,7 @@ def _correct(run: ImportRun, claimed: Sequence[tuple[int, int]], at: datetime) -
         for pk, address_id in sorted(claimed, key=lambda pair: (pair[1], pair[0]))
         if pk not in voided
     ]
-    ledger.record_many(entries, now=at)
+    ledger.record_many(entries, at=at)
 
 
 def _unfill(inquiry_ids: Sequence[int], leads: dict[int, Lead]) -> None:

@@ -56,6 +56,8 @@ HAPPENED = {"grant": "grant", "consent": "grant", "opt in": "grant", "revoke": "
 
 @dataclass
 class Claim:
+    """What a row says was permitted or withdrawn, and the addresses that it says it of."""
+
     row: Row
     values: Mapping[str, object]
     pairs: list[tuple[str, str]]
@@ -93,7 +95,7 @@ def take_consent(run: ImportRun, rows: list[Row], at: datetime, is_dry: bool) ->
         return outcome
     held = addresses.lock_addresses({pair for claim in claims for pair in claim.pairs})
     entries = [entry for claim in claims for entry in _entries(run, claim, held)]
-    ledger.record_many(entries, now=at)
+    ledger.record_many(entries, at=at)
     return outcome
 
 
@@ -210,7 +212,7 @@ def _take_answers(
         entry(held[PHONE, str(found["phone"])].pk, str(found["result"]), checked_at=found["checked_at"], **common)
         for found in read
     ]
-    ledger.record_many(entries, now=at)
+    ledger.record_many(entries, at=at)
     return outcome
 
 

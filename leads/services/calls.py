@@ -462,7 +462,7 @@ def _tell_consent(
         if address_id
     ]
     if entries:
-        ledger.record_many(entries, now=at)
+        ledger.record_many(entries, at=at)
 
 
 def _learn(

@@ -277,7 +277,7 @@ def _hear(
         channel=REPLIES[kind],
         seller=lead.source.seller,
         occurred_at=at,
-        now=now,
+        at=now,
         key=key,
         also=[other for other in (lead.phone_id, written_to_id) if by_mail and other],
         source=source or kind,
@@ -300,5 +300,5 @@ def _choose_channels(lead: Lead, channels: Sequence[str], at: datetime) -> dict[
     if lead.phone_id and closed & PHONE:
         entries.append(withdrawals.of_number(lead.phone_id, closed & PHONE, **common))
     if entries:
-        ledger.record_many(entries, now=at)
+        ledger.record_many(entries, at=at)
     return {"preferred_channel": channels[0]} if len(channels) == 1 else {}

@@ -236,7 +236,7 @@ def _readmitted(held: dict[Pair, Address], inquiry: Inquiry, *, at: datetime) ->
     reason = f"Came again by {inquiry.source.pk}."
     for pair, address in held.items():
         if address.value is None:
-            held[pair] = erasure.readmit(*pair, now=at, by=None, reason=reason)
+            held[pair] = erasure.readmit(*pair, at=at, by=None, reason=reason)
     return held
 
 
@@ -367,7 +367,7 @@ def record_consent(
         if said:
             aloud = {"words": heard.words, "seller": source.seller_id}
             entries.append(noting.spoken_permission(address.pk, said, **aloud, **common))
-    ledger.record_many(entries, now=at)
+    ledger.record_many(entries, at=at)
 
 
 def is_same_name(lead: Lead, fields: Mapping[str, object]) -> bool:

@@ -28,13 +28,16 @@ class Kind:
     awaited: str
 
     def rows_of(self, lead_ids: Collection[int]) -> dict[tuple[int, str], models.Model]:
+        """The papers of these leads, by lead and what they are of."""
         rows = self.model._default_manager.filter(lead__in=lead_ids).order_by("pk")
         return {(row.lead_id, getattr(row, self.key)): row for row in rows}
 
     def written(self, row: models.Model) -> Written:
+        """What is copied, as text that JSON keeps."""
         return {name: _field(self.model, name).value_to_string(row) for name in self.copied}
 
     def write(self, row: models.Model, values: Written) -> None:
+        """Put back what `written` kept."""
         for name, value in values.items():
             field = _field(self.model, name)
             setattr(row, name, None if value in ("", "None") and field.null else field.to_python(value))

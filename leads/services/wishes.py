@@ -57,7 +57,7 @@ def record_wishes(
     _refuse(lead, answers, said, accepts_unencrypted=accepts_unencrypted)
     entries = [*_permissions(lead, answers, said, by, at), *_withdrawals(lead, answers, said, by, at)]
     if entries:
-        ledger.record_many(entries, now=at)
+        ledger.record_many(entries, at=at)
     if accepts_unencrypted:
         accept_unencrypted(lead, at=at, source=SOURCE, said=said, by=by)
     lead = Lead.objects.lock().get(pk=lead_id)
@@ -84,7 +84,7 @@ def accept_unencrypted(
             )
             for pk in held
         ],
-        now=at,
+        at=at,
     )
 
 

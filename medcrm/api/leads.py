@@ -179,7 +179,7 @@ class CallsView(ClientView):
             attempt = contact.find_reservation(row, reserved, at=at)
             report = saying.with_consent_step(row, told, answer)
             if attempt is not None:
-                gate.settle(attempt.pk, AttemptState.SENT, now=at, outcome=report.disposition)
+                gate.settle(attempt.pk, AttemptState.SENT, at=at, outcome=report.disposition)
             call = calls.record_call(row.pk, report, at=at, by=request.user, attempt=attempt)
             return Reply(201, plain(EventReceiptSerializer(call)))
 

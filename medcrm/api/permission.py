@@ -97,7 +97,7 @@ class RevocationsView(ClientView):
                 said=given["said"],
                 occurred_at=given.get("occurred_at") or now,
                 by=request.user,
-                now=now,
+                at=now,
             )
             return Reply(201, plain(RevocationReceiptSerializer(event)))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
@@ -118,7 +119,7 @@ def service_action(
     """
 
     def decorator(method: Callable) -> Callable:
-        name = method.__name__
+        action = _Action(method, description, tuple(permissions), text, form, submit, at_once)
 
         @wraps(method)
         def inner(
@@ -129,110 +130,137 @@ def service_action(
             object_id: str | None = None,
         ) -> HttpResponse | None:
             if object_id is not None:
-                return _act_on_one(self, request, object_id)
-            return _act_on_many(self, request, queryset)
+                return action.on_one(self, request, object_id)
+            return action.on_many(self, request, queryset)
 
-        def _act_on_one(self: ModelAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-            self.note_key(request, name if request.method == "POST" else "view", object_id)
-            obj = self.get_object(request, unquote(object_id))
-            if obj is None:
-                raise Http404
-            self.note(request, name, [obj])
-            _require(self, request, obj)
-            filled = form(request.POST if request.method == "POST" else None, obj=obj, request=request)
-            if request.method == "POST" and filled.is_valid():
-                _say_why(name, filled)
-                try:
-                    method(self, request, [obj.pk] if at_once else obj.pk, at=timezone.now(), **filled.cleaned_data)
-                except RuleError as error:
-                    _show(filled, error)
-                else:
-                    self.log_change(request, obj, str(description))
-                    messages.success(request, _("Done: %(what)s.") % {"what": description})
-                    return _leave(self, request, obj)
-            return _ask(self, request, filled, obj=obj, is_many=False)
-
-        def _act_on_many(self: ModelAdmin, request: HttpRequest, queryset: models.QuerySet) -> HttpResponse | None:
-            _require(self, request, None)
-            if queryset.order_by()[: MOST_ROWS + 1].count() > MOST_ROWS:
-                messages.error(request, too_many())
-                return None
-            is_confirmed = "_confirmed" in request.POST
-            filled = form(request.POST if is_confirmed else None, request=request)
-            if not is_confirmed or not filled.is_valid():
-                return _ask(self, request, filled, obj=queryset, is_many=True)
-            if at_once:
-                return _act_at_once(self, request, queryset, filled)
-            done, refused = 0, Counter()
-            chosen = list(queryset.order_by("pk"))
-            self.note(request, name, chosen)
-            _say_why(name, filled)
-            for obj in chosen:
-                try:
-                    _require(self, request, obj)
-                    method(self, request, obj.pk, at=timezone.now(), **filled.cleaned_data)
-                except RuleError as error:
-                    refused[error.code] += 1
-                else:
-                    self.log_change(request, obj, str(description))
-                    done += 1
-            level = messages.WARNING if refused else messages.SUCCESS
-            messages.add_message(request, level, outcome(done, refused))
-            return None
-
-        def _act_at_once(
-            self: ModelAdmin, request: HttpRequest, queryset: models.QuerySet, filled: ActionForm
-        ) -> HttpResponse | None:
-            rows = list(queryset.order_by("pk"))
-            self.note(request, name, rows)
-            _say_why(name, filled)
-            for obj in rows:
-                _require(self, request, obj)
-            try:
-                codes = method(self, request, [obj.pk for obj in rows], at=timezone.now(), **filled.cleaned_data)
-            except RuleError as error:
-                _show(filled, error)
-                return _ask(self, request, filled, obj=queryset, is_many=True)
-            moved = [obj for obj in rows if obj.pk not in codes]
-            LogEntry.objects.log_actions(request.user.pk, moved, CHANGE, str(description))
-            level = messages.WARNING if codes else messages.SUCCESS
-            refused = Counter(str(code).upper() for code in codes.values())
-            messages.add_message(request, level, outcome(len(rows) - len(codes), refused))
-            return None
-
-        def _require(self: ModelAdmin, request: HttpRequest, obj: models.Model | None) -> None:
-            if not all(getattr(self, f"has_{p}_permission")(request, obj) for p in inner.allowed_permissions):
-                raise PermissionDenied
-
-        def _ask(self: ModelAdmin, request: HttpRequest, filled: ActionForm, *, obj: object, is_many: bool):
-            context = {
-                **self.admin_site.each_context(request),
-                "title": description,
-                "opts": self.opts,
-                "form": filled,
-                "dialog_title": description,
-                "dialog_text": text(obj) if callable(text) else text,
-                "dialog_submit": submit or description,
-                "action_name": name,
-                "selected": request.POST.getlist(ACTION_CHECKBOX_NAME) if is_many else [],
-                "select_across": request.POST.get("select_across", "0") if is_many else "",
-                "target": None if is_many else obj,
-                "target_count": obj.count() if is_many else 1,
-            }
-            in_dialog = request.headers.get("HX-Request") == "true"
-            template = "admin/action_dialog.html" if in_dialog else "admin/action_page.html"
-            return TemplateResponse(request, template, context)
-
-        inner.allowed_permissions = tuple(permissions)
+        # What Django's list and the theme's buttons read.
+        inner.allowed_permissions = action.permissions
         inner.short_description = description
         inner.dialog = {"title": description, "description": "" if callable(text) else text}
         inner.icon, inner.variant, inner.attrs = icon, ActionVariant(variant), {}
-        inner.original_function_name = name
-        inner.url_path = name.replace("_", "-")
+        inner.original_function_name = action.name
+        inner.url_path = action.name.replace("_", "-")
         inner.is_service_action = True
         return inner
 
     return decorator
+
+
+@dataclass(frozen=True)
+class _Action:
+    """What is asked of whom, and the method that does it, on the page of a model's rows."""
+
+    method: Callable
+    description: object
+    permissions: tuple[str, ...]
+    text: object | Callable[[object], object]
+    form: type[ActionForm]
+    submit: object
+    at_once: bool
+
+    @property
+    def name(self) -> str:
+        return self.method.__name__
+
+    def on_one(self, page: ModelAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, or act and leave; a refusal is shown in the form that asked."""
+        page.note_key(request, self.name if request.method == "POST" else "view", object_id)
+        obj = page.get_object(request, unquote(object_id))
+        if obj is None:
+            raise Http404
+        page.note(request, self.name, [obj])
+        self._require(page, request, obj)
+        filled = self.form(request.POST if request.method == "POST" else None, obj=obj, request=request)
+        if request.method == "POST" and filled.is_valid():
+            _say_why(self.name, filled)
+            try:
+                self._act(page, request, [obj.pk] if self.at_once else obj.pk, filled)
+            except RuleError as error:
+                _show(filled, error)
+            else:
+                page.log_change(request, obj, str(self.description))
+                messages.success(request, _("Done: %(what)s.") % {"what": self.description})
+                return _leave(page, request, obj)
+        return self._ask(page, request, filled, about=obj, target=obj)
+
+    def on_many(self, page: ModelAdmin, request: HttpRequest, queryset: models.QuerySet) -> HttpResponse | None:
+        """Ask, or act and say on the list what came of it."""
+        self._require(page, request, None)
+        if queryset.order_by()[: MOST_ROWS + 1].count() > MOST_ROWS:
+            messages.error(request, too_many())
+            return None
+        is_confirmed = "_confirmed" in request.POST
+        filled = self.form(request.POST if is_confirmed else None, request=request)
+        if not is_confirmed or not filled.is_valid():
+            return self._ask(page, request, filled, about=queryset)
+        rows = list(queryset.order_by("pk"))
+        page.note(request, self.name, rows)
+        _say_why(self.name, filled)
+        act = self._act_at_once if self.at_once else self._act_one_by_one
+        try:
+            refused = act(page, request, rows, filled)
+        except RuleError as error:  # all rows at once were refused
+            _show(filled, error)
+            return self._ask(page, request, filled, about=queryset)
+        level = messages.WARNING if refused else messages.SUCCESS
+        messages.add_message(request, level, outcome(len(rows) - refused.total(), refused))
+        return None
+
+    def _act_one_by_one(
+        self, page: ModelAdmin, request: HttpRequest, rows: list[models.Model], filled: ActionForm
+    ) -> Counter:
+        """Act on each; return how many were refused by which code."""
+        refused = Counter()
+        for obj in rows:
+            try:
+                self._require(page, request, obj)
+                self._act(page, request, obj.pk, filled)
+            except RuleError as error:
+                refused[error.code] += 1
+            else:
+                page.log_change(request, obj, str(self.description))
+        return refused
+
+    def _act_at_once(
+        self, page: ModelAdmin, request: HttpRequest, rows: list[models.Model], filled: ActionForm
+    ) -> Counter:
+        """Act on all in one call; return how many were refused by which code. Raise the refusal of them all."""
+        for obj in rows:
+            self._require(page, request, obj)
+        codes = self._act(page, request, [obj.pk for obj in rows], filled)
+        moved = [obj for obj in rows if obj.pk not in codes]
+        LogEntry.objects.log_actions(request.user.pk, moved, CHANGE, str(self.description))
+        return Counter(str(code).upper() for code in codes.values())
+
+    def _act(self, page: ModelAdmin, request: HttpRequest, keys: object, filled: ActionForm) -> object:
+        return self.method(page, request, keys, at=timezone.now(), **filled.cleaned_data)
+
+    def _require(self, page: ModelAdmin, request: HttpRequest, obj: models.Model | None) -> None:
+        if not all(getattr(page, f"has_{name}_permission")(request, obj) for name in self.permissions):
+            raise PermissionDenied
+
+    def _ask(
+        self, page: ModelAdmin, request: HttpRequest, filled: ActionForm, *, about: object, target: object = None
+    ) -> TemplateResponse:
+        """The form with the sentence about this row, which is the `target`, or about these rows."""
+        is_many = target is None
+        context = {
+            **page.admin_site.each_context(request),
+            "title": self.description,
+            "opts": page.opts,
+            "form": filled,
+            "dialog_title": self.description,
+            "dialog_text": self.text(about) if callable(self.text) else self.text,
+            "dialog_submit": self.submit or self.description,
+            "action_name": self.name,
+            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME) if is_many else [],
+            "select_across": request.POST.get("select_across", "0") if is_many else "",
+            "target": target,
+            "target_count": about.count() if is_many else 1,
+        }
+        in_dialog = request.headers.get("HX-Request") == "true"
+        template = "admin/action_dialog.html" if in_dialog else "admin/action_page.html"
+        return TemplateResponse(request, template, context)
 
 
 def _say_why(action: str, form: ActionForm) -> None:
@@ -268,10 +296,10 @@ def _show(form: ActionForm, error: RuleError) -> None:
                 form.add_error(None, f"{field}: {sentence}" if field else sentence)
 
 
-def _leave(self: ModelAdmin, request: HttpRequest, obj: models.Model) -> HttpResponse:
+def _leave(page: ModelAdmin, request: HttpRequest, obj: models.Model) -> HttpResponse:
     """Go back to the row, or to the list when the action took it out of the user's sight."""
-    prefix = f"admin:{self.opts.app_label}_{self.opts.model_name}"
-    is_visible = self.get_object(request, str(obj.pk)) is not None
+    prefix = f"admin:{page.opts.app_label}_{page.opts.model_name}"
+    is_visible = page.get_object(request, str(obj.pk)) is not None
     url = reverse(f"{prefix}_change", args=[quote(obj.pk)]) if is_visible else reverse(f"{prefix}_changelist")
     if request.headers.get("HX-Request") == "true":
         return HttpResponse(headers={"HX-Redirect": _asked_from(request, prefix) or url})

@@ -35,4 +35,5 @@ def note(request: HttpRequest, action: str, model: str, subjects: Iterable[objec
 
 
 def noted(request: HttpRequest) -> Reading | None:
+    """What was noted of this request; None where it read about nobody."""
     return getattr(request, "medcrm_reading", None)

@@ -68,6 +68,7 @@ def as_instant(value: object) -> datetime:
 
 
 def instant(value: object, field: str) -> None:
+    """An aware moment in ISO form. Raise Wrong."""
     try:
         as_instant(value)
     except ValueError as error:
@@ -75,6 +76,7 @@ def instant(value: object, field: str) -> None:
 
 
 def day(value: object, field: str) -> None:
+    """A day in ISO form. Raise Wrong."""
     try:
         date.fromisoformat(str(value))
     except ValueError:
@@ -117,6 +119,8 @@ def one_of(choices: Collection[str]) -> Reader:
 
 
 def each(item: Reader, *, is_needed: bool = False) -> Reader:
+    """A list whose every item this reader takes; faults are named by place. With `is_needed` it is not empty."""
+
     def read(value: object, field: str) -> None:
         if not isinstance(value, list):
             raise Wrong(field, "a list is needed here")
@@ -148,6 +152,7 @@ def part(fields: Mapping[str, Reader], *, needs: Sequence[str] = (), is_open: bo
 
 
 def demand(value: Json, needs: Sequence[str], field: str) -> None:
+    """Raise Wrong for the first of these parts that is not given; null counts as not given."""
     for name in needs:
         if value.get(name) is None:
             raise Wrong(f"{field}.{name}" if field else name, "this is needed")

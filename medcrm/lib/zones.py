@@ -9,5 +9,6 @@ from django.utils.translation import gettext as _
 
 
 def valid_zone(value: str) -> None:
+    """A validator of fields: raise ValidationError for what is no IANA zone."""
     if value not in available_timezones():
         raise ValidationError(_("“%(zone)s” is no IANA zone; write e.g. America/Chicago.") % {"zone": value})

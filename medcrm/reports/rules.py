@@ -162,6 +162,17 @@ def _of_model(found: Mapping[str, object], asked: Mapping[str, str]) -> list[tup
             " %(least)d leads with it and %(least)d without it are."
         ) % {"days": review.MATURE_AFTER.days, "least": review.LEAST_CASES}
         return [("rules", Section(found["title"], [], [], "", "", empty))]
+    made = [("rules", _rules(found, asked))]
+    if pairs := [
+        Row(f["label"], [number(f["together"]), Cell(f"{f['agreement']:.2f}")]) for f in _asked(found["pairs"], asked)
+    ]:
+        same = Section(_("Rules that say the same"), [_("Together"), _("Agreement")], pairs, "", _("Rules"))
+        made.append(("pairs", same))
+    return [*made, ("cuts", _cuts(found, asked))]
+
+
+def _rules(found: Mapping[str, object], asked: Mapping[str, str]) -> Section:
+    """What becomes of the leads with each rule, beside those without it."""
     rows = [
         Row(
             f["label"],
@@ -184,23 +195,21 @@ def _of_model(found: Mapping[str, object], asked: Mapping[str, str]) -> list[tup
         "sure": round(100 * review.CONFIDENCE),
         "least": review.LEAST_CASES,
     }
-    pairs = [
-        Row(f["label"], [number(f["together"]), Cell(f"{f['agreement']:.2f}")]) for f in _asked(found["pairs"], asked)
-    ]
-    cuts = [
+    return Section(found["title"], columns, rows, note, _("Rule"), _("This model has no rules."))
+
+
+def _cuts(found: Mapping[str, object], asked: Mapping[str, str]) -> Section:
+    """Whether leads just above a threshold fare better than those just below it."""
+    rows = [
         Row(
             f"{_('High from') if f['name'] == 'high_from' else _('Medium from')} {f['at']}",
             [share(*f["above"]), share(*f["below"]), *_verdict(f)],
         )
         for f in _asked(found["cuts"], asked)
     ]
-    made = [("rules", Section(found["title"], columns, rows, note, _("Rule"), _("This model has no rules.")))]
-    if pairs:
-        same = Section(_("Rules that say the same"), [_("Together"), _("Agreement")], pairs, "", _("Rules"))
-        made.append(("pairs", same))
-    above = [_("Converted just above"), _("just below"), _("Difference in points"), _("So it")]
+    columns = [_("Converted just above"), _("just below"), _("Difference in points"), _("So it")]
     title = _("Thresholds: %(model)s") % {"model": found["title"]}
-    return [*made, ("cuts", Section(title, above, cuts, "", _("Threshold")))]
+    return Section(title, columns, rows, "", _("Threshold"))
 
 
 def _lift(fired: Share, other: Share) -> Cell:

@@ -89,7 +89,7 @@ def begin_call(lead: Lead, *, purpose: str = Purpose.MARKETING, by: AbstractBase
     gate.hand_over(attempt.pk, at=at)
     if draft.attempt is not None:
         left = Outcome(attempt_id=draft.attempt.pk, state=AttemptState.UNKNOWN, code="not_recorded")
-        gate.settle_many([left], now=at)
+        gate.settle_many([left], at=at)
     draft.attempt, draft.is_inbound, draft.saved_at = attempt, False, at
     draft.save(update_fields=["attempt", "is_inbound", "saved_at"])
     return draft

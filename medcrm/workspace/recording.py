@@ -51,7 +51,7 @@ def record(
         raise InvalidFields(gaps)
     report = saying.with_consent_step(lead, report, consent_step)
     if draft.attempt is not None:
-        gate.settle(draft.attempt.pk, AttemptState.SENT, now=at, outcome=report.disposition)
+        gate.settle(draft.attempt.pk, AttemptState.SENT, at=at, outcome=report.disposition)
     call = calls.record_call(lead_id, report, at=at, by=by, attempt=draft.attempt)
     if needs_day:  # after everything else that may be wrong: the dialog that books leaves this page
         told = _("No visit is booked yet. Press “Book a visit” and choose its day, then save again.")

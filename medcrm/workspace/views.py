@@ -20,7 +20,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from consent.gate import NotContactable
 from consent.vocabulary import REPLIES, Purpose
 from leads import contact
 from leads.admin.appointments import BookForm
@@ -205,8 +204,6 @@ def _reach(request: HttpRequest, row: Lead, at: object, act: object, *, dials: b
     refusal = ""
     try:
         act()
-    except NotContactable as error:
-        refusal = error.decision.sentence
     except RuleError as error:
         refusal = error.message
     if not is_partial(request):
@@ -265,28 +262,25 @@ def write(request: HttpRequest, pk: int, medium: str) -> HttpResponse:
         personal.write(row.pk, medium, subject=subject, body=body, by=request.user, clock=timezone.now)
     except InvalidFields as error:
         errors = error.errors
-    except NotContactable as error:
-        errors = {"": [error.decision.sentence]}
     except RuleError as error:
         errors = {"": [error.message]}
+    page = reverse("workspace:lead", args=[row.pk])
     if not errors:
         messages.success(request, _("Sent: it is on the timeline."))
-    if is_partial(request):
-        if not errors:
-            return HttpResponse(headers={"HX-Redirect": reverse("workspace:lead", args=[row.pk])})
-        is_reply = contact.purpose_of_words(row, medium, at=timezone.now()) in REPLIES
-        context = {
-            "lead": row,
-            "medium": medium,
-            "is_reply": is_reply,
-            "subject": subject,
-            "body": body,
-            "errors": errors,
-        }
-        return TemplateResponse(request, "workspace/write_form.html", context)
-    for sentences in errors.values():
-        messages.error(request, " ".join(sentences))
-    return HttpResponseRedirect(reverse("workspace:lead", args=[row.pk]))
+        return HttpResponse(headers={"HX-Redirect": page}) if is_partial(request) else HttpResponseRedirect(page)
+    if not is_partial(request):
+        for sentences in errors.values():
+            messages.error(request, " ".join(sentences))
+        return HttpResponseRedirect(page)
+    context = {
+        "lead": row,
+        "medium": medium,
+        "is_reply": contact.purpose_of_words(row, medium, at=timezone.now()) in REPLIES,
+        "subject": subject,
+        "body": body,
+        "errors": errors,
+    }
+    return TemplateResponse(request, "workspace/write_form.html", context)
 
 
 @require_POST

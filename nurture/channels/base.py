@@ -52,6 +52,8 @@ class Consent:
 
 
 class Channel(Protocol):
+    """A way to a provider; nothing above it knows which one it is."""
+
     name: str
     takes_consents: bool = False  # keeps a block list that we can tell
     signs_headers: bool  # the transport signs List-Unsubscribe with DKIM [E03]

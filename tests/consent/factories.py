@@ -22,8 +22,8 @@ def grant(
     address: Address, disclosure: Disclosure, *, now: datetime, days_ago: int = 10, **fields: object
 ) -> ConsentEvent:
     given = {"disclosure": disclosure, "fresh_opt_in": True, **fields}
-    return ledger.record(address.pk, "grant", occurred_at=now - timedelta(days=days_ago), now=now, **given)
+    return ledger.record(address.pk, "grant", occurred_at=now - timedelta(days=days_ago), at=now, **given)
 
 
 def say(address: Address, text: str, *, now: datetime) -> ConsentEvent:
-    return ledger.record(address.pk, "inbound", occurred_at=now, now=now, text=text, facts={"channel": "sms"})
+    return ledger.record(address.pk, "inbound", occurred_at=now, at=now, text=text, facts={"channel": "sms"})

@@ -87,8 +87,8 @@ def lived(phone: Address, disclosure: Disclosure, scrub: ListSnapshot, now: date
     grant(phone, disclosure, now=now)
     gate.reserve(ask(phone), at=now - timedelta(hours=1))
     say(phone, "can you stop by tomorrow?", now=now)
-    checkpoints.seal(now=now)
-    verify.run(now=now)
+    checkpoints.seal(at=now)
+    verify.run(at=now)
     return phone
 
 
@@ -270,7 +270,7 @@ def test_a_changed_calling_rule_is_a_new_version(compliance: Client, now: dateti
     made = CallingRule.objects.get(state="FL", retired_at=None)
     assert made.created_by.username == "compliance1" and made.overlay_channels == [*ticked, "sms"]
     with pytest.raises(RuleError, match="replaced"):
-        calling_rules.amend(old.pk, {}, by=None, now=now)
+        calling_rules.amend(old.pk, {}, by=None, at=now)
 
 
 def test_a_used_disclosure_and_a_fixed_policy_cannot_be_changed(
@@ -361,7 +361,7 @@ def test_a_broken_chain_is_said_on_the_page(compliance: Client, lived: Address) 
 
 
 def test_the_projection_follows_the_ledger_on_the_list(compliance: Client, lived: Address, now: datetime) -> None:
-    ledger.record(lived.pk, "revoke", occurred_at=now, now=now)
+    ledger.record(lived.pk, "revoke", occurred_at=now, at=now)
     assert "Withdrawn" in compliance.get(url(Address)).content.decode()
 
 
@@ -369,7 +369,7 @@ def test_a_rule_that_begins_later_counts_from_then_on_and_the_one_before_it_unti
     compliance: Client, now: datetime
 ) -> None:
     old, day = CallingRule.objects.get(state="FL"), timedelta(days=1)
-    law = calling_rules.amend(old.pk, {"weekday_start": time(9), "starts_at": now + 31 * day}, by=None, now=now)
+    law = calling_rules.amend(old.pk, {"weekday_start": time(9), "starts_at": now + 31 * day}, by=None, at=now)
 
     def opens(at: datetime) -> int:
         return book.load([], at=at).rule("FL").week[0][0].hour
@@ -378,13 +378,13 @@ def test_a_rule_that_begins_later_counts_from_then_on_and_the_one_before_it_unti
     assert book.load([], at=now).version == book.load([], at=now + 30 * day).version
     listed = compliance.get(url(CallingRule, "changelist")).content.decode()
     assert f"/{old.pk}/change" in listed and f"/{law.pk}/change" in listed, "both stand"
-    calling_rules.amend(law.pk, {"weekday_start": time(10), "starts_at": now + 60 * day}, by=None, now=now + day)
+    calling_rules.amend(law.pk, {"weekday_start": time(10), "starts_at": now + 60 * day}, by=None, at=now + day)
     assert [opens(now + ahead * day) for ahead in (31, 59, 60)] == [8, 8, 10], "what never began never counts"
 
 
 def test_what_was_decided_before_a_change_rests_on_the_rules_of_then(compliance: Client, now: datetime) -> None:
     old = CallingRule.objects.get(state="FL")
-    calling_rules.amend(old.pk, {"weekday_start": time(9)}, by=None, now=now)
+    calling_rules.amend(old.pk, {"weekday_start": time(9)}, by=None, at=now)
     week = [book.load([], at=now - timedelta(hours=ago)).rule("FL").week[0][0].hour for ago in (1, 0)]
     assert week == [8, 9]
 

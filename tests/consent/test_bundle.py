@@ -26,10 +26,10 @@ pytestmark = pytest.mark.django_db
 def lived(phone: Address, disclosure: Disclosure, scrub: ListSnapshot, now: datetime) -> Address:
     """A grant, a contact, a stop, a refused contact."""
     grant(phone, disclosure, now=now - timedelta(days=3), evidence={"name": "José Ünal", "ip": "::1"})
-    gate.settle(gate.reserve(ask(phone), at=now - timedelta(days=1)).pk, "sent", now=now)
+    gate.settle(gate.reserve(ask(phone), at=now - timedelta(days=1)).pk, "sent", at=now)
     say(phone, "STOP “now” – 停", now=now)
     say(phone, "stop", now=now)
-    checkpoints.seal(now=now)
+    checkpoints.seal(at=now)
     with pytest.raises(NotContactable):
         gate.reserve(ask(phone), at=now)
     return phone
@@ -49,7 +49,7 @@ def run_verify(folder: Path) -> tuple[int, str]:
 
 
 def test_the_bundle_verifies_itself_and_is_logged(lived: Address, now: datetime, tmp_path: Path) -> None:
-    made = bundle.export(lived, at=now, now=now, by=None, reason="complaint 7")
+    made = bundle.export(lived, as_of=now, at=now, by=None, reason="complaint 7")
     folder = unpack(made.content, tmp_path)
     code, told = run_verify(folder)
     assert code == 0 and "Everything holds." in told, told
@@ -63,7 +63,7 @@ def test_the_bundle_verifies_itself_and_is_logged(lived: Address, now: datetime,
 
 
 def test_as_of_a_moment_shows_what_was_on_record_then(lived: Address, now: datetime, tmp_path: Path) -> None:
-    made = bundle.export(lived, at=now - timedelta(hours=1), now=now, by=None, reason="audit")
+    made = bundle.export(lived, as_of=now - timedelta(hours=1), at=now, by=None, reason="audit")
     folder = unpack(made.content, tmp_path)
     assert len(json.loads((folder / "events.json").read_text())) == 1
     assert {p["state"] for p in json.loads((folder / "permission.json").read_text())} == {"granted"}
@@ -82,7 +82,7 @@ def test_as_of_a_moment_shows_what_was_on_record_then(lived: Address, now: datet
 def test_a_touched_bundle_says_so(
     lived: Address, now: datetime, tmp_path: Path, file: str, old: str, new: str, broken: str
 ) -> None:
-    folder = unpack(bundle.export(lived, at=now, now=now, by=None, reason="audit").content, tmp_path)
+    folder = unpack(bundle.export(lived, as_of=now, at=now, by=None, reason="audit").content, tmp_path)
     path = folder / file
     path.write_text(path.read_text().replace(old, new))
     code, told = run_verify(folder)
@@ -90,22 +90,22 @@ def test_a_touched_bundle_says_so(
 
 
 def test_after_an_erasure_the_bundle_still_holds(lived: Address, now: datetime, tmp_path: Path) -> None:
-    erasure.erase(lived.pk, now=now, by=None, reason="request")
+    erasure.erase(lived.pk, at=now, by=None, reason="request")
     lived.refresh_from_db()
-    folder = unpack(bundle.export(lived, at=now, now=now, by=None, reason="audit").content, tmp_path)
+    folder = unpack(bundle.export(lived, as_of=now, at=now, by=None, reason="audit").content, tmp_path)
     code, told = run_verify(folder)
     assert code == 0 and "erased on request" in told
     assert "José" not in (folder / "events.json").read_text()
 
 
 def test_the_same_evidence_is_the_same_file(lived: Address, now: datetime) -> None:
-    one, two = (bundle.export(lived, at=now, now=now, by=None, reason="audit") for _ in range(2))
+    one, two = (bundle.export(lived, as_of=now, at=now, by=None, reason="audit") for _ in range(2))
     assert one.sha256 == two.sha256
 
 
 @pytest.mark.parametrize(("minutes", "status", "kind"), [(-60, "active", "permit"), (0, "rejected", "deny")])
 def test_fhir_consent_is_valid_r4(lived: Address, now: datetime, minutes: int, status: str, kind: str) -> None:
-    text = fhir.export(lived, at=now + timedelta(minutes=minutes), now=now, by=None, reason="transfer")
+    text = fhir.export(lived, as_of=now + timedelta(minutes=minutes), at=now, by=None, reason="transfer")
     parsed = Bundle.model_validate_json(text)
     consents = [entry.resource for entry in parsed.entry]
     assert {(c.status, c.provision.type) for c in consents} == {(status, kind)}

@@ -77,7 +77,7 @@ def test_a_stop_and_a_reservation_take_turns(permitted: Address, now: datetime) 
 def test_writers_to_one_address_leave_no_gap(permitted: Address, now: datetime) -> None:
     def write() -> None:
         for _ in range(10):
-            ledger.record(permitted.pk, "inquiry", occurred_at=now, now=now)
+            ledger.record(permitted.pk, "inquiry", occurred_at=now, at=now)
 
     assert at_once(*[write] * 4) == [None] * 4
     assert list(ConsentEvent.objects.order_by("seq").values_list("seq", flat=True)) == list(range(1, 42))
@@ -91,7 +91,7 @@ def test_writers_to_the_same_addresses_in_any_order_never_deadlock(seller: objec
     def write(order: list[Address]) -> Callable[[], None]:
         def deed() -> None:
             for _ in range(10):
-                ledger.record_many([ledger.Entry(a.pk, "inquiry", occurred_at=now) for a in order], now=now)
+                ledger.record_many([ledger.Entry(a.pk, "inquiry", occurred_at=now) for a in order], at=now)
 
         return deed
 
@@ -112,7 +112,7 @@ def test_a_worker_that_died_between_reservation_and_provider_is_not_repeated(per
     attempt = gate.reserve(ask(permitted), at=now)
     gate.hand_over(attempt.pk, at=now)
     later = now + timedelta(minutes=20)
-    assert at_once(*[lambda: gate.settle_forgotten(now=later)] * 2).count(1) == 1
+    assert at_once(*[lambda: gate.settle_forgotten(at=later)] * 2).count(1) == 1
     attempt.refresh_from_db()
     assert attempt.state == "unknown"
     with pytest.raises(Exception, match="cannot become"):

@@ -56,7 +56,7 @@ def test_an_allowed_attempt_keeps_what_was_looked_into_with_ages_and_what_counts
     florida = ask(permitted, place=Place(state="FL", zones=("America/New_York",)))
     gate.reserve(florida, at=now - timedelta(hours=1))
     checked_at = now - timedelta(days=2)
-    check = ledger.record(permitted.pk, "number_check", occurred_at=checked_at, now=now, facts={"result": "no"})
+    check = ledger.record(permitted.pk, "number_check", occurred_at=checked_at, at=now, facts={"result": "no"})
     kept = gate.reserve(florida, at=now)
     kept.refresh_from_db()
     consent = permitted.events.get(kind="grant")
@@ -79,9 +79,7 @@ def test_a_refusal_by_a_cap_says_how_many_counted(permitted: Address, now: datet
 
 def test_many_decisions_cost_as_much_as_one(disclosure: Disclosure, scrub: ListSnapshot, now: datetime) -> None:
     held = [make_address("phone", f"+1212555{n:04}") for n in range(60)]
-    ledger.record_many(
-        [ledger.Entry(a.pk, "grant", occurred_at=now, disclosure=disclosure) for a in held[::2]], now=now
-    )
+    ledger.record_many([ledger.Entry(a.pk, "grant", occurred_at=now, disclosure=disclosure) for a in held[::2]], at=now)
     with CaptureQueriesContext(connection) as queries:
         decisions = gate.decide_many([ask(a) for a in held], at=now)
     assert len(queries) <= MOST_QUERIES
@@ -114,7 +112,7 @@ def test_the_cap_counts_reservations_and_not_what_surely_failed(permitted: Addre
     with pytest.raises(NotContactable, match="limit") as refusal:
         gate.reserve(ask(permitted), at=now)
     assert refusal.value.decision.next_allowed_at == now + timedelta(days=1)
-    gate.settle(made[0].pk, "failed", now=now)
+    gate.settle(made[0].pk, "failed", at=now)
     assert gate.reserve(ask(permitted), at=now).state == "reserved"
 
 
@@ -160,7 +158,7 @@ def test_a_mobile_in_new_jersey_may_be_called_with_consent_of_any_strength(
     phone: Address, seller: Seller, scrub: ListSnapshot, now: datetime, level: str, purposes: list[str], code: str
 ) -> None:
     given = {"level": level, "channels": ["voice"], "purposes": purposes, "seller": seller.pk}
-    event = ledger.record(phone.pk, "grant", occurred_at=now, now=now, **given)
+    event = ledger.record(phone.pk, "grant", occurred_at=now, at=now, **given)
     decision = gate.decide(ask(phone, "voice_manual", place=Place(state="NJ", zones=("America/New_York",))), at=now)
     assert decision.code == code
     assert decision.events == ((event.pk,) if decision.allowed else ())
@@ -170,7 +168,7 @@ def test_consent_that_is_not_written_outweighs_no_list(phone: Address, seller: S
     snapshot = ListSnapshot.objects.create(kind="national_dnc", version="x", taken_at=now)
     ListEntry.objects.create(snapshot=snapshot, number=int(phone.value[1:]))
     given = {"level": "PEC", "channels": ["voice"], "purposes": ["marketing"], "seller": seller.pk}
-    ledger.record(phone.pk, "grant", occurred_at=now, now=now, **given)
+    ledger.record(phone.pk, "grant", occurred_at=now, at=now, **given)
     asked = ask(phone, "voice_manual", place=Place(state="NJ", zones=("America/New_York",)))
     assert gate.decide(asked, at=now).code == "NATIONAL_DNC"
 
@@ -199,7 +197,7 @@ def test_a_consent_that_ended_or_a_list_that_came_while_it_waited_is_seen(
 ) -> None:
     grant(phone, disclosure, now=now, expires_at=now + timedelta(minutes=1))
     texted, dialled = gate.reserve(ask(phone), at=now), gate.reserve(ask(phone, "voice_manual"), at=now)
-    ledger.record(phone.pk, "reassigned", occurred_at=now, now=now)
+    ledger.record(phone.pk, "reassigned", occurred_at=now, at=now)
     later = now + timedelta(minutes=2)
     results = gate.hand_over_many([texted.pk, dialled.pk], at=later)
     assert [r.refusal.code for r in results] == ["NUMBER_REASSIGNED"] * 2
@@ -226,7 +224,7 @@ def test_the_request_comes_back_from_its_attempt_as_it_was(permitted: Address, n
 
 def test_a_stop_dated_ahead_of_our_clock_holds_at_once(permitted: Address, now: datetime) -> None:
     ahead = now + timedelta(seconds=90)
-    ledger.record(permitted.pk, "revoke", occurred_at=ahead, now=now, text="stop")
+    ledger.record(permitted.pk, "revoke", occurred_at=ahead, at=now, text="stop")
     assert gate.decide(ask(permitted), at=now).code == "REVOKED"
     assert gate.decide(ask(permitted), at=now - timedelta(seconds=1)).allowed
 
@@ -245,24 +243,24 @@ def test_an_attempt_is_handed_over_once(permitted: Address, now: datetime) -> No
     gate.hand_over(attempt.pk, at=now)
     with pytest.raises(InvalidTransition):
         gate.hand_over(attempt.pk, at=now)
-    assert gate.settle(attempt.pk, "sent", now=now, provider_id="SM1").state == "sent"
+    assert gate.settle(attempt.pk, "sent", at=now, provider_id="SM1").state == "sent"
     with pytest.raises(InvalidTransition):
-        gate.settle(attempt.pk, "failed", now=now)
+        gate.settle(attempt.pk, "failed", at=now)
 
 
 def test_what_was_never_settled_becomes_unknown_and_still_counts(permitted: Address, now: datetime) -> None:
     for _ in range(3):
         gate.reserve(ask(permitted), at=now)
-    assert gate.settle_forgotten(now=now + timedelta(minutes=10)) == 0
-    assert gate.settle_forgotten(now=now + timedelta(minutes=16)) == 3
+    assert gate.settle_forgotten(at=now + timedelta(minutes=10)) == 0
+    assert gate.settle_forgotten(at=now + timedelta(minutes=16)) == 3
     assert gate.decide(ask(permitted), at=now + timedelta(hours=1)).code == "FREQ_CAP_POLICY"
 
 
 def test_what_was_never_handed_over_is_given_back_and_counts_no_more(permitted: Address, now: datetime) -> None:
     made = [gate.reserve(ask(permitted), at=now) for _ in range(3)]
     gate.hand_over(made[0].pk, at=now)
-    assert gate.give_back([attempt.pk for attempt in made], now=now) == {made[1].pk, made[2].pk}
-    assert gate.give_back([attempt.pk for attempt in made], now=now) == set()
+    assert gate.give_back([attempt.pk for attempt in made], at=now) == {made[1].pk, made[2].pk}
+    assert gate.give_back([attempt.pk for attempt in made], at=now) == set()
     assert sorted(Attempt.objects.values_list("state", flat=True)) == ["failed", "failed", "handed_over"]
     assert gate.decide(ask(permitted), at=now).allowed
 
@@ -281,7 +279,7 @@ def test_a_batch_costs_as_much_as_one_and_counts_itself(permitted: Address, mail
     assert [r.is_on_its_way for r in results] == [False] * 5 + [True] * 20
     assert [r.state for r in results][:5] == ["cancelled"] * 3 + ["refused"] * 2
     outcomes = [gate.Outcome(attempt_id=r.attempt_id, state="sent", provider_id="x") for r in results]
-    assert len(gate.settle_many(outcomes, now=now)) == 20
+    assert len(gate.settle_many(outcomes, at=now)) == 20
     assert Attempt.objects.filter(state="sent", provider_id="x").count() == 20
 
 
@@ -352,13 +350,13 @@ def test_a_number_never_checked_is_good_for_ninety_days(
     grant(phone, disclosure, now=now, days_ago=91)
     assert gate.decide(ask(phone), at=now).code == "RND_CHECK_REQUIRED"
     check = {"occurred_at": now - timedelta(days=30), "facts": {"result": "no"}}
-    ledger.record(phone.pk, "number_check", now=now, **check)
+    ledger.record(phone.pk, "number_check", at=now, **check)
     assert gate.decide(ask(phone), at=now).allowed
     assert gate.decide(ask(phone), at=now + timedelta(days=1)).code == "RND_CHECK_REQUIRED"
 
 
 def asked(phone: Address, at: datetime, **fields: object) -> None:
-    ledger.record(phone.pk, "inquiry", occurred_at=at, now=at, **fields)
+    ledger.record(phone.pk, "inquiry", occurred_at=at, at=at, **fields)
 
 
 @pytest.fixture
@@ -385,7 +383,7 @@ def test_a_stop_ends_the_relationship_and_start_begins_none(listed: Address, now
     asked(listed, now - timedelta(days=20))
     said = say(listed, "STOP" if verdict == "STOP" else "I want to cancel", now=now - timedelta(days=3))
     if verdict == "reviewed":
-        ledger.record(listed.pk, "review", occurred_at=said.recorded_at, now=now, about=said.pk, verdict="revoke")
+        ledger.record(listed.pk, "review", occurred_at=said.recorded_at, at=now, about=said.pk, verdict="revoke")
     say(listed, "START", now=now - timedelta(days=2))
     assert call_code(listed, now) == "NATIONAL_DNC"
     asked(listed, now - timedelta(days=1))
@@ -409,7 +407,7 @@ def test_only_a_purchase_spares_oregon_its_cap(
     for _ in range(3):
         gate.reserve(ask(phone, place=oregon), at=late)
     assert gate.decide(ask(phone, place=oregon), at=late).code == "FREQ_CAP_STATE"
-    ledger.record(phone.pk, "purchase", occurred_at=now, now=now)
+    ledger.record(phone.pk, "purchase", occurred_at=now, at=now)
     assert gate.decide(ask(phone, place=oregon), at=late).allowed
 
 
@@ -425,7 +423,7 @@ def test_what_was_corrected_later_counted_until_then(
     phone: Address, disclosure: Disclosure, scrub: ListSnapshot, now: datetime
 ) -> None:
     given = grant(phone, disclosure, now=now)
-    ledger.record(phone.pk, "correction", occurred_at=now, now=now, about=given.pk)
+    ledger.record(phone.pk, "correction", occurred_at=now, at=now, about=given.pk)
     assert gate.decide(ask(phone), at=now - timedelta(days=1)).code == "OK_PEWC"
     assert gate.decide(ask(phone), at=now).code == "NO_CONSENT"
 
@@ -447,7 +445,7 @@ def test_start_lifts_a_stop_but_not_a_do_not_call_request(permitted: Address, no
     say(permitted, "STOP", now=now)
     say(permitted, "START", now=now + timedelta(minutes=1))
     assert gate.decide(ask(permitted), at=now + timedelta(minutes=2)).allowed
-    ledger.record(permitted.pk, "internal_dnc", occurred_at=now + timedelta(minutes=2), now=now + timedelta(minutes=2))
+    ledger.record(permitted.pk, "internal_dnc", occurred_at=now + timedelta(minutes=2), at=now + timedelta(minutes=2))
     say(permitted, "START", now=now + timedelta(minutes=3))
     assert gate.decide(ask(permitted), at=now + timedelta(minutes=4)).code == "INTERNAL_DNC"
 
@@ -462,7 +460,7 @@ def test_an_older_proof_never_revives(permitted: Address, disclosure: Disclosure
 
 @pytest.mark.parametrize("kind", ["wrong_number", "deceased"])
 def test_some_events_end_every_contact_by_hand_too(permitted: Address, now: datetime, kind: str) -> None:
-    ledger.record(permitted.pk, kind, occurred_at=now, now=now)
+    ledger.record(permitted.pk, kind, occurred_at=now, at=now)
     assert gate.decide(ask(permitted, "voice_manual", "informational"), at=now).code == "REVOKED"
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 def receive(address: Address, text: str, seller: Seller, now: datetime, **fields: object) -> inbound.Received:
     channel = "email" if address.kind == "email" else "sms"
     return inbound.receive(
-        address.pk, text, **{"channel": channel, "seller": seller, "occurred_at": now, "now": now, **fields}
+        address.pk, text, **{"channel": channel, "seller": seller, "occurred_at": now, "at": now, **fields}
     )
 
 
@@ -63,7 +63,7 @@ def test_an_ambiguous_message_waits_for_a_person(
     got = receive(phone, "can you stop by the front desk tomorrow", seller, now)
     assert [event.pk for event in inbound.queue()] == [got.event.pk]
     assert gate.decide(ask(phone), at=now).code == "REVOCATION_REVIEW"
-    inbound.review(got.event.pk, "none", by=None, now=now, note="asks for directions")
+    inbound.review(got.event.pk, "none", by=None, at=now, note="asks for directions")
     assert not inbound.queue().exists()
     assert gate.decide(ask(phone), at=now).allowed
 
@@ -75,7 +75,7 @@ def test_a_mail_to_be_read_holds_the_number_and_one_reading_settles_both(
     got = receive(mailbox, "please cancel this", seller, now, also=[phone.pk])
     assert [event.pk for event in inbound.queue()] == [got.event.pk]
     assert gate.decide(ask(phone), at=now).code == "REVOCATION_REVIEW"
-    inbound.review(got.event.pk, "none", by=None, now=now)
+    inbound.review(got.event.pk, "none", by=None, at=now)
     assert not inbound.queue().exists()
     assert gate.decide(ask(phone), at=now).allowed
     reply = ask(phone, purpose="conversational_reply")
@@ -88,7 +88,7 @@ def test_a_mail_read_as_a_stop_ends_mail_and_texts(
     grant(phone, disclosure, now=now)
     got = receive(mailbox, "please cancel this", seller, now, also=[phone.pk])
     [held] = ConsentEvent.objects.filter(address=phone, kind="inbound")
-    inbound.review(held.pk, "revoke", by=None, now=now)
+    inbound.review(held.pk, "revoke", by=None, at=now)
     assert gate.decide(ask(phone), at=now).code == "REVOKED"
     assert gate.decide(ask(mailbox, "email"), at=now).code == "EMAIL_UNSUBSCRIBED"
     assert ConsentEvent.objects.filter(kind="review", about=got.event.pk, verdict="revoke").exists()
@@ -101,7 +101,7 @@ def test_a_mail_read_as_a_stop_reaches_numbers_that_were_not_held(
     grant(phone, disclosure, now=now)
     got = receive(mailbox, "please cancel this", seller, now)
     monkeypatch.setattr(people, "_companions", lambda pk: [phone.pk, mailbox.pk])
-    inbound.review(got.event.pk, "revoke", by=None, now=now)
+    inbound.review(got.event.pk, "revoke", by=None, at=now)
     assert gate.decide(ask(phone), at=now).code == "REVOKED"
 
 
@@ -142,7 +142,7 @@ def test_where_readers_differ_the_stricter_reading_stands(
     grant(phone, disclosure, now=now)
     got = receive(phone, "I want to cancel", seller, now)
     for verdict in ("revoke", "none"):
-        inbound.review(got.event.pk, verdict, by=None, now=now)
+        inbound.review(got.event.pk, verdict, by=None, at=now)
     assert gate.decide(ask(phone), at=now).code == "REVOKED"
 
 
@@ -156,9 +156,9 @@ def test_help_is_answered_even_after_a_stop(phone: Address, seller: Seller, now:
 
 def test_a_review_names_a_message_and_a_verdict(phone: Address, seller: Seller, now: datetime) -> None:
     with pytest.raises(RuleError, match="not in the ledger"):
-        inbound.review(uuid4(), "none", by=None, now=now)
+        inbound.review(uuid4(), "none", by=None, at=now)
     with pytest.raises(RuleError, match="yes or no"):
-        inbound.review(uuid4(), "maybe", by=None, now=now)
+        inbound.review(uuid4(), "maybe", by=None, at=now)
 
 
 @pytest.mark.parametrize(("days", "waits"), [(7, True), (6, False), (0, False)])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from consent import fold, history, ledger, refolding
+from consent import fold, history, ledger
 from consent.ledger import Entry, InvalidEvent
 from consent.models import Address, ConsentEvent, Disclosure, EventValue, Permission, Seller
 from consent.signals import permission_changed
@@ -35,13 +35,13 @@ def test_any_number_of_events_costs_three_queries_and_two_where_chains_begin(
     permission_changed.connect(lambda **kwargs: heard.append(kwargs["address_ids"]), weak=False, dispatch_uid="t")
     try:
         with CaptureQueriesContext(connection) as queries:
-            events = ledger.record_many(entries, now=now)
+            events = ledger.record_many(entries, at=now)
     finally:
         permission_changed.disconnect(dispatch_uid="t")
     ours = [q for q in queries.captured_queries if "consent_" in q["sql"] and "leads_" not in q["sql"]]
     assert len(ours) == 2
     with CaptureQueriesContext(connection) as later:
-        ledger.record(phone.pk, "inquiry", occurred_at=now, now=now)
+        ledger.record(phone.pk, "inquiry", occurred_at=now, at=now)
     assert len([q for q in later.captured_queries if "consent_" in q["sql"] and "leads_" not in q["sql"]]) == 3
     assert not [q for q in queries.captured_queries if "SAVEPOINT" in q["sql"]]
     assert [e.seq for e in events] == [*range(1, count + 1)] * 2
@@ -76,13 +76,13 @@ def test_what_is_personal_stays_out_of_the_hashed_row(phone: Address, now: datet
 )
 def test_an_entry_that_cannot_be_true_is_refused(phone: Address, now: datetime, kind: str, fields: dict) -> None:
     with pytest.raises(InvalidEvent):
-        ledger.record(phone.pk, kind, **{"occurred_at": now, **fields}, now=now)
+        ledger.record(phone.pk, kind, **{"occurred_at": now, **fields}, at=now)
     assert not ConsentEvent.objects.exists()
 
 
 def test_a_naive_time_is_a_bug(phone: Address, now: datetime) -> None:
     with pytest.raises(ValueError, match="aware"):
-        ledger.record(phone.pk, "inquiry", occurred_at=now.replace(tzinfo=None), now=now)
+        ledger.record(phone.pk, "inquiry", occurred_at=now.replace(tzinfo=None), at=now)
 
 
 def test_permission_can_be_asked_for_any_moment(phone: Address, disclosure: Disclosure, now: datetime) -> None:
@@ -99,7 +99,7 @@ def test_permission_can_be_asked_for_any_moment(phone: Address, disclosure: Disc
 
 def test_what_was_known_then_differs_from_what_is_known_now(phone: Address, now: datetime) -> None:
     """A letter of last week that was opened today."""
-    ledger.record(phone.pk, "revoke", occurred_at=now - timedelta(days=7), now=now, text="letter")
+    ledger.record(phone.pk, "revoke", occurred_at=now - timedelta(days=7), at=now, text="letter")
     then = now - timedelta(days=1)
     assert ledger.permission(phone, at=then)[0].state == "blocked"
     assert ledger.permission(phone, at=then, known_at=then)[0].state == "none"
@@ -116,7 +116,7 @@ def test_what_ended_begins_later_or_lacks_proof_is_not_shown_as_permitted(
     assert shown(now - timedelta(days=2)) == [("granted", "", "PEWC")]
     assert shown(now) == [("none", "CONSENT_EXPIRED", "PEWC")]
     ledger.record(
-        phone.pk, "grant", occurred_at=now, now=now, level="PEWC", channels=["voice"], purposes=["marketing"],
+        phone.pk, "grant", occurred_at=now, at=now, level="PEWC", channels=["voice"], purposes=["marketing"],
         seller="harbor",
     )  # fmt: skip
     assert shown(now) == [("granted", "CONSENT_EVIDENCE_INCOMPLETE", "PEC")]
@@ -131,22 +131,11 @@ def test_a_broken_chain_permits_nothing(phone: Address, disclosure: Disclosure, 
     assert {(v.state, v.code) for v in ledger.permission(phone, at=now)} == {("blocked", "LEDGER_INTEGRITY_FAILED")}
 
 
-def test_rows_of_before_are_folded_again_where_the_fold_learnt_something(
-    phone: Address, mailbox: Address, disclosure: Disclosure, now: datetime
-) -> None:
-    grant(phone, disclosure, now=now)
-    ledger.record(mailbox.pk, "revoke", occurred_at=now, now=now, scope="everything")
-    Permission.objects.update(state="granted", code="")
-    assert refolding.refold(refolding.learnt_about) == (1, 1)
-    assert Permission.objects.get(address=mailbox).code == "REVOKED"
-    assert refolding.refold(refolding.learnt_about, only_count=True) == (1, 0)
-
-
 def test_a_correction_of_today_does_not_change_what_was_permitted_yesterday(
     phone: Address, disclosure: Disclosure, now: datetime
 ) -> None:
     given = grant(phone, disclosure, now=now)
-    ledger.record(phone.pk, "correction", occurred_at=now, now=now, about=given.pk)
+    ledger.record(phone.pk, "correction", occurred_at=now, at=now, about=given.pk)
     assert ledger.permission(phone, at=now - timedelta(days=1))[0].state == "granted"
     assert ledger.permission(phone, at=now)[0].state == "none"
 
@@ -167,10 +156,10 @@ def test_a_disclosure_in_use_is_frozen_and_an_unused_one_is_not(
 
 
 def test_a_correction_voids_a_mistake_but_never_a_wish(mailbox: Address, now: datetime) -> None:
-    bounce = ledger.record(mailbox.pk, "email_hard_bounce", occurred_at=now, now=now)
-    unsub = ledger.record(mailbox.pk, "email_unsub", occurred_at=now, now=now)
+    bounce = ledger.record(mailbox.pk, "email_hard_bounce", occurred_at=now, at=now)
+    unsub = ledger.record(mailbox.pk, "email_unsub", occurred_at=now, at=now)
     for event in (bounce, unsub):
-        ledger.record(mailbox.pk, "correction", occurred_at=now, now=now, about=event.pk, text="typing error")
+        ledger.record(mailbox.pk, "correction", occurred_at=now, at=now, about=event.pk, text="typing error")
     standing = fold.stand(history.chains([mailbox.pk])[mailbox.pk].events, at=now)
     assert standing.hard_bounce is None and standing.unsubscribed == unsub.pk
 
@@ -210,7 +199,7 @@ class ProjectionIsTheFold(TestCase):
         for one in histories:
             made.append(random_entry(address, one, made))
         for start in range(0, len(made), batch):
-            ledger.record_many(made[start : start + batch], now=NOW)
+            ledger.record_many(made[start : start + batch], at=NOW)
         assert ledger.stale_projections([address.pk]) == []
         views = {view.channel: view for view in ledger.permission(address, at=NOW)}
         for row in Permission.objects.filter(address=address):
@@ -265,7 +254,7 @@ def test_the_hash_of_an_address_needs_the_key(phone: Address, settings: object) 
 def test_times_are_kept_in_utc_whatever_zone_they_came_in(phone: Address, now: datetime) -> None:
     from zoneinfo import ZoneInfo
 
-    event = ledger.record(phone.pk, "inquiry", occurred_at=now.astimezone(ZoneInfo("Asia/Tokyo")), now=now)
+    event = ledger.record(phone.pk, "inquiry", occurred_at=now.astimezone(ZoneInfo("Asia/Tokyo")), at=now)
     assert ConsentEvent.objects.get(pk=event.pk).occurred_at == now.astimezone(UTC)
 
 
@@ -274,7 +263,7 @@ def test_a_chain_that_begins_is_projected_as_one_read_back(
 ) -> None:
     """Events just written are folded as they are; the rows must be those of a fold of what the ledger holds."""
     new, old = phone, mailbox
-    ledger.record(old.pk, "inquiry", occurred_at=now, now=now)
+    ledger.record(old.pk, "inquiry", occurred_at=now, at=now)
     entries = [
         ledger.Entry(pk, kind, occurred_at=now - timedelta(hours=n), **fields)
         for pk in (new.pk, old.pk)
@@ -283,6 +272,6 @@ def test_a_chain_that_begins_is_projected_as_one_read_back(
             ("grant", {"disclosure": disclosure, "fresh_opt_in": True}), ("clarify", {"scope": "all"}),
         ])
     ]  # fmt: skip
-    ledger.append(entries, now=now)
+    ledger.append(entries, at=now)
     assert ledger.stale_projections([new.pk, old.pk]) == []
     assert Permission.objects.filter(address__in=[new, old]).count() == 3

@@ -108,7 +108,7 @@ class Machine(RuleBasedStateMachine):
         return self.lives[index % len(self.lives)]
 
     def write(self, life: Life, kind: str, **fields: object) -> None:
-        ledger.record(life.address.pk, kind, **{"occurred_at": self.now, **fields}, now=self.now)
+        ledger.record(life.address.pk, kind, **{"occurred_at": self.now, **fields}, at=self.now)
 
     # People
 
@@ -150,7 +150,7 @@ class Machine(RuleBasedStateMachine):
         at = self.now - timedelta(days=age)
         old = ledger.Entry(life.address.pk, "grant", occurred_at=at, disclosure=self.disclosure, source="import")
         bought = ledger.Entry(life.address.pk, "purchased", occurred_at=self.now, source="import")
-        ledger.record_many([old, bought], now=self.now)
+        ledger.record_many([old, bought], at=self.now)
         life.grants.append((at, "PEWC", None))
 
     @rule(first=st.integers(0, 2), second=st.integers(0, 2), back=st.booleans())
@@ -224,14 +224,14 @@ class Machine(RuleBasedStateMachine):
         life = self.life(index)
         if life.erased:
             return
-        erasure.erase(life.address.pk, now=self.now, by=None, reason="asked")
+        erasure.erase(life.address.pk, at=self.now, by=None, reason="asked")
         life.erased, life.grants = True, []
 
     @rule(jump=st.sampled_from(JUMPS))
     def clock(self, jump: timedelta) -> None:
         self.step()
         self.now += jump
-        gate.settle_forgotten(now=self.now)
+        gate.settle_forgotten(at=self.now)
 
     # Contact
 
@@ -266,7 +266,7 @@ class Machine(RuleBasedStateMachine):
         if end != "failed":
             life.contacts.append((self.now, channel, purpose))
         if end in ("sent", "failed"):
-            gate.settle(attempt.pk, end, now=self.now)
+            gate.settle(attempt.pk, end, at=self.now)
 
     def must_be_permitted(self, life: Life, channel: str, purpose: str) -> None:
         """The naive reading of the law: everything that may never be true of a contact that went out."""
@@ -381,7 +381,7 @@ class Racing(Machine):
         for attempt in won:
             self.must_be_permitted(life, "sms", purpose)
             life.contacts.append((self.now, "sms", purpose))
-            gate.settle(attempt.pk, "sent", now=self.now)
+            gate.settle(attempt.pk, "sent", at=self.now)
 
     def teardown(self) -> None:
         super().teardown()

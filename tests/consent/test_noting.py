@@ -33,9 +33,9 @@ def test_an_answer_of_the_database_lets_texts_go_on_or_ends_them(old: Address, n
     with pytest.raises(gate.NotContactable):
         gate.reserve(ask(old, "sms"), at=now)
     assert _to_check() == [old.value]
-    noting.note_number_check(old.pk, "no", checked_at=now, by=None, now=now)
+    noting.note_number_check(old.pk, "no", checked_at=now, by=None, at=now)
     assert (text_code(old, now), _to_check()) == ("OK_PEWC", [])
-    noting.note_number_check(old.pk, "yes", checked_at=now, by=None, now=now)
+    noting.note_number_check(old.pk, "yes", checked_at=now, by=None, at=now)
     assert gate.decide(ask(old, "voice_manual"), at=now).code == "NUMBER_REASSIGNED"
 
 
@@ -55,7 +55,7 @@ def test_the_national_list_does_not_bar_calls_to_the_landline_of_a_business(
     """CC-034 by the product's own road [T20]."""
     ListEntry.objects.create(snapshot=scrub, number=int(phone.value[1:]))
     if line:
-        noting.note_line_type(phone.pk, line, reason="carrier lookup 117", by=None, now=now)
+        noting.note_line_type(phone.pk, line, reason="carrier lookup 117", by=None, at=now)
     decision = gate.decide(ask(phone, "voice_manual", contact_kind=kind), at=now)
     assert decision.code == code
     if decision.allowed:
@@ -65,13 +65,13 @@ def test_the_national_list_does_not_bar_calls_to_the_landline_of_a_business(
 def test_new_jersey_bars_unasked_sales_calls_to_mobiles_and_not_to_landlines(phone, scrub, now: datetime) -> None:
     call = ask(phone, "voice_manual", place=Place(state="NJ", zones=("America/New_York",)))
     assert gate.decide(call, at=now).code == "STATE_CELL_SALES_BAN"
-    found = noting.note_line_type(phone.pk, "landline", reason="carrier lookup 117", by=None, now=now)
+    found = noting.note_line_type(phone.pk, "landline", reason="carrier lookup 117", by=None, at=now)
     assert gate.decide(call, at=now).code == "OK_MANUAL_NOT_ON_DNC"
     assert gate.decide(call, at=now - timedelta(minutes=1)).code == "STATE_CELL_SALES_BAN"  # not known by then
-    noting.correct(found.pk, reason="another number", by=None, now=now)
+    noting.correct(found.pk, reason="another number", by=None, at=now)
     assert gate.decide(call, at=now).code == "STATE_CELL_SALES_BAN"
-    noting.note_line_type(phone.pk, "landline", reason="carrier lookup 118", by=None, now=now)
-    noting.note_line_type(phone.pk, "mobile", reason="it was carried to a mobile", by=None, now=now)
+    noting.note_line_type(phone.pk, "landline", reason="carrier lookup 118", by=None, at=now)
+    noting.note_line_type(phone.pk, "mobile", reason="it was carried to a mobile", by=None, at=now)
     assert gate.decide(call, at=now).code == "STATE_CELL_SALES_BAN"
 
 
@@ -83,7 +83,7 @@ def test_a_kind_of_line_is_of_a_number_and_says_how_it_is_known(fields, code, ph
     address = mailbox if fields.get("mailbox") else phone
     given = {"line_type": "landline", "reason": "carrier lookup 117", **fields}
     with pytest.raises(RuleError) as refused:
-        noting.note_line_type(address.pk, given["line_type"], reason=given["reason"], by=None, now=now)
+        noting.note_line_type(address.pk, given["line_type"], reason=given["reason"], by=None, at=now)
     assert refused.value.code == code
     assert not ConsentEvent.objects.filter(kind="line_type").exists()
 
@@ -95,7 +95,7 @@ def _to_check() -> list[str]:
 
 
 def test_where_the_person_says_they_are_counts_beside_the_area_code(old: Address, now: datetime) -> None:
-    noting.note_said(old.pk, "location", said="I live in Phoenix now", state="az", occurred_at=now, by=None, now=now)
+    noting.note_said(old.pk, "location", said="I live in Phoenix now", state="az", occurred_at=now, by=None, at=now)
     decision = gate.decide(ask(old, "voice_manual", place=Place()), at=now)
     assert "AZ" in decision.states
     assert "America/Phoenix" in decision.zones
@@ -103,28 +103,28 @@ def test_where_the_person_says_they_are_counts_beside_the_area_code(old: Address
 
 def test_a_hipaa_authorization_is_kept_with_its_end_and_can_be_revoked(old: Address, now: datetime) -> None:
     ends = now + timedelta(days=365)
-    told = {"said": "Form 12 of 1 December", "occurred_at": now, "by": None, "now": now}
+    told = {"said": "Form 12 of 1 December", "occurred_at": now, "by": None, "at": now}
     made = noting.note_said(old.pk, "hipaa_authorization", expires_at=ends, states_payment=True, **told)
     assert (made.expires_at, made.facts) == (ends, {"states_remuneration": True})
     assert noting.note_said(old.pk, "hipaa_revoked", **told).kind == "hipaa_revoked"
 
 
 def test_a_wrong_number_of_the_wrong_lead_is_corrected_and_stays_readable(old: Address, now: datetime) -> None:
-    wrong = ledger.record(old.pk, "wrong_number", occurred_at=now, now=now)
+    wrong = ledger.record(old.pk, "wrong_number", occurred_at=now, at=now)
     assert gate.decide(ask(old, "voice_manual"), at=now).code == "REVOKED"
-    noting.correct(wrong.pk, reason="recorded on the wrong lead", by=None, now=now)
+    noting.correct(wrong.pk, reason="recorded on the wrong lead", by=None, at=now)
     assert gate.decide(ask(old, "voice_manual"), at=now).allowed
     assert ConsentEvent.objects.filter(pk=wrong.pk).exists()
     with pytest.raises(RuleError) as refused:
-        noting.correct(wrong.pk, reason="again", by=None, now=now)
+        noting.correct(wrong.pk, reason="again", by=None, at=now)
     assert refused.value.code == "CORRECTED_ALREADY"
 
 
 @pytest.mark.parametrize("kind", ["revoke", "internal_dnc", "inbound"])
 def test_what_the_person_asked_is_never_corrected_away(kind: str, old: Address, now: datetime) -> None:
-    event = ledger.record(old.pk, kind, occurred_at=now, now=now, text="STOP")
+    event = ledger.record(old.pk, kind, occurred_at=now, at=now, text="STOP")
     with pytest.raises(RuleError) as refused:
-        noting.correct(event.pk, reason="they did not mean it", by=None, now=now)
+        noting.correct(event.pk, reason="they did not mean it", by=None, at=now)
     assert refused.value.code == "NOT_CORRECTABLE"
     assert not gate.decide(ask(old, "sms"), at=now).allowed
 
@@ -139,5 +139,5 @@ def test_what_the_person_asked_is_never_corrected_away(kind: str, old: Address, 
 )
 def test_what_lacks_is_named(kind, fields, wrong, old: Address, now: datetime) -> None:
     with pytest.raises(RuleError) as refused:
-        noting.note_said(old.pk, kind, **{"said": "on the call", "occurred_at": now, "by": None, "now": now, **fields})
+        noting.note_said(old.pk, kind, **{"said": "on the call", "occurred_at": now, "by": None, "at": now, **fields})
     assert refused.value.field == wrong

@@ -28,7 +28,7 @@ def chain(phone: Address, mailbox: Address, disclosure: Disclosure, now: datetim
     for text in ("hello", "what is the price?", "STOP"):
         say(phone, text, now=now)
     grant(mailbox, disclosure, now=now)
-    ledger.record(mailbox.pk, "inquiry", occurred_at=now, now=now)
+    ledger.record(mailbox.pk, "inquiry", occurred_at=now, at=now)
     return phone
 
 
@@ -106,7 +106,7 @@ def rewrite_tail(address: Address) -> None:
 
 
 def test_a_replaced_tail_is_found_by_the_last_checkpoint(chain: Address, now: datetime) -> None:
-    checkpoints.seal(now=now)
+    checkpoints.seal(at=now)
     assert first() is None
     rewrite_tail(chain)
     say(chain, "thank you", now=now)
@@ -116,7 +116,7 @@ def test_a_replaced_tail_is_found_by_the_last_checkpoint(chain: Address, now: da
 
 
 def test_a_dropped_chain_is_found_by_the_last_checkpoint(chain: Address, now: datetime) -> None:
-    checkpoints.seal(now=now)
+    checkpoints.seal(at=now)
     for table in ("consent_permission", "consent_consentevent"):
         tamper(f"DELETE FROM {table} WHERE address_id = %s", chain.pk)  # noqa: S608
     tamper("DELETE FROM consent_address WHERE id = %s", chain.pk)
@@ -124,7 +124,7 @@ def test_a_dropped_chain_is_found_by_the_last_checkpoint(chain: Address, now: da
 
 
 def test_a_rewritten_checkpoint_fails_its_signature_and_its_export(chain: Address, now: datetime) -> None:
-    made = checkpoints.seal(now=now)
+    made = checkpoints.seal(at=now)
     exported = checkpoints.export(made)
     rewrite_tail(chain)
     tamper("DELETE FROM consent_checkpointhead WHERE keyed_hash = %s", chain.keyed_hash)
@@ -138,16 +138,16 @@ def test_a_rewritten_checkpoint_fails_its_signature_and_its_export(chain: Addres
 
 
 def test_a_forged_export_is_not_believed(chain: Address, now: datetime) -> None:
-    exported = checkpoints.export(checkpoints.seal(now=now))
+    exported = checkpoints.export(checkpoints.seal(at=now))
     exported["heads"][0][1] += 1
     assert "checkpoint_changed" in [b.problem for b in verify.verify_exported(exported)]
 
 
 def test_checkpoints_cover_only_what_moved_and_follow_each_other(chain: Address, now: datetime) -> None:
-    one = checkpoints.seal(now=now)
-    assert checkpoints.seal(now=now) is None
+    one = checkpoints.seal(at=now)
+    assert checkpoints.seal(at=now) is None
     say(chain, "hi", now=now)
-    two = checkpoints.seal(now=now + timedelta(hours=1))
+    two = checkpoints.seal(at=now + timedelta(hours=1))
     assert (one.heads_count, two.heads_count, two.events_count) == (2, 1, 7)
     assert two.prev_digest == one.digest
     tamper("DELETE FROM consent_checkpointhead WHERE checkpoint_id = %s", one.pk)
@@ -172,7 +172,7 @@ REFUSED: list[Callable[[], object]] = [
 def test_without_superuser_tricks_the_database_refuses(
     chain: Address, now: datetime, deed: Callable[[], object]
 ) -> None:
-    checkpoints.seal(now=now)
+    checkpoints.seal(at=now)
     with pytest.raises(Exception, match="refused|frozen|erasure|chain|keeps|pgtrigger"), transaction.atomic():
         deed()
     assert verify.verify().is_whole
@@ -205,23 +205,23 @@ def test_a_broken_chain_bars_contact(
 
 
 def test_a_run_keeps_its_result_and_bars_what_only_a_checkpoint_shows(chain: Address, now: datetime) -> None:
-    checkpoints.seal(now=now)
+    checkpoints.seal(at=now)
     rewrite_tail(chain)
     assert gate.decide(ask(chain, "voice_manual", "informational"), at=now).allowed
-    report, kept = verify.run(now=now)
+    report, kept = verify.run(at=now)
     assert not report.is_whole and kept.breaks[0]["problem"] == "sealed"
     assert gate.decide(ask(chain, "voice_manual", "informational"), at=now).code == "LEDGER_INTEGRITY_FAILED"
     assert Verification.objects.count() == 1
 
 
 def test_erasure_keeps_the_chain_whole_and_the_suppression_alive(chain: Address, now: datetime) -> None:
-    erasure.erase(chain.pk, now=now, by=None, reason="request")
+    erasure.erase(chain.pk, at=now, by=None, reason="request")
     chain.refresh_from_db()
     assert chain.value is None
     assert not EventValue.objects.filter(body__contains="STOP").exists()
     assert verify.verify().is_whole
     assert gate.decide(ask(chain), at=now).code == "ERASED_SUBJECT"
-    again = erasure.readmit("phone", "+12125550123", now=now, by=None, reason="new form")
+    again = erasure.readmit("phone", "+12125550123", at=now, by=None, reason="new form")
     assert again.pk == chain.pk and gate.decide(ask(again), at=now).code == "REVOKED"
 
 

@@ -68,26 +68,26 @@ def test_a_withdrawal_reaches_as_far_as_it_was_meant(
     pair: tuple[Address, Address], now: datetime, said_of: str, scope: str, expected: tuple[str, ...]
 ) -> None:
     address = pair[said_of == "email"]
-    event = record_withdrawal(address.pk, scope, said="by letter", occurred_at=now, by=None, now=now)
+    event = record_withdrawal(address.pk, scope, said="by letter", occurred_at=now, by=None, at=now)
     assert event.address_id == address.pk
     assert codes(pair, now + timedelta(minutes=1)) == expected
     assert ledger.stale_projections([each.pk for each in pair]) == []
 
 
 def test_an_unsubscribed_mailbox_says_nothing_about_the_number(pair: tuple[Address, Address], now: datetime) -> None:
-    record_withdrawal(pair[1].pk, "marketing", said="by mail", occurred_at=now, by=None, now=now)
+    record_withdrawal(pair[1].pk, "marketing", said="by mail", occurred_at=now, by=None, at=now)
     assert codes(pair, now)[:1] == ("OK_PEWC",) and codes(pair, now)[3] == UNSUB
 
 
 def test_the_list_shows_a_mailbox_that_wants_nothing(pair: tuple[Address, Address], now: datetime) -> None:
-    record_withdrawal(pair[0].pk, "everything", said="by letter", occurred_at=now, by=None, now=now)
+    record_withdrawal(pair[0].pk, "everything", said="by letter", occurred_at=now, by=None, at=now)
     assert set(Permission.objects.values_list("state", "code")) == {("blocked", "REVOKED")}
 
 
 def test_only_a_fresh_consent_to_mail_opens_a_mailbox_again(
     pair: tuple[Address, Address], disclosure: Disclosure, now: datetime
 ) -> None:
-    record_withdrawal(pair[1].pk, "everything", said="by letter", occurred_at=now, by=None, now=now)
+    record_withdrawal(pair[1].pk, "everything", said="by letter", occurred_at=now, by=None, at=now)
     later = now + timedelta(days=1)
     grant(pair[0], disclosure, now=later, days_ago=0, channels=["voice", "sms"])
     assert codes(pair, later) == ("OK_PEWC", "OK_MANUAL_NOT_ON_DNC", CALL, NO, NO)
@@ -99,14 +99,14 @@ def test_only_a_fresh_consent_to_mail_opens_a_mailbox_again(
 def test_a_fresh_act_lifts_a_withdrawal_whatever_its_channels_and_an_unsubscribe_only_with_mail(
     pair: tuple[Address, Address], disclosure: Disclosure, now: datetime, scope: str, code: str
 ) -> None:
-    record_withdrawal(pair[1].pk, scope, said="by letter", occurred_at=now, by=None, now=now)
+    record_withdrawal(pair[1].pk, scope, said="by letter", occurred_at=now, by=None, at=now)
     later = now + timedelta(days=1)
     grant(pair[1], disclosure, now=later, days_ago=0, channels=["voice", "sms"])
     assert codes(pair, later)[3] == code
 
 
 def test_an_address_that_nobody_knows_can_be_withdrawn(db: None, now: datetime) -> None:
-    event = withdraw(("phone", "+12125550177"), "all_contact", said="no", occurred_at=now, by=None, now=now)
+    event = withdraw(("phone", "+12125550177"), "all_contact", said="no", occurred_at=now, by=None, at=now)
     assert ConsentEvent.objects.get() == event
 
 

@@ -117,10 +117,10 @@ def proof(people: list[Lead], *, at: datetime) -> None:
         channel="sms",
         seller=Seller.objects.first(),
         occurred_at=at - timedelta(minutes=20),
-        now=at,
+        at=at,
     )
-    checkpoints.seal_all(now=at)
-    verify.run(now=at)
+    checkpoints.seal_all(at=at)
+    verify.run(at=at)
     person = erasure.person_of([people[1].pk])
     erasure.request_erasure(person, reason="Letter of 28 November, ticket 122.", by=someone("compliance"), at=at)
     erasure.place_holds(person, reason="Case 2026-14, counsel asked.", by=someone("compliance"), at=at)

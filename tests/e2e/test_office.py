@@ -23,7 +23,7 @@ from tests.rows import NOW
 
 def test_compliance_proves_a_permission_as_of_a_past_date_and_downloads_the_bundle(stage, send_in):
     lead = send_in(at=NOW - timedelta(days=3))
-    ledger.record(lead.email_id, "email_unsub", occurred_at=NOW - timedelta(days=1), now=NOW, source="test")
+    ledger.record(lead.email_id, "email_unsub", occurred_at=NOW - timedelta(days=1), at=NOW, source="test")
     page = stage.page("compliance")
     page.goto("/admin/consent/address/")
     page.goto(f"/admin/consent/address/?q={lead.email.value}")

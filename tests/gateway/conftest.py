@@ -12,11 +12,12 @@ from django.utils import timezone
 from gateway import keys
 from gateway.models import Client
 from gateway.vocabulary import ScopeCode
+from tests.gateway.factories import make_client
 
 
 @pytest.fixture
 def system(organisation: None) -> Client:
-    return keys.make_client("ehr", "Scheduling system", scopes=ScopeCode.values)
+    return make_client("ehr", "Scheduling system", scopes=ScopeCode.values)
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from medcrm.api import authentication
 from medcrm.api.authentication import PERMISSIONS
 from medcrm.api.description import describe
 from medcrm.lib import masking
+from tests.gateway.factories import make_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_cache")]
 
@@ -113,13 +114,13 @@ def test_a_client_sees_its_teams_and_services_only_and_sensitive_ones_when_named
     Lead.objects.update(team="scheduling")
     every, path = ScopeCode.values, f"leads/{lead.public_id}/"
     assert call("GET", path).status_code == 404
-    named = keys.make_client("named", "Named", scopes=every, services=["ortho"])
+    named = make_client("named", "Named", scopes=every, services=["ortho"])
     assert call("GET", path, of=named).status_code == 200
-    other = keys.make_client("other", "Other", scopes=every, services=["ortho"], teams=["intake"])
+    other = make_client("other", "Other", scopes=every, services=["ortho"], teams=["intake"])
     assert call("GET", path, of=other).status_code == 404
-    nobody = keys.make_client("nobody", "Nobody", scopes=every, services=["ortho"], teams=[])
+    nobody = make_client("nobody", "Nobody", scopes=every, services=["ortho"], teams=[])
     assert call("GET", "leads/", of=nobody).json()["results"] == []
-    ours = keys.make_client("ours", "Ours", scopes=every, services=["ortho"], teams=["scheduling"])
+    ours = make_client("ours", "Ours", scopes=every, services=["ortho"], teams=["scheduling"])
     assert len(call("GET", "leads/", of=ours).json()["results"]) == 1
 
 
@@ -129,7 +130,7 @@ def test_a_lead_that_asked_for_a_sensitive_service_before_is_seen_only_by_who_wa
     assert submit(service="ortho").pk == lead.pk
     assert call("GET", path).status_code == 404
     assert call("GET", f"{path}events/").status_code == 404
-    named = keys.make_client("named", "Named", scopes=ScopeCode.values, services=["ortho", "bh"])
+    named = make_client("named", "Named", scopes=ScopeCode.values, services=["ortho", "bh"])
     assert call("GET", f"{path}events/", of=named).status_code == 200
 
 
@@ -138,7 +139,7 @@ def test_numbers_and_mailboxes_are_masked_in_every_answer_without_the_scope_for_
         question="Call my wife on 512-555-0177", approver="boss@example.net", rollout="ask 512-555-0179"
     )
     call("POST", f"leads/{lead.public_id}/events/", {"kind": "sms_reply", "text": "Or 512-555-0178, ann@example.org"})
-    blind = keys.make_client("blind", "Blind", scopes=set(ScopeCode.values) - {ScopeCode.CONTACTS_READ})
+    blind = make_client("blind", "Blind", scopes=set(ScopeCode.values) - {ScopeCode.CONTACTS_READ})
     path = f"leads/{lead.public_id}/"
     one = call("GET", path, of=blind)
     shown = one.json()
@@ -340,7 +341,7 @@ def test_a_start_lifts_a_stop_only_as_the_carrier_brought_it_and_by_a_client_tha
         return next(row["state"] for row in shown if row["channel"] == "sms")
 
     stop = {"kind": "sms_reply", "text": "STOP", "at": (now - timedelta(hours=1)).isoformat()}
-    writer = keys.make_client("crm", "Another CRM", scopes=set(ScopeCode.values) - {ScopeCode.CONSENT_RESTART})
+    writer = make_client("crm", "Another CRM", scopes=set(ScopeCode.values) - {ScopeCode.CONSENT_RESTART})
     assert call("POST", path, stop, of=writer).status_code == 201
     unproven = [{}, {"at": proof["at"]}, {"message_id": "SM2"}]
     for refused in (call("POST", path, start | proof, of=writer), *(call("POST", path, start | p) for p in unproven)):
@@ -461,7 +462,7 @@ def test_somebody_on_the_decision_path_is_noted_and_shown_masked_without_the_sco
     assert Lead.objects.get().advance_due_at is not None
     again = call("POST", path, {"name": "pat reed", "roles": ["it_security"], "may_be_told": True})
     assert again.json()["roles"] == ["decision_maker", "finance", "it_security"]
-    blind = keys.make_client("blind", "Blind", scopes=set(ScopeCode.values) - {ScopeCode.CONTACTS_READ})
+    blind = make_client("blind", "Blind", scopes=set(ScopeCode.values) - {ScopeCode.CONTACTS_READ})
     [masked] = call("GET", path, of=blind).json()
     assert (masked["phone"], masked["may_be_told"], masked["can_block"]) == ("(512) •••-0177", True, True)
     for body, field in (({**said, "phone": "12"}, "phone"), ({**said, "roles": ["king"]}, "roles.0")):
@@ -514,7 +515,7 @@ def test_permission_is_read_as_of_a_moment_and_withdrawn_for_good(call, lead):
     assert call("POST", "consent/lookup/", {"phone": "12"}).json()["errors"]["phone"]
     stranger = call("POST", "consent/revocations/", {"email": "Nobody@Example.org", "said": "Wrote to us."})
     assert stranger.status_code == 201
-    narrow = keys.make_client("narrow", "Narrow", scopes=ScopeCode.values, teams=["intake"])
+    narrow = make_client("narrow", "Narrow", scopes=ScopeCode.values, teams=["intake"])
     assert call("POST", "consent/lookup/", asked, of=narrow).status_code == 403
 
 
@@ -523,7 +524,7 @@ def test_permission_is_read_as_of_a_moment_and_withdrawn_for_good(call, lead):
 )
 def test_a_lookup_answers_only_about_people_whose_lead_the_client_sees(call, lead, services, found):
     Lead.objects.update(service="bh")
-    asks = keys.make_client("asks", "Asks", scopes=ScopeCode.values, services=services)
+    asks = make_client("asks", "Asks", scopes=ScopeCode.values, services=services)
     assert call("GET", f"leads/{lead.public_id}/consent/", of=asks).status_code == found
     assert call("POST", "consent/lookup/", {"phone": "512-555-0101"}, of=asks).status_code == found
     stranger = {"phone": "512-555-0198"}
@@ -533,8 +534,8 @@ def test_a_lookup_answers_only_about_people_whose_lead_the_client_sees(call, lea
 
 def test_what_a_client_is_refused_looks_up_and_withdraws_is_in_the_access_log(call, lead, system):
     asked = {"phone": "512-555-0101"}
-    nothing = keys.make_client("nothing", "Nothing", scopes=[])
-    narrow = keys.make_client("narrow", "Narrow", scopes=ScopeCode.values, teams=["intake"])
+    nothing = make_client("nothing", "Nothing", scopes=[])
+    narrow = make_client("narrow", "Narrow", scopes=ScopeCode.values, teams=["intake"])
 
     def logged(status: int, path: str, body: dict[str, str] | None = None, of: Client = system) -> Access:
         before = Access.objects.count()

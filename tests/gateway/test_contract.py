@@ -22,6 +22,7 @@ from leads.services.source_keys import issue_key
 from medcrm.processes import BIN, Processes
 from medcrm.servers import free_port
 from tests.conftest import CONSULT
+from tests.gateway.factories import make_client
 from tests.processes import database_url
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
@@ -42,7 +43,7 @@ class Live:
 
 @pytest.fixture
 def live(tmp_path: Path, transactional_organisation: None) -> Iterator[Live]:
-    system = keys.make_client("ehr", "Scheduling system", scopes=ScopeCode.values, rate_per_minute=None)
+    system = make_client("ehr", "Scheduling system", scopes=ScopeCode.values, rate_per_minute=None)
     source = Source.objects.select_related("disclosure").get(pk="web_consult")
     lead = intake.receive(source, json.dumps(CONSULT).encode(), Delivery(), at=timezone.now()).lead
     port = free_port()

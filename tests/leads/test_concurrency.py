@@ -121,7 +121,7 @@ def test_a_call_and_a_stop_of_the_same_number_take_turns(reached, now, monkeypat
         with transaction.atomic():
             addresses.lock_addresses([(addresses.PHONE, "+15125550111")])
             list(Lead.objects.filter(pk=reached.pk).lock())
-            ledger.record(reached.phone_id, "inbound", occurred_at=now, now=now, text="STOP", facts={"channel": "sms"})
+            ledger.record(reached.phone_id, "inbound", occurred_at=now, at=now, text="STOP", facts={"channel": "sms"})
 
     monkeypatch.setattr(calls, "_tell_consent", slowly)
     at_once(lambda: calls.record_call(reached.pk, CallReport("do_not_call"), at=now), stop)

@@ -28,7 +28,7 @@ def test_a_bought_address_is_contacted_by_nobody_before_its_proof_is_on_file(sub
     assert codes(lead, now) == {"NO_CONSENT"}
     shown = Source.objects.get(pk="web_consult").disclosure
     for address, channels in ((lead.phone_id, ["voice", "sms"]), (lead.email_id, ["email"])):
-        ledger.record(address, "grant", occurred_at=now, now=now, disclosure=shown, channels=channels)
+        ledger.record(address, "grant", occurred_at=now, at=now, disclosure=shown, channels=channels)
     assert codes(lead, now) == {"OK_PEC", "OK_PEWC", "OK_EMAIL_OPTIN"}
 
 

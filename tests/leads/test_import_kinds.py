@@ -89,7 +89,7 @@ def test_what_a_carrier_says_of_numbers_comes_in(organisation, now: datetime) ->
 def test_a_file_gives_no_consent_to_who_was_erased_but_takes_their_withdrawal(organisation, now, is_dry: bool) -> None:
     shown = str(Disclosure.objects.first())
     gone = addresses.lock_many(addresses.named([("phone", "+15125550142")]))[("phone", "+15125550142")]
-    erasure.erase(gone.pk, now=now, by=None, reason="asked")
+    erasure.erase(gone.pk, at=now, by=None, reason="asked")
     run = bring(
         "phone,happened,channels,happened at,text shown,proof\n"
         f"512-555-0142,grant,sms,2026-10-01,{shown},https://x.example.org/1\n"

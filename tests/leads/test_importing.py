@@ -387,7 +387,7 @@ def test_old_proof_does_not_lift_an_opt_out(submit, shown: str, now: datetime) -
     from consent import ledger
 
     lead = submit()
-    ledger.record(lead.phone_id, "inbound", occurred_at=now, now=now, text="STOP")
+    ledger.record(lead.phone_id, "inbound", occurred_at=now, at=now, text="STOP")
     bring("name,phone,consent,consent date,consent wording,consent url\n"
           f"Test Alpha,512-555-0101,sms,2026-11-30,{shown},https://x.example.org\n", now)  # fmt: skip
     assert Permission.objects.get(address=lead.phone, channel="sms").state == "blocked"
@@ -402,7 +402,7 @@ def test_an_erased_person_does_not_come_back_by_a_file(submit, now: datetime) ->
     from consent import erasure
 
     lead = submit(email="")
-    erasure.erase(lead.phone_id, now=now, by=None, reason="asked")
+    erasure.erase(lead.phone_id, at=now, by=None, reason="asked")
     run = bring("name,phone\nTest Alpha,512-555-0101\n", now)
     assert codes(run) == {2: "ERASED_ADDRESS"}
 

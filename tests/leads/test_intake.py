@@ -196,7 +196,7 @@ def test_a_repair_counts_from_when_it_came_in_with_the_text_shown_then(catalogue
     kept, shown = Inquiry.objects.get(), Source.objects.get(pk="web_consult").disclosure
     [phone] = addresses.lock_addresses([("phone", addresses.normalise_phone(CONSULT["phone"]))]).values()
     stopped = now + timedelta(days=2)
-    ledger.record(phone.pk, "inbound", occurred_at=stopped, now=stopped, text="STOP")
+    ledger.record(phone.pk, "inbound", occurred_at=stopped, at=stopped, text="STOP")
     shown.pk, shown.version = None, shown.version + 1
     shown.save(force_insert=True)
     Source.objects.filter(pk="web_consult").update(disclosure=shown)
@@ -227,7 +227,7 @@ def test_a_vendors_boxes_grant_nothing(submit) -> None:
 
 def test_what_a_partner_ticks_is_no_fresh_act_of_the_person(submit, now) -> None:
     lead = submit(consent=["sms"])
-    ledger.record(lead.phone_id, "revoke", occurred_at=now, now=now, scope="all")
+    ledger.record(lead.phone_id, "revoke", occurred_at=now, at=now, scope="all")
     later = now + timedelta(days=1)
     submit("partner", consent=["voice", "sms"], at=later)
     assert {view.state for view in ledger.permission(lead.phone, at=later)} == {"blocked"}

@@ -165,7 +165,7 @@ def test_no_merge_changes_any_permission(submit, now: datetime) -> None:
     """One phone said STOP, the other did not: after merge and unmerge, and in between, each says what it said."""
     one = submit(last_name="Reed", phone="512-555-0142", email="")
     other = submit(last_name="Reed", phone="512-555-0143", email="")
-    ledger.record(one.phone_id, "inbound", occurred_at=now, now=now, text="STOP")
+    ledger.record(one.phone_id, "inbound", occurred_at=now, at=now, text="STOP")
     before = list(Permission.objects.order_by("pk").values_list("address", "channel", "state", "seq"))
     events = ConsentEvent.objects.count()
     merge((one.pk, other.pk), now)

@@ -53,7 +53,7 @@ def test_permission_is_not_carried_over(submit, staff, now) -> None:
 
 def test_a_number_that_somebody_withdrew_stays_withdrawn_for_whoever_has_it_now(submit, staff, now) -> None:
     gray = submit(last_name="Gray", phone=OTHER, email="g@example.org")
-    ledger.record(gray.phone_id, "internal_dnc", occurred_at=now, now=now, source="call")
+    ledger.record(gray.phone_id, "internal_dnc", occurred_at=now, at=now, source="call")
     after = correct(submit(), staff, now, phone=OTHER)
     assert after.phone_id == gray.phone_id
     assert codes(after, now)["voice"] == "INTERNAL_DNC"

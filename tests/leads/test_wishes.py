@@ -74,7 +74,7 @@ def test_texts_and_calls_are_withdrawn_each_by_itself(submit, caller, now, close
 def test_stop_by_text_after_that_still_means_everything(submit, caller, now) -> None:
     lead = submit()
     wishes.record_wishes(lead.pk, {"sms": "no"}, said="No texts.", by=caller, at=now)
-    ledger.record(lead.phone_id, "inbound", occurred_at=now, now=now, text="STOP")
+    ledger.record(lead.phone_id, "inbound", occurred_at=now, at=now, text="STOP")
     assert not may(lead, "voice", now)
 
 

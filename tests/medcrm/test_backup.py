@@ -59,7 +59,7 @@ def test_a_backup_comes_back_row_by_row_into_an_empty_server(transactional_organ
         person = {"phone": f"+1512555020{number}", "email": f"p{number}@example.org", "last_name": f"Person{number}"}
         lead = intake.receive(source, json.dumps(CONSULT | person).encode(), Delivery(), at=timezone.now()).lead
     journey.advance_due(at=timezone.now())
-    erasure.erase(lead.phone_id, now=timezone.now(), by=None, reason="asked")
+    erasure.erase(lead.phone_id, at=timezone.now(), by=None, reason="asked")
     remains = Lead.objects.exclude(phone=lead.phone_id).first()
     under_way = make(Attempt, address_id=remains.phone_id, state="reserved", at=timezone.now())
     made = backup.back_up(tmp_path / "kept", at=timezone.now())

@@ -18,6 +18,7 @@ from medcrm import receivers
 from medcrm.lib import history, masking
 from medcrm.lib.access import Scope
 from tests.audit.test_log import person
+from tests.gateway.factories import make_client
 from tests.rows import make
 
 pytestmark = pytest.mark.django_db
@@ -95,7 +96,7 @@ def test_the_catalogue_and_roles_of_a_login_have_a_history_too(client):
 
 
 def test_a_connected_system_has_a_history_without_its_secrets():
-    client = keys.make_client("erp", "ERP", scopes=["leads:read"])
+    client = make_client("erp", "ERP", scopes=["leads:read"])
     client.scopes = ["leads:read", "contacts:read"]
     keys.save_client(client)
     assert ("Scopes", "['leads:read']", "['leads:read', 'contacts:read']") in moves(client)

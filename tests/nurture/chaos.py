@@ -86,7 +86,7 @@ def revoke(count: str, steps: str, file: str) -> None:
     def withdraw(address_id: int) -> list[int]:
         with transaction.atomic():
             now = timezone.now()
-            ledger.record(address_id, "email_unsub", occurred_at=now, now=now, source=CODE)
+            ledger.record(address_id, "email_unsub", occurred_at=now, at=now, source=CODE)
             # Under the address's lock: whatever is handed over from here on comes after the withdrawal.
             left = Attempt.objects.filter(address=address_id).exclude(state__in=["reserved", "refused", "cancelled"])
             return list(left.values_list("pk", flat=True))

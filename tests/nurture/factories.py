@@ -41,9 +41,9 @@ def make_sequence(code: str, *templates: str, position: int = 0, **fields: objec
 def stop(lead: Lead, channel: str, *, at: datetime) -> None:
     """The person texts STOP, or unsubscribes from mail."""
     if channel == "sms":
-        ledger.record(lead.phone_id, "inbound", occurred_at=at, now=at, text="STOP", facts={"channel": "sms"})
+        ledger.record(lead.phone_id, "inbound", occurred_at=at, at=at, text="STOP", facts={"channel": "sms"})
     else:
-        ledger.record(lead.email_id, "email_unsub", occurred_at=at, now=at)
+        ledger.record(lead.email_id, "email_unsub", occurred_at=at, at=at)
     Lead.objects.update(advance_due_at=None)
 
 

@@ -41,7 +41,7 @@ def test_fresh_yes_after_a_stop_is_told_and_a_first_yes_is_not(enrolled, twilio,
     later = now + timedelta(days=1)
     source = enrolled.lead.source
     ledger.record(
-        enrolled.lead.phone_id, "grant", occurred_at=later, now=later, channels=["voice", "sms"],
+        enrolled.lead.phone_id, "grant", occurred_at=later, at=later, channels=["voice", "sms"],
         disclosure=source.disclosure, seller=source.seller_id, fresh_opt_in=True,
     )  # fmt: skip
     assert carrier.tell(at=later) == 1
@@ -70,7 +70,7 @@ def test_carrier_that_was_away_for_a_day_hears_the_stop_and_the_next_one(enrolle
     [late] = [backlog for backlog in queues.backlogs(at=later) if backlog.queue.name == "carrier"]
     assert (late.count, late.is_late) == (1, True)
     ledger.record(
-        enrolled.lead.phone_id, "grant", occurred_at=later, now=later, channels=["voice", "sms"],
+        enrolled.lead.phone_id, "grant", occurred_at=later, at=later, channels=["voice", "sms"],
         disclosure=enrolled.lead.source.disclosure, seller=enrolled.lead.source.seller_id, fresh_opt_in=True,
     )  # fmt: skip
     stop(enrolled.lead, "sms", at=later)

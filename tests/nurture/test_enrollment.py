@@ -150,7 +150,7 @@ def ask_to_call(row: Enrollment, now: datetime) -> CallTask:
 
 def test_a_call_asked_for_lapses_when_calls_are_withdrawn(enrolled: Enrollment, now) -> None:
     task = ask_to_call(enrolled, now)
-    ledger.record(enrolled.lead.phone_id, "internal_dnc", occurred_at=now, now=now)
+    ledger.record(enrolled.lead.phone_id, "internal_dnc", occurred_at=now, at=now)
     walk([enrolled.lead_id], at=now)
     task.refresh_from_db()
     assert (task.settled_at, task.is_done, task.lapsed_code) == (now, False, "INTERNAL_DNC")

@@ -125,7 +125,7 @@ def test_doubtful_words_from_another_mailbox_are_read_once_for_both(sent: Messag
     lead = Lead.objects.select_related("source").get()
     assert Permission.objects.get(address=lead.phone, channel="sms").state == "review"
     [waiting] = consent_inbound.queue()
-    consent_inbound.review(waiting.pk, "revoke", by=None, now=now)
+    consent_inbound.review(waiting.pk, "revoke", by=None, at=now)
     assert {row.state for row in Permission.objects.filter(address__in=[lead.email, lead.phone])} == {"blocked"}
 
 

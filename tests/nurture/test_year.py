@@ -74,7 +74,7 @@ def people(count: int, chance: random.Random) -> list[Life]:
                              seller=source.seller_id, fresh_opt_in=True, evidence={"remote_addr": "::1"})
                 for address, channels in entries[start : start + 1000]
             ],
-            now=BEGIN,
+            at=BEGIN,
         )  # fmt: skip
     Lead.objects.bulk_create(leads)
     return [Life(lead) for lead in leads]
@@ -115,7 +115,7 @@ def do(deed: str, life: Life, at: datetime) -> None:
         life.visits.append((at, at + timedelta(days=5)))
     elif deed in ("reply", "unsubscribe") and lead.email_id:
         if deed == "unsubscribe":
-            ledger.record(lead.email_id, "email_unsub", occurred_at=at, now=at)
+            ledger.record(lead.email_id, "email_unsub", occurred_at=at, at=at)
             life.stopped.setdefault("email", at)
         else:
             events.record_activity(lead.pk, InteractionKind.EMAIL_REPLY, at=at, text="Thanks, still thinking.")

@@ -49,7 +49,7 @@ def reachable(now: datetime, number: int = 101, **fields: object) -> Lead:
     ledger.record(
         phone.pk,
         "grant",
-        now=now,
+        at=now,
         occurred_at=now - timedelta(days=1),
         seller=disclosure.seller_id,
         disclosure=disclosure,

@@ -412,7 +412,7 @@ def test_clock_is_paused_while_calls_are_held_back_and_keeps_what_was_left_of_it
 
 def test_refusal_without_an_end_pauses_nothing(now):
     lead = route(reachable(now), now)
-    ledger.record(lead.phone_id, "revoke", now=now, occurred_at=now, scope="all", source="call")
+    ledger.record(lead.phone_id, "revoke", at=now, occurred_at=now, scope="all", source="call")
     assert sweep.sweep(at=now + timedelta(hours=3)).warned == 1
 
 
@@ -511,7 +511,7 @@ def test_a_mail_in_a_persons_own_words_pays_and_owes_a_follow_up(now, step):
 def test_a_mail_pays_a_quote_only_where_nobody_may_call(now):
     callable_, mailed, blocked = reachable(now, next_step="quote"), make_lead(now, "quote"), reachable(now, 102)
     Lead.objects.filter(pk=blocked.pk).update(next_step="quote")
-    ledger.record(blocked.phone_id, "internal_dnc", now=now, occurred_at=now, source="call")
+    ledger.record(blocked.phone_id, "internal_dnc", at=now, occurred_at=now, source="call")
     for lead in (callable_, mailed, blocked):
         route(lead, now)
         write(lead, now + timedelta(minutes=10))

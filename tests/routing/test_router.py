@@ -328,17 +328,17 @@ def test_withdrawn_calls_change_what_is_owed_to_a_way_that_is_open(now, step, ow
     lead = reachable(now, step=step, email_id=mailbox())
     route(now, lead)
     assert "no calls" not in lead.next_action
-    ledger.record(lead.phone_id, "internal_dnc", occurred_at=now, now=now)
+    ledger.record(lead.phone_id, "internal_dnc", occurred_at=now, at=now)
     route(now + timedelta(hours=1), lead)
     assert lead.next_action == owes
-    ledger.record(lead.email_id, "email_unsub", occurred_at=now, now=now)
+    ledger.record(lead.email_id, "email_unsub", occurred_at=now, at=now)
     route(now + timedelta(hours=2), lead)
     assert "no calls" not in lead.next_action  # no way is open: the next-step rules hold it
 
 
 def test_who_may_only_be_written_to_gets_the_words_for_writing(now):
     lead = reachable(now, step="callback", email_id=mailbox())
-    ledger.record(lead.phone_id, "internal_dnc", occurred_at=now, now=now)
+    ledger.record(lead.phone_id, "internal_dnc", occurred_at=now, at=now)
     route(now, lead)
     handoff = lead.handoffs.get(state="offered")
     assert (lead.team, handoff.script_id) == ("qualification", "in_writing")

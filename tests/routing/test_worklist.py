@@ -66,7 +66,7 @@ def test_what_may_not_be_called_now_is_held_back_with_the_time_when_it_may(now, 
 def test_a_lead_that_said_stop_is_not_offered(now, caller):
     lead = reachable(now)
     router.route([lead.pk], at=now)
-    ledger.record(lead.phone_id, "revoke", now=now, occurred_at=now, scope="all", source="call")
+    ledger.record(lead.phone_id, "revoke", at=now, occurred_at=now, scope="all", source="call")
     assert worklist.take_next(caller, at=now).lease is None
 
 

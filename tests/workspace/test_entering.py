@@ -151,7 +151,7 @@ def test_spoken_permission_is_information_only_and_proves_who_said_it(client, ca
 
 
 def test_spoken_permission_undoes_no_opt_out(client, lead, caller, now):
-    ledger.record(lead.phone_id, "revoke", scope="all", occurred_at=now, now=now, source="sms")
+    ledger.record(lead.phone_id, "revoke", scope="all", occurred_at=now, at=now, source="sms")
     told = {"first_name": lead.first_name, "last_name": lead.last_name, "phone": str(lead.phone.value)}
     enter(client, **told, permitted=["sms"], words="Go on, text me.")
     lead = Lead.objects.select_related("source").get()

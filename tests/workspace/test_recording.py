@@ -109,7 +109,7 @@ def test_a_reservation_is_dialled_within_minutes_or_asked_for_anew(client, lead,
 def test_who_stops_after_the_reservation_is_not_dialled(client, lead, now, later):
     client.post(f"/admin/work/{lead.pk}/call/")
     later(seconds=30)
-    ledger.record(lead.phone_id, "inbound", occurred_at=now, now=now, text="STOP")
+    ledger.record(lead.phone_id, "inbound", occurred_at=now, at=now, text="STOP")
     assert "tel:" not in client.get(f"/admin/work/{lead.pk}/").content.decode()
     answer = client.post(f"/admin/work/{lead.pk}/call/", headers={"HX-Request": "true"}).content.decode()
     assert "tel:" not in answer
@@ -156,7 +156,7 @@ def test_the_dialog_of_facts_masks_the_number_for_whoever_may_not_see_all(client
 
 
 def test_a_blocked_channel_is_refused_in_words_and_the_button_is_off(client, lead, now):
-    ledger.record(lead.phone_id, "internal_dnc", occurred_at=now, now=now, source="call")
+    ledger.record(lead.phone_id, "internal_dnc", occurred_at=now, at=now, source="call")
     page = client.get(f"/admin/work/{lead.pk}/").content.decode()
     assert 'aria-keyshortcuts="c" aria-describedby="ws-voice" disabled' in page
     answer = client.post(f"/admin/work/{lead.pk}/call/", headers={"HX-Request": "true"})
@@ -197,7 +197,7 @@ INFORMS = {"purpose": "informational"}
 
 def test_who_stopped_may_still_be_called_by_hand_about_their_visit_and_nothing_else(client, lead, now):
     """CC-057 and V09: the flag stays in sight, the call that sells stays off, the other is reserved as what it is."""
-    ledger.record(lead.phone_id, "inbound", occurred_at=now, now=now, text="STOP")
+    ledger.record(lead.phone_id, "inbound", occurred_at=now, at=now, text="STOP")
     Lead.objects.update(request="")
     make(Appointment, lead=lead, date=now.date(), status="booked", created_at=now, changed_at=now)
     page = client.get(f"/admin/work/{lead.pk}/")
@@ -228,7 +228,7 @@ def test_who_stopped_may_still_be_called_by_hand_about_their_visit_and_nothing_e
     ],
 )
 def test_only_a_request_of_their_own_that_is_open_may_be_called_about(fields, offered, client, lead, now):
-    ledger.record(lead.phone_id, "internal_dnc", occurred_at=now, now=now, scope="all", source="call")
+    ledger.record(lead.phone_id, "internal_dnc", occurred_at=now, at=now, scope="all", source="call")
     Lead.objects.filter(pk=lead.pk).update(**fields)
     assert bool(client.get(f"/admin/work/{lead.pk}/").context["ws"].page.contacts[0].informs) == offered
     client.post(f"/admin/work/{lead.pk}/call/", INFORMS)
@@ -249,7 +249,7 @@ def test_a_request_is_no_way_around_the_limit_of_calls_but_a_visit_may_not_wait(
 
 
 def test_nothing_to_call_about_by_hand_where_every_contact_is_refused(client, lead, now):
-    ledger.record(lead.phone_id, "revoke", occurred_at=now, now=now, scope="everything", source="letter")
+    ledger.record(lead.phone_id, "revoke", occurred_at=now, at=now, scope="everything", source="letter")
     assert not client.get(f"/admin/work/{lead.pk}/").context["ws"].page.contacts[0].informs
     client.post(f"/admin/work/{lead.pk}/call/", INFORMS)
     assert [(a.state, a.code) for a in Attempt.objects.all()] == [("refused", "REVOKED")]
@@ -257,7 +257,7 @@ def test_nothing_to_call_about_by_hand_where_every_contact_is_refused(client, le
 
 def test_a_message_of_theirs_may_be_answered_once_where_nothing_else_may_be_sent(client, lead, now, later):
     """A person who unsubscribed asks when their visit is: that is answered, and the answer sells nothing."""
-    ledger.record(lead.email_id, "email_unsub", occurred_at=now, now=now)
+    ledger.record(lead.email_id, "email_unsub", occurred_at=now, at=now)
     path, words = f"/admin/work/{lead.pk}/write/email/", {"subject": "Your visit", "body": "On Thursday at nine."}
     client.post(path, words)
     later(minutes=1)
@@ -460,7 +460,7 @@ def test_an_empty_mail_and_one_that_is_refused_say_why(client, lead, now):
     path, partial = f"/admin/work/{lead.pk}/write/email/", {"HX-Request": "true"}
     answer = client.post(path, {}, headers=partial)
     assert answer.context["errors"].keys() == {"subject", "body"}
-    ledger.record(lead.email_id, "email_unsub", occurred_at=now, now=now, source="test")
+    ledger.record(lead.email_id, "email_unsub", occurred_at=now, at=now, source="test")
     refused = client.post(path, {"subject": "x", "body": "y"}, headers=partial)
     assert refused.context["errors"].keys() == {""}
     assert not Interaction.objects.filter(kind="note", direction="outbound").exists()

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--all", action="store_true", help="Export the older ones too")
 
     def handle(self, *args: object, export: Path | None, **options: object) -> None:
-        made = checkpoints.seal_all(now=timezone.now())
+        made = checkpoints.seal_all(at=timezone.now())
         heads = sum(checkpoint.heads_count for checkpoint in made)
         self.stdout.write(f"{len(made)} checkpoints sealed over {heads:,} chains")
         if export:
@@ -31,5 +31,5 @@ class Command(BaseCommand):
 
     def _write(self, file: Path, checkpoint: Checkpoint) -> None:
         reason = f"checkpoint_ledger --export {file.name}"
-        file.write_bytes(checkpoints.take_out(checkpoint, reason=reason, now=timezone.now()))
+        file.write_bytes(checkpoints.take_out(checkpoint, reason=reason, at=timezone.now()))
         self.stdout.write(str(file))

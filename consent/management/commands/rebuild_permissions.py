@@ -16,5 +16,5 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="Only count rows that differ from the ledger")
 
     def handle(self, *args: object, check: bool, **options: object) -> None:
-        total, differing = refolding.refold(refolding.all_addresses, only_count=check)
+        total, differing = refolding.refold(only_count=check)
         self.stdout.write(f"{total:,} addresses folded, {differing:,} permissions differed")

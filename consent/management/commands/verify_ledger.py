@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--checkpoint", type=Path, nargs="+", default=[], help="Exported checkpoints to hold it to")
 
     def handle(self, *args: object, checkpoint: list[Path], **options: object) -> None:
-        report, kept = verify.run(now=timezone.now())
+        report, kept = verify.run(at=timezone.now())
         breaks = list(report.breaks)
         for file in checkpoint:
             breaks += verify.verify_exported(json.loads(file.read_text()))
