@@ -177,10 +177,12 @@ def load_scoring(*, at: datetime) -> None:
 def load_next_steps(*, at: datetime) -> None:
     if NextStepSet.objects.exists():
         return
-    rule_set = NextStepSet.objects.create(note="The defaults.")
+    words = read("next_steps")
+    steps = {f"{row['lead_type']}_step": row["next_step"] for row in words["first_step"]}
+    rule_set = NextStepSet.objects.create(note="The defaults.", **steps)
     NextStepRule.objects.bulk_create(
         NextStepRule(rule_set=rule_set, **_by_key(row, "hold_reason", "stop_reason"))
-        for row in _in_order(read("next_steps")["rule"])
+        for row in _in_order(words["rule"])
     )
     publish(rule_set, at=at)
 

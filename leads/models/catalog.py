@@ -303,6 +303,22 @@ class Disposition(Coded):
         _("for organisations"), default=True, help_text=_("Offered on calls with partners and businesses.")
     )
     suggested_outcome = models.CharField(max_length=20, blank=True)
+    answers_question = models.CharField(
+        _("answers the question"),
+        max_length=40,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("A question that this result answers by itself, by its code, e.g. “existing_patient”."),
+    )
+    answers_with = models.CharField(
+        _("with the answer"),
+        max_length=80,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("As the caller would give it, e.g. “yes”. What the caller says goes before it."),
+    )
     retry_after_minutes = models.PositiveIntegerField(
         null=True, blank=True, help_text=_("When to try again; blank: no automatic retry.")
     )
@@ -311,6 +327,15 @@ class Disposition(Coded):
         verbose_name = _("call result")
         verbose_name_plural = _("call results")
         ordering = ["group", "position"]
+
+    def clean(self) -> None:
+        question, answer = bool(self.answers_question), bool(self.answers_with)
+        refuse(
+            [
+                (question and not answer, "answers_with", _("Say what the answer is, or empty the question too.")),
+                (answer and not question, "answers_question", _("Say which question that answers.")),
+            ]
+        )
 
 
 @pghistory.track()

@@ -1,0 +1,121 @@
+"""Let rows say what the code said: what a result answers by itself, and the first step of each kind of lead."""
+
+import pgtrigger.compiler
+import pgtrigger.migrations
+from django.db import migrations, models
+
+
+def answer_by_rows(apps, schema_editor):
+    """Results in use go on answering what they answered."""
+    rows = apps.get_model("leads", "Disposition").objects
+    rows.filter(pk="existing_patient").update(answers_question="existing_patient", answers_with="yes")
+    rows.filter(pk="agreement_concluded").update(answers_question="agreement", answers_with="signed")
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('leads', '0006_results'),
+    ]
+
+    operations = [
+        pgtrigger.migrations.RemoveTrigger(
+            model_name='disposition',
+            name='insert_insert',
+        ),
+        pgtrigger.migrations.RemoveTrigger(
+            model_name='disposition',
+            name='update_update',
+        ),
+        pgtrigger.migrations.RemoveTrigger(
+            model_name='disposition',
+            name='delete_delete',
+        ),
+        pgtrigger.migrations.RemoveTrigger(
+            model_name='nextstepset',
+            name='insert_insert',
+        ),
+        pgtrigger.migrations.RemoveTrigger(
+            model_name='nextstepset',
+            name='update_update',
+        ),
+        pgtrigger.migrations.RemoveTrigger(
+            model_name='nextstepset',
+            name='delete_delete',
+        ),
+        migrations.AddField(
+            model_name='disposition',
+            name='answers_question',
+            field=models.CharField(blank=True, db_default='', default='', help_text='A question that this result answers by itself, by its code, e.g. “existing_patient”.', max_length=40, verbose_name='answers the question'),
+        ),
+        migrations.AddField(
+            model_name='disposition',
+            name='answers_with',
+            field=models.CharField(blank=True, db_default='', default='', help_text='As the caller would give it, e.g. “yes”. What the caller says goes before it.', max_length=80, verbose_name='with the answer'),
+        ),
+        migrations.AddField(
+            model_name='dispositionevent',
+            name='answers_question',
+            field=models.CharField(blank=True, db_default='', default='', help_text='A question that this result answers by itself, by its code, e.g. “existing_patient”.', max_length=40, verbose_name='answers the question'),
+        ),
+        migrations.AddField(
+            model_name='dispositionevent',
+            name='answers_with',
+            field=models.CharField(blank=True, db_default='', default='', help_text='As the caller would give it, e.g. “yes”. What the caller says goes before it.', max_length=80, verbose_name='with the answer'),
+        ),
+        migrations.AddField(
+            model_name='nextstepset',
+            name='b2b_step',
+            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='discovery', default='discovery', help_text='Where a person sends the lead on and no rule says to whom, or agrees a meeting with an organisation.', max_length=12, verbose_name="a business's first step"),
+        ),
+        migrations.AddField(
+            model_name='nextstepset',
+            name='partner_step',
+            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='partnership', default='partnership', help_text='Where a person sends the lead on and no rule says to whom, or agrees a meeting with an organisation.', max_length=12, verbose_name="a partner's first step"),
+        ),
+        migrations.AddField(
+            model_name='nextstepset',
+            name='patient_step',
+            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='callback', default='callback', help_text='Where a person sends the lead on and no rule says to whom, or agrees a meeting with an organisation.', max_length=12, verbose_name="a patient's first step"),
+        ),
+        migrations.AddField(
+            model_name='nextstepsetevent',
+            name='b2b_step',
+            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='discovery', default='discovery', help_text='Where a person sends the lead on and no rule says to whom, or agrees a meeting with an organisation.', max_length=12, verbose_name="a business's first step"),
+        ),
+        migrations.AddField(
+            model_name='nextstepsetevent',
+            name='partner_step',
+            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='partnership', default='partnership', help_text='Where a person sends the lead on and no rule says to whom, or agrees a meeting with an organisation.', max_length=12, verbose_name="a partner's first step"),
+        ),
+        migrations.AddField(
+            model_name='nextstepsetevent',
+            name='patient_step',
+            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='callback', default='callback', help_text='Where a person sends the lead on and no rule says to whom, or agrees a meeting with an organisation.', max_length=12, verbose_name="a patient's first step"),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='disposition',
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "leads_dispositionevent" ("adds_do_not_call", "answers_question", "answers_with", "code", "disqualifies", "group", "invalidates_number", "is_active", "is_final", "is_for_organisations", "is_for_patients", "is_incident", "is_success", "is_voicemail", "is_wrong_number", "makes_contact", "name", "needs_callback", "needs_identity", "needs_missing_items", "needs_note", "opts_out_text", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "reaches_right_party", "retry_after_minutes", "sets_meeting", "suggested_outcome", "suppresses_everything") VALUES (NEW."adds_do_not_call", NEW."answers_question", NEW."answers_with", NEW."code", NEW."disqualifies", NEW."group", NEW."invalidates_number", NEW."is_active", NEW."is_final", NEW."is_for_organisations", NEW."is_for_patients", NEW."is_incident", NEW."is_success", NEW."is_voicemail", NEW."is_wrong_number", NEW."makes_contact", NEW."name", NEW."needs_callback", NEW."needs_identity", NEW."needs_missing_items", NEW."needs_note", NEW."opts_out_text", _pgh_attach_context(), NOW(), \'insert\', NEW."code", NEW."position", NEW."reaches_right_party", NEW."retry_after_minutes", NEW."sets_meeting", NEW."suggested_outcome", NEW."suppresses_everything"); RETURN NULL;', hash='10c86b47a34768f5cebe12d63a8a580b488f3dcf', operation='INSERT', pgid='pgtrigger_insert_insert_ada87', table='leads_disposition', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='disposition',
+            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "leads_dispositionevent" ("adds_do_not_call", "answers_question", "answers_with", "code", "disqualifies", "group", "invalidates_number", "is_active", "is_final", "is_for_organisations", "is_for_patients", "is_incident", "is_success", "is_voicemail", "is_wrong_number", "makes_contact", "name", "needs_callback", "needs_identity", "needs_missing_items", "needs_note", "opts_out_text", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "reaches_right_party", "retry_after_minutes", "sets_meeting", "suggested_outcome", "suppresses_everything") VALUES (NEW."adds_do_not_call", NEW."answers_question", NEW."answers_with", NEW."code", NEW."disqualifies", NEW."group", NEW."invalidates_number", NEW."is_active", NEW."is_final", NEW."is_for_organisations", NEW."is_for_patients", NEW."is_incident", NEW."is_success", NEW."is_voicemail", NEW."is_wrong_number", NEW."makes_contact", NEW."name", NEW."needs_callback", NEW."needs_identity", NEW."needs_missing_items", NEW."needs_note", NEW."opts_out_text", _pgh_attach_context(), NOW(), \'update\', NEW."code", NEW."position", NEW."reaches_right_party", NEW."retry_after_minutes", NEW."sets_meeting", NEW."suggested_outcome", NEW."suppresses_everything"); RETURN NULL;', hash='ce64f3f73053024e85df3ae237ea14e074cf6c90', operation='UPDATE', pgid='pgtrigger_update_update_e85de', table='leads_disposition', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='disposition',
+            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "leads_dispositionevent" ("adds_do_not_call", "answers_question", "answers_with", "code", "disqualifies", "group", "invalidates_number", "is_active", "is_final", "is_for_organisations", "is_for_patients", "is_incident", "is_success", "is_voicemail", "is_wrong_number", "makes_contact", "name", "needs_callback", "needs_identity", "needs_missing_items", "needs_note", "opts_out_text", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "reaches_right_party", "retry_after_minutes", "sets_meeting", "suggested_outcome", "suppresses_everything") VALUES (OLD."adds_do_not_call", OLD."answers_question", OLD."answers_with", OLD."code", OLD."disqualifies", OLD."group", OLD."invalidates_number", OLD."is_active", OLD."is_final", OLD."is_for_organisations", OLD."is_for_patients", OLD."is_incident", OLD."is_success", OLD."is_voicemail", OLD."is_wrong_number", OLD."makes_contact", OLD."name", OLD."needs_callback", OLD."needs_identity", OLD."needs_missing_items", OLD."needs_note", OLD."opts_out_text", _pgh_attach_context(), NOW(), \'delete\', OLD."code", OLD."position", OLD."reaches_right_party", OLD."retry_after_minutes", OLD."sets_meeting", OLD."suggested_outcome", OLD."suppresses_everything"); RETURN NULL;', hash='d8fde0cb62eb67ec22dc5934cd4fc34b426c5cb5', operation='DELETE', pgid='pgtrigger_delete_delete_19b69', table='leads_disposition', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='nextstepset',
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "leads_nextstepsetevent" ("b2b_step", "created_at", "id", "note", "partner_step", "patient_step", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "published_at", "published_by_id", "status", "version") VALUES (NEW."b2b_step", NEW."created_at", NEW."id", NEW."note", NEW."partner_step", NEW."patient_step", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."published_at", NEW."published_by_id", NEW."status", NEW."version"); RETURN NULL;', hash='b48b4f0805739b21343b14407f8dac98aff4ae21', operation='INSERT', pgid='pgtrigger_insert_insert_a4d41', table='leads_nextstepset', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='nextstepset',
+            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "leads_nextstepsetevent" ("b2b_step", "created_at", "id", "note", "partner_step", "patient_step", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "published_at", "published_by_id", "status", "version") VALUES (NEW."b2b_step", NEW."created_at", NEW."id", NEW."note", NEW."partner_step", NEW."patient_step", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."published_at", NEW."published_by_id", NEW."status", NEW."version"); RETURN NULL;', hash='97cee97fd825c5e948995cac42a4942c00e1fa41', operation='UPDATE', pgid='pgtrigger_update_update_784d4', table='leads_nextstepset', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='nextstepset',
+            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "leads_nextstepsetevent" ("b2b_step", "created_at", "id", "note", "partner_step", "patient_step", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "published_at", "published_by_id", "status", "version") VALUES (OLD."b2b_step", OLD."created_at", OLD."id", OLD."note", OLD."partner_step", OLD."patient_step", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."published_at", OLD."published_by_id", OLD."status", OLD."version"); RETURN NULL;', hash='a4b0f532be8d5de746369ca7ac1f0cfb9d1d6efc', operation='DELETE', pgid='pgtrigger_delete_delete_5c722', table='leads_nextstepset', when='AFTER')),
+        ),
+        migrations.RunPython(answer_by_rows, migrations.RunPython.noop),
+    ]
