@@ -23,6 +23,7 @@ from leads.models import (
     Clinic,
     Disposition,
     Document,
+    EmergencyPhrase,
     HoldReason,
     MissingKind,
     NextStepRule,
@@ -75,6 +76,15 @@ def load_vocabulary() -> None:
         made = _create(model, rows)
         _connect(model.default_triggers, {reason.pk: row.get("default_triggers", []) for reason, row in made})
     _create(Disposition, _in_order(words["disposition"]))
+    create_missing(
+        [
+            EmergencyPhrase(language=row["language"], words=phrase)
+            for row in read("emergency_words")["words"]
+            for phrase in row["phrases"]
+        ],
+        "language",
+        "words",
+    )
 
 
 def load_catalogue(organisation: Mapping[str, object], *, at: datetime) -> None:

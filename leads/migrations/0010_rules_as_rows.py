@@ -1,8 +1,12 @@
-"""Let rows say what the code said: what a result answers by itself, and the first step of each kind of lead."""
+"""Let rows say what the code said: what a result answers, and the words of an emergency."""
 
+import django.db.models.deletion
 import pgtrigger.compiler
 import pgtrigger.migrations
+from django.conf import settings
 from django.db import migrations, models
+
+from leads.reference import read
 
 
 def answer_by_rows(apps, schema_editor):
@@ -12,13 +16,58 @@ def answer_by_rows(apps, schema_editor):
     rows.filter(pk="agreement_concluded").update(answers_question="agreement", answers_with="signed")
 
 
+def install_phrases(apps, schema_editor):
+    """An organisation in use keeps the words it had from the file; an empty database gets them with its first load."""
+    if not apps.get_model("leads", "Disposition").objects.exists():
+        return
+    phrase = apps.get_model("leads", "EmergencyPhrase")
+    phrase.objects.bulk_create(
+        phrase(language=row["language"], words=words)
+        for row in read("emergency_words")["words"]
+        for words in row["phrases"]
+    )
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
         ('leads', '0006_results'),
+        ('pghistory', '0007_auto_20250421_0444'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
+        migrations.CreateModel(
+            name='EmergencyPhrase',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('language', models.CharField(default='en', help_text='A code, e.g. en, es.', max_length=8)),
+                ('words', models.CharField(help_text='As people write it, e.g. “chest pain*”; * stands for any ending of the word.', max_length=80)),
+                ('is_active', models.BooleanField(default=True, help_text='Untick it and the words count no more.')),
+                ('reviewed_at', models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                'verbose_name': 'emergency phrase',
+                'verbose_name_plural': 'emergency phrases',
+                'ordering': ['language', 'words'],
+            },
+        ),
+        migrations.CreateModel(
+            name='EmergencyPhraseEvent',
+            fields=[
+                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
+                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
+                ('pgh_label', models.TextField(help_text='The event label.')),
+                ('id', models.BigIntegerField()),
+                ('language', models.CharField(default='en', help_text='A code, e.g. en, es.', max_length=8)),
+                ('words', models.CharField(help_text='As people write it, e.g. “chest pain*”; * stands for any ending of the word.', max_length=80)),
+                ('is_active', models.BooleanField(default=True, help_text='Untick it and the words count no more.')),
+                ('reviewed_at', models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
         pgtrigger.migrations.RemoveTrigger(
             model_name='disposition',
             name='insert_insert',
@@ -117,5 +166,50 @@ class Migration(migrations.Migration):
             model_name='nextstepset',
             trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "leads_nextstepsetevent" ("b2b_step", "created_at", "id", "note", "partner_step", "patient_step", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "published_at", "published_by_id", "status", "version") VALUES (OLD."b2b_step", OLD."created_at", OLD."id", OLD."note", OLD."partner_step", OLD."patient_step", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."published_at", OLD."published_by_id", OLD."status", OLD."version"); RETURN NULL;', hash='a4b0f532be8d5de746369ca7ac1f0cfb9d1d6efc', operation='DELETE', pgid='pgtrigger_delete_delete_5c722', table='leads_nextstepset', when='AFTER')),
         ),
+        migrations.AddField(
+            model_name='emergencyphrase',
+            name='reviewed_by',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='emergencyphraseevent',
+            name='pgh_context',
+            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context'),
+        ),
+        migrations.AddField(
+            model_name='emergencyphraseevent',
+            name='pgh_obj',
+            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='leads.emergencyphrase'),
+        ),
+        migrations.AddField(
+            model_name='emergencyphraseevent',
+            name='reviewed_by',
+            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddConstraint(
+            model_name='emergencyphrase',
+            constraint=models.UniqueConstraint(fields=('language', 'words'), name='one_emergency_phrase'),
+        ),
+        migrations.AddConstraint(
+            model_name='emergencyphrase',
+            constraint=models.CheckConstraint(condition=models.Q(('reviewed_at__isnull', True), ('reviewed_by__isnull', False), _connector='OR'), name='emergency_phrase_reviewed_by_a_person'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='emergencyphrase',
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "leads_emergencyphraseevent" ("id", "is_active", "language", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reviewed_at", "reviewed_by_id", "words") VALUES (NEW."id", NEW."is_active", NEW."language", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."reviewed_at", NEW."reviewed_by_id", NEW."words"); RETURN NULL;', hash='c228cf44f3c16ab9de4d16b28892254cc4b31b64', operation='INSERT', pgid='pgtrigger_insert_insert_cb49e', table='leads_emergencyphrase', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='emergencyphrase',
+            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "leads_emergencyphraseevent" ("id", "is_active", "language", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reviewed_at", "reviewed_by_id", "words") VALUES (NEW."id", NEW."is_active", NEW."language", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."reviewed_at", NEW."reviewed_by_id", NEW."words"); RETURN NULL;', hash='dca321a429917497856e0994ef8e9455efe09108', operation='UPDATE', pgid='pgtrigger_update_update_331a4', table='leads_emergencyphrase', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='emergencyphrase',
+            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "leads_emergencyphraseevent" ("id", "is_active", "language", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reviewed_at", "reviewed_by_id", "words") VALUES (OLD."id", OLD."is_active", OLD."language", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."reviewed_at", OLD."reviewed_by_id", OLD."words"); RETURN NULL;', hash='baf90ca8be9bfc021ef1d2038f5394c0d138a40b', operation='DELETE', pgid='pgtrigger_delete_delete_1af22', table='leads_emergencyphrase', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='emergencyphraseevent',
+            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='a7c38a2e5ca93f6929e4780ee4cf917d66f4a0c6', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_14bac', table='leads_emergencyphraseevent', when='BEFORE')),
+        ),
         migrations.RunPython(answer_by_rows, migrations.RunPython.noop),
+        migrations.RunPython(install_phrases, migrations.RunPython.noop),
     ]

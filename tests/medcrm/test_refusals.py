@@ -15,6 +15,7 @@ from consent.models import CallingRule, Emergency
 from leads.models import (
     Checklist,
     Disposition,
+    EmergencyPhrase,
     NextStepRule,
     NextStepSet,
     ScoringModel,
@@ -42,6 +43,7 @@ WRONG = [
     (NextStepRule(decision="stop"), {"stop_reason"}),
     (Disposition(answers_question="payer"), {"answers_with"}),
     (Disposition(answers_with="yes"), {"answers_question"}),
+    (EmergencyPhrase(words="Ay!*"), {"words"}),
     (Step(window_start=time(9)), {"window_end"}),
     (Step(delay=timedelta(-1), cutoff=timedelta(0)), {"delay", "cutoff"}),
     (FrequencyCap(days=0), {"days"}),
@@ -65,6 +67,7 @@ RIGHT = [
     NextStepRule(decision="hold", hold_reason_id="capacity"),
     Disposition(),
     Disposition(answers_question="payer", answers_with="ppo"),
+    EmergencyPhrase(words="Help!"),
     Step(),
     Team(is_fallback=True),
     Agent(away_from=NOW),
