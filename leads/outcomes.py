@@ -83,10 +83,15 @@ def said(report: CallReport, disposition: Disposition | None, *, but: Collection
 
 
 def gaps(
-    report: CallReport, disposition: Disposition | None, *, is_ours: bool, unknown: Sequence[str] = ()
+    report: CallReport,
+    disposition: Disposition | None,
+    *,
+    is_ours: bool,
+    has_mailbox: bool = True,
+    unknown: Sequence[str] = (),
 ) -> Problems:
-    """What is mandatory for this result and was left out. `is_ours`: we called, under a reservation; `unknown`: what is
-    said to be missing and is nothing that can be missing."""
+    """What is mandatory for this result and was left out. `is_ours`: we called, under a reservation; `has_mailbox`: one
+    is known, or was said on this call; `unknown`: what is said to be missing and is nothing that can be missing."""
     errors: Problems = {}
     outcome = outcome_of(report, disposition)
     if disposition is None:
@@ -100,6 +105,8 @@ def gaps(
         errors["disposition"] = [told]
     if disposition and disposition.needs_callback and report.callback_at is None:
         errors["callback_at"] = [_("Say when to call back: date and time.")]
+    if disposition and disposition.opts_out_email and not has_mailbox:
+        errors["email"] = [_("We know no e-mail address of theirs. Ask which one gets our mail and write it here.")]
     if disposition and disposition.needs_missing_items and not report.missing:
         errors["missing"] = [_("Say what is missing.")]
     if report.missing and report.follow_up_on is None:
@@ -219,10 +226,13 @@ def promises(report: CallReport, outcome: Outcome | None) -> dict[str, object]:
     return facts
 
 
-def told_to_consent(disposition: Disposition, lead: Lead, *, called: int | None) -> list[tuple[int, str]]:
+def told_to_consent(
+    disposition: Disposition, lead: Lead, *, called: int | None, mailbox: int | None = None
+) -> list[tuple[int, str]]:
     """What a result says about being contacted, as (address, kind of event) for the ledger [2.11].
 
-    `called` is the number that was on the line; death speaks for every address of the lead.
+    `called` is the number that was on the line, `mailbox` one that was said on it. No more e-mail is meant of that one
+    and of the one we hold; death speaks for every address of the lead.
     """
     of_number = {
         "internal_dnc": disposition.adds_do_not_call,
@@ -231,6 +241,8 @@ def told_to_consent(disposition: Disposition, lead: Lead, *, called: int | None)
         "invalid_number": disposition.invalidates_number,
     }
     found = [(called, kind) for kind, applies in of_number.items() if applies]
+    if disposition.opts_out_email:
+        found += [(address, "email_unsub") for address in dict.fromkeys((lead.email_id, mailbox))]
     if disposition.suppresses_everything:
         found += [(address, "deceased") for address in dict.fromkeys((called, lead.phone_id, lead.email_id))]
     return [(address, kind) for address, kind in found if address]

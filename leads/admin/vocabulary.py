@@ -25,6 +25,7 @@ FLAGS = {
     "disqualifies": _("closes the lead"),
     "adds_do_not_call": _("do not call"),
     "opts_out_text": _("no more texts"),
+    "opts_out_email": _("no more e-mail"),
     "needs_callback": _("needs call-back time"),
     "is_voicemail": _("voicemail"),
     "invalidates_number": _("number invalid"),

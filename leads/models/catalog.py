@@ -215,8 +215,8 @@ class SourceKey(models.Model):
         return f"{self.source}: {self.prefix}…"
 
 
-def _flag(name: Promise, help_text: Promise) -> models.BooleanField:
-    return models.BooleanField(name, default=False, help_text=help_text)
+def _flag(name: Promise, help_text: Promise, **options: object) -> models.BooleanField:
+    return models.BooleanField(name, default=False, help_text=help_text, **options)
 
 
 @pghistory.track()
@@ -260,6 +260,11 @@ class Disposition(Coded):
     opts_out_text = _flag(
         _("stops texts, and whatever sells or dials by itself"),
         _("Like the answer STOP to a text; a person may still call about the request, e.g. “No more texts”."),
+    )
+    opts_out_email = _flag(
+        _("stops e-mail that sells"),
+        _("Like pressing “unsubscribe” in a mail; calls and texts go on, e.g. “No more e-mail”."),
+        db_default=False,
     )
     needs_callback = _flag(
         _("asks when to call back"), _("Date and time of the call-back are mandatory, e.g. “Call-back requested”.")

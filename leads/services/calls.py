@@ -48,7 +48,7 @@ def record_call(
     call = _write_timeline(lead, report, disposition, outcome, attempt, by, at)
     if disposition.is_incident:
         incidents.open_incident(call)
-    _tell_consent(lead, disposition, call, by, at)
+    _tell_consent(lead, reached, disposition, call, by, at)
     fresh = _reach_anew(lead, reached, disposition, report, at, called=_called(lead, attempt))
     _learn(lead, report, given, call, by, at)
     if outcome:
@@ -178,7 +178,13 @@ def _refuse_gaps(
         notes.check_facts(report.facts)
     except InvalidFields as error:
         errors |= error.errors
-    errors |= outcomes.gaps(report, disposition, is_ours=attempt is not None, unknown=_unknown_kinds(report))
+    errors |= outcomes.gaps(
+        report,
+        disposition,
+        is_ours=attempt is not None,
+        has_mailbox=bool(lead.email_id or report.fields.get("email")),
+        unknown=_unknown_kinds(report),
+    )
     errors |= _wrong_dates(lead, report, at)
     if outcome and not (outcome in outcomes.MOVES_ON and (given or lead.advance_due_at)):  # else when they are learnt
         errors = outcome_problems(lead, report, outcome, at=at) | errors
@@ -278,10 +284,16 @@ def _called(lead: Lead, attempt: Attempt | None) -> int | None:
 
 
 def _tell_consent(
-    lead: Lead, disposition: Disposition, call: Interaction, by: AbstractBaseUser | None, at: datetime
+    lead: Lead,
+    reached: Mapping[str, Address],
+    disposition: Disposition,
+    call: Interaction,
+    by: AbstractBaseUser | None,
+    at: datetime,
 ) -> None:
     """What the person said about being contacted goes to the ledger in this transaction [2.11]."""
-    said = outcomes.told_to_consent(disposition, lead, called=_called(lead, call.attempt))
+    mailbox = reached["email"].pk if "email" in reached else None
+    said = outcomes.told_to_consent(disposition, lead, called=_called(lead, call.attempt), mailbox=mailbox)
     entries = [
         ledger.Entry(
             address_id,

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.contrib.auth.models import User
 
+from consent.models import ConsentEvent
 from leads import contact, qualification, timing
 from leads.models import Appointment, Disposition, Interaction, Lead, NextStepSet, Qualification, Trigger
 from leads.services import calls, reviews
@@ -216,6 +217,35 @@ def test_a_result_answers_what_its_row_says(walked, now) -> None:
     assert record(walked(), now, "price").is_existing_patient is False
     lead = record(walked(phone="512-555-0107"), now, "price", answers={"existing_patient": "yes"})
     assert lead.is_existing_patient is True
+
+
+# 2.11: a wish about one way of contact is kept by the call itself
+
+
+def test_no_more_e_mail_said_on_a_call_ends_mail_that_sells_and_nothing_else(walked, now) -> None:
+    lead = walked()
+    call = record(lead, now, "revoked_email", note="No more mails.").interactions.get(disposition="revoked_email")
+    event = ConsentEvent.objects.get(kind="email_unsub")
+    assert (event.address_id, event.source, event.facts["call"]) == (lead.email_id, "call", call.pk)
+    asked = Lead.objects.select_related("source").get(pk=lead.pk)
+    assert {way: contact.may_contact(asked, way, at=now) for way in contact.CHANNELS} == {
+        "voice": True, "sms": True, "email": False,
+    }  # fmt: skip
+
+
+def test_no_more_e_mail_of_somebody_without_a_mailbox_asks_which_one_and_closes_it(walked, now) -> None:
+    lead = walked(email="")
+    assert refused(lead, now, "revoked_email") == {"email"}
+    record(lead, now, "revoked_email", fields={"email": "ana@example.org"})
+    assert ConsentEvent.objects.get(kind="email_unsub").address_id == lead.email_id is not None
+
+
+def test_no_more_faxes_stays_with_the_lead_and_closes_nothing_that_we_use(walked, now) -> None:
+    lead = walked()
+    before = ConsentEvent.objects.count()
+    record(lead, now, "revoked_fax", note="Their machine is full.")
+    assert lead.interactions.get(disposition="revoked_fax").text == "Their machine is full."
+    assert ConsentEvent.objects.count() == before
 
 
 # 2.18, R65: an organisation is met and won, not booked

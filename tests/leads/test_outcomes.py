@@ -63,6 +63,12 @@ def test_only_a_call_of_ours_reaches_nobody(code: str, is_refused: bool) -> None
     assert not outcomes.gaps(CallReport(code), RESULTS[code], is_ours=True)
 
 
+@pytest.mark.parametrize(("has_mailbox", "fields"), [(True, set()), (False, {"email"})])
+def test_no_more_e_mail_names_a_mailbox(has_mailbox: bool, fields: set[str]) -> None:
+    report = CallReport("revoked_email")
+    assert set(outcomes.gaps(report, RESULTS["revoked_email"], is_ours=True, has_mailbox=has_mailbox)) == fields
+
+
 @pytest.mark.parametrize(
     ("code", "report", "answers"),
     [
@@ -177,13 +183,15 @@ def test_a_date_that_ends_a_wait_is_no_promise_to_ask() -> None:
         ("price", []),
         ("do_not_call", [(7, "internal_dnc")]),
         ("revoked_text", [(7, "revoke")]),
+        ("revoked_email", [(2, "email_unsub"), (3, "email_unsub")]),
+        ("revoked_fax", []),
         ("wrong_number", [(7, "wrong_number")]),
         ("deceased", [(7, "deceased"), (1, "deceased"), (2, "deceased")]),
     ],
 )
 def test_a_result_tells_the_ledger_of_the_addresses_it_means(code: str, events: list[tuple[int, str]]) -> None:
-    """The number that was called is 7; the lead has the number 1 and the mailbox 2."""
-    assert outcomes.told_to_consent(RESULTS[code], Lead(phone_id=1, email_id=2), called=7) == events
+    """The number that was called is 7; the lead has the number 1 and the mailbox 2, and says the mailbox 3."""
+    assert outcomes.told_to_consent(RESULTS[code], Lead(phone_id=1, email_id=2), called=7, mailbox=3) == events
 
 
 def test_where_nothing_is_known_nothing_is_told() -> None:
