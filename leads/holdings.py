@@ -154,7 +154,8 @@ declare(
         """leads.document leads.timingwindow leads.serviceline leads.clinic leads.payer leads.source leads.sourcekey
         leads.disposition leads.triggerkind leads.stopreason leads.holdreason leads.missingkind leads.scoringmodel
         leads.scoringcategory leads.scoringrule leads.scoringruleevent leads.bandrule leads.bandruleevent
-        leads.nextstepset leads.nextsteprule leads.nextstepruleevent leads.checklist leads.question""".split(),
+        leads.nextstepset leads.nextsteprule leads.nextstepruleevent leads.checklist leads.question
+        leads.emergencyphrase leads.emergencyphraseevent""".split(),
         "Catalogue, vocabulary and rules that staff write.",
     ),
     Retained(

@@ -25,6 +25,7 @@ from leads.models import (
     Lead,
     MissingItem,
     NextStepRule,
+    NextStepSet,
     Qualification,
     ServiceLine,
     Stakeholder,
@@ -123,6 +124,12 @@ def rule_for(lead_id: int, *, at: datetime) -> NextStepRule | None:
     rules = published_rules()
     matches = match_leads(Lead.objects.filter(pk=lead_id), list(rules.values()), at=at)
     return rules.get(matches.get(lead_id, 0))
+
+
+def first_step(lead_type: str) -> NextStep:
+    """Where a lead of this type is sent on that no rule sends on; without rules in force, as rules begin."""
+    in_force = NextStepSet.objects.filter(status=VersionStatus.PUBLISHED).first()
+    return (in_force or NextStepSet()).first_step(lead_type)
 
 
 def assess_one(lead_id: int, *, at: datetime) -> tuple[AskedLead, Assessment]:

@@ -23,6 +23,7 @@ from leads.models import (
     Clinic,
     Disposition,
     Document,
+    EmergencyPhrase,
     HoldReason,
     MissingKind,
     NextStepRule,
@@ -75,6 +76,15 @@ def load_vocabulary() -> None:
         made = _create(model, rows)
         _connect(model.default_triggers, {reason.pk: row.get("default_triggers", []) for reason, row in made})
     _create(Disposition, _in_order(words["disposition"]))
+    create_missing(
+        [
+            EmergencyPhrase(language=row["language"], words=phrase)
+            for row in read("emergency_words")["words"]
+            for phrase in row["phrases"]
+        ],
+        "language",
+        "words",
+    )
 
 
 def load_catalogue(organisation: Mapping[str, object], *, at: datetime) -> None:
@@ -177,10 +187,12 @@ def load_scoring(*, at: datetime) -> None:
 def load_next_steps(*, at: datetime) -> None:
     if NextStepSet.objects.exists():
         return
-    rule_set = NextStepSet.objects.create(note="The defaults.")
+    words = read("next_steps")
+    steps = {f"{row['lead_type']}_step": row["next_step"] for row in words["first_step"]}
+    rule_set = NextStepSet.objects.create(note="The defaults.", **steps)
     NextStepRule.objects.bulk_create(
         NextStepRule(rule_set=rule_set, **_by_key(row, "hold_reason", "stop_reason"))
-        for row in _in_order(read("next_steps")["rule"])
+        for row in _in_order(words["rule"])
     )
     publish(rule_set, at=at)
 

@@ -177,6 +177,19 @@ def siblings(code: str, name: str) -> list[str]:
     return sorted({code, *same, *((name, CODES.get(name, name)) if name and "." not in name else ())})
 
 
+def type_of(code: str, target: Target | None) -> AnswerType:
+    """The type of an answer to a code that no checklist asks."""
+    if target:
+        return target.type
+    return AnswerType.YES_NO if code in PLAIN else AnswerType.TEXT
+
+
+def check_unasked(code: str, value: object) -> tuple[object, str]:
+    """Do as `check_value` does for a code of the vocabulary that no checklist asks."""
+    target = target_of(field_of(code))
+    return check_value(value, type=type_of(code, target), target=target)
+
+
 def check_value(
     value: object, *, type: str, target: Target | None, choices: Sequence[object] = ()
 ) -> tuple[object, str]:

@@ -97,6 +97,7 @@ SECTIONS: Sequence[Section] = (
             Entry(_("Disclosures"), "article", "consent.disclosure"),
             Entry(_("Calling rules"), "gavel", "consent.callingrule"),
             Entry(_("States of emergency"), "crisis_alert", "consent.emergency"),
+            Entry(_("Emergency phrases"), "sos", "leads.emergencyphrase"),
             Entry(_("Do-not-call lists"), "do_not_disturb", "consent.listsnapshot"),
             Entry(_("Checkpoints"), "fact_check", "consent.checkpoint"),
             Entry(_("Verifications"), "verified", "consent.verification"),

@@ -19,8 +19,8 @@ from consent.reference import note_empty_scrub
 from leads import contact
 from leads.lifecycle import OPEN, Stage
 from leads.models import Lead, Source
+from leads.outcomes import CallReport
 from leads.services import calls, events, intake
-from leads.services.calls import CallReport
 from leads.services.intake import Delivery
 from leads.vocabulary import Decision, InteractionKind, NextStep
 from medcrm import journey

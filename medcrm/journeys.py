@@ -35,8 +35,8 @@ from leads.models import (
     Trigger,
     TriggerKind,
 )
+from leads.outcomes import CallReport
 from leads.services import calls, events, intake, rollout
-from leads.services.calls import CallReport
 from leads.services.intake import Delivery, KeyReused
 from leads.vocabulary import Check, DocumentState, InteractionKind
 from medcrm import journey, journey_form, reference, rule_steps

@@ -28,6 +28,7 @@ class Plan:
     max_attempts: int | None = None
     min_spacing: timedelta = timedelta(hours=2)
     varies_time_of_day: bool = True
+    rest_after_talk: timedelta = timedelta(minutes=30)
 
     def is_exhausted(self, unanswered: int) -> bool:
         """Whether this many tries in vain are all there are."""
@@ -53,7 +54,12 @@ class CadenceBook:
 
     def __init__(self, rows: Iterable[Cadence]) -> None:
         self._plans = {
-            row.team_id: Plan(row.max_attempts, timedelta(minutes=row.min_spacing_minutes), row.varies_time_of_day)
+            row.team_id: Plan(
+                row.max_attempts,
+                timedelta(minutes=row.min_spacing_minutes),
+                row.varies_time_of_day,
+                timedelta(minutes=row.rest_after_talk_minutes),
+            )
             for row in rows
         }
 

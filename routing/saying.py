@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from leads.models import Disposition, Lead
-from leads.services.calls import MOVES_ON, CallReport
+from leads.outcomes import MOVES_ON, CallReport
 from leads.vocabulary import NoteFact
 from medcrm.lib.errors import InvalidFields
 from routing.models import Handoff, Script, ScriptText

@@ -23,13 +23,13 @@ from leads.models import Incident, Interaction, Lead
 from medcrm.lib.errors import RuleError
 from medcrm.lib.writing import update_rows
 from routing import assignment
-from routing.models import Agent, Clock, Lease
+from routing.cadence import CadenceBook
+from routing.models import Agent, Cadence, Clock, Lease
 from routing.vocabulary import Owed
 
 LEASE = timedelta(minutes=15)  # a call and its notes; saving the call ends it sooner
 LOOKS = (1, 25, 50, 50, 50)  # candidates taken in hand in each round; the first is nearly always callable
 ASKING = 0xCA11  # advisory, with the user: one who presses twice waits for the first answer
-JUST_SPOKEN = timedelta(minutes=30)  # the one who spoke with a person is not offered them again so soon
 ASK_AGAIN = timedelta(hours=12)  # a refusal without an end is asked about again later
 # A supervisor's, or asked of the payer or the clinic and not of the lead.
 NOT_BY_PHONE = (Owed.DECISION, Owed.REVIEW, Owed.CHASE, Owed.VISIT)
@@ -67,8 +67,8 @@ def take_next(user: AbstractBaseUser, *, at: datetime) -> Offer:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [ASKING, user.pk])
     Lease.objects.filter(user=user).delete()
-    held = _Held()
-    taken = _take(_own(agent, at), agent, held, at=at) or _take(_queue(agent, at), agent, held, at=at)
+    offered, held = _offered(agent, at), _Held()
+    taken = _take(_own(offered, agent), agent, held, at=at) or _take(_queue(offered, agent), agent, held, at=at)
     held.put_off()
     lease = _lease(taken.lead_id, agent, at) if taken else None
     return Offer(lease, taken, len(held.clocks), held.next_at)
@@ -110,20 +110,21 @@ class _Held:
 
 
 def _offered(agent: Agent, at: datetime) -> QuerySet[Clock]:
+    rest = CadenceBook(Cadence.objects.all()).plan(agent.team_id).rest_after_talk
     return (
         Clock.objects.open()
         .exclude(owed__in=NOT_BY_PHONE)
         .exclude(Exists(_agreed_for_later(at)))
         .exclude(Exists(Incident.objects.filter(lead=OuterRef("lead"), reviewed_at=None)))
         .filter(Q(not_before=None) | Q(not_before__lte=at), Q(is_promise=False) | Q(due_at__lte=at))
-        .exclude(Exists(_just_spoken_with(agent, at)), is_promise=False)
+        .exclude(Exists(_spoken_with(agent, since=at - rest, at=at)), is_promise=False)
     )
 
 
-def _just_spoken_with(agent: Agent, at: datetime) -> QuerySet[Interaction]:
+def _spoken_with(agent: Agent, *, since: datetime, at: datetime) -> QuerySet[Interaction]:
     """What this agent said to the person a moment ago: whatever is still owed, they are not rung up again at once."""
     talks = Interaction.objects.filter(by=agent.user_id, disposition__reaches_right_party=True, at__lte=at)
-    return talks.filter(lead=OuterRef("lead"), at__gt=at - JUST_SPOKEN)
+    return talks.filter(lead=OuterRef("lead"), at__gt=since)
 
 
 def _agreed_for_later(at: datetime) -> QuerySet[Clock]:
@@ -132,13 +133,13 @@ def _agreed_for_later(at: datetime) -> QuerySet[Clock]:
     return Clock.objects.open().filter(is_planned, lead=OuterRef("lead"), owed=Owed.FOLLOW_UP, due_at__gt=at)
 
 
-def _own(agent: Agent, at: datetime) -> QuerySet[Clock]:
-    return _offered(agent, at).filter(owner=agent.user_id)
+def _own(offered: QuerySet[Clock], agent: Agent) -> QuerySet[Clock]:
+    return offered.filter(owner=agent.user_id)
 
 
-def _queue(agent: Agent, at: datetime) -> QuerySet[Clock]:
+def _queue(offered: QuerySet[Clock], agent: Agent) -> QuerySet[Clock]:
     """The team's leads that nobody has, if this agent may be given one at all."""
-    return _offered(agent, at).filter(owner=None, team=agent.team_id)
+    return offered.filter(owner=None, team=agent.team_id)
 
 
 def _take(candidates: QuerySet[Clock], agent: Agent, held: _Held, *, at: datetime) -> Clock | None:

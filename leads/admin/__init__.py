@@ -6,6 +6,7 @@ from leads.admin import (  # noqa: F401
     checklist,
     documents,
     duplicates,
+    emergencies,
     exporting,
     importing,
     incidents,

@@ -238,6 +238,7 @@ class NextStepSetAdmin(Tried, PreviewedAdmin):
     list_display = ("__str__", "status_badge", "rule_count", "published_at", "published_by", "note")
     fieldsets = (
         (None, {"fields": (("version", "status"), "note", "preview")}),
+        (_("First steps"), {"fields": (("patient_step", "partner_step", "b2b_step"),)}),
         (_("Publication"), {"fields": (("published_at", "published_by"), "reached", "created_at")}),
         (_("Back-tests"), {"fields": ("tries",)}),
     )

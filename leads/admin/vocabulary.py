@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from leads import targets
 from leads.models import Disposition, Document, HoldReason, MissingKind, StopReason, TimingWindow, TriggerKind
 from leads.vocabulary import Outcome
 from medcrm.lib.admin import CodedAdmin
@@ -23,6 +25,7 @@ FLAGS = {
     "disqualifies": _("closes the lead"),
     "adds_do_not_call": _("do not call"),
     "opts_out_text": _("no more texts"),
+    "opts_out_email": _("no more e-mail"),
     "needs_callback": _("needs call-back time"),
     "is_voicemail": _("voicemail"),
     "invalidates_number": _("number invalid"),
@@ -36,15 +39,34 @@ FLAGS = {
 }
 
 
+class DispositionForm(forms.ModelForm):
+    def clean(self) -> dict[str, object]:
+        """A result answers what may be answered of any lead, whatever its checklists ask."""
+        given = super().clean() or {}
+        code, answer = given.get("answers_question"), given.get("answers_with")
+        if code and not targets.is_known(code):
+            self.add_error("answers_question", _("No question is called so whatever the checklist. Use its code."))
+        elif code and answer:
+            answer, problem = targets.check_unasked(code, answer)
+            given["answers_with"] = str(answer)
+            if problem:
+                self.add_error("answers_with", problem)
+        return given
+
+
 @admin.register(Disposition)
 class DispositionAdmin(CodedAdmin):
+    form = DispositionForm
     list_display = ("name", "group", "what_it_does", "follows", "is_active")
     list_filter = (("group", ChoicesDropdownFilter), "is_active")
     fieldsets = (
         (None, {"fields": ("code", "name", "group", "position", "is_active")}),
         (_("What it entails"), {"fields": tuple(FLAGS)}),
         (_("For whom"), {"fields": ("is_for_patients", "is_for_organisations")}),
-        (_("What follows"), {"fields": ("suggested_outcome", "retry_after_minutes")}),
+        (
+            _("What follows"),
+            {"fields": ("suggested_outcome", ("answers_question", "answers_with"), "retry_after_minutes")},
+        ),
     )
 
     @display(description=_("Entails"))

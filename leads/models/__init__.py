@@ -15,6 +15,7 @@ from leads.models.catalog import (
     TimingWindow,
     TriggerKind,
 )
+from leads.models.emergencies import EmergencyPhrase
 from leads.models.exporting import Export
 from leads.models.importing import ImportMapping, ImportRow, ImportRun
 from leads.models.journal import Appointment, Decay, Incident, Inquiry, Interaction, ScoreChange
@@ -58,6 +59,7 @@ __all__ = [
     "DocumentStatus",
     "DuplicateCandidate",
     "DuplicateSearch",
+    "EmergencyPhrase",
     "Export",
     "HoldReason",
     "ImportMapping",

@@ -215,8 +215,8 @@ class SourceKey(models.Model):
         return f"{self.source}: {self.prefix}…"
 
 
-def _flag(name: Promise, help_text: Promise) -> models.BooleanField:
-    return models.BooleanField(name, default=False, help_text=help_text)
+def _flag(name: Promise, help_text: Promise, **options: object) -> models.BooleanField:
+    return models.BooleanField(name, default=False, help_text=help_text, **options)
 
 
 @pghistory.track()
@@ -261,6 +261,11 @@ class Disposition(Coded):
         _("stops texts, and whatever sells or dials by itself"),
         _("Like the answer STOP to a text; a person may still call about the request, e.g. “No more texts”."),
     )
+    opts_out_email = _flag(
+        _("stops e-mail that sells"),
+        _("Like pressing “unsubscribe” in a mail; calls and texts go on, e.g. “No more e-mail”."),
+        db_default=False,
+    )
     needs_callback = _flag(
         _("asks when to call back"), _("Date and time of the call-back are mandatory, e.g. “Call-back requested”.")
     )
@@ -303,6 +308,22 @@ class Disposition(Coded):
         _("for organisations"), default=True, help_text=_("Offered on calls with partners and businesses.")
     )
     suggested_outcome = models.CharField(max_length=20, blank=True)
+    answers_question = models.CharField(
+        _("answers the question"),
+        max_length=40,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("A question that this result answers by itself, by its code, e.g. “existing_patient”."),
+    )
+    answers_with = models.CharField(
+        _("with the answer"),
+        max_length=80,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("As the caller would give it, e.g. “yes”. What the caller says goes before it."),
+    )
     retry_after_minutes = models.PositiveIntegerField(
         null=True, blank=True, help_text=_("When to try again; blank: no automatic retry.")
     )
@@ -311,6 +332,15 @@ class Disposition(Coded):
         verbose_name = _("call result")
         verbose_name_plural = _("call results")
         ordering = ["group", "position"]
+
+    def clean(self) -> None:
+        question, answer = bool(self.answers_question), bool(self.answers_with)
+        refuse(
+            [
+                (question and not answer, "answers_with", _("Say what the answer is, or empty the question too.")),
+                (answer and not question, "answers_question", _("Say which question that answers.")),
+            ]
+        )
 
 
 @pghistory.track()

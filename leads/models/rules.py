@@ -5,6 +5,7 @@ from __future__ import annotations
 import pghistory
 from django.db import models
 from django.db.models import F, Q
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from leads import criteria
@@ -148,9 +149,30 @@ class BandRule(Rule):
         triggers = [FrozenWithItsSet("model")]
 
 
+SENT_ON = (NextStep.APPOINTMENT, NextStep.QUOTE, NextStep.DISCOVERY, NextStep.PARTNERSHIP, NextStep.CALLBACK)
+"""The steps that a team takes a lead over for."""
+
+
+def _first_step(name: Promise, default: NextStep) -> models.CharField:
+    return models.CharField(
+        name,
+        max_length=12,
+        choices=[(step.value, step.label) for step in SENT_ON],
+        default=default.value,
+        db_default=default.value,
+        help_text=_(
+            "Where a person sends the lead on and no rule says to whom, or agrees a meeting with an organisation."
+        ),
+    )
+
+
 @pghistory.track()
 class NextStepSet(VersionedSet):
     """The ordered rules that turn verdicts and bands into a decision and a next step."""
+
+    patient_step = _first_step(_("a patient's first step"), NextStep.CALLBACK)
+    partner_step = _first_step(_("a partner's first step"), NextStep.PARTNERSHIP)
+    b2b_step = _first_step(_("a business's first step"), NextStep.DISCOVERY)
 
     class Meta:
         verbose_name = _("version of the next steps")
@@ -164,6 +186,10 @@ class NextStepSet(VersionedSet):
 
     def __str__(self) -> str:
         return f"Next steps v{self.version} ({self.get_status_display()})"
+
+    def first_step(self, lead_type: str) -> NextStep:
+        """The step of a lead of this type that is sent on without a rule that says which."""
+        return NextStep(getattr(self, f"{LeadType(lead_type)}_step"))
 
 
 @pghistory.track()

@@ -101,25 +101,18 @@ def understand(lead: Lead, said: Mapping[str, object]) -> list[Given]:
             continue
         field = targets.field_of(code, question)
         target = targets.target_of(field) if field else None
-        kind = question.answer_type if question else _type_of(code, target)
+        kind = question.answer_type if question else targets.type_of(code, target)
         choices = question.choices if question else ()
         checked, problem = targets.check_value(value, type=kind, target=target, choices=choices)
         if problem and not field and targets.is_known(code):
             # Our question names choices; what the vocabulary takes as an answer to its code is one all the same.
-            own = targets.target_of(targets.field_of(code))
-            checked, problem = targets.check_value(value, type=_type_of(code, own), target=own)
+            checked, problem = targets.check_unasked(code, value)
         if problem:
             errors[code] = [problem]
         given.append(Given(targets.CODES.get(code, code), checked, field, question))
     if errors:
         raise InvalidFields(errors)
     return given
-
-
-def _type_of(code: str, target: Target | None) -> str:
-    if target:
-        return target.type
-    return Question.AnswerType.YES_NO if code in targets.PLAIN else Question.AnswerType.TEXT
 
 
 def learn(lead: Lead, given: Sequence[Given], origin: Origin, *, cause: str, at: datetime) -> None:

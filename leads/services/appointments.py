@@ -15,11 +15,11 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from leads import capacity, timing
+from leads import capacity, outcomes, timing
 from leads.lifecycle import OPEN
 from leads.models import Appointment, Lead, Offering, Qualification
+from leads.outcomes import CallReport
 from leads.services import calls, due, events, expiry, slots
-from leads.services.calls import CallReport
 from leads.services.slots import NoSlot
 from leads.vocabulary import AppointmentState, Outcome
 from medcrm.lib.errors import InvalidTransition, RuleError
@@ -50,7 +50,7 @@ def book(lead_id: int, booking: Booking, *, by: AbstractBaseUser, at: datetime, 
     lead = Lead.objects.lock().get(pk=lead_id)
     offering = _offering(booking)
     _refuse(lead, offering, booking, at)
-    if calls.contradicts(lead, Outcome.APPOINTMENT_SET) and not reason.strip():
+    if outcomes.contradicts(lead, Outcome.APPOINTMENT_SET) and not reason.strip():
         raise RuleError(
             "REASON_MISSING", _("A check failed. Say why the visit is booked all the same."), field="reason"
         )

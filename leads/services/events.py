@@ -24,9 +24,9 @@ from leads.models import (
     Offering,
     Qualification,
 )
+from leads.outcomes import CallReport
 from leads.services import answers, calls, documents, due, slots
 from leads.services.answers import REPEAT_INQUIRY, Given, Origin
-from leads.services.calls import CallReport
 from leads.services.documents import write_entry
 from leads.vocabulary import Agreement, AppointmentState, Direction, DocumentState, InteractionKind, Outcome
 from medcrm.lib.errors import InvalidFields, RuleError

@@ -8,9 +8,10 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from leads import outcomes
 from leads.models import Interaction, Lead, Qualification
+from leads.outcomes import CallReport
 from leads.services import calls, due
-from leads.services.calls import CallReport
 from leads.vocabulary import Direction, InteractionKind, Outcome
 from medcrm.lib.errors import InvalidFields, RuleError
 
@@ -67,7 +68,7 @@ def _refuse(lead: Lead, outcome: Outcome, report: CallReport, at: datetime) -> N
     if outcome == Outcome.DOCUMENTS_REQUESTED and not calls.is_collecting(lead, at=at):
         told = "Nothing to collect is known. Ask on a call what is missing, and record it with its date."
         raise InvalidFields({"outcome": [told]})
-    if outcome in calls.MOVES_ON:
+    if outcome in outcomes.MOVES_ON:
         calls.judge_anew(lead, at=at)
     if errors := calls.outcome_problems(lead, report, outcome, at=at):
         raise InvalidFields(errors)

@@ -20,8 +20,8 @@ from gateway.idempotency import Reply
 from gateway.vocabulary import ScopeCode
 from leads import contact
 from leads.models import Authorization, Document, DocumentStatus, Lead, ServiceLine
+from leads.outcomes import CallReport
 from leads.services import calls, corrections, events, people, reaching
-from leads.services.calls import CallReport
 from leads.services.people import Person
 from leads.submission import check_facts
 from leads.vocabulary import InteractionKind

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from consent import addresses
 from leads.models import Disposition, HoldReason, Lead, MissingKind, StopReason
-from leads.services.calls import CallReport
+from leads.outcomes import CallReport
 from leads.vocabulary import ORGANISATIONS, Outcome
 from medcrm.lib.errors import InvalidFields, RuleError
 from routing import saying

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from consent import gate
 from consent.lifecycle import AttemptState
 from leads.models import Answer, Appointment, Disposition, Interaction, Lead
+from leads.outcomes import CallReport
 from leads.services import answers, calls
-from leads.services.calls import CallReport
 from leads.targets import YES
 from leads.vocabulary import Outcome
 from medcrm.lib.errors import InvalidFields, RuleError

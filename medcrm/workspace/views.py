@@ -24,8 +24,8 @@ from consent.vocabulary import REPLIES, Purpose
 from leads import contact
 from leads.admin.appointments import BookForm
 from leads.models import Lead
+from leads.outcomes import CallReport
 from leads.services import checklist
-from leads.services.calls import CallReport
 from leads.visibility import visible
 from medcrm import journey
 from medcrm.lib import reading

@@ -208,7 +208,7 @@ class AgentAdmin(WithHours):
 
 @admin.register(Cadence)
 class CadenceAdmin(ModelAdmin):
-    list_display = ("of_team", "max_attempts", "min_spacing_minutes", "varies_time_of_day")
+    list_display = ("of_team", "max_attempts", "min_spacing_minutes", "varies_time_of_day", "rest_after_talk_minutes")
     list_select_related = ("team",)
     sortable_by = ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pghistory
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.functional import Promise
@@ -18,6 +19,7 @@ from routing.vocabulary import Owed, Strategy
 
 # A working year: with a longer goal nobody would be held to anything.
 MOST_BUSINESS_DAYS, MOST_MINUTES = 250, 250 * 8 * 60
+MOST_REST = 24 * 60  # minutes; who is not to be called for longer waits for a date of their own
 
 
 def too_long(minutes: int | None, business_days: int | None, prefix: str = "") -> list[tuple[bool, str, Promise]]:
@@ -171,7 +173,8 @@ class Goal(models.Model):
 
 @pghistory.track()
 class Cadence(models.Model):
-    """How often and when to try to reach a lead before a supervisor decides [2.11, X60]."""
+    """How often and when to try to reach a lead before a supervisor decides, and how soon after a talk again
+    [2.11, X60]."""
 
     team = models.OneToOneField(
         Team, null=True, blank=True, on_delete=models.CASCADE, related_name="cadence", help_text=_("Blank: any other.")
@@ -182,6 +185,12 @@ class Cadence(models.Model):
     min_spacing_minutes = models.PositiveIntegerField(default=120, help_text=_("At least so long between two tries."))
     varies_time_of_day = models.BooleanField(
         default=True, help_text=_("The next try falls in another part of the lead's day: morning, afternoon, late day.")
+    )
+    rest_after_talk_minutes = models.PositiveSmallIntegerField(
+        default=30,
+        db_default=30,
+        validators=[MaxValueValidator(MOST_REST)],
+        help_text=_("So long “Call next” leaves out whom the caller spoke with, unless a promise is due."),
     )
 
     class Meta:

@@ -214,6 +214,8 @@ PROOF = [
     Screen("calling-rule", "compliance", first_of(CallingRule)),
     Screen("emergencies", "compliance", listed("consent_emergency")),
     Screen("emergency", "compliance", added("consent_emergency")),
+    Screen("emergency-phrases", "compliance", listed("leads_emergencyphrase")),
+    Screen("emergency-phrase", "compliance", added("leads_emergencyphrase")),
     Screen("do-not-call-lists", "compliance", listed("consent_listsnapshot")),
     Screen("checkpoints", "compliance", listed("consent_checkpoint")),
     Screen("checkpoint", "compliance", first_of(Checkpoint)),

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.contrib.auth.models import User
 
-from leads import contact, timing
-from leads.models import Appointment, Interaction, Lead, Qualification, Trigger
+from consent.models import ConsentEvent
+from leads import contact, qualification, timing
+from leads.models import Appointment, Disposition, Interaction, Lead, NextStepSet, Qualification, Trigger
 from leads.services import calls, reviews
 from leads.services.calls import CallReport
 from leads.vocabulary import Outcome
@@ -211,6 +212,42 @@ def test_who_is_a_patient_already_is_noted_as_one(walked, now) -> None:
     assert lead.answers.get(code="existing_patient", is_current=True).value == "yes"
 
 
+def test_a_result_answers_what_its_row_says(walked, now) -> None:
+    Disposition.objects.filter(pk="price").update(answers_question="existing_patient", answers_with="no")
+    assert record(walked(), now, "price").is_existing_patient is False
+    lead = record(walked(phone="512-555-0107"), now, "price", answers={"existing_patient": "yes"})
+    assert lead.is_existing_patient is True
+
+
+# 2.11: a wish about one way of contact is kept by the call itself
+
+
+def test_no_more_e_mail_said_on_a_call_ends_mail_that_sells_and_nothing_else(walked, now) -> None:
+    lead = walked()
+    call = record(lead, now, "revoked_email", note="No more mails.").interactions.get(disposition="revoked_email")
+    event = ConsentEvent.objects.get(kind="email_unsub")
+    assert (event.address_id, event.source, event.facts["call"]) == (lead.email_id, "call", call.pk)
+    asked = Lead.objects.select_related("source").get(pk=lead.pk)
+    assert {way: contact.may_contact(asked, way, at=now) for way in contact.CHANNELS} == {
+        "voice": True, "sms": True, "email": False,
+    }  # fmt: skip
+
+
+def test_no_more_e_mail_of_somebody_without_a_mailbox_asks_which_one_and_closes_it(walked, now) -> None:
+    lead = walked(email="")
+    assert refused(lead, now, "revoked_email") == {"email"}
+    record(lead, now, "revoked_email", fields={"email": "ana@example.org"})
+    assert ConsentEvent.objects.get(kind="email_unsub").address_id == lead.email_id is not None
+
+
+def test_no_more_faxes_stays_with_the_lead_and_closes_nothing_that_we_use(walked, now) -> None:
+    lead = walked()
+    before = ConsentEvent.objects.count()
+    record(lead, now, "revoked_fax", note="Their machine is full.")
+    assert lead.interactions.get(disposition="revoked_fax").text == "Their machine is full."
+    assert ConsentEvent.objects.count() == before
+
+
 # 2.18, R65: an organisation is met and won, not booked
 
 
@@ -233,6 +270,21 @@ def test_a_meeting_goes_to_the_team_that_holds_it_and_is_owed_at_its_time(practi
     assert (lead.decision, lead.next_step, lead.team) == ("forward", step, team)
     assert (lead.next_action, lead.next_action_due_at) == ("Follow up: meet as agreed", meeting)
     assert lead.qualifications.get(closed_at=None).outcome == "appointment_set"
+
+
+def test_whom_an_organisation_meets_first_is_said_by_the_next_steps_in_force(practice, now) -> None:
+    NextStepSet.objects.filter(status="published").update(b2b_step="quote")
+    lead = record(practice(), now, "meeting_agreed", callback_at=now + timedelta(days=2))
+    assert (lead.next_step, lead.team) == ("quote", "quotes")
+
+
+def test_the_first_step_is_one_query_and_as_rules_begin_where_none_are_in_force(
+    db, django_assert_num_queries, organisation
+) -> None:
+    with django_assert_num_queries(1):
+        assert qualification.first_step("partner") == "partnership"
+    NextStepSet.objects.update(status="draft")
+    assert [qualification.first_step(kind) for kind in ("patient", "b2b")] == ["callback", "discovery"]
 
 
 def test_no_visit_is_set_for_an_organisation(practice, now) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
 
 from leads import contact, emergencies
-from leads.models import Interaction, Lead
-from leads.services import calls, events
+from leads.models import EmergencyPhrase, Interaction, Lead
+from leads.services import calls, emergency_phrases, events
 from leads.services.calls import CallReport
 from leads.vocabulary import InteractionKind
 from medcrm import journey
@@ -47,11 +49,11 @@ def reader(organisation, submit, now) -> Lead:
         ("", False),
     ],
 )
-def test_words_of_an_emergency(text: str, is_one: bool) -> None:
+def test_words_of_an_emergency(catalogue, text: str, is_one: bool) -> None:
     assert bool(emergencies.found_in(text)) is is_one
 
 
-def test_a_quote_below_a_mail_is_not_said_again() -> None:
+def test_a_quote_below_a_mail_is_not_said_again(catalogue) -> None:
     mail = "Thank you, all is well.\n\nOn Tue, Dec 1, 2026 Ana <ana@example.org> wrote:\n> I have chest pain"
     assert not emergencies.found_in(mail, is_mail=True)
 
@@ -127,3 +129,89 @@ def test_about_a_sensitive_service_only_trained_staff_hear(organisation, submit,
     lead.refresh_from_db()
     assert lead.team == "sensitive"
     assert Clock.objects.open().get(lead=lead).due_at == now + 5 * MINUTE
+
+
+# 3.5: the words are rows of the clinic
+
+PHRASES = "/admin/leads/emergencyphrase/"
+
+
+@pytest.fixture
+def signed_in(db):
+    def make(role: str) -> Client:
+        user = User.objects.create(username=role, is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return make
+
+
+def test_texts_are_matched_without_a_query_until_the_words_change(
+    catalogue, own_cache, django_assert_num_queries, django_capture_on_commit_callbacks
+) -> None:
+    with django_assert_num_queries(1):
+        assert [emergencies.found_in("Chest pain!") for _ in range(3)] == ["chest pain"] * 3
+    with django_assert_num_queries(0):
+        assert (emergencies.found_in(""), emergencies.found_in("My knee hurts")) == ("", "")
+    phrase = EmergencyPhrase.objects.get(words="chest pain*")
+    phrase.is_active = False
+    with django_capture_on_commit_callbacks(execute=True):
+        emergency_phrases.keep_phrase(phrase)
+    assert emergencies.found_in("Chest pain!") == ""
+
+
+def test_words_are_found_without_the_cache_too(catalogue, settings) -> None:
+    away = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
+    settings.CACHES = {"default": away}
+    assert emergencies.found_in("no puedo respirar") == "no puedo respirar"
+
+
+def test_where_no_words_are_loaded_nothing_is_found_and_the_first_ones_count_at_once(db, own_cache) -> None:
+    assert emergencies.found_in("chest pain") == ""
+    EmergencyPhrase.objects.create(words="chest pain")
+    assert emergencies.found_in("chest pain") == "chest pain"
+
+
+def test_compliance_adds_words_as_people_write_them_and_they_count_from_then_on(
+    catalogue, own_cache, signed_in, django_capture_on_commit_callbacks
+) -> None:
+    assert emergencies.found_in("Mi brazo está dormido.") == ""
+    client = signed_in("compliance")
+    with django_capture_on_commit_callbacks(execute=True):
+        added = client.post(f"{PHRASES}add/", {"language": "es", "words": " Brazo está  DORMID*", "is_active": "on"})
+    assert added.status_code == 302
+    phrase = EmergencyPhrase.objects.get(words="brazo esta dormid*")
+    assert (phrase.language, phrase.is_active, phrase.reviewed_at) == ("es", True, None)
+    assert emergencies.found_in("Mi brazo está dormido.") == "brazo esta dormido"
+    again = client.post(f"{PHRASES}add/", {"language": "es", "words": "brazo esta dormid*", "is_active": "on"})
+    assert again.status_code == 200, "the same words in the same language"
+
+
+def test_who_reviewed_a_phrase_is_kept_until_it_is_switched(catalogue, own_cache, signed_in) -> None:
+    client, phrase = signed_in("compliance"), EmergencyPhrase.objects.get(words="choking")
+    data = {"action": "review", "_selected_action": [phrase.pk], "_confirmed": "1"}
+    client.post(PHRASES, data)
+    phrase.refresh_from_db()
+    assert (phrase.reviewed_by.username, phrase.is_active) == ("compliance", True)
+    client.post(f"{PHRASES}{phrase.pk}/change/", {"words": "anything", "language": "xx"})
+    phrase.refresh_from_db()
+    assert (phrase.words, phrase.language, phrase.is_active, phrase.reviewed_at) == ("choking", "en", False, None)
+    client.post(f"{PHRASES}{phrase.pk}/review/")
+    phrase.refresh_from_db()
+    assert phrase.reviewed_by.username == "compliance"
+    client.post(f"{PHRASES}{phrase.pk}/change/", {})
+    phrase.refresh_from_db()
+    assert phrase.reviewed_by.username == "compliance", "nothing changed"
+
+
+@pytest.mark.parametrize("role", ["supervisor", "administrator"])
+def test_others_read_the_words_and_change_none(catalogue, signed_in, role) -> None:
+    client, phrase = signed_in(role), EmergencyPhrase.objects.get(words="choking")
+    assert client.get(PHRASES).status_code == 200
+    for path in (f"{PHRASES}add/", f"{PHRASES}{phrase.pk}/change/", f"{PHRASES}{phrase.pk}/delete/"):
+        assert client.post(path, {"words": "help me please"}).status_code in (302, 403)
+    client.post(f"{PHRASES}{phrase.pk}/review/")
+    assert not EmergencyPhrase.objects.exclude(reviewed_at=None, is_active=True).exists()
+    assert not EmergencyPhrase.objects.filter(words="help me please").exists()

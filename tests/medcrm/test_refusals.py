@@ -12,7 +12,16 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from consent.models import CallingRule, Emergency
-from leads.models import Checklist, NextStepRule, NextStepSet, ScoringModel, ServiceLine, TimingWindow
+from leads.models import (
+    Checklist,
+    Disposition,
+    EmergencyPhrase,
+    NextStepRule,
+    NextStepSet,
+    ScoringModel,
+    ServiceLine,
+    TimingWindow,
+)
 from nurture.models import FrequencyCap, Sequence, Step
 from routing.models import Agent, Goal, RouteSet, RoutingRule, Team
 from tests.rows import NOW
@@ -32,6 +41,9 @@ WRONG = [
     (NextStepRule(decision="forward", hold_reason_id="capacity"), {"hold_reason"}),
     (NextStepRule(decision="forward", stop_reason_id="declined"), {"stop_reason"}),
     (NextStepRule(decision="stop"), {"stop_reason"}),
+    (Disposition(answers_question="payer"), {"answers_with"}),
+    (Disposition(answers_with="yes"), {"answers_question"}),
+    (EmergencyPhrase(words="Ay!*"), {"words"}),
     (Step(window_start=time(9)), {"window_end"}),
     (Step(delay=timedelta(-1), cutoff=timedelta(0)), {"delay", "cutoff"}),
     (FrequencyCap(days=0), {"days"}),
@@ -53,6 +65,9 @@ RIGHT = [
     ServiceLine(min_age=18),
     ScoringModel(),
     NextStepRule(decision="hold", hold_reason_id="capacity"),
+    Disposition(),
+    Disposition(answers_question="payer", answers_with="ppo"),
+    EmergencyPhrase(words="Help!"),
     Step(),
     Team(is_fallback=True),
     Agent(away_from=NOW),
@@ -86,7 +101,10 @@ def test_every_field_that_is_refused_stands_on_its_page(rf) -> None:
 
 NEW = [
     (RouteSet, {}, {"rules-TOTAL_FORMS": 0, "rules-INITIAL_FORMS": 0}),
-    (NextStepSet, {}, {"rules-TOTAL_FORMS": 0, "rules-INITIAL_FORMS": 0}),
+    (NextStepSet, {}, {
+        "rules-TOTAL_FORMS": 0, "rules-INITIAL_FORMS": 0,
+        "patient_step": "callback", "partner_step": "partnership", "b2b_step": "discovery",
+    }),
     (ScoringModel, {"lead_type": "patient"}, {
         "high_from": 60, "medium_from": 30,
         **{f"{name}-{n}_FORMS": 0 for name in ("categories", "rules", "bands") for n in ("TOTAL", "INITIAL")},

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from consent import ledger
 from medcrm.lib.errors import RuleError
 from routing import router, worklist
-from routing.models import Agent, Lease
+from routing.models import Agent, Cadence, Lease
 from tests.routing.factories import make_call, make_lead, reachable
 
 pytestmark = pytest.mark.usefixtures("organisation")
@@ -50,6 +50,17 @@ def test_whom_the_caller_just_spoke_with_is_not_offered_to_them_at_once(now, cal
     other.clocks.all().delete()
     assert worklist.take_next(caller, at=now + timedelta(minutes=29)).lease is None
     assert worklist.take_next(caller, at=now + timedelta(minutes=31)).lease.lead == spoken
+
+
+@pytest.mark.parametrize(("rest", "first_at"), [({"scheduling": 5}, 5), ({"quotes": 5}, 30), ({None: 0}, 0)])
+def test_how_long_that_is_is_said_for_the_team_or_for_every_other(now, caller, rest, first_at):
+    for team, minutes in rest.items():
+        Cadence.objects.update_or_create(team_id=team, defaults={"rest_after_talk_minutes": minutes})
+    spoken = reachable(now, 101)
+    router.route([spoken.pk], at=now)
+    make_call(spoken, "sent_to_team", at=now, by=caller)
+    offered = [n for n in (0, 4, 5, 29, 30) if worklist.take_next(caller, at=now + timedelta(minutes=n)).lease]
+    assert offered[0] == first_at
 
 
 def test_what_may_not_be_called_now_is_held_back_with_the_time_when_it_may(now, caller):

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from consent import addresses, gate, ledger
-from consent.models import Attempt
+from consent.models import Attempt, ConsentEvent
 from leads import contact
 from leads.models import Appointment, Availability, Disposition, Inquiry, Interaction, Lead, MissingItem, Trigger
 from leads.services import due, events, merging
@@ -464,6 +464,17 @@ def test_an_empty_mail_and_one_that_is_refused_say_why(client, lead, now):
     refused = client.post(path, {"subject": "x", "body": "y"}, headers=partial)
     assert refused.context["errors"].keys() == {""}
     assert not Interaction.objects.filter(kind="note", direction="outbound").exists()
+
+
+def test_no_more_e_mail_is_recorded_by_the_page_of_the_call_and_by_no_other(client, lead, caller):
+    client.post(f"/admin/work/{lead.pk}/call/")
+    Lead.objects.filter(pk=lead.pk).update(email=None)
+    asked = record(client, lead, disposition="revoked_email", then="stay")
+    assert asked.context["form"].errors.keys() == {"email"}
+    record(client, lead, disposition="revoked_email", email="ana@example.org", then="stay")
+    event = ConsentEvent.objects.get(kind="email_unsub")
+    assert (event.address.value, event.by, event.source) == ("ana@example.org", caller, "call")
+    assert Interaction.objects.get(kind="call").disposition_id == "revoked_email"
 
 
 def test_a_lead_that_goes_to_another_team_in_the_middle_of_a_call_is_recorded_by_who_called(client, lead, caller, now):
