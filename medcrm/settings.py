@@ -154,6 +154,11 @@ ACCOUNT_FORMS = {"login": "medcrm.sign_in.LoginForm"}
 MFA_REQUIRED = env.bool("MFA_REQUIRED", default=True)
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {
+    "login_webauthn": "medcrm.sign_in.PasskeyForm",
+    "authenticate_webauthn": "medcrm.sign_in.SecondKeyForm",
+    "reauthenticate_webauthn": "medcrm.sign_in.ConfirmingKeyForm",
+}
 MFA_TOTP_ISSUER = "MedCRM"
 MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute off
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = env.bool("INSECURE_HTTP", default=False)  # browsers allow it on localhost only
