@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from consent import addresses
 from consent.models import Address
-from leads import requalification
+from leads import requalification, targets
 from leads.models import Lead, Stakeholder
 from leads.services import due
 from leads.vocabulary import ContactRole
@@ -42,8 +42,8 @@ def note_person(lead_id: int, person: Person, *, at: datetime, instead_of: int |
     flags become what is said. Locks the addresses, then the lead. Raise InvalidFields for a name or an address that
     cannot be used.
     """
-    if not person.name.strip():
-        raise InvalidFields({"name": [_("Say the name, as it was said to you.")]})
+    if not person.name.strip() or targets.no_name(person.name):
+        raise InvalidFields({"name": [_("Say the name, as it was said to you; who is not known is not noted.")]})
     reached = _addresses(person)
     lead = Lead.objects.lock().get(pk=lead_id)
     known = deciders(lead)
