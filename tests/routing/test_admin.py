@@ -153,6 +153,23 @@ def test_a_draft_is_copied_edited_and_published(now, supervisor):
     assert Lead.objects.get(pk=other).team == "scheduling"
 
 
+def test_who_answers_a_nurtured_lead_stands_on_its_page_and_in_the_list(now, boss):
+    """[R51] Nothing is owed to it, so nobody has taken it; it is in somebody's hands all the same."""
+    Agent.objects.update(away_from=now)
+    reads, waits = make_lead(now, "nurture"), make_lead(now, "callback")
+    router.route([reads.pk, waits.pk], at=now)
+    shown = {}
+    for lead in (reads, waits):
+        page = boss.get(reverse("admin:leads_lead_change", args=[lead.pk]))
+        shown[lead] = page.context["page"].steps[-1].reasons
+    assert shown == {
+        reads: ["Intake answers when they get in touch. Nothing is owed until then."],
+        waits: ["Qualification", "Nobody has taken it yet."],
+    }
+    rows = boss.get(reverse("admin:leads_lead_changelist")).content.decode()
+    assert "intake, when they get in touch" in rows and "queue of qualification" in rows
+
+
 def due() -> set[int]:
     return set(Lead.objects.filter(advance_due_at__isnull=False).values_list("pk", flat=True))
 
