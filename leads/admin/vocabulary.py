@@ -25,6 +25,7 @@ FLAGS = {
     "opts_out_text": _("no more texts"),
     "needs_callback": _("needs call-back time"),
     "is_voicemail": _("voicemail"),
+    "leaves_message": _("a message was left"),
     "invalidates_number": _("number invalid"),
     "is_wrong_number": _("wrong number"),
     "suppresses_everything": _("stops all contact"),

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from consent.gate import NotContactable
 from consent.vocabulary import REPLIES, Purpose
-from leads import contact
+from leads import contact, voicemail
 from leads.admin.appointments import BookForm
 from leads.models import Lead
 from leads.services import checklist
@@ -219,6 +219,7 @@ def _reach(request: HttpRequest, row: Lead, at: object, act: object, *, dials: b
         "contacts": contacts,
         "draft": draft,
         "dial": drafts.dial(draft, row, contacts, at=at),
+        "message": voicemail.wish_of(row, at=at),
         "refusal": refusal,
         "dials": dials and not refusal,
         "may_record": True,
@@ -245,6 +246,7 @@ def answer(request: HttpRequest, pk: int) -> HttpResponse:
         "lead": now,
         "sheet": sheet,
         "score": pages.score_sentence(now, pages.lead_page.score_parts(now)),
+        "message": voicemail.wish_of(now, at=at),
         "problems": problems,
         "answered": code,
         "may_record": True,
