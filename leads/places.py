@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 import zipcodes
+
+FIVE_DIGITS = re.compile(r"[0-9]{5}")
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,8 @@ class Place:
 
 @lru_cache(maxsize=50_000)
 def place(zip_code: str) -> Place | None:
-    """The place of a five-digit ZIP; None when no such ZIP is in use."""
-    found = zipcodes.matching(zip_code)
+    """The place of a five-digit ZIP; None when this is none, or no such ZIP is in use."""
+    found = zipcodes.matching(zip_code) if FIVE_DIGITS.fullmatch(zip_code) else None
     if not found:
         return None
     row = found[0]

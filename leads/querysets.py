@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from leads.lifecycle import OPEN
 from leads.vocabulary import AppointmentState
@@ -37,6 +38,13 @@ class AnswerQuerySet(models.QuerySet):
         return self.filter(
             models.Q(expires_at=None) | models.Q(expires_at__gt=at), is_current=True, stale_since__isnull=True
         )
+
+
+class IncidentQuerySet(models.QuerySet):
+    def holding(self, lead: object) -> IncidentQuerySet:
+        """What nobody has reviewed yet of this lead, and of those that were merged into it: they are one person."""
+        holds = Coalesce("lead__merged_into", "lead")
+        return self.filter(reviewed_at=None).alias(holds=holds).filter(holds=lead)
 
 
 class AppointmentQuerySet(models.QuerySet):

@@ -42,6 +42,7 @@ from leads.models import (
     TriggerKind,
 )
 from leads.vocabulary import LeadType
+from medcrm.lib.errors import RuleError
 from medcrm.lib.models import Coded, VersionStatus
 from medcrm.lib.writing import create_missing
 
@@ -114,7 +115,12 @@ def _service(row: Row, training: str) -> Row:
 
 
 def _location(row: Row) -> Row:
-    place = places.place(str(row["zip"]))
+    """Where the clinic is. Raise RuleError for a ZIP that is left out or that is none."""
+    place = places.place(str(row.get("zip", "")))
+    if place is None:
+        said = f"the ZIP “{row['zip']}”, which is not known" if "zip" in row else "no ZIP"
+        clinic = f"The clinic {row['code']} ({row['name']}) has {said}."
+        raise RuleError("NOT_OF_THE_FORM", f'{clinic} Write its five digits as a text, e.g. zip = "78701".')
     return {"city": place.city, "latitude": place.latitude, "longitude": place.longitude}
 
 

@@ -47,7 +47,8 @@ UNREACHABLE: criteria.Criteria = [
     ]
 ]
 EMERGENCY_WAITS: criteria.Criteria = [[{"fact": "emergency_waits", "op": "is", "value": True}]]
-CONTINUES_DOCUMENTS_STEP = ("document_received", "authorization_decided")
+NEW_REFERRAL = "new_referral"
+CONTINUES_DOCUMENTS_STEP = ("document_received", "authorization_decided", NEW_REFERRAL)
 
 
 def armed(lead_ids: Sequence[int], kind: str = "") -> list[Trigger]:

@@ -72,7 +72,7 @@ def normalise(fields: Mapping[str, object]) -> Submission:
     if errors:
         raise InvalidFields(errors)
     data["timing"] = timing
-    if targets.folded_plain(data.get("approver")) in (targets.NO, targets.UNKNOWN):
+    if targets.no_name(data.get("approver")):
         data["approver"] = ""  # the answer that there is none, or none known, is no name
     return Submission(
         fields=data,

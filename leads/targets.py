@@ -149,6 +149,15 @@ CODES: Mapping[str, str] = {
 PLAIN = ("identity", "question_answered", "service_capacity", "pilot", "training", "implementation")
 # Answered in words, kept as answers only.
 WORDED = ("collaboration_type", "patient_flow", "record_exchange", "how_heard")
+# How people say, where a name is asked for, that they know none or that there is none.
+ABOUT = re.compile(r"^(?:i'm|i am|i|we're|we are|we|it's|it is)\s+|\s+(?:yet|so far|right now|at the moment)$")
+NOT_SAID = (
+    *("unknown", "not known", "not sure", "unsure", "not certain", "uncertain", "not decided", "undecided", "unclear"),
+    *("do not know", "don't know", "dont know", "no idea", "not clear", "n/a", "tbd", "tba", "tbc", "to be decided"),
+    *("to be determined", "to be confirmed", "to be announced", "desconocido", "desconocida", "por decidir"),
+    *("no sé", "no se", "no lo sé", "no lo se", "no sabemos", "no estoy seguro", "no estoy segura", "aún no"),
+)
+NOBODY = ("no", "none", "nobody", "no one", "no-one", "noone", "nadie", "ninguno", "ninguna")
 # What a lead's row says before anybody was asked; only an answer makes it known.
 ASSUMED: Mapping[str, str] = {"urgency": Urgency.ROUTINE}
 
@@ -198,7 +207,7 @@ def check_value(
         value = YES if value else NO
     if isinstance(value, str):
         value = value.strip()
-    folded = folded_plain(value)
+    folded = folded_plain(value) or (no_name(value) if target and target.is_person else "")
     if folded == UNKNOWN:
         return UNKNOWN, ""
     if folded in (YES, NO) and (type == AnswerType.YES_NO or (target and folded in target.plain)):
@@ -215,6 +224,18 @@ def folded_plain(value: object) -> str:
     """The plain yes, no or unknown that this is, however it is capitalised; blank for anything else."""
     folded = value.strip().casefold() if isinstance(value, str) else ""
     return folded if folded in (YES, NO, UNKNOWN) else ""
+
+
+def no_name(value: object) -> str:
+    """“unknown” or “no” where somebody is asked for and nobody is named, in whatever words; blank for a name."""
+    if not isinstance(value, str) or not value.strip():
+        return ""
+    folded = " ".join(value.casefold().replace("’", "'").split()).strip(" .,!?…-–")
+    if not any(letter.isalpha() for letter in folded):
+        return UNKNOWN
+    while (shorter := ABOUT.sub("", folded)) != folded:
+        folded = shorter
+    return UNKNOWN if folded in NOT_SAID else NO if folded in NOBODY else ""
 
 
 def values_of(choices: Sequence[object]) -> list[tuple[str, str]]:

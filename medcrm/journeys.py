@@ -45,7 +45,7 @@ from medcrm.lib.worked import Json, MalformedCase, Wrong
 from nurture import dispatch, enrollment
 from nurture.models import Enrollment, Message
 from nurture.models import Sequence as Outreach
-from routing import sweep
+from routing import sweep, versions
 from routing.models import Clock, Handoff, Team
 
 
@@ -109,6 +109,7 @@ def play_steps(now: datetime, steps: Sequence[Json]) -> Play:
 def settle(play: Play) -> None:
     """Everything that is due at this moment runs; what was published reaches its leads first."""
     rollout.roll_out(clock=lambda: play.now)
+    versions.route_again(clock=lambda: play.now)
     journey.advance_due(at=play.now)
     sweep.sweep(at=play.now)
     enrollment.revisit(at=play.now)

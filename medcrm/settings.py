@@ -154,6 +154,11 @@ ACCOUNT_FORMS = {"login": "medcrm.sign_in.LoginForm"}
 MFA_REQUIRED = env.bool("MFA_REQUIRED", default=True)
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {
+    "login_webauthn": "medcrm.sign_in.PasskeyForm",
+    "authenticate_webauthn": "medcrm.sign_in.SecondKeyForm",
+    "reauthenticate_webauthn": "medcrm.sign_in.ConfirmingKeyForm",
+}
 MFA_TOTP_ISSUER = "MedCRM"
 MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute off
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = env.bool("INSECURE_HTTP", default=False)  # browsers allow it on localhost only
@@ -265,6 +270,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = env.str("CELERY_BEAT_SCHEDULE_FILENAME", default
 CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "medcrm.tasks.advance_due", "schedule": 5.0},
     "roll-out": {"task": "leads.tasks.roll_out", "schedule": 5.0},
+    "route-again": {"task": "routing.tasks.route_again", "schedule": 5.0},
     "back-tests": {"task": "medcrm.reports.tasks.run_back_tests", "schedule": 30.0},
     "refresh-milestones": {"task": "medcrm.reports.tasks.refresh_milestones", "schedule": crontab(hour=9, minute=5)},
     "refresh-summaries": {"task": "medcrm.reports.tasks.refresh_summaries", "schedule": 15.0},

@@ -12,11 +12,18 @@ from urllib.parse import urlencode
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.forms import LoginForm as AllauthLoginForm
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.core import context
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authentication_failed
 from allauth.mfa.utils import is_mfa_enabled
+from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm, LoginWebAuthnForm, ReauthenticateWebAuthnForm
+from allauth.mfa.webauthn.internal.auth import extract_user_from_response
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.signals import user_login_failed
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.templatetags.static import static
 from django.urls import include, path, reverse
@@ -40,9 +47,13 @@ class Accounts(DefaultAccountAdapter):
 
     def pre_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: object) -> HttpResponse | None:
         """Let only staff in, whichever way they proved who they are."""
-        if not user.is_staff:
-            return HttpResponseRedirect(reverse("account_inactive"))
-        return super().pre_login(request, user, **kwargs)
+        # Django itself tells of the password of a login that is switched off.
+        is_told = not user.is_active and _typed_password(request, user)
+        shut = HttpResponseRedirect(reverse("account_inactive"))
+        answer = super().pre_login(request, user, **kwargs) if user.is_staff else shut
+        if answer is not None and not is_told:
+            _tell_refusal(request, user.get_username())
+        return answer
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("admin:login")
@@ -65,6 +76,48 @@ class LoginForm(AllauthLoginForm):
 
     def add_prefix(self, field_name: str) -> str:
         return super().add_prefix("username" if field_name == "login" else field_name)
+
+
+def _typed_password(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    return any(record["method"] == "password" for record in get_authentication_records(request, user))
+
+
+def _tell_refusal(request: HttpRequest, name: str) -> None:
+    """Say that somebody was not let in under this name, as Django says it of a wrong password (audit.receivers)."""
+    user_login_failed.send(sender=__name__, credentials={"username": name}, request=request)
+
+
+class KeyRefusals:
+    """A key that is refused is told of as a wrong password and a wrong code are."""
+
+    def clean(self) -> dict[str, object]:
+        if self.has_error("credential"):
+            self.tell_refusal()
+        return super().clean()
+
+
+class PasskeyForm(KeyRefusals, LoginWebAuthnForm):
+    """Signs in by itself: its refusal is told under the name that the key claims, which nothing has proved."""
+
+    def tell_refusal(self) -> None:
+        try:
+            said = self.fields["credential"].bound_data(self["credential"].data, None)
+            name = extract_user_from_response(said).get_username()
+        except (ValidationError, AttributeError):
+            name = ""
+        _tell_refusal(context.request, name)
+
+
+class SecondKeyForm(KeyRefusals, AuthenticateWebAuthnForm):
+    """The second factor of somebody whose password is proved."""
+
+    def tell_refusal(self) -> None:
+        told = {"request": context.request, "user": self.user, "reauthentication": self.reauthenticated}
+        authentication_failed.send(sender=Authenticator, authenticator=None, **told)
+
+
+class ConfirmingKeyForm(SecondKeyForm, ReauthenticateWebAuthnForm):
+    """The same, of somebody who is inside and changes what they sign in with."""
 
 
 def has_second_factor(request: HttpRequest) -> bool:

@@ -91,8 +91,7 @@ def claim_due(*, at: datetime, limit: int = BATCH) -> list[int]:
 
     Where an emergency came up on a call, nothing is taken until somebody has looked into it.
     """
-    incident = Incident.objects.filter(lead=OuterRef("lead"), reviewed_at=None)
-    free = Enrollment.objects.claimable(at).filter(~Exists(incident))
+    free = Enrollment.objects.claimable(at).filter(~Exists(Incident.objects.holding(OuterRef("lead"))))
     rows = free.select_for_update(of=("self",), no_key=True, skip_locked=True)
     ids = list(rows.values_list("pk", flat=True)[:limit])
     Enrollment.objects.filter(pk__in=ids).update(claimed_at=at)

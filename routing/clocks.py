@@ -37,6 +37,16 @@ SETTLED_VISIT = (AppointmentState.ATTENDED, AppointmentState.NO_SHOW, Appointmen
 
 
 @dataclass(frozen=True)
+class Paper:
+    """Where an authorization stands, since when, who said so last and in which entry of the timeline."""
+
+    status: str
+    since: datetime
+    by_id: int | None = None
+    told_in: int | None = None
+
+
+@dataclass(frozen=True)
 class Standing:
     """What happened to a lead in its present cycle, as far as debts are concerned."""
 
@@ -44,7 +54,7 @@ class Standing:
     wrote: Act | None = None  # the last text or mail in a person's own words
     visit: tuple[datetime, int | None] | None = None  # booked when, by whom
     is_over: bool = False  # the day of the visit that is booked is past, and nobody said how it went
-    authorization: tuple[str, datetime] | None = None  # of the service asked for: where it stands, since when
+    authorization: Paper | None = None  # of the service asked for
     clocks: tuple[Clock, ...] = ()
 
     def open(self, owed: str) -> Clock | None:
@@ -63,8 +73,8 @@ class Standing:
     @property
     def submitted_at(self) -> datetime | None:
         """Since when an authorization lies with the payer."""
-        status, since = self.authorization or ("", None)
-        return since if status == AuthorizationState.SUBMITTED else None
+        paper = self.authorization
+        return paper.since if paper and paper.status == AuthorizationState.SUBMITTED else None
 
     @property
     def paid(self) -> frozenset[str]:
@@ -127,7 +137,9 @@ def _clocks(leads: Iterable[int]) -> QuerySet[Clock]:
     and whether nobody may call the lead."""
     cycle = Qualification.objects.filter(lead=OuterRef("lead"), cycle=OuterRef("cycle"), decided_at__isnull=False)
     decided = cycle.exclude(decision=Decision.REVIEW)
+    told = _told_in(InteractionKind.APPOINTMENT)
     settled = Appointment.objects.filter(lead=OuterRef("lead"), status__in=SETTLED_VISIT).order_by("-changed_at")
+    settled = settled.annotate(told_by=Subquery(told.values("by")[:1]), told_in=Subquery(told.values("pk")[:1]))
     blocked = Permission.objects.filter(
         address=OuterRef("lead__phone"), channel=GrantChannel.VOICE, state=PermissionState.BLOCKED
     )
@@ -137,11 +149,18 @@ def _clocks(leads: Iterable[int]) -> QuerySet[Clock]:
             decided_at=Subquery(decided.values("decided_at")[:1]),
             decided_by=Subquery(decided.values("decided_by")[:1]),
             visit_settled_at=Subquery(settled.values("changed_at")[:1]),
+            visit_told_by=Subquery(settled.values("told_by")[:1]),
+            visit_told_in=Subquery(settled.values("told_in")[:1]),
             is_waitlisted=Exists(decided.filter(outcome=Outcome.HOLD, hold_reason=WAITLIST)),
             is_mail_only=Q(lead__phone=None) | Exists(blocked),
         )
         .order_by("pk")
     )
+
+
+def _told_in(kind: InteractionKind) -> QuerySet[Interaction]:
+    """The entries that tell when an outer row of a lead came to stand as it does, the newest first."""
+    return Interaction.objects.filter(lead=OuterRef("lead"), kind=kind, at=OuterRef("changed_at")).order_by("-pk")
 
 
 def _last_acts(
@@ -224,10 +243,13 @@ def _visits(leads: Sequence[Lead], at: datetime) -> tuple[dict[int, tuple[dateti
     return visits, visits.keys() - ahead
 
 
-def _authorizations(leads: Iterable[int]) -> dict[int, tuple[str, datetime]]:
-    """Where the prior authorization of each lead's service stands, and since when."""
+def _authorizations(leads: Iterable[int]) -> dict[int, Paper]:
+    """Where the prior authorization of each lead's service stands."""
+    told = _told_in(InteractionKind.DOCUMENT).filter(facts__has_key="authorization")
     rows = Authorization.objects.filter(lead__in=list(leads), service=F("lead__service"))
-    return {lead: (status, since) for lead, status, since in rows.values_list("lead", "status", "changed_at")}
+    rows = rows.annotate(told_by=Subquery(told.values("by")[:1]), told_in=Subquery(told.values("pk")[:1]))
+    columns = ("lead", "status", "changed_at", "told_by", "told_in")
+    return {lead: Paper(*paper) for lead, *paper in rows.values_list(*columns)}
 
 
 def settle(standing: Mapping[int, Standing], owners: Mapping[int, int | None]) -> None:
@@ -246,9 +268,9 @@ def _meet(clock: Clock, state: Standing, owner: int | None) -> bool:
         if by or owner:
             clock.met_at, clock.met_by_id = booked_at, by or owner
         return clock.met_at is not None
-    told_at = _told_at(clock, state)
-    if told_at and told_at > clock.started_at and owner:
-        clock.met_at, clock.met_by_id = told_at, owner
+    told = _told(clock, state)
+    if told and told.since > clock.started_at and (told.told_in or owner):
+        clock.met_at, clock.met_by_id, clock.met_act_id = told.since, told.by_id or owner, told.told_in
         return True
     is_result = clock.owed == Owed.REVIEW or (clock.owed == Owed.BOOKING and clock.is_waitlisted)
     if is_result and clock.decided_at and clock.decided_at >= clock.started_at:
@@ -260,11 +282,11 @@ def _meet(clock: Clock, state: Standing, owner: int | None) -> bool:
     return act is not None
 
 
-def _told_at(clock: Clock, state: Standing) -> datetime | None:
-    """When somebody last noted what the payer, or the clinic, was asked for."""
-    if clock.owed == Owed.VISIT:
-        return clock.visit_settled_at
-    return state.authorization[1] if clock.owed == Owed.CHASE and state.authorization else None
+def _told(clock: Clock, state: Standing) -> Paper | None:
+    """What the payer, or the clinic, last said: whoever noted it has paid, also for a team whose lead nobody has."""
+    if clock.owed == Owed.VISIT and clock.visit_settled_at:
+        return Paper("", clock.visit_settled_at, clock.visit_told_by, clock.visit_told_in)
+    return state.authorization if clock.owed == Owed.CHASE else None
 
 
 def _is_paid(clock: Clock, act: Act) -> bool:

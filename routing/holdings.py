@@ -35,7 +35,7 @@ declare(
     Harmless(
         """routing.team routing.teamevent routing.agent routing.agentevent routing.cursor routing.script
         routing.scriptevent routing.scripttext routing.scripttextevent routing.routeset routing.routesetevent
-        routing.routingrule routing.routingruleevent routing.goal routing.goalevent routing.cadence
+        routing.rerouting routing.routingrule routing.routingruleevent routing.goal routing.goalevent routing.cadence
         routing.cadenceevent""".split(),
         "Staff, teams and rules.",
     ),

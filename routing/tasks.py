@@ -1,11 +1,11 @@
-"""What the beat starts: each task calls one plain function."""
+"""What the bell and the beat start: each task calls one plain function."""
 
 from __future__ import annotations
 
 from celery import shared_task
 from django.utils import timezone
 
-from routing import notices
+from routing import notices, versions
 from routing import sweep as sweeps
 
 
@@ -17,3 +17,8 @@ def sweep() -> None:
 @shared_task
 def send_notices() -> None:
     notices.send_due(at=timezone.now())
+
+
+@shared_task
+def route_again() -> None:
+    versions.route_again(clock=timezone.now)

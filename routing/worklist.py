@@ -115,7 +115,7 @@ def _offered(agent: Agent, at: datetime) -> QuerySet[Clock]:
         Clock.objects.open()
         .exclude(owed__in=NOT_BY_PHONE)
         .exclude(Exists(_agreed_for_later(at)))
-        .exclude(Exists(Incident.objects.filter(lead=OuterRef("lead"), reviewed_at=None)))
+        .exclude(Exists(Incident.objects.holding(OuterRef("lead"))))
         .filter(Q(not_before=None) | Q(not_before__lte=at), Q(is_promise=False) | Q(due_at__lte=at))
         .exclude(Exists(_spoken_with(agent, since=at - rest, at=at)), is_promise=False)
     )

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _later
 
 from leads.effects import Effect, Move, Table
-from leads.models import Lead, Publication
+from leads.models import Carried, Lead
 from leads.visibility import visible
 from leads.vocabulary import Band, Decision, NextStep
 from medcrm.lib.access import team_names
@@ -128,7 +128,7 @@ def seen(shown: Shown) -> set[int]:
     return {lead.pk for crossing in shown.crossings for lead in crossing.leads}
 
 
-def progress(publication: Publication) -> str:
+def progress(publication: Carried) -> str:
     """How far it has come, e.g. “450,000 of 1,000,000 leads (45 %)”."""
     if publication.is_cut_short:
         return _("replaced after %(done)s of %(total)s leads") % _counts(publication)
@@ -138,7 +138,7 @@ def progress(publication: Publication) -> str:
     return _("%(done)s of %(total)s leads (%(percent)s %%)") % {**_counts(publication), "percent": percent}
 
 
-def _counts(publication: Publication) -> dict[str, str]:
+def _counts(publication: Carried) -> dict[str, str]:
     return {"done": f"{publication.done:,}", "total": f"{publication.total:,}"}
 
 

@@ -259,8 +259,11 @@ class LeadAdmin(BookingActions, ActivityActions, DocumentActions, NoteActions, R
 
     @display(description=_("Owner"))
     def in_whose_hands(self, obj: Lead) -> str | None:
-        owner = str(obj.owner or "")
-        return owner or (_now("queue of %(team)s") % {"team": obj.team.replace("_", " ")} if obj.team else None)
+        """Who has it; where nobody does, the team whose queue it waits in, or that answers it [R51]."""
+        if obj.owner or not obj.team:
+            return str(obj.owner) if obj.owner else None
+        words = _now("queue of %(team)s") if obj.next_action_due_at else _now("%(team)s, when they get in touch")
+        return words % {"team": obj.team.replace("_", " ")}
 
     @display(description=_("Captured"), ordering="created_at")
     def captured(self, obj: Lead) -> str:

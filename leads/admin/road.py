@@ -162,6 +162,11 @@ def _owned(lead: Lead, outreach: Sequence[SafeString]) -> Step:
     if lead.owner:
         who = lead.owner.get_full_name() or lead.owner.get_username()
         return Step(title, "here", badge("active", who, symbol="person"), [team_label(lead.team), *outreach])
+    if lead.team and lead.next_action_due_at is None:
+        answers = _("%(team)s answers when they get in touch. Nothing is owed until then.") % {
+            "team": team_label(lead.team)
+        }
+        return Step(title, "here", badge("active", team_label(lead.team), symbol="groups"), [answers, *outreach])
     if lead.team:
         queue = badge("hold", _("team queue"), symbol="groups")
         return Step(title, "here", queue, [team_label(lead.team), _("Nobody has taken it yet."), *outreach])

@@ -28,6 +28,7 @@ FLAGS = {
     "opts_out_email": _("no more e-mail"),
     "needs_callback": _("needs call-back time"),
     "is_voicemail": _("voicemail"),
+    "leaves_message": _("a message was left"),
     "invalidates_number": _("number invalid"),
     "is_wrong_number": _("wrong number"),
     "suppresses_everything": _("stops all contact"),

@@ -23,6 +23,7 @@ from leads.models import Clinic, Document, ImportRun, Lead, Payer, ServiceLine, 
 from leads.serializers import CHANNELS
 from leads.services import answers
 from leads.submission import EMAIL, PHONE
+from leads.targets import no_name
 from leads.vocabulary import Agreement, Budget, ContactRole, ForWhom, LeadType, Request, Urgency
 from medcrm.lib import copying
 from medcrm.lib.errors import RuleError
@@ -176,6 +177,8 @@ class Reader:
                 found[name] = self.parsers[name](text)
             except CellError as error:
                 row.refuse(error.code, name, error.sentence)
+        if no_name(found.get("approver")):
+            del found["approver"]
         if "full_name" in found:
             first, _space, last = str(found.pop("full_name")).rpartition(" ")
             found.setdefault("first_name", first[:80])

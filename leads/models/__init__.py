@@ -21,7 +21,7 @@ from leads.models.importing import ImportMapping, ImportRow, ImportRun
 from leads.models.journal import Appointment, Decay, Incident, Inquiry, Interaction, ScoreChange
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
 from leads.models.merging import DuplicateCandidate, DuplicateSearch, LeadLink, MergedFacts
-from leads.models.publication import Publication
+from leads.models.publication import Carried, Publication
 from leads.models.qualification import (
     Answer,
     Checklist,
@@ -51,6 +51,7 @@ __all__ = [
     "Axis",
     "BackTest",
     "BandRule",
+    "Carried",
     "Checklist",
     "Clinic",
     "Decay",

@@ -272,6 +272,10 @@ class Disposition(Coded):
     is_voicemail = _flag(
         _("reached a voicemail"), _("Stands on the timeline as a voicemail, e.g. “Voicemail not left”.")
     )
+    leaves_message = _flag(
+        _("a message was left"),
+        _("Where the person wants none, the caller must write what it said, e.g. “Voicemail left”."),
+    )
     invalidates_number = _flag(
         _("the number does not work"),
         _("It is not called again, and another one is asked for, e.g. “Disconnected or invalid number”."),

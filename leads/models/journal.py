@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from leads.models.catalog import Clinic, Disposition, Offering, ServiceLine, Source
 from leads.models.lead import Lead
 from leads.models.rules import ScoringModel
-from leads.querysets import LIVE_VISIT, AppointmentQuerySet
+from leads.querysets import LIVE_VISIT, AppointmentQuerySet, IncidentQuerySet
 from leads.vocabulary import AppointmentState, Band, Direction, InteractionKind
 from medcrm.lib.models import given, over_time
 from medcrm.lib.moments import said, said_day
@@ -179,6 +179,8 @@ class Incident(models.Model):
     reviewed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+
+    objects = IncidentQuerySet.as_manager()
 
     class Meta:
         ordering = ["-pk"]

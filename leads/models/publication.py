@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -19,8 +21,33 @@ def _only(kind: str) -> Q:
     return Q(**{f"{other}__isnull": other != kind for other in KINDS})
 
 
-class Publication(models.Model):
-    """One coming into force of one version, by publishing it or by going back to it, carried to leads in batches."""
+class Carried(models.Model):
+    """One coming into force of a version, by publishing it or by going back to it, carried to leads in batches."""
+
+    at = models.DateTimeField(_("in force from"))
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+
+    # How far it has come: leads in the order of their keys, up to the last there was.
+    total = models.PositiveIntegerField(_("leads"), default=0)
+    done = models.PositiveIntegerField(_("looked at"), default=0)
+    woken = models.PositiveIntegerField(_("woken"), default=0, help_text=_("Leads that walk the road again for it."))
+    position = models.BigIntegerField(default=0)
+    last = models.BigIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    is_cut_short = models.BooleanField(
+        _("cut short"), default=False, help_text=_("Another version came into force before it had reached every lead.")
+    )
+
+    MOVES: ClassVar[tuple[str, ...]] = ("position", "done", "woken", "finished_at")
+    """What a batch changes."""
+
+    class Meta:
+        abstract = True
+        ordering = ["-pk"]
+
+
+class Publication(Carried):
+    """Scoring, next steps or a checklist on the way to the leads, with what the preview said."""
 
     scoring_model = models.ForeignKey(
         ScoringModel, null=True, blank=True, on_delete=models.PROTECT, related_name="publications"
@@ -31,25 +58,13 @@ class Publication(models.Model):
     checklist = models.ForeignKey(
         Checklist, null=True, blank=True, on_delete=models.PROTECT, related_name="publications"
     )
-    at = models.DateTimeField(_("in force from"))
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     is_return = models.BooleanField(_("went back"), default=False, help_text=_("To a version that had been in force."))
     effect = models.JSONField(default=dict, blank=True, help_text=_("What the preview said at that moment."))
-
-    # How far it has come: leads in the order of their keys, up to the last there was.
-    total = models.PositiveIntegerField(_("leads"), default=0)
-    done = models.PositiveIntegerField(_("looked at"), default=0)
     changed = models.PositiveIntegerField(_("written"), default=0, help_text=_("Leads whose score was written anew."))
-    woken = models.PositiveIntegerField(_("woken"), default=0, help_text=_("Leads that walk the road again for it."))
-    position = models.BigIntegerField(default=0)
-    last = models.BigIntegerField(default=0)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    is_cut_short = models.BooleanField(
-        _("cut short"), default=False, help_text=_("Another version came into force before it had reached every lead.")
-    )
 
-    class Meta:
-        ordering = ["-pk"]
+    MOVES = (*Carried.MOVES, "changed")
+
+    class Meta(Carried.Meta):
         indexes = [
             # read by leads.services.rollout
             models.Index(name="publication_under_way", fields=["id"], condition=Q(finished_at__isnull=True)),

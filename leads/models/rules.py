@@ -12,7 +12,7 @@ from leads import criteria
 from leads.fields import CriteriaField
 from leads.models.catalog import HoldReason, StopReason
 from leads.vocabulary import Band, Decision, LeadType, NextStep
-from medcrm.lib.models import FrozenWithItsSet, VersionedSet, refuse
+from medcrm.lib.models import FrozenOncePublished, FrozenWithItsSet, VersionedSet, refuse
 
 
 class Rule(models.Model):
@@ -57,6 +57,7 @@ class ScoringModel(VersionedSet):
                 name="scoring_thresholds_in_order", condition=Q(medium_from__lt=F("high_from"), high_from__lte=100)
             ),
         ]
+        triggers = [FrozenOncePublished("lead_type", "version", "high_from", "medium_from")]
 
     def clean(self) -> None:
         super().clean()

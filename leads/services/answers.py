@@ -131,10 +131,10 @@ def learn(lead: Lead, given: Sequence[Given], origin: Origin, *, cause: str, at:
     lead.save()
     keep_answers(lead, given, origin, at=at)
     is_about_people = any(each.target and each.target.is_person for each in given)
-    deciders = people.deciders(lead) if is_about_people else set()
+    deciders = people.deciders(lead) if is_about_people else {}
     for each in given:
         _write_row(lead, each, origin, at=at)
-    if is_about_people and people.deciders(lead) - deciders:
+    if is_about_people and people.is_another(deciders, people.deciders(lead)):
         news.append(DECIDER_NAMED)
     changed = any(getattr(lead, name) != value for name, value in before.items())
     if changed or any(_decides(each) for each in given):

@@ -12,6 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Q
 
 from leads import requalification
+from leads.capacity import REFERRAL_LETTER
 from leads.models import Authorization, DocumentStatus, Interaction, Lead, MissingItem
 from leads.vocabulary import Agreement, AuthorizationState, Direction, DocumentState, InteractionKind, LeadType
 
@@ -78,7 +79,10 @@ def arrived(lead: Lead, paper: DocumentStatus | Authorization, *, at: datetime) 
         if signs(lead, paper.document_id, paper.status):
             _settle(lead, Q(kind="agreement"), at=at)
         _settle(lead, Q(kind__document=paper.document_id), at=at)
-        requalification.fire("document_received", [lead.pk], cause=f"{paper.document} received.", at=at)
+        cause = f"{paper.document} received."
+        woken = requalification.fire("document_received", [lead.pk], cause=cause, at=at)
+        if not woken and paper.document_id == REFERRAL_LETTER:
+            requalification.fire(requalification.NEW_REFERRAL, [lead.pk], cause=cause, at=at)
 
 
 def _settle(lead: Lead, what: Q, *, at: datetime) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from leads.models import Incident, Interaction, Lead
@@ -24,7 +25,8 @@ def open_incident(call: Interaction) -> Incident:
 
 @transaction.atomic
 def review(incident_id: int, text: str, *, by: AbstractBaseUser, at: datetime) -> Incident:
-    """Close an incident with what was found, which stays on the timeline; outreach goes on. Locks the lead.
+    """Close an incident with what was found, which stays on the timeline; outreach goes on, also to the lead that this
+    one was merged into. Locks the lead.
 
     Raise RuleError without words, or if it is reviewed already.
     """
@@ -40,5 +42,5 @@ def review(incident_id: int, text: str, *, by: AbstractBaseUser, at: datetime) -
     Interaction.objects.create(
         lead_id=lead_id, kind=InteractionKind.NOTE, direction=Direction.INTERNAL, at=at, by=by, text=text
     )
-    due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
+    due.mark_due(Lead.objects.filter(Q(pk=lead_id) | Q(merged_from=lead_id)), at=at)
     return incident

@@ -35,7 +35,7 @@ from leads.models import (
     ServiceLine,
     Source,
 )
-from leads.services import answers
+from leads.services import answers, documents
 from leads.submission import EMAIL, PHONE, Submission, fields_of, normalise, parse
 from leads.vocabulary import FIRST_HAND, Direction, DocumentState, InteractionKind, SourceKind
 from medcrm.lib import bell
@@ -220,7 +220,7 @@ def accept(inquiry: Inquiry, submission: Submission, *, at: datetime, heard: Hea
     else:
         attach(lead, inquiry, submission, phone, email, at=at)
     record_consent(inquiry, submission, [address for address in (phone, email) if address], at=at, heard=heard)
-    _record_documents(lead, submission.documents, at=at)
+    _record_documents(lead, submission.documents, is_repeat=inquiry.is_repeat, at=at)
     _settle(inquiry, lead, at=at)
     if inquiry.is_repeat and emergencies.found_in(_question(submission)):
         requalification.hear_emergency(lead.pk, at=at)
@@ -320,6 +320,7 @@ def attach(
     told = [name for name, value in submission.fields.items() if value not in ("", None)]
     told += [answers.CONTACT_CHANNEL] if reached_anew else []
     answers.supersede(lead, told, at=at)
+    news += [requalification.NEW_REFERRAL] if inquiry.source.kind == SourceKind.PARTNER_REFERRAL else []
     answers.tell_news(lead, [*news, answers.REPEAT_INQUIRY], told, cause=f"New inquiry from {inquiry.source}.", at=at)
 
 
@@ -376,8 +377,11 @@ def is_same_name(lead: Lead, fields: Mapping[str, object]) -> bool:
     return all(not old or not new or old.casefold() == str(new).casefold() for old, new in pairs)
 
 
-def _record_documents(lead: Lead, codes: Sequence[str], *, at: datetime) -> None:
-    """Note the documents the person says to hold; existing statuses are brought up to date."""
+def _record_documents(lead: Lead, codes: Sequence[str], *, is_repeat: bool, at: datetime) -> None:
+    """Note the documents the person says to hold; existing statuses are brought up to date. Those that a known lead
+    had not said to hold before wake it where it waits for them."""
+    here = DocumentStatus.objects.filter(lead=lead, document__in=codes, status=DocumentState.RECEIVED)
+    known = set(here.values_list("document", flat=True)) if codes and is_repeat else set(codes)
     rows = [
         DocumentStatus(lead=lead, document_id=code, status=DocumentState.RECEIVED, changed_at=at)
         for code in dict.fromkeys(codes)
@@ -385,6 +389,9 @@ def _record_documents(lead: Lead, codes: Sequence[str], *, at: datetime) -> None
     DocumentStatus.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["lead", "document"], update_fields=["status", "changed_at"]
     )
+    for row in rows:
+        if row.document_id not in known:
+            documents.arrived(lead, row, at=at)
 
 
 TIMELINE_KINDS = {

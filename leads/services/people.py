@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from consent import addresses
 from consent.models import Address
-from leads import requalification
+from leads import requalification, targets
 from leads.models import Lead, Stakeholder
 from leads.services import due
 from leads.vocabulary import ContactRole
@@ -42,15 +42,15 @@ def note_person(lead_id: int, person: Person, *, at: datetime, instead_of: int |
     flags become what is said. Locks the addresses, then the lead. Raise InvalidFields for a name or an address that
     cannot be used.
     """
-    if not person.name.strip():
-        raise InvalidFields({"name": [_("Say the name, as it was said to you.")]})
+    if not person.name.strip() or targets.no_name(person.name):
+        raise InvalidFields({"name": [_("Say the name, as it was said to you; who is not known is not noted.")]})
     reached = _addresses(person)
     lead = Lead.objects.lock().get(pk=lead_id)
-    known = deciders(lead)
+    decided = deciders(lead)
     row = Stakeholder.objects.get(pk=instead_of, lead=lead) if instead_of else None
     row = write_person(lead, person, reached=reached, row=row)
     requalification.reconsider([lead_id])
-    if deciders(lead) - known:
+    if is_another(decided, deciders(lead)):
         requalification.fire(DECIDER_NAMED, [lead_id], cause="Somebody who decides was noted.", at=at)
     due.mark_due(Lead.objects.filter(pk=lead_id), at=at)
     return row
@@ -90,9 +90,19 @@ def take_role_back(lead: Lead, role: str) -> None:
             row.save()
 
 
-def deciders(lead: Lead) -> set[int]:
-    """The people of this lead who may approve."""
-    return set(lead.stakeholders.filter(can_approve=True).values_list("pk", flat=True))
+def deciders(lead: Lead) -> dict[int, str]:
+    """The people of this lead who may approve, by name."""
+    return dict(lead.stakeholders.filter(can_approve=True).values_list("pk", "name"))
+
+
+def is_another(before: Mapping[int, str], now: Mapping[int, str]) -> bool:
+    """Whether somebody decides who did not before, also in the place of who did [2.14]. A name that keeps one of its
+    words was only corrected."""
+    return any(pk not in before or _words(before[pk]).isdisjoint(_words(name)) for pk, name in now.items())
+
+
+def _words(name: str) -> set[str]:
+    return set(name.casefold().split())
 
 
 def _addresses(person: Person) -> dict[str, Address]:

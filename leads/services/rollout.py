@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 
 from leads import decay, effects, scoring
-from leads.models import Lead, Publication
+from leads.models import Carried, Lead, Publication
 from leads.services import due
 from medcrm.lib import bell
 from medcrm.lib.among import Among
@@ -23,49 +24,72 @@ from medcrm.lib.models import VersionStatus
 BATCH = 10_000  # leads locked by one transaction, for about a second
 BATCHES = 20  # of one task, so that a worker is free again within a minute
 TASK = "leads.tasks.roll_out"
+C = TypeVar("C", bound=Carried)
 
 
 def begin(publication: Publication) -> None:
-    """Measure the way of a new publication, cut short those it replaces, and ring. The caller is in a transaction."""
+    """Set a new publication on its way in place of those it replaces. The caller is in a transaction."""
     version = publication.version_set
     same = {field: getattr(version, field) for field in ("lead_type", "service_id") if hasattr(version, field)}
-    older = Publication.objects.filter(finished_at=None, **{f"{publication.kind}__isnull": False})
+    older = Publication.objects.filter(**{f"{publication.kind}__isnull": False})
     older = older.filter(**{f"{publication.kind}__{field}": value for field, value in same.items()})
-    older.update(finished_at=publication.at, is_cut_short=True)
-    leads = leads_of(publication)
-    publication.total = leads.count()
-    publication.last = leads.aggregate(last=Max("pk"))["last"] or 0
-    publication.finished_at = None if publication.total else publication.at
-    publication.save()
-    bell.ring(TASK)
+    start(publication, leads_of(publication), older=older, task=TASK)
+
+
+def start(carried: Carried, leads: QuerySet[Lead], *, older: QuerySet, task: str) -> None:
+    """Measure the way of what came into force, cut short what is under way of the `older`, and ring for the task that
+    goes it. The caller is in a transaction."""
+    older.filter(finished_at=None).update(finished_at=carried.at, is_cut_short=True)
+    carried.total = leads.count()
+    carried.last = leads.aggregate(last=Max("pk"))["last"] or 0
+    carried.finished_at = None if carried.total else carried.at
+    carried.save()
+    bell.ring(task)
 
 
 def roll_out(*, clock: Callable[[], datetime]) -> None:
     """Carry what is under way further, and ring for more when there may be more."""
+    in_batches(roll_out_batch, clock=clock, task=TASK)
+
+
+def in_batches(batch: Callable[..., int], *, clock: Callable[[], datetime], task: str) -> None:
+    """As many batches as a task has time for; where there may be more, ring for it again."""
     for _number in range(BATCHES):
-        if not roll_out_batch(at=clock()):
+        if not batch(at=clock()):
             return
-    bell.ring(TASK)
+    bell.ring(task)
+
+
+def roll_out_batch(*, at: datetime) -> int:
+    """Carry one publication to its next leads, unless another worker is at it; return how many leads it looked at."""
+    return next_batch(Publication, leads_of, _carry, at=at)
 
 
 @transaction.atomic
-def roll_out_batch(*, at: datetime) -> int:
-    """Carry one publication to its next leads, unless another worker is at it; return how many leads it looked at."""
-    waiting = Publication.objects.filter(finished_at=None).order_by("pk")
-    publication = waiting.select_for_update(of=("self",), skip_locked=True).first()
-    if publication is None:
+def next_batch(
+    kind: type[C],
+    leads_of: Callable[[C], QuerySet[Lead]],
+    act: Callable[[C, Sequence[int], datetime], int],
+    *,
+    at: datetime,
+) -> int:
+    """Let what came into force act on its next leads, unless another worker is at it; return how many it looked at.
+
+    `act` is given the keys of locked leads and returns how many it woke. Locks the row, then the leads.
+    """
+    waiting = kind.objects.filter(finished_at=None).order_by("pk")
+    carried = waiting.select_for_update(of=("self",), skip_locked=True).first()
+    if carried is None:
         return 0
-    rest = leads_of(publication).filter(pk__gt=publication.position, pk__lte=publication.last)
+    rest = leads_of(carried).filter(pk__gt=carried.position, pk__lte=carried.last)
     ids = list(rest.lock().values_list("pk", flat=True)[:BATCH])
     if ids:
-        changed, woken = _carry(publication, ids, at)
-        publication.position = ids[-1]
-        publication.done += len(ids)
-        publication.changed += changed
-        publication.woken += woken
+        carried.woken += act(carried, ids, at)
+        carried.position = ids[-1]
+        carried.done += len(ids)
     if len(ids) < BATCH:
-        publication.finished_at = at
-    publication.save(update_fields=["position", "done", "changed", "woken", "finished_at"])
+        carried.finished_at = at
+    carried.save(update_fields=carried.MOVES)
     return len(ids)
 
 
@@ -81,19 +105,20 @@ def leads_of(publication: Publication) -> QuerySet[Lead]:
     return leads
 
 
-def _carry(publication: Publication, lead_ids: Sequence[int], at: datetime) -> tuple[int, int]:
-    """Let the version act on locked leads; return how many were written and how many were woken."""
+def _carry(publication: Publication, lead_ids: Sequence[int], at: datetime) -> int:
+    """Let the version act on locked leads; count those that were written and return how many were woken."""
     if publication.version_set.status != VersionStatus.PUBLISHED:
-        return 0, 0
+        return 0
     if publication.scoring_model:
         scored = scoring.write_scores(scoring.scale(publication.scoring_model), lead_ids, at=at, wakes=True)
         decay.plan(lead_ids, at=at)
         if scored.woken:
             bell.ring()
-        return scored.changed, scored.woken
+        publication.changed += scored.changed
+        return scored.woken
     if publication.next_step_set:
         lead_ids = _decided_otherwise(publication, lead_ids, at)
-    return 0, due.mark_due(Lead.objects.filter(Among("pk", lead_ids)), at=at)
+    return due.mark_due(Lead.objects.filter(Among("pk", lead_ids)), at=at)
 
 
 def _decided_otherwise(publication: Publication, lead_ids: Sequence[int], at: datetime) -> list[int]:

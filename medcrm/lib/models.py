@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 from typing import ClassVar
 
 import pgtrigger
@@ -146,3 +148,21 @@ class FrozenWithItsSet(pgtrigger.Trigger):
     def get_func(self, model: type[models.Model]) -> str:
         key = model._meta.get_field(self.by)
         return FROZEN.format(sets=key.related_model._meta.db_table, key=key.column)
+
+
+class FrozenOncePublished(pgtrigger.Trigger):
+    """What a version itself says, beside its rows, changes only while it is a draft, whoever writes it; and what was
+    published is no draft ever again [R60]."""
+
+    name = "frozen_once_published"
+    when = pgtrigger.Before
+    operation = pgtrigger.Update
+    func = """
+RAISE EXCEPTION 'A published version is frozen; start a draft of it instead'
+    USING ERRCODE = 'integrity_constraint_violation';
+"""
+
+    def __init__(self, *fields: str) -> None:
+        changes = [pgtrigger.Q(**{f"old__{name}__df": pgtrigger.F(f"new__{name}")}) for name in fields]
+        is_changed = reduce(or_, changes, pgtrigger.Q(new__status=VersionStatus.DRAFT.value))
+        super().__init__(condition=pgtrigger.Q(old__status__df=VersionStatus.DRAFT.value) & is_changed)

@@ -9,11 +9,13 @@ from datetime import datetime
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from leads import voicemail
 from leads.admin import lead_page
 from leads.admin.lead_page import LeadPage, ScorePart
 from leads.models import Lead
 from leads.services import checklist
 from leads.services.checklist import Sheet
+from leads.voicemail import Wish
 from medcrm.workspace import drafts, my_work
 from medcrm.workspace.drafts import Dial, Editor
 from medcrm.workspace.models import Draft
@@ -49,6 +51,7 @@ class Workspace:
     sheet: Sheet
     draft: Draft | None
     dial: Dial | None
+    message: Wish
     editors: Sequence[Editor]
 
 
@@ -73,6 +76,7 @@ def read(lead: Lead, request: HttpRequest, *, at: datetime) -> Workspace:
         emergency=texts[saying.EMERGENCY].words.splitlines() if saying.EMERGENCY in texts else [],
         draft=draft,
         dial=drafts.dial(draft, lead, page.contacts, at=at),
+        message=voicemail.wish_of(lead, at=at),
         editors=drafts.editors(lead.pk, request.user, at=at),
     )
 

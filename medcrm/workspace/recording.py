@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from consent import gate
 from consent.lifecycle import AttemptState
+from leads import voicemail
 from leads.models import Answer, Appointment, Disposition, Interaction, Lead
 from leads.outcomes import CallReport
 from leads.services import answers, calls
@@ -71,6 +72,10 @@ def _unfinished(lead: Lead, report: CallReport, *, by: AbstractBaseUser, at: dat
         errors["identity"] = [_("Confirm with whom you speak: in the checklist, answer the question for the name.")]
     if disposition and disposition.needs_note and not (report.note.strip() or report.facts):
         errors["note"] = [_("Write down what was said: at least one line of the note.")]
+    tells = report.note.strip() or report.facts.get("told")
+    if disposition and disposition.leaves_message and not tells and voicemail.wish_of(lead, at=at).is_refused:
+        told = _("They want no message. If one was left all the same, write in the note what it said.")  # [X57]
+        errors["disposition"] = [told]
     return errors
 
 

@@ -21,7 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from consent.vocabulary import REPLIES, Purpose
-from leads import contact
+from leads import contact, voicemail
 from leads.admin.appointments import BookForm
 from leads.models import Lead
 from leads.outcomes import CallReport
@@ -216,6 +216,7 @@ def _reach(request: HttpRequest, row: Lead, at: object, act: object, *, dials: b
         "contacts": contacts,
         "draft": draft,
         "dial": drafts.dial(draft, row, contacts, at=at),
+        "message": voicemail.wish_of(row, at=at),
         "refusal": refusal,
         "dials": dials and not refusal,
         "may_record": True,
@@ -242,6 +243,7 @@ def answer(request: HttpRequest, pk: int) -> HttpResponse:
         "lead": now,
         "sheet": sheet,
         "score": pages.score_sentence(now, pages.lead_page.score_parts(now)),
+        "message": voicemail.wish_of(now, at=at),
         "problems": problems,
         "answered": code,
         "may_record": True,

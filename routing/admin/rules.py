@@ -11,9 +11,11 @@ from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
+from leads.admin import effects
 from leads.admin.criteria import RuleAdmin, RuleInline
 from leads.admin.rules import Tried
 from medcrm.lib.admin import CodedAdmin, ModelAdmin, StackedInline
+from medcrm.lib.columns import display
 from medcrm.lib.filters import ChoicesDropdownFilter, RelatedDropdownFilter
 from medcrm.lib.versioned import VersionedAdmin, publish_action
 from routing import versions
@@ -35,10 +37,16 @@ class RouteSetAdmin(Tried, VersionedAdmin):
     list_display = ("__str__", "status_badge", "published_at", "published_by", "note")
     fieldsets = (
         (None, {"fields": (("version", "status"), "note")}),
-        (_("Publication"), {"fields": ("created_at", ("published_at", "published_by"))}),
+        (_("Publication"), {"fields": (("published_at", "published_by"), "reached", "created_at")}),
         (_("Back-tests"), {"fields": ("tries",)}),
     )
+    readonly_fields = (*VersionedAdmin.readonly_fields, "reached")
     inlines = (RoutingRuleInline,)
+
+    @display(description=_("Reached"))
+    def reached(self, obj: RouteSet) -> str:
+        rerouting = obj.reroutings.first()
+        return effects.progress(rerouting) if rerouting else ""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(simulator.simulator_view)

@@ -1,5 +1,5 @@
 from routing.models.ledger import Assignment, Clock, Handoff, HandoffState, Lease, Notice, ReturnReason
-from routing.models.rules import Cadence, Goal, OnBreach, RouteSet, RoutingRule, Script, ScriptText
+from routing.models.rules import Cadence, Goal, OnBreach, Rerouting, RouteSet, RoutingRule, Script, ScriptText
 from routing.models.teams import Agent, Cursor, Team
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Lease",
     "Notice",
     "OnBreach",
+    "Rerouting",
     "ReturnReason",
     "RouteSet",
     "RoutingRule",

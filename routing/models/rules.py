@@ -10,9 +10,10 @@ from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from leads.models import Rule
+from leads.models import Carried, Rule
 from leads.vocabulary import Band
 from medcrm.lib.models import Coded, FrozenWithItsSet, VersionedSet, refuse
+from medcrm.lib.moments import said
 from routing import scripts
 from routing.models.teams import Team, codes
 from routing.vocabulary import Owed, Strategy
@@ -80,6 +81,26 @@ class RouteSet(VersionedSet):
 
     def __str__(self) -> str:
         return f"Routing v{self.version} ({self.get_status_display()})"
+
+
+class Rerouting(Carried):
+    """One coming into force of routing rules on the way to the leads that somebody owes something."""
+
+    rule_set = models.ForeignKey(RouteSet, on_delete=models.PROTECT, related_name="reroutings")
+
+    class Meta(Carried.Meta):
+        indexes = [
+            # read by routing.versions.route_again_batch
+            models.Index(name="rerouting_under_way", fields=["id"], condition=Q(finished_at__isnull=True)),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="rerouting_cut_short_is_finished", condition=Q(is_cut_short=False) | Q(finished_at__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule_set} · {said(self.at)}"
 
 
 @pghistory.track()

@@ -213,14 +213,29 @@ def test_a_no_takes_back_whom_we_may_tell(lead, caller, now) -> None:
     assert part(checklist.sheet(lead, at=now), Check.DECISION_PATH).verdict == Verdict.UNKNOWN
 
 
-@pytest.mark.parametrize("said", ["No", "UNKNOWN"])
+NO_NAMES = {
+    "No": "no", "Nobody yet": "no", "nadie": "no", "UNKNOWN": "unknown", "Not sure yet": "unknown", "?": "unknown",
+    "I don’t know.": "unknown", "We are not sure": "unknown", "TBD": "unknown", "No lo sé": "unknown",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", NO_NAMES)
 def test_that_nobody_is_known_to_approve_is_no_approver(organisation, submit, caller, now, said) -> None:
     lead = submit("facility", lead_type="b2b", service="screening", organisation="Test Works", approver=said)
     assert lead.approver == ""
     checklist.answer_question(lead.pk, "approver", "Pat Test", by=caller, at=now)
     checklist.answer_question(lead.pk, "approver", said, by=caller, at=now)
     lead.refresh_from_db()
-    assert lead.approver == ("" if said == "No" else "Pat Test")
+    assert lead.approver == ("" if NO_NAMES[said] == "no" else "Pat Test")
+    assert Answer.objects.get(lead=lead, code="approver", is_current=True).value == NO_NAMES[said]
+
+
+@pytest.mark.parametrize("said", ["No Gunther", "Wei Unknown", "Will Know", "Yet Nguyen", "I. Sure"])
+def test_a_name_stays_a_name(organisation, submit, caller, now, said) -> None:
+    lead = submit("facility", lead_type="b2b", service="screening", organisation="Test Works", approver=said)
+    assert lead.approver == said
+    checklist.answer_question(lead.pk, "procurement", said, by=caller, at=now)
+    assert Stakeholder.objects.filter(lead=lead, name=said, role="procurement").exists()
 
 
 def test_who_does_not_know_says_so_by_a_button(organisation, submit, caller, now) -> None:

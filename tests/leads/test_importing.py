@@ -368,6 +368,12 @@ def test_a_repeat_fills_blanks_and_keeps_owner_and_answers(submit, now: datetime
     assert lead.other_services == ["derm"], "its timeline speaks of both"
 
 
+def test_a_cell_that_names_no_approver_is_no_name(catalogue, now: datetime) -> None:
+    bring("organisation,email,type,approver\n"
+          "Test Works,one@example.org,b2b,Not sure yet\nTest Mill,two@example.org,b2b,Pat Test\n", now)  # fmt: skip
+    assert list(Lead.objects.order_by("pk").values_list("approver", flat=True)) == ["", "Pat Test"]
+
+
 def test_a_purchased_list_without_proof_never_becomes_contactable(organisation, now: datetime) -> None:
     from medcrm import journey
 

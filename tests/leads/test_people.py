@@ -97,7 +97,13 @@ def test_a_person_said_anew_has_what_is_said_and_keeps_the_number(lead, now) -> 
 
 
 @pytest.mark.parametrize(
-    ("said", "field"), [({"name": " "}, "name"), ({"phone": "12"}, "phone"), ({"email": "nowhere"}, "email")]
+    ("said", "field"),
+    [
+        ({"name": " "}, "name"),
+        ({"name": "Not sure yet"}, "name"),
+        ({"phone": "12"}, "phone"),
+        ({"email": "nowhere"}, "email"),
+    ],
 )
 def test_a_person_who_cannot_be_noted_is_refused_by_the_field_to_mend(lead, now, said, field) -> None:
     with pytest.raises(InvalidFields) as refused:

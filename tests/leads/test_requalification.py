@@ -20,10 +20,12 @@ from leads.models import (
     StopReason,
     Trigger,
 )
-from leads.services import calls, catalogue, checklist, events, merging, reviews
+from leads.services import calls, catalogue, checklist, events, merging, people, reviews
 from leads.services.calls import CallReport
+from leads.services.people import Person
 from leads.vocabulary import InteractionKind, Outcome
 from medcrm import journey
+from tests.conftest import send_inquiry
 
 NAMES = ("Ann", "Ben", "Cat", "Dan", "Eve")
 
@@ -455,3 +457,53 @@ def test_what_was_waited_for_wakes_the_lead_by_an_answer(one, now, reason, code,
     assert getattr(lead, code) == answer
     fired = Trigger.objects.get(lead=lead, fired_at__isnull=False)
     assert (fired.kind_id, fired.fired_at) == (cause, later)
+
+
+@pytest.mark.parametrize(("name", "cycle"), [("Kim Rao", 2), ("Pat Tester", 1)])
+def test_another_decider_in_the_place_of_one_wakes_the_lead_and_a_mended_name_does_not(one, now, name, cycle) -> None:
+    """[2.14]"""
+    lead, by = one(**{**QUOTE, "contact_role": "influencer"}), User.objects.get(username="qualification1")
+    row = people.note_person(lead.pk, Person("Pat Test", ["decision_maker"]), at=now)
+    reason = "not_interested"
+    reviews.decide_by_hand(lead.pk, Outcome.DISQUALIFIED, text="Their board said no.", by=by, at=now, reason=reason)
+    assert walk(lead, now).stage == "stopped"
+    later = now + timedelta(days=2)
+    people.note_person(lead.pk, Person(name, ["decision_maker"]), at=later, instead_of=row.pk)
+    assert walk(lead, later).cycle == cycle
+    fired = Trigger.objects.filter(lead=lead, fired_at=later).values_list("kind", flat=True)
+    assert list(fired) == ["decider_named"] * (cycle - 1)
+
+
+def put_aside(lead: Lead, reason: str, at: datetime) -> Lead:
+    """Let a person hold or stop the lead for this reason."""
+    outcome = Outcome.HOLD if HoldReason.objects.filter(pk=reason).exists() else Outcome.DISQUALIFIED
+    by = User.objects.get(username="qualification1")
+    reviews.decide_by_hand(lead.pk, outcome, text="Cannot come as it is.", by=by, at=at, reason=reason)
+    return walk(lead, at)
+
+
+@pytest.mark.parametrize("reason", ["awaiting_authorization", "other_level_of_care", "outside_area"])
+@pytest.mark.parametrize("way", ["partner", "letter"])
+def test_a_new_referral_wakes_the_lead(one, now, reason, way) -> None:
+    """[2.14] By a partner who sends the person again, or by the letter itself."""
+    lead = put_aside(one(), reason, now)
+    later = now + timedelta(days=2)
+    events.record_document(lead.pk, "insurance_card", at=later)
+    send_inquiry(key="again", at=later)
+    assert walk(lead, later).cycle == 1
+    if way == "partner":
+        assert send_inquiry("partner", key="referred", at=later) == lead
+    else:
+        events.record_document(lead.pk, "referral_letter", at=later)
+    assert walk(lead, later).cycle == 2
+    assert Trigger.objects.get(lead=lead, fired_at__isnull=False).kind_id == "new_referral"
+
+
+def test_a_letter_that_a_repeat_inquiry_tells_of_wakes_who_waits_for_it(one, now) -> None:
+    lead = put_aside(one(documents=["insurance_card"]), "awaiting_referral", now)
+    later = now + timedelta(days=2)
+    send_inquiry(key="second", documents=["insurance_card"], at=later)
+    assert walk(lead, later).cycle == 1
+    send_inquiry(key="third", documents=["insurance_card", "referral_letter"], at=later)
+    assert walk(lead, later).cycle == 2
+    assert Trigger.objects.get(lead=lead, fired_at__isnull=False).kind_id == "document_received"

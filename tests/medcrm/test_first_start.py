@@ -102,6 +102,9 @@ def test_the_people_of_a_file_are_made_unless_told_otherwise() -> None:
         (lambda text: text.replace("seller =", "seller"), "is no TOML"),
         (lambda text: text.replace("postal_address =", "address ="), "does not say: postal_address"),
         (lambda text: text.replace('code = "quotes"', 'code = "estimates"'), "has no team quotes"),
+        (lambda text: text.replace('zip = "78701"', 'zip = "00000"'), r"aus \(Austin Central\) has the ZIP “00000”"),
+        (lambda text: text.replace('zip = "78701"', "zip = 7870"), r"aus \(Austin Central\) has the ZIP “7870”"),
+        (lambda text: text.replace('zip = "78701", ', ""), r"aus \(Austin Central\) has no ZIP"),
     ],
 )
 def test_a_file_that_is_not_of_the_form_is_refused_by_what_it_lacks(own: Path, change, told: str) -> None:

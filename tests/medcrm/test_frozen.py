@@ -58,6 +58,20 @@ def test_rows_of_what_was_published_neither_come_nor_change_nor_go(organisation:
     assert kept(model) == before
 
 
+@pytest.mark.parametrize("end", ["published", "retired"])
+@pytest.mark.parametrize("change", [{"high_from": 61}, {"medium_from": 29}, {"lead_type": "b2b"}, {"status": "draft"}])
+def test_the_thresholds_of_what_was_published_do_not_change(organisation: None, end: str, change) -> None:
+    model = ScoringModel.objects.filter(lead_type="patient")
+    draft = make(ScoringModel, lead_type="partner", version=9)
+    ScoringModel.objects.filter(pk=draft.pk).update(high_from=61)
+    model.update(status=end, note="Read again.")
+    before = model.values().get()
+    with pytest.raises(IntegrityError, match="frozen"), transaction.atomic():
+        model.update(**change)
+    draft.refresh_from_db()
+    assert (model.values().get(), draft.high_from) == (before, 61)
+
+
 @ROWS
 def test_a_draft_is_edited_and_thrown_away_with_its_rows(organisation: None, model) -> None:
     before = kept(model)

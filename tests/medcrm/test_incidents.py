@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth.models import Group, User
 
 from leads import contact
-from leads.models import Incident
-from leads.services import calls, incidents
+from leads.models import Incident, Lead
+from leads.services import calls, incidents, merging
 from leads.services.calls import CallReport
 from medcrm import journey, roles
 from medcrm.lib.errors import RuleError
@@ -17,7 +17,7 @@ from nurture import dispatch
 from nurture.models import Enrollment
 from routing import router, worklist
 from routing.models import Notice
-from tests.routing.factories import reachable
+from tests.routing.factories import make_lead, reachable
 
 pytestmark = pytest.mark.usefixtures("organisation")
 
@@ -68,6 +68,24 @@ def test_outreach_waits_until_the_emergency_is_reviewed(submit, now, supervisor)
     assert refusal.value.code == "REVIEWED_ALREADY"
 
 
+def test_an_emergency_of_a_lead_that_was_merged_holds_the_one_that_stays(submit, now, supervisor):
+    stays = submit(service="pt", phone="512-555-0151")
+    other = submit(phone="512-555-0152", email="ana.reed@example.net")
+    journey.advance([stays.pk, other.pk], at=now)
+    calls.record_call(other.pk, CallReport("emergency_directed"), at=now)
+    merging.merge(stays.pk, other.pk, by=supervisor, at=now)
+    journey.advance([stays.pk, other.pk], at=now)
+    other.refresh_from_db()
+    assert other.merged_into_id == stays.pk
+    enrollment = Enrollment.objects.active().get(lead=stays)
+    due = enrollment.next_due_at + timedelta(hours=1)
+    assert dispatch.claim_due(at=due) == []
+    incidents.review(Incident.objects.get().pk, "She is in hospital, and well.", by=supervisor, at=now)
+    assert set(Lead.objects.due(now)) == {stays, other}
+    journey.advance([stays.pk, other.pk], at=now)
+    assert dispatch.claim_due(at=due) == [enrollment.pk]
+
+
 def test_call_next_offers_no_lead_whose_emergency_is_open(now, supervisor):
     lead = reachable(now, step="callback")
     router.route([lead.pk], at=now)
@@ -78,3 +96,6 @@ def test_call_next_offers_no_lead_whose_emergency_is_open(now, supervisor):
     assert worklist.take_next(caller, at=later).lease is None
     incidents.review(Incident.objects.get().pk, "A false alarm.", by=supervisor, at=now)
     assert worklist.take_next(caller, at=later).lease.lead_id == lead.pk
+    merged = make_lead(now, merged_into=lead)
+    calls.record_call(merged.pk, CallReport("emergency_directed"), at=now)
+    assert worklist.take_next(caller, at=later).lease is None

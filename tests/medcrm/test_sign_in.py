@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.test import Client
+from fido2.utils import websafe_encode
 
 from audit.models import Access
 
@@ -93,6 +96,47 @@ def test_a_wrong_second_factor_and_every_change_of_factors_are_on_the_access_log
     client.post("/admin/account/2fa/authenticate/", {"code": "000000"})
     refused = Access.objects.get(action="second_factor")
     assert (refused.user, refused.outcome, refused.status) == (ana, "refused", 401)
+
+
+def key_of(user: User) -> str:
+    """What a browser sends for a passkey of this login; nothing was asked of it, so it proves nothing."""
+    client_data = {"type": "webauthn.get", "challenge": "AAAA", "origin": "http://testserver"}
+    response = {
+        "clientDataJSON": websafe_encode(json.dumps(client_data).encode()),
+        "authenticatorData": websafe_encode(bytes(37)),
+        "signature": websafe_encode(b"none"),
+        "userHandle": websafe_encode(user_pk_to_url_str(user).encode()),
+    }
+    key = websafe_encode(b"key")
+    return json.dumps({"id": key, "rawId": key, "type": "public-key", "response": response})
+
+
+@pytest.mark.parametrize(("credential", "name"), [(key_of, "ana"), (lambda user: "[]", ""), (lambda user: "{", "")])
+def test_a_refused_passkey_is_on_the_access_log_like_a_refused_password(client, ana, credential, name):
+    sign_in(client, ana, "wrong, wrong and wrong")
+    client.post("/admin/account/2fa/webauthn/login/", {"credential": credential(ana)})
+    rows = Access.objects.filter(action="sign_in").order_by("pk").values_list("client", "user", "outcome", "status")
+    assert list(rows) == [("ana", None, "refused", 401), (name, None, "refused", 401)]
+
+
+def test_a_refused_key_as_second_factor_is_on_the_access_log_like_a_wrong_code(client, ana, strict):
+    sign_in(client, ana)
+    enrol(client)
+    laptop = Authenticator.objects.create(user=ana, type="webauthn", data={"name": "Laptop", "credential": {}})
+    client.post("/admin/account/2fa/webauthn/reauthenticate/", {"credential": key_of(ana)})
+    laptop.delete()
+    client.post("/admin/logout/")
+    sign_in(client, ana)
+    client.post("/admin/account/2fa/authenticate/", {"credential": key_of(ana)})
+    rows = Access.objects.filter(action="second_factor").values_list("user", "outcome", "status")
+    assert list(rows) == [(ana.pk, "refused", 401)] * 2
+
+
+@pytest.mark.parametrize("shut", [{"is_staff": False}, {"is_active": False}])
+def test_who_is_shut_out_though_the_password_was_right_is_on_the_access_log_once(client, ana, shut):
+    User.objects.filter(pk=ana.pk).update(**shut)
+    assert sign_in(client, ana)["Location"] == "/admin/account/inactive/"
+    assert list(Access.objects.values_list("action", "client", "status")) == [("sign_in", "ana", 401)]
 
 
 def test_a_recovery_code_opens_once(client, ana, strict):

@@ -13,10 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from leads.models import Lead
+from leads.services import rollout
 from medcrm.lib.versions import start_draft
 from routing import router, versions
-from routing.models import Agent, Handoff, RouteSet, RoutingRule
-from tests.routing.factories import make_leads
+from routing.models import Agent, Handoff, Rerouting, RouteSet, RoutingRule
+from tests.routing.factories import make_lead, make_leads
 
 pytestmark = pytest.mark.usefixtures("organisation")
 
@@ -147,10 +148,56 @@ def test_a_draft_is_copied_edited_and_published(now, supervisor):
     Lead.objects.update(advance_due_at=None)
     later = now + timedelta(minutes=1)
     assert versions.go_back(draft.pk, by=supervisor, at=later) == published
-    assert Lead.objects.get(pk=pk).advance_due_at == later
     [other] = make_leads(now, 1)
     router.route([other], at=later)
     assert Lead.objects.get(pk=other).team == "scheduling"
+
+
+def test_who_answers_a_nurtured_lead_stands_on_its_page_and_in_the_list(now, boss):
+    """[R51] Nothing is owed to it, so nobody has taken it; it is in somebody's hands all the same."""
+    Agent.objects.update(away_from=now)
+    reads, waits = make_lead(now, "nurture"), make_lead(now, "callback")
+    router.route([reads.pk, waits.pk], at=now)
+    shown = {}
+    for lead in (reads, waits):
+        page = boss.get(reverse("admin:leads_lead_change", args=[lead.pk]))
+        shown[lead] = page.context["page"].steps[-1].reasons
+    assert shown == {
+        reads: ["Intake answers when they get in touch. Nothing is owed until then."],
+        waits: ["Qualification", "Nobody has taken it yet."],
+    }
+    rows = boss.get(reverse("admin:leads_lead_changelist")).content.decode()
+    assert "intake, when they get in touch" in rows and "queue of qualification" in rows
+
+
+def due() -> set[int]:
+    return set(Lead.objects.filter(advance_due_at__isnull=False).values_list("pk", flat=True))
+
+
+def test_a_version_in_force_reaches_the_leads_by_a_worker_in_batches(now, supervisor, boss, monkeypatch):
+    monkeypatch.setattr(rollout, "BATCH", 2)
+    owed = make_leads(now, 3)
+    router.route(owed, at=now)
+    reads = make_lead(now, "nurture")
+    Lead.objects.update(advance_due_at=None)
+    draft = start_draft(RouteSet, RouteSet.objects.get().pk, note="Try it.")
+    versions.publish(draft.pk, by=supervisor, at=now)
+    assert due() == set()
+    page = reverse("admin:routing_routeset_change", args=[draft.pk])
+    assert "0 of 3 leads (0 %)" in boss.get(page).content.decode()
+    assert versions.route_again_batch(at=now) == 2
+    assert due() == set(owed[:2])
+    assert "2 of 3 leads (66 %)" in boss.get(page).content.decode()
+    versions.go_back(draft.pk, by=supervisor, at=now)
+    assert "replaced after 2 of 3 leads" in boss.get(page).content.decode()
+    Lead.objects.update(advance_due_at=None)
+    versions.route_again(clock=lambda: now)
+    assert due() == set(owed) and reads.pk not in due()
+    assert list(Rerouting.objects.values_list("done", "woken", "is_cut_short", "finished_at")) == [
+        (3, 3, False, now),
+        (2, 2, True, now),
+    ]
+    assert versions.route_again_batch(at=now) == 0
 
 
 def test_one_lead_that_cannot_be_moved_says_why_and_what_to_do(now, boss):

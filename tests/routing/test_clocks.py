@@ -272,6 +272,26 @@ def test_a_submitted_authorization_is_chased_in_two_days_whatever_is_agreed_with
     assert "chase" not in open_clocks(lead)
 
 
+@pytest.mark.parametrize("has_login", [True, False])
+def test_who_does_it_pays_what_a_team_owes_though_nobody_has_the_lead(now, supervisor, has_login):
+    """[2.18] Without a login, the entry that a connected system wrote says what paid it."""
+    by, at = supervisor if has_login else None, now + timedelta(minutes=1)
+    asks, comes = make_lead(now, "documents"), make_lead(now)
+    events.record_authorization(asks.pk, "ortho", "submitted", at=now, by=by)
+    visit = {"service": "ortho", "clinic": "aus", "on": now.date() - timedelta(days=1)}
+    events.record_appointment(comes.pk, status="booked", at=now, by=by, **visit)
+    Agent.objects.update(away_from=now)
+    for lead in (route(asks, at), route(comes, at)):
+        assert (lead.owner, lead.clocks.open().filter(owner=None, owed__in=["chase", "visit"]).count()) == (None, 1)
+    later = now + timedelta(hours=1)
+    events.record_authorization(asks.pk, "ortho", "approved", at=later, by=by)
+    events.record_appointment(comes.pk, status="attended", at=later, by=by, **visit)
+    for lead, owed in ((route(asks, later), "chase"), (route(comes, later), "visit")):
+        clock = lead.clocks.get(owed=owed)
+        assert (clock.met_at, clock.met_by, clock.ended_at) == (later, by, None)
+        assert clock.met_act.facts["status"] in ("approved", "attended")
+
+
 def test_sweep_warns_once_and_breaches_once(now):
     lead = route(make_lead(now), now)
     owner = lead.owner

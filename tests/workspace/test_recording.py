@@ -15,7 +15,7 @@ from consent import addresses, gate, ledger
 from consent.models import Attempt, ConsentEvent
 from leads import contact
 from leads.models import Appointment, Availability, Disposition, Inquiry, Interaction, Lead, MissingItem, Trigger
-from leads.services import due, events, merging
+from leads.services import checklist, due, events, merging
 from medcrm import journey
 from medcrm.workspace.models import Draft
 from routing import worklist
@@ -190,6 +190,49 @@ def test_who_was_reached_is_confirmed_and_written_about_before_the_call_is_close
         return
     assert answer.context["form"].errors.keys() == {wrong}
     assert not Interaction.objects.filter(disposition__isnull=False).exists()
+
+
+ASKED_NOTHING, MAY_SAY_OUR_NAME, WANTS_NONE = "Nobody has asked about messages", "may say our name", "Leave no message"
+
+
+def test_what_was_said_of_messages_stands_beside_the_number_and_follows_the_answer(client, lead):
+    """[X57]"""
+    path = f"/admin/work/{lead.pk}/"
+
+    def told(html: str) -> list[str]:
+        return [words for words in (ASKED_NOTHING, MAY_SAY_OUR_NAME, WANTS_NONE) if words in html]
+
+    assert told(client.get(path).content.decode()) == [ASKED_NOTHING]
+    for value, words in (("yes", MAY_SAY_OUR_NAME), ("no", WANTS_NONE), ("unknown", ASKED_NOTHING), ("no", WANTS_NONE)):
+        said = {"code": "safe_to_leave_message", "value": value}
+        answer = client.post(f"{path}answer/", said, headers={"HX-Request": "true"})
+        assert told(answer.content.decode()) == [words]
+    assert told(client.get(path).content.decode()) == [WANTS_NONE]
+    reach = client.post(f"{path}call/", headers={"HX-Request": "true"})
+    assert told(reach.content.decode()) == [WANTS_NONE]
+
+
+def test_a_message_that_was_not_wanted_is_recorded_only_with_what_it_said(client, lead, caller, now):
+    """[X57] What happened stays true: it is kept, with its words."""
+    merged = make(Lead, lead_type="patient", merged_into=lead)
+    checklist.answer_question(merged.pk, "safe_to_leave_message", "no", by=caller, at=now)
+    client.post(f"/admin/work/{lead.pk}/call/")
+    result = {"disposition": "voicemail_left"}
+    refused = client.post(f"/admin/work/{lead.pk}/record/", {**result, "requested": "A morning slot"})
+    assert refused.context["form"].errors.keys() == {"disposition"}
+    assert "wants none" in refused.content.decode()
+    assert not Interaction.objects.filter(disposition__isnull=False).exists()
+    client.post(f"/admin/work/{lead.pk}/record/", {**result, "told": "My name and the number."})
+    assert Interaction.objects.get(kind="voicemail").facts["told"] == "My name and the number."
+
+
+@pytest.mark.parametrize("said", ["yes", "unknown", ""])
+def test_who_does_not_mind_a_message_gets_one_without_a_note(client, lead, caller, now, said):
+    if said:
+        checklist.answer_question(lead.pk, "safe_to_leave_message", said, by=caller, at=now)
+    client.post(f"/admin/work/{lead.pk}/call/")
+    client.post(f"/admin/work/{lead.pk}/record/", {"disposition": "voicemail_left"})
+    assert Interaction.objects.get(kind="voicemail").disposition_id == "voicemail_left"
 
 
 INFORMS = {"purpose": "informational"}
