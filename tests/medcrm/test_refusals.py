@@ -12,8 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from consent.models import CallingRule, Emergency
-from leads.models import Checklist, NextStepRule, NextStepSet, ScoringModel, ServiceLine, TimingWindow
-from nurture.models import FrequencyCap, Sequence, Step
+from leads.models import Checklist, NextStepRule, NextStepSet, ScoringModel, ServiceLine, Source, TimingWindow
+from nurture.models import AcknowledgedSource, FrequencyCap, Sequence, Step
 from routing.models import Agent, Goal, RouteSet, RoutingRule, Team
 from tests.rows import NOW
 
@@ -35,6 +35,7 @@ WRONG = [
     (Step(window_start=time(9)), {"window_end"}),
     (Step(delay=timedelta(-1), cutoff=timedelta(0)), {"delay", "cutoff"}),
     (FrequencyCap(days=0), {"days"}),
+    (AcknowledgedSource(source=Source(code="bought", kind="purchased_list")), {"is_active"}),
     (Team(is_fallback=True, is_active=False), {"is_active"}),
     (Agent(away_until=NOW), {"away_from"}),
     (Agent(away_from=NOW, away_until=NOW), {"away_until"}),
@@ -54,6 +55,7 @@ RIGHT = [
     ScoringModel(),
     NextStepRule(decision="hold", hold_reason_id="capacity"),
     Step(),
+    AcknowledgedSource(source=Source(code="bought", kind="purchased_list"), is_active=False),
     Team(is_fallback=True),
     Agent(away_from=NOW),
     NextStepRule(decision="stop", stop_reason_id="declined"),
