@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from consent import ledger, pdf, verify
 from consent.checkpoints import export as export_checkpoint
 from consent.models import Address, Attempt, CheckpointHead, ConsentEvent, Disclosure, ExportLog
+from consent.models.ledger import OWN_LANGUAGE
 from consent.vocabulary import ExportKind
 from medcrm.lib.errors import RuleError
 
@@ -102,7 +103,7 @@ def gather(address: Address, *, at: datetime) -> Material:
 
 def _files(material: Material) -> dict[str, bytes]:
     address = material.address
-    texts = {f"disclosures/{d.code}-v{d.version}.txt": d for d in material.disclosures}
+    texts = {f"disclosures/{_name(d)}.txt": d for d in material.disclosures}
     return {
         "README.txt": README.format(address=address, at=material.at.astimezone(UTC)).encode(),
         "summary.pdf": pdf.summary(material),
@@ -154,6 +155,11 @@ def _attempt(attempt: Attempt) -> Mapping[str, object]:
     names = [f.attname for f in Attempt._meta.concrete_fields if f.attname not in ("by_id",)]
     by = attempt.by.get_username() if attempt.by else attempt.automation
     return {**{name: getattr(attempt, name) for name in names}, "by": by}
+
+
+def _name(disclosure: Disclosure) -> str:
+    spoken = "" if disclosure.language == OWN_LANGUAGE else f"-{disclosure.language}"
+    return f"{disclosure.code}-v{disclosure.version}{spoken}"
 
 
 def _disclosure(file: str, disclosure: Disclosure) -> Mapping[str, object]:

@@ -18,9 +18,20 @@ FORM_TEXT = (
     "STOP to end texts, HELP for help. I can withdraw at any time by any reasonable means."
 )
 
+# The same in Spanish; the boxes and the button are named as on the form.
+FORM_TEXT_ES = (
+    "☐ Llamadas ☐ Mensajes de texto ☐ Correos electrónicos — Al marcar una casilla y pulsar «Enviar» firmo "
+    "electrónicamente y acepto que {seller} se comunique conmigo en el número de teléfono y la dirección de correo que "
+    "di, con información sobre mi solicitud y con publicidad, también mediante un sistema automático de marcación "
+    "telefónica, por mensajes de texto y con voz artificial o pregrabada. Este consentimiento no es condición de "
+    "ninguna compra ni tratamiento. Pueden aplicarse tarifas de mensajes y datos; la frecuencia de los mensajes varía. "
+    "Responda STOP para no recibir más mensajes de texto, HELP para pedir ayuda. Puedo retirarlo en cualquier momento "
+    "por cualquier medio razonable."
+)
+
 
 def load(organisation: Mapping[str, object], *, at: datetime, with_scrub: bool = True) -> Disclosure:
-    """Create the seller and its form disclosure, and return that.
+    """Create the seller and its form disclosure, with its Spanish translation, and return that.
 
     `with_scrub` also notes the scrub that the file says was made, which is true of worked cases and demonstrations
     only: an organisation that works loads the registry's file.
@@ -35,18 +46,18 @@ def load(organisation: Mapping[str, object], *, at: datetime, with_scrub: bool =
             "is_sms_sender_registered": organisation["sms_sender_registered"],
         },
     )
-    disclosure, _ = Disclosure.objects.get_or_create(
-        code="form",
-        version=1,
-        defaults={
-            "seller": seller,
-            "text": FORM_TEXT.format(seller=name),
-            "channels": GrantChannel.values,
-            "purposes": [Purpose.MARKETING, Purpose.INFORMATIONAL],
-            "level": Level.PEWC,
-            "elements": list(PEWC_ELEMENTS),
-        },
-    )
+    covers = {
+        "seller": seller,
+        "channels": GrantChannel.values,
+        "purposes": [Purpose.MARKETING, Purpose.INFORMATIONAL],
+        "level": Level.PEWC,
+        "elements": list(PEWC_ELEMENTS),
+    }
+    form, text = {"code": "form", "version": 1}, FORM_TEXT.format(seller=name)
+    disclosure, _ = Disclosure.objects.get_or_create(**form, language="en", defaults={"text": text, **covers})
+    if disclosure.text == text:  # an organisation's own words have their own translation
+        in_spanish = {"text": FORM_TEXT_ES.format(seller=name), **covers}
+        Disclosure.objects.get_or_create(**form, language="es", defaults=in_spanish)
     if with_scrub:
         days = int(organisation["national_dnc"]["scrubbed_days_ago"])
         note_empty_scrub("reference", taken_at=at - timedelta(days=days))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db.models import DateField, Expression, F, Func, TextField, Value
@@ -23,6 +23,20 @@ class Window:
 
     opens_on: date | None = None
     closes_on: date | None = None
+
+
+class Promise(NamedTuple):
+    """What somebody who has just asked may be told: when a person owes the answer, and when their team opens again."""
+
+    answer_by: datetime | None = None
+    opens_at: datetime | None = None
+
+    def still_to_come(self, at: datetime) -> Promise:
+        """The same without what is past."""
+        return Promise(*(moment if moment is not None and moment > at else None for moment in self))
+
+
+NOTHING_PROMISED = Promise()
 
 
 def window(timing: TimingWindow | None, *, asked_on: date) -> Window:

@@ -121,6 +121,7 @@ SECTIONS: Sequence[Section] = (
             Entry(_("Routing simulator"), "alt_route", "routing.routeset", page="admin:routing_routeset_simulate"),
             Entry(_("Sequences"), "mail", "nurture.sequence"),
             Entry(_("Message templates"), "draft", "nurture.template"),
+            Entry(_("Acknowledgements"), "mark_email_read", "nurture.acknowledgedsource"),
             Entry(_("Limits of contact"), "speed", "nurture.frequencycap", "", "change"),
             Entry(_("Time goals"), "hourglass_bottom", "routing.goal"),
             Entry(_("Call attempts"), "repeat", "routing.cadence", "", "change"),

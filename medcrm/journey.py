@@ -7,6 +7,7 @@
     choose   forward, hold, stop or review, and the next step                leads.qualification
     act      a forwarded lead gets its team, owner, handoff and clock        routing.router
     plan     outreach starts, stops or changes to match                      nurture.enrollment
+             and who has just asked is told when a person answers            nurture.acknowledging
     count    how far it got, for the reports                                 leads.milestones
 
 A form, a call, a document, a slot, a consent change or a published rule only marks a lead due (`advance_due_at`) and
@@ -27,8 +28,8 @@ from django.db.models import OuterRef, Subquery
 from leads import decay, milestones, qualification, requalification, scoring, snapshots
 from leads.models import Interaction, Lead
 from leads.services import due, expiry
-from nurture import enrollment
-from routing import router, worklist
+from nurture import acknowledging, enrollment
+from routing import promises, router, worklist
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +50,7 @@ def advance(lead_ids: Sequence[int], *, at: datetime) -> list[int]:
         snapshots.keep(stood, given, at=at)
         router.route(ids, at=at)
         enrollment.plan(ids, at=at)
+        acknowledging.plan(ids, promised=lambda those: promises.promised(those, at=at), at=at)
     # Merged rows are no longer walked: nothing is owed to them, nothing is sent, and they must not stay due either.
     aside = [lead.pk for lead in Lead.objects.filter(pk__in=lead_ids, merged_into__isnull=False).only("pk").lock()]
     if aside:

@@ -94,7 +94,8 @@ PROPOSALS = "leads.proposal"
 PUBLICATIONS = "leads.publication"
 CHECKLISTS = "leads.checklist leads.question"
 ROUTING_RULES = "routing.routeset routing.routingrule routing.goal routing.cadence routing.script routing.scripttext"
-SEQUENCES = "nurture.sequence nurture.step nurture.template nurture.wording nurture.frequencycap"
+SEQUENCES = """nurture.sequence nurture.step nurture.template nurture.wording nurture.frequencycap
+    nurture.acknowledgedsource"""
 OUTREACH = "nurture.enrollment nurture.message nurture.skip nurture.calltask"
 EVIDENCE = """consent.address consent.consentevent consent.attempt consent.disclosure consent.permission consent.seller
     consent.callingrule consent.policysetting consent.emergency consent.listsnapshot consent.checkpoint

@@ -9,6 +9,7 @@ from django.conf import settings
 from consent.request import ContactRequest, Content, Health
 from consent.vocabulary import Purpose
 from leads import contact
+from leads.timing import NOTHING_PROMISED, Promise
 from nurture import obstacles, outbox, rendering
 from nurture.links import Recipient
 from nurture.models import Enrollment, Wording
@@ -16,12 +17,18 @@ from nurture.rendering import Rendered
 from nurture.vocabulary import Medium
 
 
-def compose(row: Enrollment, wording: Wording) -> tuple[Rendered, ContactRequest]:
+def compose(row: Enrollment, wording: Wording, promise: Promise = NOTHING_PROMISED) -> tuple[Rendered, ContactRequest]:
     """The words of a step for its lead, and the contact they would be. Raise NotRendered."""
     medium = row.step.template.medium
     recipient = Recipient(obstacles.address_of(row) or 0, row.lead.source.seller_id, row.lead_id)
     words = rendering.render(
-        wording.subject, wording.body, medium=medium, lead=row.lead, recipient=recipient, language=wording.language
+        wording.subject,
+        wording.body,
+        medium=medium,
+        lead=row.lead,
+        recipient=recipient,
+        language=wording.language,
+        promise=promise,
     )
     content = _content(row, words, str(wording))
     request = contact.request_for(row.lead, medium, purpose=row.step.template.purpose, content=content)

@@ -26,8 +26,8 @@ from leads.models import Incident, Lead
 from leads.services import due, outreach
 from leads.services.outreach import Change
 from medcrm.lib import bell, copying
+from nurture import acknowledging, calls, caps, composing, enrollment, obstacles, outbox, windows
 from nurture import batch as batches
-from nurture import calls, caps, composing, enrollment, obstacles, outbox, windows
 from nurture.batch import Batch
 from nurture.lifecycle import EnrollmentState
 from nurture.models import CallTask, Enrollment, Message, Skip, Step, Wording
@@ -64,10 +64,11 @@ class DispatchReport:
 def dispatch_due(
     *, at: datetime, limit: int | None = None, clock: Callable[[], datetime] | None = None
 ) -> DispatchReport:
-    """Take every due step, batch by batch. `clock` tells the time while a long run goes on; without it, it stands.
+    """Take every due acknowledgement, then every due step, batch by batch.
 
-    A run ends before a worker's time does: whoever is stopped in the middle leaves reserved messages behind. While all
-    contact is stopped nothing is taken: the steps stay due.
+    `clock` tells the time while a long run goes on; without it, it stands. A run ends before a worker's time does:
+    whoever is stopped in the middle leaves reserved messages behind. While all contact is stopped nothing is taken: all
+    of it stays due.
     """
     now = clock or (lambda: at)
     tally = outbox.sweep_forgotten(at=at)
@@ -76,6 +77,11 @@ def dispatch_due(
         return DispatchReport(**tally)
     left = limit if limit is not None else float("inf")
     batch = BATCH if outbox.takes_many() else SLOW_BATCH
+    for ended in acknowledging.send_due(clock=now, batch=batch):
+        tally.update(ended)
+        if now() - at > SLICE:
+            bell.ring(TASK)
+            return DispatchReport(**tally)
     while left > 0 and (ids := claim_due(at=now(), limit=int(min(batch, left)))):
         tally.update(_run(batches.load(ids, at=now()), clock=now))
         left -= len(ids)

@@ -33,7 +33,8 @@ declare(
     Holding("nurture.mutedtopic", {}, address="address", kept="address topic", why="A wish outlives the data."),
     Harmless(
         """nurture.template nurture.templateevent nurture.wording nurture.wordingevent nurture.sequence
-        nurture.sequenceevent nurture.step nurture.stepevent nurture.frequencycap nurture.frequencycapevent""".split(),
+        nurture.sequenceevent nurture.step nurture.stepevent nurture.frequencycap nurture.frequencycapevent
+        nurture.acknowledgedsource nurture.acknowledgedsourceevent""".split(),
         "Words and rules that staff write, with names left open.",
     ),
     Retained(

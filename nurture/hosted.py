@@ -83,13 +83,16 @@ def given(source: Source) -> dict[str, object]:
 
 
 class HostedForm(forms.Form):
-    """A source's questions, its consent boxes beside the disclosure, and a field that only programs fill in."""
+    """A source's questions, its consent boxes beside the disclosure in the reader's language, and a field that only
+    programs fill in."""
 
     error_css_class = "wrong"
 
     def __init__(self, source: Source, *args: object, **kwargs: object) -> None:
         super().__init__(*args, label_suffix="", **kwargs)
-        self.source, self.disclosure = source, source.disclosure
+        self.source = source
+        self.disclosure = source.disclosure.in_language(get_language()) if source.disclosure else None
+        self.initial["shown"] = self.disclosure.sha256 if self.disclosure else ""
         self.audience = given(source)["lead_type"]
         asked = [row for row in questions(source) if row.value is None and row.field in FIELDS]
         for row in asked:

@@ -17,7 +17,7 @@ from nurture import channels, lifecycle, links
 from nurture.channels import Channel, NotSent, Parcel, Receipt, Uncertain
 from nurture.lifecycle import EnrollmentState, MessageState
 from nurture.links import Recipient
-from nurture.models import Enrollment, Message, Skip
+from nurture.models import Acknowledgement, Enrollment, Message, Skip
 from nurture.vocabulary import Medium
 
 # Longer than a worker may take, and sooner than consent takes whatever nobody settled for made (consent.gate).
@@ -213,10 +213,14 @@ def take_over_opt_out(address_id: int, *, at: datetime, provider: str) -> None:
 
 @transaction.atomic
 def _try_later(message: Message, *, at: datetime) -> None:
-    """Go back to the step, under a new reservation, while the sequence still runs. Locks the enrolment."""
+    """Go back to the step, under a new reservation, while the sequence still runs, or to the acknowledgement. Locks the
+    enrolment."""
     enrollment = Enrollment.objects.lock().get(pk=message.enrollment_id)
     tries = Message.objects.filter(enrollment=enrollment, step_id=message.step_id).count()
-    if enrollment.state != EnrollmentState.ACTIVE or tries >= MAX_TRIES:
+    if tries >= MAX_TRIES:
+        return
+    if enrollment.state != EnrollmentState.ACTIVE:
+        Acknowledgement.objects.filter(enrollment=enrollment).update(due_at=at + RETRY_AFTER, claimed_at=None)
         return
     enrollment.step_id, enrollment.next_due_at, enrollment.claimed_at = message.step_id, at + RETRY_AFTER, None
     enrollment.save(update_fields=["step", "next_due_at", "claimed_at"])

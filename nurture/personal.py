@@ -146,7 +146,8 @@ def _is_answer(lead: Lead) -> bool:
     if heard is None:
         return False
     by_us = lead.interactions.filter(kind=InteractionKind.NOTE, attempt__isnull=False, at__gte=heard)
-    return not by_us.exists() and not Message.objects.filter(enrollment__lead=lead, reserved_at__gte=heard).exists()
+    sent = Message.objects.filter(enrollment__lead=lead, enrollment__acknowledgement=None, reserved_at__gte=heard)
+    return not by_us.exists() and not sent.exists()
 
 
 def _note(

@@ -104,8 +104,7 @@ def _source(code: str) -> Source:
 def _form(request: HttpRequest, source: Source) -> HostedForm:
     if request.method == "POST":
         return HostedForm(source, request.POST)
-    shown = source.disclosure.sha256 if source.disclosure else ""
-    return HostedForm(source, initial={"shown": shown, "key": uuid.uuid4().hex})
+    return HostedForm(source, initial={"key": uuid.uuid4().hex})
 
 
 def _send(request: HttpRequest, form: HostedForm) -> tuple[int, HttpResponse | None]:
@@ -116,7 +115,8 @@ def _send(request: HttpRequest, form: HostedForm) -> tuple[int, HttpResponse | N
     if not form.is_valid():
         return UNPROCESSABLE, None
     answered = form.answered(page_url=request.build_absolute_uri()[:500])
-    delivery = Delivery(answered.key, clients.address_of(request), request.headers.get("User-Agent", ""))
+    agent = request.headers.get("User-Agent", "")
+    delivery = Delivery(answered.key, clients.address_of(request), agent, form.disclosure)
     try:
         hosted.receive(form.source, answered, delivery, at=timezone.now())
     except InvalidFields as error:

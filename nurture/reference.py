@@ -16,8 +16,10 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from leads import criteria
+from leads.models import Source
 from medcrm.lib.models import VersionStatus
-from nurture.models import FrequencyCap, Sequence, Step, Template, Wording
+from nurture.models import AcknowledgedSource, FrequencyCap, Sequence, Step, Template, Wording
+from nurture.vocabulary import ACKNOWLEDGED_BY_DEFAULT
 
 DATA = Path(__file__).parent / "data"
 
@@ -30,13 +32,26 @@ def read(name: str) -> dict[str, list[dict[str, object]]]:
 
 
 def load(organisation: Mapping[str, object]) -> None:
-    """Load templates, limits and published sequences. The organisation's own part is in the rooms below."""
+    """Load templates, limits, published sequences, and which of the organisation's sources acknowledge an inquiry."""
     load_templates(read("templates")["template"])
     load_wordings(read("templates_es")["wording"], language="es")
     data = read("sequences")
     if not FrequencyCap.objects.exists():
         FrequencyCap.objects.bulk_create(FrequencyCap(**row) for row in data["cap"])
     load_sequences(data["sequence"])
+    load_acknowledged(organisation["source"])
+
+
+def load_acknowledged(rows: Iterable[Row]) -> None:
+    """What each source answers at once, where nobody has said it yet: what the file says, else what its kind does."""
+    said = {row["code"]: bool(row["acknowledges"]) for row in rows if "acknowledges" in row}
+    fresh = [
+        AcknowledgedSource(source=source, is_active=said.get(source.pk, source.kind in ACKNOWLEDGED_BY_DEFAULT))
+        for source in Source.objects.filter(acknowledged=None).order_by("pk")
+    ]
+    for row in fresh:
+        row.full_clean()
+    AcknowledgedSource.objects.bulk_create(fresh)
 
 
 def load_templates(rows: Iterable[Row]) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
+from zoneinfo import ZoneInfo
 
 from django.template import Context, Engine
 from django.template import Template as EngineTemplate
@@ -19,7 +21,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from consent import quoting
+from leads import timing
 from leads.models import Lead
+from leads.timing import NOTHING_PROMISED, Promise
+from medcrm.lib import moments
 from nurture import links
 from nurture.links import Recipient
 from nurture.vocabulary import Medium
@@ -98,22 +103,58 @@ FIELDS: Mapping[str, Field] = {
             lambda _lead, to: links.preferences_url(to),
             longest=links.preferences_url(Recipient(10**8, "m" * 12, 10**8)),
         ),
+        # Known of an acknowledgement alone, which says so (`_promised`).
+        Field(
+            "answer_by",
+            "Acknowledgements: when a person answers",
+            lambda _lead, _to: "",
+            may_be_empty=True,
+            longest="30 de septiembre de 2026 a las 10:00 CST",
+        ),
+        Field(
+            "opens_at",
+            "Acknowledgements, while we are closed: when we open",
+            lambda _lead, _to: "",
+            may_be_empty=True,
+            longest="30 de septiembre de 2026 a las 10:00 CST",
+        ),
     )
 }
 
 
-def render(subject: str, body: str, *, medium: str, lead: Lead, recipient: Recipient, language: str = "en") -> Rendered:
+def render(
+    subject: str,
+    body: str,
+    *,
+    medium: str,
+    lead: Lead,
+    recipient: Recipient,
+    language: str = "en",
+    promise: Promise = NOTHING_PROMISED,
+) -> Rendered:
     """Fill in a wording for a lead; mail gets the sender's postal address and the way out. Raise NotRendered."""
     used = names(subject) | names(body)
     if unknown := used - FIELDS.keys():
         raise NotRendered(_("There is no field called %(names)s.") % {"names": ", ".join(sorted(unknown))})
     with override(language):  # what things are called, and the footer, are in the language of the wording
-        context = Context({name: FIELDS[name].read(lead, recipient) for name in used}, autoescape=False)
+        told = {name: FIELDS[name].read(lead, recipient) for name in used} | _promised(promise, lead)
+        context = Context(told, autoescape=False)
         end = footer(lead, recipient) if medium == Medium.EMAIL else ""
     words = _compiled(body).render(context).strip()
     if not words:
         raise NotRendered(_("Nothing is left of the text."))
     return Rendered(" ".join(_compiled(subject).render(context).split())[:200], words + end)
+
+
+def _promised(promise: Promise, lead: Lead) -> dict[str, str]:
+    """Its moments on the lead's own clock, which is named: whoever reads it need not know where we are."""
+    zone = ZoneInfo(timing.zone_of(lead))
+    return {name: _moment(at, zone) for name, at in promise._asdict().items() if at is not None}
+
+
+def _moment(at: datetime, zone: ZoneInfo) -> str:
+    """In the language of the wording; without the hard spaces, with which a text would cost twice as much."""
+    return f"{moments.said(at, zone)} {at.astimezone(zone):%Z}".replace("\xa0", " ")
 
 
 def footer(lead: Lead, recipient: Recipient) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from leads.models import Lead, Source
+from leads.timing import Promise
 from medcrm.lib.errors import RuleError
 from nurture import outbox, rendering
 from nurture.channels import NotSent, Parcel, Uncertain
@@ -13,6 +16,9 @@ from nurture.links import Recipient
 from nurture.models import Wording
 from nurture.rendering import NotRendered, Rendered
 from nurture.vocabulary import Medium
+
+# What an acknowledgement may promise, for an invented one.
+PROMISED = Promise(datetime(2026, 12, 1, 16, tzinfo=UTC), datetime(2026, 12, 1, 14, tzinfo=UTC))
 
 
 def show(wording: Wording, lead: Lead | None = None) -> Rendered:
@@ -25,7 +31,13 @@ def show(wording: Wording, lead: Lead | None = None) -> Rendered:
     medium = wording.template.medium
     try:
         return rendering.render(
-            wording.subject, wording.body, medium=medium, lead=lead, recipient=nobody, language=wording.language
+            wording.subject,
+            wording.body,
+            medium=medium,
+            lead=lead,
+            recipient=nobody,
+            language=wording.language,
+            promise=PROMISED,
         )
     except NotRendered as reason:
         raise RuleError("NOT_RENDERED", str(reason)) from reason

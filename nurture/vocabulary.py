@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+from leads.vocabulary import SourceKind
+
 
 class SequenceCode(TextChoices):
     """The sequences of the product [2.15]; more may be added as data, these always exist."""
@@ -16,6 +18,7 @@ class SequenceCode(TextChoices):
     APPROVAL_PENDING = "approval_pending", _("Approval pending")
     RECYCLE = "recycle", _("Recycle")
     NO_SHOW = "no_show", _("No-show")
+    ACKNOWLEDGEMENT = "acknowledgement", _("Acknowledgement")
 
 
 class Medium(TextChoices):
@@ -56,3 +59,10 @@ class SkipCode(TextChoices):
     FREQUENCY_LIMIT = "FREQUENCY_LIMIT", _("Enough contacts for now")
     PERSON_DUE_TODAY = "PERSON_DUE_TODAY", _("One of us owes them something today")
     PREFERS_OTHER = "PREFERS_OTHER", _("They prefer another way to hear from us")
+    ANSWERED = "ANSWERED", _("A person was in touch already")
+
+
+ACKNOWLEDGED_BY_DEFAULT = frozenset({SourceKind.WEBSITE_FORM, SourceKind.LANDING_PAGE, SourceKind.ONLINE_AD})
+"""Where the person asks us for something and waits; a guide or a webinar is followed up by its sequence."""
+NEVER_ACKNOWLEDGED = frozenset({SourceKind.PURCHASED_LIST, SourceKind.IMPORT})
+"""Where nobody asked us."""

@@ -275,7 +275,7 @@ class DisclosureAdmin(ModelAdmin):
     list_filter = (("level", ChoicesDropdownFilter),)
     list_select_related = ("seller",)
     search_fields = ("code",)
-    ordering = ("code", "-version")
+    ordering = ("code", "-version", "language")
     readonly_fields = ("sha256", "created_at")
     fields = ("code", "version", "seller", "text", "language", "channels", "purposes", "level", "elements", "sha256",
               "created_at", "retired_at")  # fmt: skip

@@ -26,15 +26,25 @@ PEWC_ELEMENTS = tuple(code for code, _label in ELEMENTS)
 """The six parts of prior express written consent [64.1200(f)(9)]; all six make the evidence complete."""
 
 
+OWN_LANGUAGE = "en"
+
+
 class Disclosure(models.Model):
-    """The exact text a person saw. A new wording is a new version; a used one is frozen by trigger."""
+    """The exact text a person saw. A new wording is a new version; a used one is frozen by trigger.
+
+    The same version in another language is a row of its own: it says the same, and is proof of what was shown.
+    """
 
     code = models.SlugField(max_length=40)
     version = models.PositiveIntegerField(default=1)
     seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="disclosures")
     text = models.TextField(help_text=_("Word for word as shown, including the label of the box or button."))
     sha256 = models.CharField(max_length=64, editable=False, help_text=_("Of the text; computed by the database."))
-    language = models.CharField(max_length=10, default="en")
+    language = models.CharField(
+        max_length=10,
+        default=OWN_LANGUAGE,
+        help_text=_("A translation has the code and version of the text that it says in another language, e.g. “es”."),
+    )
     channels = ArrayField(models.CharField(max_length=10, choices=GrantChannel.choices), default=list)
     purposes = ArrayField(models.CharField(max_length=20, choices=Purpose.choices), default=list)
     level = models.CharField(max_length=12, choices=Level.choices)
@@ -48,9 +58,9 @@ class Disclosure(models.Model):
     retired_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        ordering = ["code", "-version"]
+        ordering = ["code", "-version", "language"]
         constraints = [
-            models.UniqueConstraint(fields=["code", "version"], name="consent_disclosure_version"),
+            models.UniqueConstraint(fields=["code", "version", "language"], name="consent_disclosure_language"),
             models.CheckConstraint(condition=Q(level__in=Level.values), name="consent_disclosure_level"),
         ]
         triggers = [
@@ -78,7 +88,19 @@ class Disclosure(models.Model):
         ]
 
     def __str__(self) -> str:
+        return self.named + ("" if self.language == OWN_LANGUAGE else f" ({self.language})")
+
+    @property
+    def named(self) -> str:
+        """Its name in whatever language."""
         return f"{self.code} v{self.version}"
+
+    def in_language(self, language: str) -> Disclosure:
+        """The same text as it is shown to readers of that language; this one where it has no translation in force."""
+        if language == self.language:
+            return self
+        same = {"code": self.code, "version": self.version, "seller": self.seller_id, "level": self.level}
+        return Disclosure.objects.filter(**same, language=language, retired_at=None).first() or self
 
 
 class ConsentEvent(models.Model):

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from types import SimpleNamespace
 
 from django.conf import settings
+from django.db.models import Case, When
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
@@ -16,6 +17,7 @@ from uuid_utils.compat import uuid7
 from consent import addresses
 from consent.addresses import Pair
 from consent.models import Disclosure
+from consent.models.ledger import OWN_LANGUAGE
 from leads.importing import cells
 from leads.importing.cells import CellError
 from leads.importing.kinds import Field, Row
@@ -283,8 +285,9 @@ def words(pairs: object) -> Mapping[str, str]:
 
 
 def disclosures() -> dict[str, Disclosure]:
-    """“code” is the newest version, “code v2” that one."""
+    """“code” is the newest version, “code v2” that one, “code v2 (es)” that one as shown in Spanish."""
     found: dict[str, Disclosure] = {}
-    for row in Disclosure.objects.order_by("version"):
-        found[row.code.casefold()] = found[str(row).casefold()] = row
+    own_last = Case(When(language=OWN_LANGUAGE, then=1), default=0)
+    for row in Disclosure.objects.order_by("version", own_last):
+        found |= dict.fromkeys((name.casefold() for name in (row.code, row.named, str(row))), row)
     return found

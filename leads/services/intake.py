@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 
 from consent import addresses, erasure, ledger, noting
 from consent.addresses import Pair
-from consent.models import Address
+from consent.models import Address, Disclosure
 from leads import emergencies, requalification
 from leads.lifecycle import OPEN
 from leads.models import (
@@ -81,6 +81,7 @@ class Delivery:
     idempotency_key: str = ""
     remote_addr: str | None = None
     user_agent: str = ""
+    shown: Disclosure | None = None  # the text beside the boxes, where it was not the source's own but a translation
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ def take_in(inquiry: Inquiry, body: bytes | dict[str, object], *, at: datetime, 
 
 def keep(source: Source, raw: bytes, delivery: Delivery, *, at: datetime) -> tuple[Inquiry, bool]:
     """Store the submission as it came, before anything is done with it; say whether it is new. Raise KeyReused."""
+    shown = delivery.shown or source.disclosure
     inquiry = Inquiry(
         source=source,
         idempotency_key=delivery.idempotency_key[:200],
@@ -143,13 +145,13 @@ def keep(source: Source, raw: bytes, delivery: Delivery, *, at: datetime) -> tup
         remote_addr=delivery.remote_addr,
         user_agent=delivery.user_agent[:300],
         received_at=at,
-        disclosure_id=source.disclosure_id,
+        disclosure=shown,
     )
     # Insert without raising, so that this also works inside a caller's transaction (journeys, tests).
     Inquiry.objects.bulk_create([inquiry], ignore_conflicts=True)
     stored = Inquiry.objects.select_related("lead").filter(public_id=inquiry.public_id).first()
     if stored is not None:
-        stored.source, stored.disclosure = source, source.disclosure
+        stored.source, stored.disclosure = source, shown
         return stored, True
     earlier = Inquiry.objects.select_related("lead").get(source=source, idempotency_key=inquiry.idempotency_key)
     if earlier.body_sha256 != inquiry.body_sha256:

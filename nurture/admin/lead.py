@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import Case, When
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -45,8 +46,10 @@ def _change(note: dict[str, str]) -> dict[str, object]:
 @panels.register
 def outreach_panel(lead: Lead, request: HttpRequest) -> panels.Panel | None:
     """What comes, the last messages, skips and calls asked for, and how the plan changed. Five queries."""
+    rows = Enrollment.objects.filter(lead=lead).select_related("sequence")
     context = {
-        "last": Enrollment.objects.filter(lead=lead).select_related("sequence").order_by("-pk").first(),
+        # The acknowledgement of an inquiry says nothing of where the lead is; its message stands with the others.
+        "last": rows.order_by(Case(When(acknowledgement=None, then=0), default=1), "-pk").first(),
         "messages": Message.objects.filter(enrollment__lead=lead).select_related("step__template")[:SHOWN],
         "skips": Skip.objects.filter(enrollment__lead=lead).select_related("step__template")[:SHOWN],
         "calls": lead.call_tasks.filter(settled_at=None)[:SHOWN],

@@ -22,13 +22,14 @@ from leads.fields import CriteriaField
 from medcrm.lib import counts
 from medcrm.lib.actions import ActionForm
 from medcrm.lib.admin import ModelAdmin, TabularInline
+from medcrm.lib.badges import yes_no_badge
 from medcrm.lib.columns import display
 from medcrm.lib.filters import ChoicesDropdownFilter
 from medcrm.lib.versioned import DraftRowAdmin, VersionedAdmin, is_draft, publish_action
 from nurture import plan, publishing
-from nurture.models import Enrollment, FrequencyCap, Sequence, Step
+from nurture.models import AcknowledgedSource, Enrollment, FrequencyCap, Sequence, Step
 from nurture.models.enrollments import ACTIVE
-from nurture.vocabulary import Medium
+from nurture.vocabulary import Medium, SequenceCode
 
 CRITERIA_HELP = _("Every line of a group must hold; one group is enough. No group: always.")
 
@@ -140,7 +141,7 @@ class SequenceAdmin(VersionedAdmin):
 
     @display(description=_("Simulation"))
     def simulation(self, obj: Sequence) -> SafeString | str:
-        if obj.pk is None:
+        if obj.pk is None or obj.code == SequenceCode.ACKNOWLEDGEMENT:
             return ""
         url = reverse("admin:nurture_sequence_simulate", args=[obj.pk])
         return format_html('<a class="mc-link" href="{}">{}</a>', url, _("Next 30 days"))
@@ -181,3 +182,25 @@ class FrequencyCapAdmin(ModelAdmin):
     @display(description=_("At most"))
     def at_most(self, obj: FrequencyCap) -> object:
         return _("no limit") if obj.limit is None else obj.limit
+
+
+@admin.register(AcknowledgedSource)
+class AcknowledgedSourceAdmin(ModelAdmin):
+    """Where who asks is told at once that it arrived; what is said is the sequence “Acknowledgement”."""
+
+    list_display = ("source", "kind", "acknowledges")
+    list_select_related = ("source",)
+    list_filter = ("is_active",)
+    fields = ("source", "is_active")
+    sortable_by = ()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: AcknowledgedSource | None = None) -> tuple[str, ...]:
+        return ("source",) if obj else ()
+
+    @display(description=_("Kind"))
+    def kind(self, obj: AcknowledgedSource) -> str:
+        return obj.source.get_kind_display()
+
+    @display(description=_("Acknowledges"))
+    def acknowledges(self, obj: AcknowledgedSource) -> SafeString:
+        return yes_no_badge(obj.is_active)

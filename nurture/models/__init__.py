@@ -1,5 +1,6 @@
 """What the nurture room keeps: sequences and wordings, who is enrolled, what was sent, skipped or asked of staff."""
 
+from nurture.models.acknowledgements import AcknowledgedSource, Acknowledgement
 from nurture.models.deliveries import CarrierNotice, ProviderEvent
 from nurture.models.enrollments import CallTask, Enrollment, Skip
 from nurture.models.messages import Message
@@ -8,6 +9,8 @@ from nurture.models.templates import Template, Wording
 from nurture.models.topics import MutedTopic
 
 __all__ = [
+    "AcknowledgedSource",
+    "Acknowledgement",
     "CallTask",
     "CarrierNotice",
     "Enrollment",

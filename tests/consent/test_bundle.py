@@ -62,6 +62,18 @@ def test_the_bundle_verifies_itself_and_is_logged(lived: Address, now: datetime,
     assert (folder / "summary.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_a_text_and_its_translation_are_two_files(lived: Address, now: datetime, tmp_path: Path) -> None:
+    own = Disclosure.objects.get()
+    same = {name: getattr(own, name) for name in ("code", "version", "seller", "channels", "purposes", "level")}
+    spanish = Disclosure.objects.create(**same, language="es", text="Acepto.")
+    assert (own.in_language("es"), own.in_language("en"), own.in_language("fr")) == (spanish, own, own)
+    grant(lived, spanish, now=now)
+    folder = unpack(bundle.export(lived, at=now, now=now, by=None, reason="complaint 8").content, tmp_path)
+    assert (folder / "disclosures" / "web-v1.txt").read_text() == own.text
+    assert (folder / "disclosures" / "web-v1-es.txt").read_text() == "Acepto."
+    assert run_verify(folder)[0] == 0
+
+
 def test_as_of_a_moment_shows_what_was_on_record_then(lived: Address, now: datetime, tmp_path: Path) -> None:
     made = bundle.export(lived, as_of=now - timedelta(hours=1), at=now, by=None, reason="audit")
     folder = unpack(made.content, tmp_path)

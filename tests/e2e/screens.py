@@ -252,6 +252,7 @@ RULES = [
     Screen("template", "marketing", first_of(Template)),
     Screen("wording", "marketing", first_of(Wording, template__medium="email", language="en")),
     Screen("wording-preview", "administrator", wording_shown),
+    Screen("acknowledgements", "marketing", listed("nurture_acknowledgedsource")),
     Screen("limits", "compliance", listed("nurture_frequencycap")),
     Screen("time-goals", "administrator", listed("routing_goal")),
     Screen("time-goal", "administrator", first_of(Goal)),

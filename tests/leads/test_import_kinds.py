@@ -42,6 +42,16 @@ def test_consent_comes_in_with_proof_and_withdrawals_without(organisation, now: 
     assert set(Permission.objects.values_list("state", flat=True)) == {"blocked"}
 
 
+def test_a_file_names_the_text_in_the_language_in_which_it_was_shown(organisation, now: datetime) -> None:
+    lines = "phone,happened,channels,happened at,text shown,proof\n" + "".join(
+        f"512-555-01{number},grant,sms,2026-10-01,{shown},https://x.example.org/{number}\n"
+        for number, shown in ((42, "form"), (43, "Form v1"), (44, "form v1 (es)"))
+    )
+    assert codes(bring(lines, now, kind="consent")) == {}
+    grants = ConsentEvent.objects.filter(kind="grant").order_by("address__value")
+    assert list(grants.values_list("disclosure__language", flat=True)) == ["en", "en", "es"]
+
+
 def test_consent_goes_no_further_than_its_text(organisation, now: datetime) -> None:
     seller = Seller.objects.create(code="other", name="Other Health")
     made = {"level": "PEWC", "purposes": ["marketing"], "channels": ["email"], "text": "By mail only."}

@@ -12,11 +12,11 @@ from time import monotonic, sleep
 import pytest
 from django.db.models import Count
 
-from leads.models import Lead, Source
+from leads.models import Inquiry, Lead, Source
 from leads.services.source_keys import issue_key
 from medcrm.demo import free_port
 from medcrm.processes import Processes
-from nurture.models import Enrollment
+from nurture.models import Acknowledgement, Enrollment, Message
 from routing.models import Assignment
 from tests.conftest import CONSULT
 from tests.processes import database_url
@@ -73,8 +73,14 @@ def test_killing_the_worker_while_inquiries_arrive_loses_none_and_doubles_none(p
     processes.start_worker()
     wait_until(lambda: not Lead.objects.filter(advance_due_at__isnull=False).exists(), processes)
     assigned = Assignment.objects.exclude(step="").values("lead").annotate(n=Count("pk"))  # somebody owes it something
-    enrolled = Enrollment.objects.values("lead").annotate(n=Count("pk"))
+    enrolled = Enrollment.objects.filter(acknowledgement=None).values("lead").annotate(n=Count("pk"))
     once = {row["lead"] for row in [*assigned, *enrolled] if row["n"] == 1}
     assert len(once) == Lead.objects.count() == POSTED
     assert not Assignment.objects.values("lead").annotate(n=Count("pk")).filter(n__gt=1).exists()
     assert not {row["lead"] for row in assigned} & {row["lead"] for row in enrolled}
+
+    wait_until(lambda: not Acknowledgement.objects.filter(due_at__isnull=False).exists(), processes)
+    asked = Inquiry.objects.filter(source="web_consult")
+    told = Message.objects.exclude(state="failed").exclude(enrollment__acknowledgement=None).values("enrollment")
+    assert Acknowledgement.objects.count() == asked.count() == POSTED * 3 // 4
+    assert not told.annotate(n=Count("pk")).filter(n__gt=1).exists()

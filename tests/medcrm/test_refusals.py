@@ -20,9 +20,10 @@ from leads.models import (
     NextStepSet,
     ScoringModel,
     ServiceLine,
+    Source,
     TimingWindow,
 )
-from nurture.models import FrequencyCap, Sequence, Step
+from nurture.models import AcknowledgedSource, FrequencyCap, Sequence, Step
 from routing.models import Agent, Goal, RouteSet, RoutingRule, Team
 from tests.rows import NOW
 
@@ -47,6 +48,7 @@ WRONG = [
     (Step(window_start=time(9)), {"window_end"}),
     (Step(delay=timedelta(-1), cutoff=timedelta(0)), {"delay", "cutoff"}),
     (FrequencyCap(days=0), {"days"}),
+    (AcknowledgedSource(source=Source(code="bought", kind="purchased_list")), {"is_active"}),
     (Team(is_fallback=True, is_active=False), {"is_active"}),
     (Agent(away_until=NOW), {"away_from"}),
     (Agent(away_from=NOW, away_until=NOW), {"away_until"}),
@@ -69,6 +71,7 @@ RIGHT = [
     Disposition(answers_question="payer", answers_with="ppo"),
     EmergencyPhrase(words="Help!"),
     Step(),
+    AcknowledgedSource(source=Source(code="bought", kind="purchased_list"), is_active=False),
     Team(is_fallback=True),
     Agent(away_from=NOW),
     NextStepRule(decision="stop", stop_reason_id="declined"),

@@ -14,10 +14,15 @@ from urllib.parse import parse_qs
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.utils import timezone
 
+from medcrm import journey
+from nurture import dispatch
 from nurture.channels import NotSent, Parcel, Uncertain
 from nurture.channels.email import Email, message_id
 from nurture.channels.twilio_sms import TwilioSms
+from nurture.models import Message
+from tests.conftest import send_inquiry
 
 PARCEL = Parcel(
     key="42",
@@ -183,3 +188,17 @@ def test_twilio_in_trouble_is_uncertain_and_asked_only_once(exchange: Exchange, 
     with pytest.raises(Uncertain):
         TwilioSms().send(TEXT)
     assert len(exchange.asked) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_inquiry_is_acknowledged_by_a_mail(postbox, transactional_organisation, settings) -> None:
+    settings.NURTURE_CHANNELS = {**settings.NURTURE_CHANNELS, "email": "nurture.channels.email.Email"}
+    at = timezone.now()
+    send_inquiry(at=at)
+    assert Message.objects.count() == 0  # nothing leaves in the request that brings the inquiry
+    journey.advance_due(at=at)
+    dispatch.dispatch_due(at=at)
+    message = Message.objects.get()
+    [mail] = postbox.mails
+    assert (mail["To"], mail["Subject"]) == ("alpha@example.org", "We have your request")
+    assert (message.state, message.provider_id) == ("sent", mail["Message-ID"])

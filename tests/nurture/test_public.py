@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gettext
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
@@ -129,6 +129,33 @@ def test_form_in_spanish_speaks_spanish_also_about_mistakes(sequences, client: C
     assert "No se ha perdido nada" in page
     send(client, language="es", **GOOD)
     assert Lead.objects.get().language == "es"
+
+
+def test_who_reads_spanish_is_shown_the_text_in_spanish_and_it_is_kept_as_proof(sequences, client: Client) -> None:
+    own = Source.objects.get(pk="web_consult").disclosure
+    spanish = Disclosure.objects.get(code=own.code, version=own.version, language="es")
+    page = client.get("/f/web_consult/?language=es").content.decode()
+    assert spanish.text in unescape(page) and own.text not in unescape(page)
+    assert 'class="disclosure" lang="es"' in page
+    assert send(client, language="es", **GOOD, consent_sms="on").status_code == 303
+    grant = ConsentEvent.objects.get(kind="grant")
+    assert (grant.disclosure, grant.shown_sha256, grant.level) == (spanish, spanish.sha256, "PEWC")
+    assert Inquiry.objects.get().disclosure == spanish
+
+
+@pytest.mark.parametrize("change", [{"retired_at": datetime(2026, 1, 1, tzinfo=UTC)}, {"version": 2}, {"level": "PEC"}])
+def test_without_a_translation_in_force_of_the_same_version_the_own_text_is_shown(sequences, client, change) -> None:
+    own = Source.objects.get(pk="web_consult").disclosure
+    Disclosure.objects.filter(language="es").update(**change)
+    assert f'lang="en">{own.text}' in unescape(client.get("/f/web_consult/?language=es").content.decode())
+    send(client, language="es", **GOOD, consent_sms="on")
+    assert ConsentEvent.objects.get(kind="grant").disclosure == own
+
+
+def test_boxes_ticked_beside_the_text_in_another_language_are_not_taken(sequences, client: Client) -> None:
+    hidden = show(client)
+    assert client.post("/f/web_consult/?language=es", {**hidden, **GOOD, "consent_sms": "on"}).status_code == 422
+    assert not Inquiry.objects.exists()
 
 
 def test_browser_language_counts_where_none_is_asked_for(sequences, client: Client) -> None:
