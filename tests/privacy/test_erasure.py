@@ -72,7 +72,8 @@ PERSON = {
     "preferred_time": "after the flamingo parade",
     "npi": "1467729038",
     "referring_provider": "Dr. Snorkelby",
-    "page_url": "https://forms.example.org/?who=zebulonia",
+    "page_url": "https://forms.example.org/crumpet?who=zebulonia",
+    "campaign": "spring-quokka",
 }
 SECRETS = [
     "zebulonia",
@@ -82,6 +83,8 @@ SECRETS = [
     "78745",
     "1467729038",
     "snorkelby",
+    "crumpet",
+    "quokka",
     "thornbury",
     "flamingo",
     "marmalade",
