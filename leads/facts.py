@@ -353,6 +353,7 @@ NOT_FOR_ORGANISATIONS = ("not_applicable", "not applicable")
 SERVED = [
     ("offered", "offered"),
     ("not_offered", "not offered"),
+    ("adjacent", "not offered, but one near it is"),
     ("organisation", "for organisations"),
     ("other_audience", "not for this kind of organisation"),
 ]
