@@ -32,7 +32,18 @@ from django.db.models import (
 from django.db.models.functions import ASin, Coalesce, Cos, Least, Power, Radians, Sin, Sqrt
 
 from leads import criteria, timing
-from leads.models import Answer, Authorization, Availability, DocumentStatus, Lead, Offering, OfferingPayer, ServiceLine
+from leads.models import (
+    Answer,
+    Authorization,
+    Availability,
+    Clinic,
+    DocumentStatus,
+    Lead,
+    Offering,
+    OfferingPayer,
+    Payer,
+    ServiceLine,
+)
 from leads.vocabulary import AuthorizationState, DocumentState, LeadType, Verdict
 
 EARTH_RADIUS_MILES = 3958.8
@@ -114,32 +125,82 @@ def offered_to(lead_id: int) -> list[int]:
     return Lead.objects.values_list(ids, flat=True).get(pk=lead_id)
 
 
+def near_offerings() -> QuerySet[Offering]:
+    """Offerings to the outer lead of what its service names as offered instead."""
+    near = ServiceLine.adjacent.through.objects.filter(from_serviceline=OuterRef(OuterRef("service")))
+    there = Offering.objects.filter(service__is_active=True, clinic__is_active=True)
+    return taking(there.filter(service__in=near.values("to_serviceline")))
+
+
+def _only_near() -> Q:
+    """Whether no clinic gives the lead's service, and one gives what is offered instead."""
+    return ~Exists(taking(given(Offering.objects.all()))) & Exists(near_offerings())
+
+
 def service_status() -> Expression:
-    """`offered`, `not_offered` (nowhere, or closed everywhere), `organisation`, or `other_audience` where an
-    organisation names a service that is not for its kind; unknown without a service."""
+    """`offered`, `not_offered` (nowhere, or closed everywhere) or then `adjacent` where what it names as offered
+    instead is given; `organisation`, or `other_audience` where an organisation names a service that is not for its
+    kind; unknown without a service."""
     theirs = ServiceLine.objects.filter(pk=OuterRef("service"), audience=OuterRef("lead_type"), is_active=True)
     return _status(
         When(service__isnull=True, then=None),
         When(IS_ORGANISATION & Exists(theirs), then=Value("organisation")),
         When(IS_ORGANISATION, then=Value("other_audience")),
         When(Exists(taking(given(Offering.objects.all()))), then=Value("offered")),
+        When(Exists(near_offerings()), then=Value("adjacent")),
         default="not_offered",
     )
 
 
+MEANT_FOR = {
+    "organisation_type": (ServiceLine.organisation_types.through, "organisationtype"),
+    "specialty": (ServiceLine.specialties.through, "specialty"),
+    "care_setting": (ServiceLine.care_settings.through, "caresetting"),
+}
+"""Field of an organisation → where a service says for which of them it is, and the column that names them there."""
+
+
+def meant_status(name: str) -> Expression:
+    """Whether the service is meant for an organisation of this type, specialty or care setting: `any` where it names
+    none, and for patients; `meant` or `not_meant`; unknown where it names some and the lead has not said [2.3]."""
+    through, column = MEANT_FOR[name]
+    named = through.objects.filter(serviceline=OuterRef("service"))
+    return _status(
+        When(Q(lead_type=LeadType.PATIENT) | ~Exists(named), then=Value("any")),
+        When(Q(**{f"{name}__isnull": True}), then=None),
+        When(Exists(named.filter(**{column: OuterRef(name)})), then=Value("meant")),
+        default="not_meant",
+    )
+
+
+def size_status() -> Expression:
+    """The same of how many people work at the site or practice, within the limits of the service."""
+    fewest, most = F("service__min_people"), F("service__max_people")
+    without_limits = Q(service__min_people__isnull=True, service__max_people__isnull=True)  # or without a service
+    return _status(
+        When(Q(lead_type=LeadType.PATIENT) | without_limits, then=Value("any")),
+        When(clinic_size__isnull=True, then=None),
+        When(Q(clinic_size__lt=fewest) | Q(clinic_size__gt=most), then=Value("not_meant")),
+        default="meant",
+    )
+
+
 def location_status() -> Expression:
-    """`in_catchment`, `telehealth`, `outside` or `not_applicable`; unknown without a place or a service."""
+    """`in_catchment`, `telehealth`, `outside` or `not_applicable`; unknown without a place or a service that is given
+    or has none near it."""
     return _status(
         When(IS_ORGANISATION, then=Value("not_applicable")),
         When(~HAS_PLACE | Q(service__isnull=True), then=None),
         When(Exists(near(Offering.objects.all())), then=Value("in_catchment")),
         When(Exists(within_reach(Offering.objects.all())), then=Value("telehealth")),
+        When(_only_near(), then=None),
         default="outside",
     )
 
 
 def payer_status() -> Expression:
-    """`accepted`, `self_pay`, `not_accepted` or `not_applicable`, within reach; unknown without a payer."""
+    """`accepted`, `self_pay`, `not_accepted` or `not_applicable`, within reach; unknown without a payer, a place, or a
+    service that is given or has none near it."""
     terms = OfferingPayer.objects.filter(payer=OuterRef("payer"))
     accepted = Exists(within_reach(terms, "offering__"))
     return _status(
@@ -147,6 +208,7 @@ def payer_status() -> Expression:
         When(Q(payer__isnull=True) | Q(service__isnull=True) | ~HAS_PLACE, then=None),
         When(Q(payer__is_self_pay=True) & accepted, then=Value("self_pay")),
         When(accepted, then=Value("accepted")),
+        When(_only_near(), then=None),
         default="not_accepted",
     )
 
@@ -221,19 +283,46 @@ def held_documents(*, at: datetime, path: str = "lead__", of: Callable[[str], F]
     return Q(status=DocumentState.RECEIVED) & _still_valid(at, path, of)
 
 
+ASKING = (
+    (ServiceLine.documents.through, "serviceline", "service"),
+    (Payer.documents.through, "payer", "payer"),
+    (Clinic.documents.through, "clinic", "preferred_clinic"),
+)
+"""Who asks for documents: its rows, the column that names it there, and the lead's field that names it. A payer and the
+clinic that is asked for do so of a patient who wants a service [R16]."""
+IS_VISIT = Q(lead_type=LeadType.PATIENT, service__isnull=False)
+
+
 def missing_documents(*, at: datetime) -> Expression:
-    """How many of the documents that the lead's service asks for are not here and valid."""
-    required = ServiceLine.documents.through.objects.filter(serviceline=OuterRef("service"))
+    """How many of the documents that the lead's service, its payer or its clinic asks for are not here and valid."""
+    by_service, by_payer, by_clinic = (_missing(place, at) for place in range(len(ASKING)))
+    beside = Case(When(IS_VISIT, then=by_payer + by_clinic), default=Value(0))
+    return ExpressionWrapper(by_service + beside, output_field=IntegerField())
+
+
+def _missing(place: int, at: datetime) -> Expression:
+    """How many documents one of `ASKING` wants that are not here, and that none before it wants too."""
+    through, column, field = ASKING[place]
     held = DocumentStatus.objects.filter(
-        held_documents(at=at, path="", of=OuterRef), lead=OuterRef("pk"), document__services=OuterRef("service")
+        held_documents(at=at, path="", of=lambda name: OuterRef(OuterRef(name))),
+        lead=OuterRef(OuterRef("pk")),
+        document=OuterRef("document"),
     )
-    return ExpressionWrapper(_count(required, "serviceline") - _count(held, "lead"), output_field=IntegerField())
+    wanted = through.objects.filter(~Exists(held), **{column: OuterRef(field)})
+    for other, its_column, its_field in ASKING[:place]:
+        same = other.objects.filter(document=OuterRef("document"), **{its_column: OuterRef(OuterRef(its_field))})
+        wanted = wanted.filter(~Exists(same))
+    return _count(wanted, column)
 
 
 def lacks(document: str, *, at: datetime) -> Expression:
-    """Whether the lead's service asks for this document, and it is not here and valid."""
-    required = ServiceLine.documents.through.objects.filter(serviceline=OuterRef("service"), document=document)
-    return Case(When(Exists(required) & ~holds(document, at=at), then=Value(True)), default=Value(False))
+    """Whether the lead's service, its payer or its clinic asks for this document, and it is not here and valid."""
+    by_service, by_payer, by_clinic = (
+        Exists(through.objects.filter(document=document, **{column: OuterRef(field)}))
+        for through, column, field in ASKING
+    )
+    required = by_service | (IS_VISIT & (by_payer | by_clinic))
+    return Case(When(required & ~holds(document, at=at), then=Value(True)), default=Value(False))
 
 
 def holds(document: str, *, at: datetime) -> Exists:

@@ -42,6 +42,10 @@ class Facts:
     location_status: str | None = None
     payer_status: str | None = None
     age_status: str | None = None
+    type_status: str | None = "any"  # of the organisation; what was kept before it was asked says nothing of it
+    specialty_status: str | None = "any"
+    setting_status: str | None = "any"
+    size_status: str | None = "any"
     first_open_on: date | None = None
     next_open_on: date | None = None  # after the window, where nothing is open inside it
     has_timing: bool = False
@@ -65,6 +69,11 @@ class Facts:
     may_speak_with_someone: bool = False
     decider_named: bool = False
     failed_answers: Sequence[FailedAnswer] = ()
+    near_services: Sequence[str] = ()  # by name, where the service itself is not given
+
+    @property
+    def is_adjacent(self) -> bool:
+        return self.service_status == "adjacent"
 
     @property
     def is_organisation(self) -> bool:
@@ -135,6 +144,18 @@ FIT_FAILS = {
     ("location_status", "outside"): Reason("outside_area", "No clinic that gives it is within reach.", "location"),
     ("payer_status", "not_accepted"): Reason("payer_not_accepted", "The payer is not accepted within reach.", "payer"),
     ("age_status", "not_eligible"): Reason("not_eligible", "The age is outside the service's limits.", "age_eligible"),
+    ("type_status", "not_meant"): Reason(
+        "wrong_organisation_type", "The service is not meant for this type of organisation.", "organisation_type"
+    ),
+    ("specialty_status", "not_meant"): Reason(
+        "wrong_specialty", "The service is not meant for this specialty.", "specialty"
+    ),
+    ("setting_status", "not_meant"): Reason(
+        "wrong_care_setting", "The service is not meant for this care setting.", "care_setting"
+    ),
+    ("size_status", "not_meant"): Reason(
+        "wrong_size", "The service is meant for fewer or for more people.", "clinic_size"
+    ),
 }
 FIT_QUESTIONS = {
     "service_status": "service",
@@ -142,16 +163,28 @@ FIT_QUESTIONS = {
     "payer_status": "payer",
     "age_status": "age_eligible",
 }
+ORGANISATION_QUESTIONS = {
+    "type_status": "organisation_type",
+    "specialty_status": "specialty",
+    "setting_status": "care_setting",
+    "size_status": "clinic_size",
+}
 
 
 def check_fit(facts: Facts) -> Finding:
-    """Service, location, payer and eligibility, from the catalogue [R14]."""
+    """Service, location, payer and eligibility, or what kind of organisation it is, from the catalogue [R14].
+
+    Where only another service is given, the rest is asked of that one, once the lead wants it.
+    """
+    if facts.is_adjacent:
+        return _offer_instead(facts)
     fails = [reason for (name, value), reason in FIT_FAILS.items() if getattr(facts, name) == value]
     if fails:
         return Finding(Verdict.FAIL, fails)
     unknown = [code for name, code in FIT_QUESTIONS.items() if getattr(facts, name) is None]
     if facts.is_organisation:
         unknown += [] if facts.organisation else ["organisation"]
+        unknown += [code for name, code in ORGANISATION_QUESTIONS.items() if getattr(facts, name) is None]
     return _open_or_pass(unknown, "The service is given within reach, for this payer and this person.")
 
 
@@ -159,6 +192,8 @@ def check_capacity(facts: Facts) -> Finding:
     """An open slot inside the window, somebody who speaks the language, and the papers it takes [R15, R16]."""
     if facts.is_organisation:
         return Finding(Verdict.PASS, [Reason("not_applicable", "Organisation services have no appointment slots.")])
+    if facts.is_adjacent:
+        return _offer_instead(facts)
     fails = [
         Reason(f"document_{code}", f"Missing: {code.replace('_', ' ')}.", code) for code in facts.documents_missing
     ]
@@ -175,6 +210,12 @@ def check_capacity(facts: Facts) -> Finding:
         unknown.append("timing")
     day = facts.first_open_on
     return _open_or_pass(unknown, f"A slot is open on {_said(day)}." if day else "")
+
+
+def _offer_instead(facts: Facts) -> Finding:
+    names = ", ".join(facts.near_services)
+    sentence = f"No clinic gives this service to new patients. Offer instead: {names}."
+    return Finding(Verdict.UNKNOWN, [Reason("service_adjacent", sentence, "service")], ["service"])
 
 
 def _no_slot(next_open_on: date | None) -> Reason:
@@ -225,7 +266,7 @@ def check_decision_path(facts: Facts) -> Finding:
 
 def missing_items(facts: Facts) -> list[str]:
     """What must still arrive before the lead can move; open questions are not missing items."""
-    missing = list(facts.documents_missing)
+    missing = [] if facts.is_adjacent else list(facts.documents_missing)
     if facts.authorization_missing:
         missing.append("prior_authorization")
     if facts.needs_agreement and facts.agreement != Agreement.SIGNED:

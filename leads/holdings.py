@@ -63,6 +63,8 @@ declare(
             "longitude": None,
             "question": "",
             "organisation": "",
+            "referring_provider": "",
+            "npi": "",
             "approver": "",
             "rollout": "",
             "next_action": "",
@@ -82,6 +84,8 @@ declare(
             "is_existing_patient": None,
             "zip": "",
             "organisation": "",
+            "referring_provider": "",
+            "npi": "",
             "rollout": "",
             "approver": "",
         },
@@ -97,7 +101,14 @@ declare(
         about=lambda lead_ids, address_ids: Q(phone__in=address_ids) | Q(email__in=address_ids),
     ),
     Holding("leads.authorization", {"reference": ""}, lead="lead"),
-    Holding("leads.inquiry", RAW, lead="lead", mentions="raw_body", guards=RAW_GUARDS, kept="body_sha256"),
+    Holding(
+        "leads.inquiry",
+        {**RAW, "campaign": "", "page_url": ""},
+        lead="lead",
+        mentions="raw_body",
+        guards=RAW_GUARDS,
+        kept="body_sha256",
+    ),
     Holding("leads.interaction", {"text": "", "facts": {}}, lead="lead", guards=TIMELINE_GUARDS),
     Holding("leads.appointment", {"note": "", "starts_at": None}, lead="lead"),
     Holding(
@@ -141,7 +152,8 @@ declare(
     Harmless(
         """leads.documentevent leads.timingwindowevent leads.servicelineevent leads.clinicevent leads.payerevent
         leads.sourceevent leads.dispositionevent leads.triggerkindevent leads.stopreasonevent leads.holdreasonevent
-        leads.missingkindevent leads.scoringmodelevent leads.scoringcategoryevent leads.nextstepsetevent
+        leads.missingkindevent leads.organisationtypeevent leads.specialtyevent leads.caresettingevent
+        leads.scoringmodelevent leads.scoringcategoryevent leads.nextstepsetevent
         leads.checklistevent leads.questionevent leads.offeringevent leads.offeringpayerevent""".split(),
         "What staff changed in catalogue, vocabulary and rules.",
     ),
@@ -151,11 +163,12 @@ declare(
         "Columns of files, runs, how many, and what a rule did to how many.",
     ),
     Harmless(
-        """leads.document leads.timingwindow leads.serviceline leads.clinic leads.payer leads.source leads.sourcekey
-        leads.disposition leads.triggerkind leads.stopreason leads.holdreason leads.missingkind leads.scoringmodel
-        leads.scoringcategory leads.scoringrule leads.scoringruleevent leads.bandrule leads.bandruleevent
-        leads.nextstepset leads.nextsteprule leads.nextstepruleevent leads.checklist leads.question
-        leads.emergencyphrase leads.emergencyphraseevent""".split(),
+        """leads.document leads.timingwindow leads.serviceline leads.clinic leads.payer leads.source
+        leads.sourcekey leads.disposition leads.triggerkind leads.stopreason leads.holdreason leads.missingkind
+        leads.organisationtype leads.specialty leads.caresetting leads.scoringmodel leads.scoringcategory
+        leads.scoringrule leads.scoringruleevent leads.bandrule leads.bandruleevent leads.nextstepset
+        leads.nextsteprule leads.nextstepruleevent leads.checklist leads.question leads.emergencyphrase
+        leads.emergencyphraseevent""".split(),
         "Catalogue, vocabulary and rules that staff write.",
     ),
     Retained(

@@ -12,8 +12,9 @@ from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, TypedDict, cast
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import Exists, Expression, OuterRef, Q, QuerySet
+from django.db.models import Exists, Expression, OuterRef, Q, QuerySet, Value
 
 from leads import capacity, checks, requalification
 from leads.checks import Assessment, Facts, FailedAnswer
@@ -27,7 +28,6 @@ from leads.models import (
     NextStepRule,
     NextStepSet,
     Qualification,
-    ServiceLine,
     Stakeholder,
 )
 from leads.targets import YES
@@ -46,12 +46,17 @@ if TYPE_CHECKING:
         location_status: str | None
         payer_status: str | None
         age_status: str | None
+        type_status: str | None
+        specialty_status: str | None
+        setting_status: str | None
+        size_status: str | None
         first_open_on: date | None
         next_open_on: date | None
         authorization_missing: bool | None
         language_spoken: bool | None
         may_speak_with_someone: bool
         decider_named: bool
+        near_services: Sequence[str]
 
     AskedLead = WithAnnotations[Lead, Asked]
 
@@ -141,10 +146,10 @@ def assess_one(lead_id: int, *, at: datetime) -> tuple[AskedLead, Assessment]:
 def facts_for(leads: Mapping[int, AskedLead], *, at: datetime) -> dict[int, Facts]:
     """What the four checks are given for these leads, which `with_facts` read; four queries."""
     held = documents_held(leads, at=at)
-    required = documents_required(lead.service_id for lead in leads.values())
+    required = documents_required(leads.values())
     failed = failed_answers(leads, at=at)
     return {
-        pk: facts_of(lead, [code for code in required[lead.service_id] if code not in held[pk]], failed[pk])
+        pk: facts_of(lead, [code for code in required[pk] if code not in held[pk]], failed[pk])
         for pk, lead in leads.items()
     }
 
@@ -168,6 +173,10 @@ def facts_of(lead: AskedLead, documents_missing: Sequence[str], failed: Sequence
         location_status=lead.location_status,
         payer_status=lead.payer_status,
         age_status=lead.age_status,
+        type_status=lead.type_status,
+        specialty_status=lead.specialty_status,
+        setting_status=lead.setting_status,
+        size_status=lead.size_status,
         first_open_on=lead.first_open_on,
         next_open_on=lead.next_open_on,
         has_timing=lead.timing_id is not None,
@@ -191,6 +200,7 @@ def facts_of(lead: AskedLead, documents_missing: Sequence[str], failed: Sequence
         may_speak_with_someone=lead.may_speak_with_someone,
         decider_named=lead.decider_named,
         failed_answers=failed,
+        near_services=lead.near_services,
     )
 
 
@@ -207,13 +217,31 @@ def open_cycles(leads: Iterable[Lead], *, at: datetime) -> dict[int, Qualificati
     return cycles | {row.lead_id: row for row in fresh}
 
 
-def documents_required(service_codes: Iterable[str | None]) -> Mapping[str | None, Sequence[str]]:
-    """Service → codes of the documents it asks for."""
-    rows = ServiceLine.documents.through.objects.filter(serviceline__in={code for code in service_codes if code})
-    required: dict[str | None, list[str]] = defaultdict(list)
-    for service, document in rows.order_by("document").values_list("serviceline", "document"):
-        required[service].append(document)
-    return required
+def documents_required(leads: Iterable[Lead]) -> Mapping[int, Sequence[str]]:
+    """Lead → codes of the documents that its service asks for, and of a patient its payer and clinic too; one query."""
+    leads = list(leads)
+    named = {
+        lead.pk: {field: getattr(lead, f"{field}_id") for _rows, _column, field in capacity.ASKING} for lead in leads
+    }
+    queries = [
+        through.objects.filter(**{f"{column}__in": {codes[field] for codes in named.values()} - {None}})
+        .annotate(by=Value(field))
+        .order_by()
+        .values_list("by", column, "document")
+        for through, column, field in capacity.ASKING
+    ]
+    asked: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for field, code, document in queries[0].union(*queries[1:], all=True):
+        asked[field, code].add(document)
+    return {
+        lead.pk: sorted(
+            document
+            for field, code in named[lead.pk].items()
+            if field == "service" or (lead.service_id and not lead.is_organisation)
+            for document in asked.get((field, code), ())
+        )
+        for lead in leads
+    }
 
 
 def documents_held(leads: Iterable[int], *, at: datetime) -> Mapping[int, set[str]]:
@@ -250,6 +278,10 @@ ASKED: Mapping[str, Callable[[datetime], Expression | Q]] = {
     "location_status": lambda at: capacity.location_status(),
     "payer_status": lambda at: capacity.payer_status(),
     "age_status": lambda at: capacity.age_status(at=at),
+    "type_status": lambda at: capacity.meant_status("organisation_type"),
+    "specialty_status": lambda at: capacity.meant_status("specialty"),
+    "setting_status": lambda at: capacity.meant_status("care_setting"),
+    "size_status": lambda at: capacity.size_status(),
     "first_open_on": lambda at: capacity.first_open_date(at=at),
     "authorization_missing": lambda at: capacity.needs_authorization(at=at),
     "language_spoken": lambda at: capacity.language_spoken(at=at),
@@ -264,7 +296,8 @@ def _knows_who(quality: str) -> Exists:
 
 
 def with_facts(lead_ids: Sequence[int], at: datetime) -> dict[int, AskedLead]:
-    """These leads with what the checks ask of each as attributes; two queries, and one where dates are too narrow."""
+    """These leads with what the checks ask of each as attributes; two queries, and one each where dates are too narrow
+    and where only another service is given."""
     leads = Lead.objects.select_related("timing", "service").in_bulk(lead_ids)
     sql, params = _asked()
     with connection.cursor() as cursor:
@@ -278,9 +311,15 @@ def with_facts(lead_ids: Sequence[int], at: datetime) -> dict[int, AskedLead]:
 
 
 def _look_further(leads: Mapping[int, AskedLead], at: datetime) -> None:
-    """Note the next open day of those that find none inside their dates; few do, so it is not asked for everybody."""
+    """Note the next open day of those that find none inside their dates, and what is given instead of a service that is
+    not; few need it, so it is not asked for everybody."""
     for lead in leads.values():
-        lead.next_open_on = None
+        lead.next_open_on, lead.near_services = None, []
+    without = [pk for pk, lead in leads.items() if lead.service_status == "adjacent"]
+    if without:
+        names = ArraySubquery(capacity.near_offerings().order_by("service__name").values("service__name").distinct())
+        for pk, near in Lead.objects.filter(pk__in=without).values_list("pk", names):
+            leads[pk].near_services = near
     narrow = [pk for pk, lead in leads.items() if lead.window_closes_on and lead.first_open_on is None]
     patients = [pk for pk in narrow if leads[pk].lead_type == LeadType.PATIENT]
     if patients:

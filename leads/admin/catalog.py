@@ -40,10 +40,21 @@ class OfferingInline(ReadOnlyInline):
 class ServiceLineAdmin(CodedAdmin):
     list_display = ("name", "audience", "ages", "remote", "needs", "sensitive", "is_active")
     list_filter = (("audience", ChoicesDropdownFilter), "is_active")
-    ticked = ("documents",)
+    ticked = ("adjacent", "documents", "organisation_types", "specialties", "care_settings")
     fieldsets = (
         (None, {"fields": ("code", "name", "audience", "is_active")}),
         (_("Who is eligible"), {"fields": (("min_age", "max_age"), "telehealth")}),
+        (_("Where it is not given"), {"fields": ("adjacent",)}),
+        (
+            _("For which organisations"),
+            {
+                "fields": ("organisation_types", "specialties", "care_settings", ("min_people", "max_people")),
+                "description": _(
+                    "Of a service for partners or businesses. Nothing ticked: it is for all of them. Who is none of "
+                    "those that are ticked does not fit; who has not said is asked."
+                ),
+            },
+        ),
         (_("What it needs"), {"fields": ("documents", "needs_agreement", "required_training")}),
     )
     inlines = (OfferingInline,)
@@ -74,11 +85,13 @@ class ServiceLineAdmin(CodedAdmin):
 class ClinicAdmin(CodedAdmin):
     list_display = ("name", "city", "state", "zip", "timezone", "radius_miles", "is_active")
     list_filter = ("state", "is_active")
+    ticked = ("documents",)
 
 
 @admin.register(Payer)
 class PayerAdmin(CodedAdmin):
     list_display = ("name", "code", "is_self_pay", "is_active")
+    ticked = ("documents",)
 
 
 class PayerTermInline(TabularInline):

@@ -10,7 +10,19 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from leads import targets
-from leads.models import Disposition, Document, HoldReason, MissingKind, StopReason, TimingWindow, TriggerKind
+from leads.models import (
+    CareSetting,
+    Disposition,
+    Document,
+    HoldReason,
+    MissingKind,
+    OrganisationType,
+    Specialty,
+    StopReason,
+    TimingWindow,
+    TriggerKind,
+)
+from leads.services import catalogue
 from leads.vocabulary import Outcome
 from medcrm.lib.admin import CodedAdmin
 from medcrm.lib.badges import badge
@@ -119,6 +131,10 @@ class TimingWindowAdmin(CodedAdmin):
 class DocumentAdmin(CodedAdmin):
     list_display = ("name", "code", "from_whom", "is_active")
 
+    def save_model(self, request: HttpRequest, obj: Document, form: forms.ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        catalogue.make_askable(obj)
+
     @display(description=_("Collected from"))
     def from_whom(self, obj: Document) -> str:
         return _("organisations") if obj.is_agreement else _("patients")
@@ -128,3 +144,10 @@ class DocumentAdmin(CodedAdmin):
 class MissingKindAdmin(CodedAdmin):
     list_display = ("name", "code", "document", "is_active")
     list_select_related = ("document",)
+
+
+@admin.register(OrganisationType, Specialty, CareSetting)
+class KindOfOrganisationAdmin(CodedAdmin):
+    """Services say for which of these they are; an organisation says which it is."""
+
+    list_display = ("name", "code", "is_active")

@@ -27,7 +27,18 @@ from leads.facts.reading import column, rows, text, words
 from leads.facts.services import service_training
 from leads.facts.visits import days_until_slot, no_shows, visit_ahead, visit_for_service
 from leads.lifecycle import Stage
-from leads.models import Clinic, HoldReason, Payer, ServiceLine, Source, StopReason, TimingWindow
+from leads.models import (
+    CareSetting,
+    Clinic,
+    HoldReason,
+    OrganisationType,
+    Payer,
+    ServiceLine,
+    Source,
+    Specialty,
+    StopReason,
+    TimingWindow,
+)
 from leads.vocabulary import (
     Agreement,
     Band,
@@ -50,6 +61,7 @@ NOT_FOR_ORGANISATIONS = ("not_applicable", "not applicable")
 SERVED = [
     ("offered", "offered"),
     ("not_offered", "not offered"),
+    ("adjacent", "not offered, but one near it is"),
     ("organisation", "for organisations"),
     ("other_audience", "not for this kind of organisation"),
 ]
@@ -61,6 +73,7 @@ PAYING = [
     NOT_FOR_ORGANISATIONS,
 ]
 ELIGIBLE = [("eligible", "eligible"), ("not_eligible", "not eligible")]
+MEANT = [("any", "for any"), ("meant", "meant for it"), ("not_meant", "not meant for it")]
 
 register(
     Fact("lead_type", "lead type", Kind.CODE, column("lead_type"), words(LeadType)),
@@ -83,7 +96,15 @@ register(
     Fact("timing_kind", "kind of timing", Kind.CODE, column("timing__kind"), words(TimingWindow.Kind)),
     Fact("urgency", "urgency", Kind.CODE, text("urgency"), words(Urgency)),
     Fact("payer", "payer", Kind.CODE, column("payer_id"), rows(Payer), is_phi=True),
+    Fact("referring_provider", "referring provider", Kind.CODE, text("referring_provider"), is_phi=True),
     Fact("organisation", "organisation", Kind.CODE, text("organisation")),
+    Fact(
+        "organisation_type", "type of organisation", Kind.CODE, column("organisation_type_id"), rows(OrganisationType)
+    ),
+    Fact("specialty", "specialty", Kind.CODE, column("specialty_id"), rows(Specialty)),
+    Fact("care_setting", "care setting", Kind.CODE, column("care_setting_id"), rows(CareSetting)),
+    Fact("npi", "NPI", Kind.CODE, text("npi")),
+    Fact("sites", "number of sites", Kind.NUMBER, column("sites")),
     Fact("contact_role", "contact's role", Kind.CODE, text("contact_role"), words(ContactRole)),
     Fact("clinic_size", "size of the clinic or site", Kind.NUMBER, column("clinic_size")),
     Fact("budget", "budget", Kind.CODE, text("budget"), words(Budget)),
@@ -119,7 +140,7 @@ register(
         Kind.CODE,
         lambda at: capacity.location_status(),
         lambda: PLACE,
-        per=("lead_type", "service_id", "state", "latitude", "longitude"),
+        per=("lead_type", "service_id", "is_existing_patient", "state", "latitude", "longitude"),
     ),
     Fact(
         "payer_status",
@@ -127,9 +148,25 @@ register(
         Kind.CODE,
         lambda at: capacity.payer_status(),
         lambda: PAYING,
-        per=("lead_type", "service_id", "payer_id", "state", "latitude", "longitude"),
+        per=("lead_type", "service_id", "is_existing_patient", "payer_id", "state", "latitude", "longitude"),
     ),
     Fact("age_status", "age for the service", Kind.CODE, lambda at: capacity.age_status(at=at), lambda: ELIGIBLE),
+    *(
+        Fact(
+            f"{short}_status",
+            f"service and {label}",
+            Kind.CODE,
+            lambda at, name=name: capacity.meant_status(name),
+            lambda: MEANT,
+            per=("lead_type", "service_id", f"{name}_id"),
+        )
+        for short, name, label in (
+            ("type", "organisation_type", "type of organisation"),
+            ("specialty", "specialty", "specialty"),
+            ("setting", "care_setting", "care setting"),
+        )
+    ),
+    Fact("size_status", "service and size", Kind.CODE, lambda at: capacity.size_status(), lambda: MEANT),
     Fact(
         "miles_to_clinic",
         "miles to the nearest clinic",

@@ -18,10 +18,11 @@ from consent import addresses
 from consent.addresses import Pair
 from consent.models import Disclosure
 from consent.models.ledger import OWN_LANGUAGE
+from leads import targets
 from leads.importing import cells
 from leads.importing.cells import CellError
 from leads.importing.kinds import Field, Row
-from leads.models import Clinic, Document, ImportRun, Lead, Payer, ServiceLine, Source, TimingWindow
+from leads.models import Document, ImportRun, Lead, Source, TimingWindow
 from leads.serializers import CHANNELS
 from leads.services import answers
 from leads.submission import EMAIL, PHONE
@@ -37,6 +38,7 @@ LIMITS = {
     "question": 200,
     "language": 8,
     "preferred_time": 80,
+    "referring_provider": 120,
     "organisation": 120,
     "rollout": 80,
     "approver": 120,
@@ -50,7 +52,7 @@ CHOICES = {
     "budget": Budget,
     "agreement": Agreement,
 }
-CATALOGUE = {"service": ServiceLine, "preferred_clinic": Clinic, "payer": Payer}
+CATALOGUE = targets.ROWS
 CHANNEL_WORDS = {
     **{channel: channel for channel in CHANNELS},
     **{word: "voice" for word in ("phone", "call", "calls", "telephone")},
@@ -76,6 +78,7 @@ FIELDS = (
     Field("question", _("Question"), ("message", "specific question", "comments", "comment")),
     Field("urgency", _("Urgency"), ()),
     Field("payer", _("Pays with"), ("insurance", "insurer", "plan", "insurance plan", "carrier")),
+    Field("referring_provider", _("Referred by"), ("referring physician", "referring doctor", "referring practice")),
     Field("age", _("Age"), ()),
     Field("is_existing_patient", _("Existing patient"), ("existing patient", "established patient")),
     Field("language", _("Language"), ("lang", "preferred language")),
@@ -84,12 +87,18 @@ FIELDS = (
     Field("for_whom", _("For whom"), ("relationship",)),
     Field("lead_type", _("Type of lead"), ("type", "record type")),
     Field("organisation", _("Organisation"), ("organization", "company", "practice", "facility", "account")),
+    Field("organisation_type", _("Type of organisation"), ("organization type", "facility type", "account type")),
+    Field("specialty", _("Specialty"), ("speciality", "provider specialty")),
+    Field("care_setting", _("Care setting"), ("setting", "setting of care")),
+    Field("npi", _("NPI"), ("npi number", "national provider identifier", "organization npi")),
+    Field("sites", _("Sites"), ("number of sites", "locations", "number of locations")),
     Field("contact_role", _("Contact's role"), ("role", "job title", "title")),
     Field("clinic_size", _("People at the site"), ("size", "employees", "practice size")),
     Field("budget", _("Budget"), ()),
     Field("rollout", _("Rollout"), ("rollout date",)),
     Field("approver", _("Who approves vendors"), ("approved by",)),
     Field("agreement", _("Agreement"), ("agreement status",)),
+    Field("campaign", _("Campaign"), ("utm campaign", "campaign name")),
     Field("documents", _("Documents held"), ("documents",)),
     Field(
         "inquired_at", _("Asked us on"), ("created", "created at", "date", "inquiry date", "submitted at", "lead date")
@@ -111,6 +120,7 @@ class Wanted:
     phone: str = ""
     email: str = ""
     documents: list[str] = field(default_factory=list)
+    campaign: str = ""
     inquired_at: datetime | None = None
     channels: list[str] = field(default_factory=list)
     consent_at: datetime | None = None
@@ -131,7 +141,8 @@ class Wanted:
 
 
 class Reader:
-    """Reads rows against the catalogue as it is when the reader is made, in six queries; none per row."""
+    """Reads rows against the catalogue as it is when the reader is made: one query for each list that a column is of,
+    and three more; none per row."""
 
     def __init__(self, run: ImportRun, at: datetime) -> None:
         self.at = at
@@ -144,18 +155,23 @@ class Reader:
             "zip": cells.zip_code,
             "age": partial(cells.number, high=120),
             "clinic_size": partial(cells.number, high=1_000_000),
+            "sites": partial(cells.number, high=100_000),
+            "npi": cells.npi,
             "is_existing_patient": cells.yes_no,
             "preferred_channel": partial(cells.choice, known=CHANNEL_WORDS),
             "inquired_at": partial(cells.past, zone=self.zone, at=at),
             "consent_at": partial(cells.past, zone=self.zone, at=at),
             "consent_proof": partial(cells.text_of, limit=500),
             "full_name": partial(cells.text_of, limit=160),
+            "campaign": partial(cells.text_of, limit=120),
             "consent": self._channels,
             "opted_out": self._opted_out,
         }
         self.parsers |= {name: partial(cells.text_of, limit=limit) for name, limit in LIMITS.items()}
         self.parsers |= {name: partial(cells.choice, known=words(c.choices)) for name, c in CHOICES.items()}
         for name, model in CATALOGUE.items():
+            if name not in run.mapping.values():
+                continue
             known = words(model.objects.filter(is_active=True).values_list("pk", "name"))
             self.parsers[name] = partial(cells.code, known=known, what=str(model._meta.verbose_name_plural))
         papers = words(Document.objects.filter(is_active=True).values_list("pk", "name"))
@@ -167,7 +183,9 @@ class Reader:
         self.parsers["timing"] = lambda text: timings[cells.code(text, answers, what="timing answers")]
         self.texts = disclosures()
         self.parsers["consent_text"] = self._text_shown
-        self.parsers |= {name: lru_cache(maxsize=1024)(self.parsers[name]) for name in REPEATING}
+        self.parsers |= {
+            name: lru_cache(maxsize=1024)(parse) for name, parse in self.parsers.items() if name in REPEATING
+        }
 
     def __call__(self, row: Row) -> Wanted:
         """Read a row; what is wrong with it is added to its problems, all of it at once."""
@@ -190,6 +208,7 @@ class Reader:
             phone=str(found.pop("phone", "")),
             email=str(found.pop("email", "")),
             documents=found.pop("documents", []),
+            campaign=str(found.pop("campaign", "")),
             inquired_at=found.pop("inquired_at", None),
             channels=found.pop("consent", []),
             consent_at=found.pop("consent_at", None),

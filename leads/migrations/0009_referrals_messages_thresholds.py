@@ -37,7 +37,7 @@ def fit_words(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('leads', '0006_results'),
+        ('leads', '0008_what_an_inquiry_tells'),
     ]
 
     operations = [

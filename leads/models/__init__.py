@@ -21,6 +21,7 @@ from leads.models.importing import ImportMapping, ImportRow, ImportRun
 from leads.models.journal import Appointment, Decay, Incident, Inquiry, Interaction, ScoreChange
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
 from leads.models.merging import DuplicateCandidate, DuplicateSearch, LeadLink, MergedFacts
+from leads.models.organisations import CareSetting, OrganisationType, Specialty
 from leads.models.publication import Carried, Publication
 from leads.models.qualification import (
     Answer,
@@ -51,6 +52,7 @@ __all__ = [
     "Axis",
     "BackTest",
     "BandRule",
+    "CareSetting",
     "Carried",
     "Checklist",
     "Clinic",
@@ -80,6 +82,7 @@ __all__ = [
     "Offering",
     "OfferingPayer",
     "Opening",
+    "OrganisationType",
     "Payer",
     "Proposal",
     "Publication",
@@ -95,6 +98,7 @@ __all__ = [
     "Snapshot",
     "Source",
     "SourceKey",
+    "Specialty",
     "Stakeholder",
     "StaleDay",
     "StopReason",

@@ -213,7 +213,7 @@ class _Known:
             questions=_once(questions),
             answers=_newest(Answer.objects.filter(lead=lead, is_current=True).select_related("by", "question")),
             documents=dict(DocumentStatus.objects.filter(lead=lead).values_list("document", "status")),
-            required=qualification.documents_required([lead.service_id])[lead.service_id],
+            required=qualification.documents_required([lead])[lead.pk],
             authorization=Authorization.objects.filter(
                 capacity.by_payer(lead.payer_id), lead=lead, service=lead.service_id
             )
@@ -221,17 +221,19 @@ class _Known:
             .first()
             or "",
             people=list(Stakeholder.objects.filter(lead=lead).order_by("pk")),
-            choices={name: target.choices(lead.lead_type) for name, target in targets.TARGETS.items() if name in used},
+            choices=targets.choices_of(used, lead.lead_type),
             forms=form_answers(lead),
         )
 
     def applies(self, question: Question) -> bool:
-        """Documents and authorizations are asked for only where this service and payer want them."""
+        """Documents, authorizations and who refers are asked for only where this service and payer want them."""
         target, detail = targets.target_of(question.lead_field), question.lead_field.partition(".")[2]
         if target and target.kept == Kept.DOCUMENT:
             return detail in self.required or detail in self.documents
         if target and target.kept == Kept.AUTHORIZATION:
             return self.lead.authorization_missing is not False or bool(self.authorization)
+        if question.lead_field == "referring_provider":
+            return bool(self.lead.referring_provider) or capacity.REFERRAL_LETTER in (*self.required, *self.documents)
         return True
 
     def value(self, question: Question) -> object:

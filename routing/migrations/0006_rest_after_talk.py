@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('routing', '0004_rules_frozen_with_their_set'),
+        ('routing', '0005_rerouting'),
     ]
 
     operations = [

@@ -71,7 +71,10 @@ PERSON = {
     "age": 83,
     "question": "Would Thornbury braces hurt?",
     "preferred_time": "after the flamingo parade",
-    "page_url": "https://forms.example.org/?who=zebulonia",
+    "npi": "1467729038",
+    "referring_provider": "Dr. Snorkelby",
+    "page_url": "https://forms.example.org/crumpet?who=zebulonia",
+    "campaign": "spring-quokka",
 }
 SECRETS = [
     "zebulonia",
@@ -79,6 +82,10 @@ SECRETS = [
     "5550187",
     "555-0187",
     "78745",
+    "1467729038",
+    "snorkelby",
+    "crumpet",
+    "quokka",
     "thornbury",
     "flamingo",
     "marmalade",
