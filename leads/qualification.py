@@ -235,10 +235,12 @@ def documents_required(leads: Iterable[Lead]) -> Mapping[int, Sequence[str]]:
         asked[field, code].add(document)
     return {
         lead.pk: sorted(
-            document
-            for field, code in named[lead.pk].items()
-            if field == "service" or (lead.service_id and not lead.is_organisation)
-            for document in asked.get((field, code), ())
+            {
+                document
+                for field, code in named[lead.pk].items()
+                if field == "service" or (lead.service_id and not lead.is_organisation)
+                for document in asked.get((field, code), ())
+            }
         )
         for lead in leads
     }

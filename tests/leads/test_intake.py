@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError
 
 from consent import addresses, ledger
-from consent.models import ConsentEvent, Disclosure, Seller
+from consent.models import ConsentEvent, Disclosure, EventValue, Seller
 from leads.models import Inquiry, Lead, Source
 from leads.services import intake
 from leads.services.intake import BodyTooLarge, Delivery, KeyReused, StillBeingTakenIn
@@ -66,8 +66,8 @@ def test_an_inquiry_knows_its_campaign_and_the_page_of_its_form(submit, page_url
     inquiry = lead.inquiries.get()
     assert (inquiry.campaign, inquiry.page_url) == (campaign, page)
     assert lead.interactions.get().facts.get("campaign", "") == campaign
-    evidence = ConsentEvent.objects.filter(address=lead.phone, kind="grant").get().evidence
-    assert evidence["page_url"] == page_url, "the proof keeps all of it"
+    proof = EventValue.objects.get(event__address=lead.phone, event__kind="grant")
+    assert json.loads(proof.body)["evidence"]["page_url"] == page_url, "the proof keeps all of it"
 
 
 def test_a_later_inquiry_has_a_campaign_of_its_own(submit, now) -> None:

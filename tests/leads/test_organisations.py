@@ -172,7 +172,7 @@ def test_what_is_said_of_an_organisation_is_kept_handed_over_and_goes_with_its_k
     )
     emptied = Interaction.objects.get(lead=lead, facts__has_key="corrected").facts["emptied"]
     assert set(SAID) <= set(emptied)
-    before = LeadEvent.objects.filter(pgh_obj=lead.pk).order_by("-pgh_id").first()
+    before = LeadEvent.objects.filter(pgh_obj=lead.pk, lead_type="b2b").order_by("-pgh_id").first()
     assert (before.npi, before.sites, before.specialty_id) == ("1234567893", 4, "cardiology")
 
 
