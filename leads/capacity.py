@@ -127,6 +127,39 @@ def service_status() -> Expression:
     )
 
 
+MEANT_FOR = {
+    "organisation_type": (ServiceLine.organisation_types.through, "organisationtype"),
+    "specialty": (ServiceLine.specialties.through, "specialty"),
+    "care_setting": (ServiceLine.care_settings.through, "caresetting"),
+}
+"""Field of an organisation → where a service says for which of them it is, and the column that names them there."""
+
+
+def meant_status(name: str) -> Expression:
+    """Whether the service is meant for an organisation of this type, specialty or care setting: `any` where it names
+    none, and for patients; `meant` or `not_meant`; unknown where it names some and the lead has not said [2.3]."""
+    through, column = MEANT_FOR[name]
+    named = through.objects.filter(serviceline=OuterRef("service"))
+    return _status(
+        When(Q(lead_type=LeadType.PATIENT) | ~Exists(named), then=Value("any")),
+        When(Q(**{f"{name}__isnull": True}), then=None),
+        When(Exists(named.filter(**{column: OuterRef(name)})), then=Value("meant")),
+        default="not_meant",
+    )
+
+
+def size_status() -> Expression:
+    """The same of how many people work at the site or practice, within the limits of the service."""
+    fewest, most = F("service__min_people"), F("service__max_people")
+    without_limits = Q(service__min_people__isnull=True, service__max_people__isnull=True)  # or without a service
+    return _status(
+        When(Q(lead_type=LeadType.PATIENT) | without_limits, then=Value("any")),
+        When(clinic_size__isnull=True, then=None),
+        When(Q(clinic_size__lt=fewest) | Q(clinic_size__gt=most), then=Value("not_meant")),
+        default="meant",
+    )
+
+
 def location_status() -> Expression:
     """`in_catchment`, `telehealth`, `outside` or `not_applicable`; unknown without a place or a service."""
     return _status(

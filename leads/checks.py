@@ -42,6 +42,10 @@ class Facts:
     location_status: str | None = None
     payer_status: str | None = None
     age_status: str | None = None
+    type_status: str | None = "any"  # of the organisation; what was kept before it was asked says nothing of it
+    specialty_status: str | None = "any"
+    setting_status: str | None = "any"
+    size_status: str | None = "any"
     first_open_on: date | None = None
     next_open_on: date | None = None  # after the window, where nothing is open inside it
     has_timing: bool = False
@@ -133,6 +137,18 @@ FIT_FAILS = {
     ("location_status", "outside"): Reason("outside_area", "No clinic that gives it is within reach.", "location"),
     ("payer_status", "not_accepted"): Reason("payer_not_accepted", "The payer is not accepted within reach.", "payer"),
     ("age_status", "not_eligible"): Reason("not_eligible", "The age is outside the service's limits.", "age_eligible"),
+    ("type_status", "not_meant"): Reason(
+        "wrong_organisation_type", "The service is not meant for this type of organisation.", "organisation_type"
+    ),
+    ("specialty_status", "not_meant"): Reason(
+        "wrong_specialty", "The service is not meant for this specialty.", "specialty"
+    ),
+    ("setting_status", "not_meant"): Reason(
+        "wrong_care_setting", "The service is not meant for this care setting.", "care_setting"
+    ),
+    ("size_status", "not_meant"): Reason(
+        "wrong_size", "The service is meant for fewer or for more people.", "clinic_size"
+    ),
 }
 FIT_QUESTIONS = {
     "service_status": "service",
@@ -140,16 +156,23 @@ FIT_QUESTIONS = {
     "payer_status": "payer",
     "age_status": "age_eligible",
 }
+ORGANISATION_QUESTIONS = {
+    "type_status": "organisation_type",
+    "specialty_status": "specialty",
+    "setting_status": "care_setting",
+    "size_status": "clinic_size",
+}
 
 
 def check_fit(facts: Facts) -> Finding:
-    """Service, location, payer and eligibility, from the catalogue [R14]."""
+    """Service, location, payer and eligibility, or what kind of organisation it is, from the catalogue [R14]."""
     fails = [reason for (name, value), reason in FIT_FAILS.items() if getattr(facts, name) == value]
     if fails:
         return Finding(Verdict.FAIL, fails)
     unknown = [code for name, code in FIT_QUESTIONS.items() if getattr(facts, name) is None]
     if facts.is_organisation:
         unknown += [] if facts.organisation else ["organisation"]
+        unknown += [code for name, code in ORGANISATION_QUESTIONS.items() if getattr(facts, name) is None]
     return _open_or_pass(unknown, "The service is given within reach, for this payer and this person.")
 
 

@@ -41,15 +41,18 @@ from leads.lifecycle import Stage
 from leads.models import (
     Answer,
     Appointment,
+    CareSetting,
     Clinic,
     Disposition,
     DocumentStatus,
     HoldReason,
     Interaction,
     Lead,
+    OrganisationType,
     Payer,
     ServiceLine,
     Source,
+    Specialty,
     Stakeholder,
     StopReason,
     TimingWindow,
@@ -383,6 +386,7 @@ ANSWERS: Mapping[str, tuple[str, Sequence[tuple[str, str]]]] = {
     "implementation": ("needs help to put it in place", SAID),
 }
 ELIGIBLE = [("eligible", "eligible"), ("not_eligible", "not eligible")]
+MEANT = [("any", "for any"), ("meant", "meant for it"), ("not_meant", "not meant for it")]
 
 register(
     Fact("lead_type", "lead type", Kind.CODE, column("lead_type"), words(LeadType)),
@@ -406,6 +410,13 @@ register(
     Fact("urgency", "urgency", Kind.CODE, text("urgency"), words(Urgency)),
     Fact("payer", "payer", Kind.CODE, column("payer_id"), rows(Payer), is_phi=True),
     Fact("organisation", "organisation", Kind.CODE, text("organisation")),
+    Fact(
+        "organisation_type", "type of organisation", Kind.CODE, column("organisation_type_id"), rows(OrganisationType)
+    ),
+    Fact("specialty", "specialty", Kind.CODE, column("specialty_id"), rows(Specialty)),
+    Fact("care_setting", "care setting", Kind.CODE, column("care_setting_id"), rows(CareSetting)),
+    Fact("npi", "NPI", Kind.CODE, text("npi")),
+    Fact("sites", "number of sites", Kind.NUMBER, column("sites")),
     Fact("contact_role", "contact's role", Kind.CODE, text("contact_role"), words(ContactRole)),
     Fact("clinic_size", "size of the clinic or site", Kind.NUMBER, column("clinic_size")),
     Fact("budget", "budget", Kind.CODE, text("budget"), words(Budget)),
@@ -452,6 +463,22 @@ register(
         per=("lead_type", "service_id", "payer_id", "state", "latitude", "longitude"),
     ),
     Fact("age_status", "age for the service", Kind.CODE, lambda at: capacity.age_status(at=at), lambda: ELIGIBLE),
+    *(
+        Fact(
+            f"{short}_status",
+            f"service and {label}",
+            Kind.CODE,
+            lambda at, name=name: capacity.meant_status(name),
+            lambda: MEANT,
+            per=("lead_type", "service_id", f"{name}_id"),
+        )
+        for short, name, label in (
+            ("type", "organisation_type", "type of organisation"),
+            ("specialty", "specialty", "specialty"),
+            ("setting", "care_setting", "care setting"),
+        )
+    ),
+    Fact("size_status", "service and size", Kind.CODE, lambda at: capacity.size_status(), lambda: MEANT),
     Fact(
         "miles_to_clinic",
         "miles to the nearest clinic",

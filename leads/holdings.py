@@ -63,6 +63,7 @@ declare(
             "longitude": None,
             "question": "",
             "organisation": "",
+            "npi": "",
             "approver": "",
             "rollout": "",
             "next_action": "",
@@ -82,6 +83,7 @@ declare(
             "is_existing_patient": None,
             "zip": "",
             "organisation": "",
+            "npi": "",
             "rollout": "",
             "approver": "",
         },
@@ -141,7 +143,8 @@ declare(
     Harmless(
         """leads.documentevent leads.timingwindowevent leads.servicelineevent leads.clinicevent leads.payerevent
         leads.sourceevent leads.dispositionevent leads.triggerkindevent leads.stopreasonevent leads.holdreasonevent
-        leads.missingkindevent leads.scoringmodelevent leads.scoringcategoryevent leads.nextstepsetevent
+        leads.missingkindevent leads.organisationtypeevent leads.specialtyevent leads.caresettingevent
+        leads.scoringmodelevent leads.scoringcategoryevent leads.nextstepsetevent
         leads.checklistevent leads.questionevent leads.offeringevent leads.offeringpayerevent""".split(),
         "What staff changed in catalogue, vocabulary and rules.",
     ),
@@ -152,9 +155,10 @@ declare(
     ),
     Harmless(
         """leads.document leads.timingwindow leads.serviceline leads.clinic leads.payer leads.source leads.sourcekey
-        leads.disposition leads.triggerkind leads.stopreason leads.holdreason leads.missingkind leads.scoringmodel
-        leads.scoringcategory leads.scoringrule leads.scoringruleevent leads.bandrule leads.bandruleevent
-        leads.nextstepset leads.nextsteprule leads.nextstepruleevent leads.checklist leads.question""".split(),
+        leads.disposition leads.triggerkind leads.stopreason leads.holdreason leads.missingkind leads.organisationtype
+        leads.specialty leads.caresetting leads.scoringmodel leads.scoringcategory leads.scoringrule
+        leads.scoringruleevent leads.bandrule leads.bandruleevent leads.nextstepset
+        leads.nextsteprule leads.nextstepruleevent leads.checklist leads.question""".split(),
         "Catalogue, vocabulary and rules that staff write.",
     ),
     Retained(

@@ -45,6 +45,10 @@ if TYPE_CHECKING:
         location_status: str | None
         payer_status: str | None
         age_status: str | None
+        type_status: str | None
+        specialty_status: str | None
+        setting_status: str | None
+        size_status: str | None
         first_open_on: date | None
         next_open_on: date | None
         authorization_missing: bool | None
@@ -161,6 +165,10 @@ def facts_of(lead: AskedLead, documents_missing: Sequence[str], failed: Sequence
         location_status=lead.location_status,
         payer_status=lead.payer_status,
         age_status=lead.age_status,
+        type_status=lead.type_status,
+        specialty_status=lead.specialty_status,
+        setting_status=lead.setting_status,
+        size_status=lead.size_status,
         first_open_on=lead.first_open_on,
         next_open_on=lead.next_open_on,
         has_timing=lead.timing_id is not None,
@@ -243,6 +251,10 @@ ASKED: Mapping[str, Callable[[datetime], Expression | Q]] = {
     "location_status": lambda at: capacity.location_status(),
     "payer_status": lambda at: capacity.payer_status(),
     "age_status": lambda at: capacity.age_status(at=at),
+    "type_status": lambda at: capacity.meant_status("organisation_type"),
+    "specialty_status": lambda at: capacity.meant_status("specialty"),
+    "setting_status": lambda at: capacity.meant_status("care_setting"),
+    "size_status": lambda at: capacity.size_status(),
     "first_open_on": lambda at: capacity.first_open_date(at=at),
     "authorization_missing": lambda at: capacity.needs_authorization(at=at),
     "language_spoken": lambda at: capacity.language_spoken(at=at),

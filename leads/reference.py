@@ -19,6 +19,7 @@ from leads import places
 from leads.models import (
     Availability,
     BandRule,
+    CareSetting,
     Checklist,
     Clinic,
     Disposition,
@@ -29,6 +30,7 @@ from leads.models import (
     NextStepSet,
     Offering,
     OfferingPayer,
+    OrganisationType,
     Payer,
     Question,
     ScoringCategory,
@@ -36,6 +38,7 @@ from leads.models import (
     ScoringRule,
     ServiceLine,
     Source,
+    Specialty,
     StopReason,
     TimingWindow,
     TriggerKind,
@@ -46,6 +49,7 @@ from medcrm.lib.writing import create_missing
 
 DATA = Path(__file__).parent / "data"
 REFERRAL_LETTER = "referral_letter"
+KINDS_OF_ORGANISATION = ("organisation_types", "specialties", "care_settings")
 
 Row = Mapping[str, object]
 
@@ -69,6 +73,12 @@ def load_vocabulary() -> None:
     words = read("vocabulary")
     _create(TimingWindow, _in_order(words["timing_window"]))
     _create(Document, words["document"])
+    for model, name in (
+        (OrganisationType, "organisation_type"),
+        (Specialty, "specialty"),
+        (CareSetting, "care_setting"),
+    ):
+        _create(model, words[name])
     _create(MissingKind, [_by_key(row, "document") for row in words["missing_kind"]])
     _create(TriggerKind, words["trigger_kind"])
     for model, rows in ((HoldReason, words["hold_reason"]), (StopReason, words["stop_reason"])):
@@ -83,6 +93,8 @@ def load_catalogue(organisation: Mapping[str, object], *, at: datetime) -> None:
         ServiceLine, [_service(row, trainings[0] if row.get("sensitive") else "") for row in organisation["service"]]
     )
     _connect(ServiceLine.documents, {service.pk: row["needed"] for service, row in services})
+    for name in KINDS_OF_ORGANISATION:
+        _connect(getattr(ServiceLine, name), {service.pk: row[name] for service, row in services})
     _create(Clinic, [row | _location(row) for row in organisation["clinic"]])
     _create(Payer, [row | {"is_self_pay": row["code"] == "self"} for row in organisation["payer"]])
     load_offerings(organisation["offering"], at=at)
@@ -100,6 +112,9 @@ def _service(row: Row, training: str) -> Row:
         "required_training": training,
         "needs_agreement": audience != LeadType.PATIENT,
         "needed": {*row.get("documents", []), *letter},
+        "min_people": row.get("min_people"),
+        "max_people": row.get("max_people"),
+        **{name: row.get(name, []) for name in KINDS_OF_ORGANISATION},
     }
 
 

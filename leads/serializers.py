@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from leads.vocabulary import Agreement, Budget, ContactRole, ForWhom, LeadType, Request, Urgency
+from medcrm.lib.npi import check_npi
 
 CHANNELS = ("voice", "sms", "email")
 
@@ -27,7 +28,7 @@ def choice(choices: type, **kwargs: object) -> serializers.ChoiceField:
 
 
 class InquirySerializer(serializers.Serializer):
-    """One inquiry. Codes of services, clinics, payers and documents are those of the catalogue."""
+    """One inquiry. Codes of services, clinics, payers, documents and organisations are those of the catalogue."""
 
     lead_type = choice(LeadType, required=True, allow_blank=False)
     first_name = StrictCharField(max_length=80)
@@ -54,6 +55,11 @@ class InquirySerializer(serializers.Serializer):
     preferred_time = StrictCharField(max_length=80)
     for_whom = choice(ForWhom)
     organisation = StrictCharField(max_length=120)
+    organisation_type = StrictCharField(max_length=40)
+    specialty = StrictCharField(max_length=40)
+    care_setting = StrictCharField(max_length=40)
+    npi = StrictCharField(max_length=10, validators=[check_npi], help_text=_("National Provider Identifier."))
+    sites = serializers.IntegerField(min_value=0, max_value=100_000, required=False, allow_null=True)
     contact_role = choice(ContactRole)
     clinic_size = serializers.IntegerField(min_value=0, max_value=1_000_000, required=False, allow_null=True)
     budget = choice(Budget)

@@ -14,7 +14,7 @@ from django.db.models import F, SmallIntegerField, Value
 from consent import addresses
 from consent.addresses import InvalidAddress
 from leads import targets
-from leads.models import Clinic, Document, Payer, ServiceLine, TimingWindow
+from leads.models import Document, TimingWindow
 from leads.serializers import InquirySerializer
 from medcrm.lib.errors import InvalidFields
 
@@ -84,13 +84,7 @@ def normalise(fields: Mapping[str, object]) -> Submission:
     )
 
 
-CATALOGUE = {
-    "service": ServiceLine,
-    "preferred_clinic": Clinic,
-    "payer": Payer,
-    "documents": Document,
-    "timing": TimingWindow,
-}
+CATALOGUE = {**targets.ROWS, "documents": Document, "timing": TimingWindow}
 
 
 def _check_codes(data: Mapping[str, object], errors: dict[str, list[str]]) -> TimingWindow | None:

@@ -7,15 +7,16 @@ of them, so that a wrong answer gets the same clear error on a sheet, on a call 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from django.db.models import TextChoices
+from django.core.exceptions import ValidationError
+from django.db.models import F, SmallIntegerField, TextChoices, Value
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
-from leads.models import Clinic, Payer, Question, ServiceLine, TimingWindow
+from leads.models import CareSetting, Clinic, OrganisationType, Payer, Question, ServiceLine, Specialty, TimingWindow
 from leads.vocabulary import (
     Agreement,
     AuthorizationState,
@@ -27,6 +28,7 @@ from leads.vocabulary import (
     Urgency,
 )
 from medcrm.lib.models import Coded
+from medcrm.lib.npi import check_npi
 
 AnswerType = Question.AnswerType
 
@@ -58,6 +60,7 @@ class Target:
     words: type[TextChoices] | None = None
     rows: type[Coded] | None = None
     limit: int = TEXT_LIMIT
+    validator: Callable[[str], None] | None = None
     plain: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -65,21 +68,10 @@ class Target:
         """Whether the answer names somebody; a plain no then means that there is nobody."""
         return self.kept == Kept.STAKEHOLDER or self.name == "approver"
 
-    def choices(self, lead_type: str = "") -> list[tuple[str, str]]:
-        """The values in force, by label; only services for this type of lead."""
-        if self.words:
-            return [(value, str(label)) for value, label in self.words.choices]
-        if self.rows is None:
-            return []
-        rows = self.rows.objects.filter(is_active=True)
-        if lead_type and self.rows is ServiceLine:
-            rows = rows.filter(audience=lead_type)
-        return list(rows.values_list("pk", "name"))
-
 
 def _targets() -> Iterable[Target]:
     choice, number, text, yes_no = AnswerType.CHOICE, AnswerType.NUMBER, AnswerType.TEXT, AnswerType.YES_NO
-    for name, rows in (("service", ServiceLine), ("preferred_clinic", Clinic), ("payer", Payer)):
+    for name, rows in ROWS.items():
         yield Target(name, choice, attribute=f"{name}_id", rows=rows)
     yield Target("timing", choice, Kept.TIMING, attribute="timing_id", rows=TimingWindow)
     yield Target("zip", text, Kept.PLACE, attribute="zip")
@@ -92,6 +84,8 @@ def _targets() -> Iterable[Target]:
     # Whether somebody is old enough may be said without the age.
     yield Target("age", number, attribute="age", limit=120, plain={YES: None, NO: None})
     yield Target("clinic_size", number, attribute="clinic_size", limit=1_000_000)
+    yield Target("sites", number, attribute="sites", limit=100_000)
+    yield Target("npi", text, attribute="npi", limit=10, validator=check_npi)
     known = {YES: True, NO: False}
     yield Target("is_existing_patient", yes_no, attribute="is_existing_patient", plain=known)
     yield Target("is_test", yes_no, attribute="is_test", plain=known)
@@ -107,6 +101,14 @@ def _targets() -> Iterable[Target]:
     yield Target("stakeholder", text, Kept.STAKEHOLDER, limit=120, plain=somebody)
 
 
+ROWS = {
+    "service": ServiceLine,
+    "preferred_clinic": Clinic,
+    "payer": Payer,
+    "organisation_type": OrganisationType,
+    "specialty": Specialty,
+    "care_setting": CareSetting,
+}
 TEXTS = {
     "first_name": 80,
     "last_name": 80,
@@ -118,6 +120,28 @@ TEXTS = {
     "rollout": 80,
 }
 TARGETS: Mapping[str, Target] = {target.name: target for target in _targets()}
+
+
+def choices_of(names: Collection[str], lead_type: str) -> dict[str, list[tuple[str, str]]]:
+    """Fact → its values in force with their labels, in order; only services for this type of lead. One query."""
+    found = {
+        name: [(value, str(label)) for value, label in target.words.choices] if target.words else []
+        for name, target in TARGETS.items()
+        if name in names
+    }
+    lists = [
+        target.rows.objects.filter(is_active=True, **({"audience": lead_type} if target.rows is ServiceLine else {}))
+        .annotate(of=Value(name), place=F("position") if target.rows is TimingWindow else Value(0, SmallIntegerField()))
+        .order_by()
+        .values_list("of", "place", "name", "pk")
+        for name, target in TARGETS.items()
+        if name in names and target.rows
+    ]
+    rows = lists[0].union(*lists[1:], all=True).order_by("of", "place", "name") if lists else ()
+    for name, _place, label, code in rows:
+        found[name].append((code, label))
+    return found
+
 
 # How a question is asked under another code than its fact; the checklist says the same by `lead_field`, and these
 # serve an answer to a question that no published checklist of the lead asks.
@@ -260,4 +284,9 @@ def _check_text(value: object, target: Target | None) -> tuple[object, str]:
         return value, _("Write the answer as text.")
     if len(value) > limit:
         return value, _("At most %(limit)s characters; put the rest in the note.") % {"limit": limit}
+    try:
+        if target and target.validator:
+            target.validator(value)
+    except ValidationError as error:
+        return value, str(error.message)
     return value, ""

@@ -46,8 +46,18 @@ TOWNS = {
     "407": (["32801", "32822"], ["derm", "cardio"]),
 }
 ELSEWHERE = "60614"
-ORGANISATIONS = ["Lakeline Logistics", "Travis Foods", "Mesa Manufacturing", "Red River Schools", "Orange Grove Hotels"]
-PRACTICES = ["Hill Country Family Practice", "Westside Pediatrics", "Barton Internal Medicine"]
+ORGANISATIONS = {
+    "Lakeline Logistics": "employer",
+    "Travis Foods": "employer",
+    "Mesa Manufacturing": "employer",
+    "Red River Schools": "school",
+    "Orange Grove Hotels": "employer",
+}
+PRACTICES = {
+    "Hill Country Family Practice": "family_medicine",
+    "Westside Pediatrics": "pediatrics",
+    "Barton Internal Medicine": "internal_medicine",
+}
 QUESTIONS = [
     "",
     "",
@@ -124,7 +134,8 @@ class Town:
             "service": "screening",
             "timing": pick(["month", "quarter", "next_quarter"]),
             "request": pick(["quote", "demo", "info"]),
-            "organisation": pick(ORGANISATIONS),
+            "organisation": (name := pick(list(ORGANISATIONS))),
+            "organisation_type": ORGANISATIONS[name],
             "contact_role": pick(["office_manager", "procurement", "decision_maker"]),
             "clinic_size": self.dice.randint(20, 900),
         }
@@ -136,7 +147,9 @@ class Town:
             "service": "referral_network",
             "timing": "quarter",
             "request": "referral",
-            "organisation": pick(PRACTICES),
+            "organisation": (name := pick(list(PRACTICES))),
+            "organisation_type": "practice",
+            "specialty": PRACTICES[name],
             "contact_role": pick(["decision_maker", "office_manager"]),
             "agreement": pick(["none", "sent", "signed"]),
         }

@@ -82,7 +82,7 @@ def together(*grants: Grants) -> dict[str, tuple[str, ...]]:
 
 VOCABULARY = """leads.serviceline leads.clinic leads.payer leads.offering leads.offeringpayer leads.availability
     leads.document leads.timingwindow leads.disposition leads.holdreason leads.stopreason leads.triggerkind
-    leads.missingkind leads.source"""
+    leads.missingkind leads.source leads.organisationtype leads.specialty leads.caresetting"""
 LEAD_STORY = """leads.interaction leads.qualification leads.answer leads.missingitem leads.trigger leads.scorechange
     leads.opening leads.documentstatus leads.authorization leads.appointment leads.stakeholder leads.checklist
     leads.question

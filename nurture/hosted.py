@@ -20,11 +20,22 @@ from django.utils.translation import gettext_lazy as _
 
 from consent import addresses
 from consent.addresses import InvalidAddress
-from leads.models import Clinic, Inquiry, Payer, ServiceLine, Source, TimingWindow
+from leads.models import (
+    CareSetting,
+    Clinic,
+    Inquiry,
+    OrganisationType,
+    Payer,
+    ServiceLine,
+    Source,
+    Specialty,
+    TimingWindow,
+)
 from leads.services import intake
 from leads.services.intake import Delivery
 from leads.vocabulary import Agreement, Budget, ContactRole, LeadType, Request, SourceKind
 from medcrm.lib.errors import RuleError
+from medcrm.lib.models import Coded
 from nurture.forms import TIMES, WAYS
 
 HOSTED = (
@@ -199,6 +210,10 @@ def _services(form: HostedForm) -> QuerySet:
     return ServiceLine.objects.filter(is_active=True, audience=form.audience).order_by("name")
 
 
+def _all(model: type[Coded]) -> Callable[[HostedForm], QuerySet]:
+    return lambda form: model.objects.filter(is_active=True)
+
+
 def _email(form: HostedForm) -> forms.Field:
     # A plain text field: intake says in one voice what is wrong with an address, also for the API.
     return forms.CharField(
@@ -286,6 +301,11 @@ FIELDS: Mapping[str, Callable[[HostedForm], forms.Field]] = {
     "preferred_channel": _choice(_("How do you like to hear from us?"), WAYS),
     "preferred_time": _choice(_("When is a good time to reach you?"), TIMES),
     "organisation": _words(_("Organisation"), max_length=120, autocomplete="organization"),
+    "organisation_type": _rows(_("What kind of organisation is it?"), _all(OrganisationType)),
+    "specialty": _rows(_("Your specialty"), _all(Specialty)),
+    "care_setting": _rows(_("Where do you give care?"), _all(CareSetting)),
+    "npi": _words(_("NPI of the practice"), max_length=10, inputmode="numeric"),
+    "sites": _number(_("How many sites do you have?")),
     "contact_role": _choice(_("Your role"), ContactRole.choices),
     "clinic_size": _number(_("How many people work there?")),
     "rollout": _words(_("When would you like to start?"), max_length=80),

@@ -25,7 +25,11 @@ NOTES_SHOWN = 5
 NOTE_LENGTH = 600  # a long letter is read on the timeline
 
 PLACE = ("zip", "city", "state")
-ORGANISATION = ("organisation", "contact_role", "clinic_size", "budget", "rollout", "approver", "agreement")
+ORGANISATION = (
+    *("organisation", "npi", "sites", "contact_role", "clinic_size"),
+    *("budget", "rollout", "approver", "agreement"),
+)
+KIND_OF_ORGANISATION = ("organisation_type", "specialty", "care_setting")
 
 # What is added, dated, to a handoff that was accepted; the rest is the receiver's own doing.
 ADDED_LATER = (
@@ -39,6 +43,7 @@ ADDED_LATER = (
     "urgency",
     "payer",
     *ORGANISATION,
+    *KIND_OF_ORGANISATION,
     "documents_held",
     "documents_missing",
     "missing",
@@ -116,6 +121,7 @@ def _of_lead(lead: Lead) -> Packet:
         "preferred_channel": lead.preferred_channel,
         "preferred_time": lead.preferred_time,
         **{name: getattr(lead, name) for name in (*PLACE, *ORGANISATION)},
+        **{name: getattr(lead, f"{name}_id") or "" for name in KIND_OF_ORGANISATION},
         "score_band": lead.score_band,
         "readiness": lead.readiness,
         "next_step": lead.next_step,

@@ -9,7 +9,19 @@ from django.utils.translation import gettext_lazy as _
 
 from consent.models.ledger import PermissionState
 from consent.vocabulary import GrantChannel
-from leads.models import Clinic, Disposition, Document, MissingKind, Payer, Question, ServiceLine, TimingWindow
+from leads.models import (
+    CareSetting,
+    Clinic,
+    Disposition,
+    Document,
+    MissingKind,
+    OrganisationType,
+    Payer,
+    Question,
+    ServiceLine,
+    Specialty,
+    TimingWindow,
+)
 from leads.vocabulary import (
     Agreement,
     AuthorizationState,
@@ -24,7 +36,14 @@ from leads.vocabulary import (
 from routing import permission
 from routing.models import Handoff
 
-NAMED = {"clinic": Clinic, "payer": Payer, "timing": TimingWindow}
+NAMED = {
+    "clinic": Clinic,
+    "payer": Payer,
+    "timing": TimingWindow,
+    "organisation_type": OrganisationType,
+    "specialty": Specialty,
+    "care_setting": CareSetting,
+}
 LISTS = {"documents_held": Document, "documents_missing": Document, "missing": MissingKind}
 CHOICES = {
     "authorization": AuthorizationState,
@@ -52,6 +71,11 @@ ADDED = {
     "urgency": _("Urgency"),
     "payer": _("Pays with"),
     "organisation": _("Organisation"),
+    "organisation_type": _("Type of organisation"),
+    "specialty": _("Specialty"),
+    "care_setting": _("Care setting"),
+    "npi": _("NPI"),
+    "sites": _("Sites"),
     "contact_role": _("Contact's role"),
     "clinic_size": _("People at the site"),
     "budget": _("Budget"),

@@ -40,10 +40,20 @@ class OfferingInline(ReadOnlyInline):
 class ServiceLineAdmin(CodedAdmin):
     list_display = ("name", "audience", "ages", "remote", "needs", "sensitive", "is_active")
     list_filter = (("audience", ChoicesDropdownFilter), "is_active")
-    ticked = ("documents",)
+    ticked = ("documents", "organisation_types", "specialties", "care_settings")
     fieldsets = (
         (None, {"fields": ("code", "name", "audience", "is_active")}),
         (_("Who is eligible"), {"fields": (("min_age", "max_age"), "telehealth")}),
+        (
+            _("For which organisations"),
+            {
+                "fields": ("organisation_types", "specialties", "care_settings", ("min_people", "max_people")),
+                "description": _(
+                    "Of a service for partners or businesses. Nothing ticked: it is for all of them. Who is none of "
+                    "those that are ticked does not fit; who has not said is asked."
+                ),
+            },
+        ),
         (_("What it needs"), {"fields": ("documents", "needs_agreement", "required_training")}),
     )
     inlines = (OfferingInline,)

@@ -32,7 +32,7 @@ from leads.admin.deciding import DecideForm
 from leads.admin.documents import DocumentActions
 from leads.admin.journal import NoteActions
 from leads.filters import BehindFilter, CapturedFilter, DueFilter, OpenFilter, OwnerFilter, TeamFilter, start_of_day
-from leads.models import Clinic, Lead, Payer, ServiceLine, TimingWindow
+from leads.models import CareSetting, Clinic, Lead, OrganisationType, Payer, ServiceLine, Specialty, TimingWindow
 from leads.search import find_leads
 from leads.services import corrections, retyping, reviews, wishes
 from leads.visibility import visible
@@ -45,6 +45,7 @@ from medcrm.lib.badges import badge
 from medcrm.lib.columns import badge_column, display
 from medcrm.lib.errors import RuleError
 from medcrm.lib.filters import ChoicesDropdownFilter, RelatedDropdownFilter
+from medcrm.lib.npi import check_npi
 
 UNCHANGED = [("", _("leave as it is"))]
 OWN_PERMISSION = _("What was permitted for the old one is not carried over.")
@@ -113,6 +114,13 @@ def _known(lead: Lead | None, name: str) -> str:
 class OrganisationForm(FactsForm):
     for_whom = age = payer = None
     organisation = forms.CharField(label=_("Organisation"), max_length=120, required=False)
+    organisation_type = Row(_("Type of organisation"), OrganisationType)
+    specialty = Row(_("Specialty"), Specialty)
+    care_setting = Row(_("Care setting"), CareSetting)
+    npi = forms.CharField(
+        label=_("NPI"), max_length=10, required=False, validators=[check_npi], help_text=_("Ten digits.")
+    )
+    sites = forms.IntegerField(label=_("Sites"), min_value=0, max_value=100_000, required=False)
     contact_role = choose(_("Contact's role"), ContactRole.choices)
     clinic_size = forms.IntegerField(label=_("People at the site"), min_value=0, required=False)
     budget = choose(_("Budget"), Budget.choices)

@@ -159,6 +159,11 @@ def facts_of(lead: Lead) -> list[tuple[str, object]]:
     if lead.is_organisation:
         rows += [
             (_("Organisation"), lead.organisation),
+            (_("Type of organisation"), lead.organisation_type),
+            (_("Specialty"), lead.specialty),
+            (_("Care setting"), lead.care_setting),
+            (_("NPI"), lead.npi),
+            (_("Sites"), lead.sites),
             (_("Contact's role"), lead.get_contact_role_display()),
             (_("People at the site"), lead.clinic_size),
             (_("Budget"), lead.get_budget_display()),

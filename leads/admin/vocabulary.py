@@ -8,7 +8,18 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from leads.models import Disposition, Document, HoldReason, MissingKind, StopReason, TimingWindow, TriggerKind
+from leads.models import (
+    CareSetting,
+    Disposition,
+    Document,
+    HoldReason,
+    MissingKind,
+    OrganisationType,
+    Specialty,
+    StopReason,
+    TimingWindow,
+    TriggerKind,
+)
 from leads.vocabulary import Outcome
 from medcrm.lib.admin import CodedAdmin
 from medcrm.lib.badges import badge
@@ -105,3 +116,10 @@ class DocumentAdmin(CodedAdmin):
 class MissingKindAdmin(CodedAdmin):
     list_display = ("name", "code", "document", "is_active")
     list_select_related = ("document",)
+
+
+@admin.register(OrganisationType, Specialty, CareSetting)
+class KindOfOrganisationAdmin(CodedAdmin):
+    """Services say for which of these they are; an organisation says which it is."""
+
+    list_display = ("name", "code", "is_active")

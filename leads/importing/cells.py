@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from consent import addresses
 from consent.addresses import InvalidAddress
+from medcrm.lib.npi import is_npi
 
 LONG = 10_000  # characters; no cell of a person's record is longer
 MARKS = frozenset("'=@+-")  # what begins a cell that is more than its text
@@ -92,6 +93,14 @@ def zip_code(text: str) -> str:
     if not found or len(found[1]) < 5 and "-" in text:
         raise CellError("INVALID_ZIP", f"“{text[:20]}” is no ZIP. Five digits, e.g. 78701.")
     return found[1].zfill(5)
+
+
+def npi(text: str) -> str:
+    """The identifier of a provider, also where a spreadsheet took it for a number."""
+    found = text.removesuffix(".0")
+    if not is_npi(found):
+        raise CellError("INVALID_NPI", f"“{text[:20]}” is no NPI. Ten digits with the check digit, e.g. 1234567893.")
+    return found
 
 
 def yes_no(text: str) -> bool:

@@ -16,10 +16,11 @@ from uuid_utils.compat import uuid7
 from consent import addresses
 from consent.addresses import Pair
 from consent.models import Disclosure
+from leads import targets
 from leads.importing import cells
 from leads.importing.cells import CellError
 from leads.importing.kinds import Field, Row
-from leads.models import Clinic, Document, ImportRun, Lead, Payer, ServiceLine, Source, TimingWindow
+from leads.models import Document, ImportRun, Lead, Source, TimingWindow
 from leads.serializers import CHANNELS
 from leads.services import answers
 from leads.submission import EMAIL, PHONE
@@ -47,7 +48,7 @@ CHOICES = {
     "budget": Budget,
     "agreement": Agreement,
 }
-CATALOGUE = {"service": ServiceLine, "preferred_clinic": Clinic, "payer": Payer}
+CATALOGUE = targets.ROWS
 CHANNEL_WORDS = {
     **{channel: channel for channel in CHANNELS},
     **{word: "voice" for word in ("phone", "call", "calls", "telephone")},
@@ -81,6 +82,11 @@ FIELDS = (
     Field("for_whom", _("For whom"), ("relationship",)),
     Field("lead_type", _("Type of lead"), ("type", "record type")),
     Field("organisation", _("Organisation"), ("organization", "company", "practice", "facility", "account")),
+    Field("organisation_type", _("Type of organisation"), ("organization type", "facility type", "account type")),
+    Field("specialty", _("Specialty"), ("speciality", "provider specialty")),
+    Field("care_setting", _("Care setting"), ("setting", "setting of care")),
+    Field("npi", _("NPI"), ("npi number", "national provider identifier", "organization npi")),
+    Field("sites", _("Sites"), ("number of sites", "locations", "number of locations")),
     Field("contact_role", _("Contact's role"), ("role", "job title", "title")),
     Field("clinic_size", _("People at the site"), ("size", "employees", "practice size")),
     Field("budget", _("Budget"), ()),
@@ -128,7 +134,8 @@ class Wanted:
 
 
 class Reader:
-    """Reads rows against the catalogue as it is when the reader is made, in six queries; none per row."""
+    """Reads rows against the catalogue as it is when the reader is made: one query for each list that a column is of,
+    and three more; none per row."""
 
     def __init__(self, run: ImportRun, at: datetime) -> None:
         self.at = at
@@ -141,6 +148,8 @@ class Reader:
             "zip": cells.zip_code,
             "age": partial(cells.number, high=120),
             "clinic_size": partial(cells.number, high=1_000_000),
+            "sites": partial(cells.number, high=100_000),
+            "npi": cells.npi,
             "is_existing_patient": cells.yes_no,
             "preferred_channel": partial(cells.choice, known=CHANNEL_WORDS),
             "inquired_at": partial(cells.past, zone=self.zone, at=at),
@@ -153,6 +162,8 @@ class Reader:
         self.parsers |= {name: partial(cells.text_of, limit=limit) for name, limit in LIMITS.items()}
         self.parsers |= {name: partial(cells.choice, known=words(c.choices)) for name, c in CHOICES.items()}
         for name, model in CATALOGUE.items():
+            if name not in run.mapping.values():
+                continue
             known = words(model.objects.filter(is_active=True).values_list("pk", "name"))
             self.parsers[name] = partial(cells.code, known=known, what=str(model._meta.verbose_name_plural))
         papers = words(Document.objects.filter(is_active=True).values_list("pk", "name"))
@@ -164,7 +175,9 @@ class Reader:
         self.parsers["timing"] = lambda text: timings[cells.code(text, answers, what="timing answers")]
         self.texts = disclosures()
         self.parsers["consent_text"] = self._text_shown
-        self.parsers |= {name: lru_cache(maxsize=1024)(self.parsers[name]) for name in REPEATING}
+        self.parsers |= {
+            name: lru_cache(maxsize=1024)(parse) for name, parse in self.parsers.items() if name in REPEATING
+        }
 
     def __call__(self, row: Row) -> Wanted:
         """Read a row; what is wrong with it is added to its problems, all of it at once."""

@@ -20,6 +20,7 @@ from leads.models.importing import ImportMapping, ImportRow, ImportRun
 from leads.models.journal import Appointment, Decay, Incident, Inquiry, Interaction, ScoreChange
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
 from leads.models.merging import DuplicateCandidate, DuplicateSearch, LeadLink, MergedFacts
+from leads.models.organisations import CareSetting, OrganisationType, Specialty
 from leads.models.publication import Publication
 from leads.models.qualification import (
     Answer,
@@ -50,6 +51,7 @@ __all__ = [
     "Axis",
     "BackTest",
     "BandRule",
+    "CareSetting",
     "Checklist",
     "Clinic",
     "Decay",
@@ -77,6 +79,7 @@ __all__ = [
     "Offering",
     "OfferingPayer",
     "Opening",
+    "OrganisationType",
     "Payer",
     "Proposal",
     "Publication",
@@ -92,6 +95,7 @@ __all__ = [
     "Snapshot",
     "Source",
     "SourceKey",
+    "Specialty",
     "Stakeholder",
     "StaleDay",
     "StopReason",

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from leads.models.organisations import CareSetting, OrganisationType, Specialty
 from leads.vocabulary import Intent, LeadType, ReportingClass, SourceKind
 from medcrm.lib.models import Coded, refuse
 from medcrm.lib.moments import said_day
@@ -83,18 +84,41 @@ class ServiceLine(Coded):
         help_text=_("To be held before an appointment is booked; a required referral is the referral letter."),
     )
 
+    # For whom a service for organisations is; what says nothing is for all of them [2.3].
+    organisation_types = models.ManyToManyField(OrganisationType, blank=True, related_name="services")
+    specialties = models.ManyToManyField(Specialty, blank=True, related_name="services")
+    care_settings = models.ManyToManyField(CareSetting, blank=True, related_name="services")
+    min_people = models.PositiveIntegerField(
+        _("fewest people"), null=True, blank=True, help_text=_("At the site or practice. Blank: no lower limit.")
+    )
+    max_people = models.PositiveIntegerField(
+        _("most people"), null=True, blank=True, help_text=_("Blank: no upper limit.")
+    )
+
     class Meta(Coded.Meta):
         verbose_name = _("service")
         verbose_name_plural = _("services")
         constraints = [
             models.CheckConstraint(
                 name="service_ages_in_order", condition=Q(max_age__isnull=True) | Q(max_age__gte=models.F("min_age"))
-            )
+            ),
+            models.CheckConstraint(
+                name="service_sizes_in_order",
+                condition=Q(min_people__isnull=True)
+                | Q(max_people__isnull=True)
+                | Q(max_people__gte=models.F("min_people")),
+            ),
         ]
 
     def clean(self) -> None:
-        is_empty = None not in (self.min_age, self.max_age) and self.max_age < self.min_age
-        refuse([(is_empty, "max_age", _("The oldest age must not be below the youngest."))])
+        nobody = None not in (self.min_age, self.max_age) and self.max_age < self.min_age
+        no_size = None not in (self.min_people, self.max_people) and self.max_people < self.min_people
+        refuse(
+            [
+                (nobody, "max_age", _("The oldest age must not be below the youngest.")),
+                (no_size, "max_people", _("The most people must not be fewer than the fewest.")),
+            ]
+        )
 
     @property
     def is_sensitive(self) -> bool:

@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 from leads import lifecycle
 from leads.lifecycle import Stage
 from leads.models.catalog import Clinic, HoldReason, Payer, ServiceLine, Source, StopReason, TimingWindow, zip_format
+from leads.models.organisations import CareSetting, OrganisationType, Specialty
 from leads.querysets import LeadQuerySet
 from leads.vocabulary import (
     Agreement,
@@ -34,10 +35,15 @@ from leads.vocabulary import (
     Verdict,
 )
 from medcrm.lib.models import given
+from medcrm.lib.npi import check_npi
 
 
 def band_field(help_text: str) -> models.CharField:
     return models.CharField(max_length=6, choices=Band.choices, blank=True, editable=False, help_text=help_text)
+
+
+def of_organisation(model: type[models.Model]) -> models.ForeignKey:
+    return models.ForeignKey(model, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
 
 
 def verdict_field() -> models.CharField:
@@ -49,9 +55,12 @@ def verdict_field() -> models.CharField:
 KEPT = (
     *("lead_type", "first_name", "last_name", "preferred_channel", "language", "for_whom", "age"),
     *("is_existing_patient", "zip", "timezone", "request", "urgency", "organisation", "contact_role", "clinic_size"),
-    *("budget", "rollout", "approver", "agreement", "stage", "is_test"),
+    *("npi", "sites", "budget", "rollout", "approver", "agreement", "stage", "is_test"),
 )
-KEPT_KEYS = ("phone", "email", "service", "preferred_clinic", "timing", "payer", "merged_into")
+KEPT_KEYS = (
+    *("phone", "email", "service", "preferred_clinic", "timing", "payer", "merged_into"),
+    *("organisation_type", "specialty", "care_setting"),
+)
 
 
 @pghistory.track(
@@ -131,6 +140,19 @@ class Lead(models.Model):
 
     # Organisations only
     organisation = models.CharField(max_length=120, blank=True)
+    organisation_type = of_organisation(OrganisationType)
+    specialty = of_organisation(Specialty)
+    care_setting = of_organisation(CareSetting)
+    npi = models.CharField(
+        _("NPI"),
+        max_length=10,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[check_npi],
+        help_text=_("National Provider Identifier of the practice or its provider."),
+    )
+    sites = models.PositiveIntegerField(null=True, blank=True, help_text=_("How many sites it has, or asks for."))
     contact_role = models.CharField(max_length=20, choices=ContactRole.choices, blank=True)
     clinic_size = models.PositiveIntegerField(null=True, blank=True, help_text=_("People at the site or practice."))
     budget = models.CharField(max_length=10, choices=Budget.choices, blank=True)

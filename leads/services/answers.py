@@ -26,6 +26,9 @@ NEWS = {
     "zip": "new_location",
     "timing_id": "appointment_window_changed",
     "payer_id": "payer_changed",
+    "organisation_type_id": "organisation_changed",
+    "specialty_id": "organisation_changed",
+    "care_setting_id": "organisation_changed",
 }
 # Where these facts come to stand so, what was waited for is here [2.14].
 ARRIVES = {

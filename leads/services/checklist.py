@@ -221,7 +221,7 @@ class _Known:
             .first()
             or "",
             people=list(Stakeholder.objects.filter(lead=lead).order_by("pk")),
-            choices={name: target.choices(lead.lead_type) for name, target in targets.TARGETS.items() if name in used},
+            choices=targets.choices_of(used, lead.lead_type),
             forms=form_answers(lead),
         )
 

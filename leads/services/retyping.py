@@ -17,7 +17,10 @@ from leads.vocabulary import InteractionKind, LeadType, Verdict
 from medcrm.lib.errors import RuleError
 
 OF_PATIENTS = ("for_whom", "age", "is_existing_patient", "payer")
-OF_ORGANISATIONS = ("organisation", "contact_role", "clinic_size", "budget", "rollout", "approver", "agreement")
+OF_ORGANISATIONS = (
+    *("organisation", "organisation_type", "specialty", "care_setting", "npi", "sites", "contact_role", "clinic_size"),
+    *("budget", "rollout", "approver", "agreement"),
+)
 CORRECTED = "lead_type_corrected"
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from leads.models import Clinic, Payer, ServiceLine, Source, TimingWindow
+from leads.models import Clinic, OrganisationType, Payer, ServiceLine, Source, TimingWindow
 from leads.serializers import CHANNELS
 from leads.vocabulary import ContactRole, ForWhom, LeadType, Request, SourceKind, Urgency
 from medcrm.lib.errors import InvalidFields, RuleError
@@ -30,7 +30,7 @@ WISH = (
     "urgency",
     "preferred_time",
 )
-ORGANISATION = ("organisation", "contact_role", "clinic_size")
+ORGANISATION = ("organisation", "organisation_type", "contact_role", "clinic_size")
 KNOWN_BY = ("phone", "email", "first_name", "last_name")  # what tells whether we know the person already
 
 
@@ -82,6 +82,7 @@ class EntryForm(forms.Form):
     urgency = choice(_("Urgency"), Urgency.choices)
     preferred_time = choice(_("Good time to reach them"), TIMES)
     organisation = text_box(_("Organisation"), most=120)
+    organisation_type = row(_("Type of organisation"), OrganisationType)
     contact_role = choice(_("Contact's role"), ContactRole.choices)
     clinic_size = forms.IntegerField(
         label=_("People at the site"),

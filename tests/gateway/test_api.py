@@ -265,6 +265,17 @@ def test_facts_are_corrected_only_as_they_were_read(call, lead):
     assert lead.interactions.filter(by__username="api:ehr").count() == 2
 
 
+def test_the_kind_of_an_organisation_is_read_and_corrected(call, submit):
+    lead = submit("facility", lead_type="b2b", service="screening", organisation_type="hospital", npi="1234567893")
+    path = f"leads/{lead.public_id}/"
+    one = call("GET", path)
+    assert (one.json()["organisation_type"], one.json()["npi"], one.json()["sites"]) == ("hospital", "1234567893", None)
+    fresh = call("PATCH", path, {"organisation_type": "employer", "sites": 3}, if_match=one["ETag"])
+    assert (fresh.json()["organisation_type"], fresh.json()["sites"]) == ("employer", 3)
+    refused = call("PATCH", path, {"npi": "1234567890"}, if_match=fresh["ETag"])
+    assert (refused.status_code, set(refused.json()["errors"])) == (400, {"npi"})
+
+
 def test_a_number_is_corrected_and_one_that_was_read_masked_never_takes_its_place(call, lead):
     path = f"leads/{lead.public_id}/"
     masked = call("PATCH", path, {"phone": "(512) •••-0101"})

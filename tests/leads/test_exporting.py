@@ -65,6 +65,14 @@ def test_a_formula_leaves_as_text(organisation, submit, now, form: str) -> None:
     assert "0142" in str(row["phone"])
 
 
+def test_the_kind_of_an_organisation_leaves_with_it(organisation, submit, now) -> None:
+    said = {"organisation_type": "hospital", "specialty": "cardiology", "care_setting": "inpatient"}
+    submit("facility", lead_type="b2b", service="screening", npi="1234567893", sites=3, **said)
+    [row] = rows_of(taken("leads", "json", person("compliance"), now))
+    assert {name: row[name] for name in said} == said
+    assert (row["npi"], row["sites"]) == ("1234567893", 3)
+
+
 @pytest.mark.parametrize("form", ["csv", "xlsx", "json"])
 def test_a_control_character_stops_no_export(organisation, submit, now, form: str) -> None:
     lead = submit(phone="512-555-0142")

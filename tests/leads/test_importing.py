@@ -246,6 +246,20 @@ def test_a_check_whose_file_is_gone_says_so_and_offers_no_undo(shown: str, now: 
 # What spreadsheets do to files
 
 
+def test_the_kind_of_an_organisation_is_read_by_name_and_its_npi_by_the_check_digit(catalogue, now: datetime) -> None:
+    lines = [
+        "Company,Facility type,Specialty,Setting,NPI,Locations,Type,Phone",
+        "Beta,hospital or health system,cardiology,Inpatient,1234567893.0,3,b2b,512-555-0142",
+        "Gamma,hospital,,,1234567890,,b2b,512-555-0143",
+        "Delta,Spaceship,,,,,b2b,512-555-0144",
+    ]
+    run = bring("\n".join(lines), now, source="facility")
+    assert codes(run) == {3: "INVALID_NPI", 4: "NOT_IN_CATALOGUE"}
+    lead = Lead.objects.get()
+    kept = (lead.organisation_type_id, lead.specialty_id, lead.care_setting_id, lead.npi, lead.sites)
+    assert kept == ("hospital", "cardiology", "inpatient", "1234567893", 3)
+
+
 @pytest.mark.parametrize(
     ("encoding", "delimiter"),
     [("utf-8", ","), ("utf-8-sig", ";"), ("cp1252", ";"), ("utf-16", "\t"), ("utf-16-le", ","), ("utf-8", "|")],

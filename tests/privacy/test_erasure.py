@@ -70,6 +70,7 @@ PERSON = {
     "age": 83,
     "question": "Would Thornbury braces hurt?",
     "preferred_time": "after the flamingo parade",
+    "npi": "1467729038",
     "page_url": "https://forms.example.org/?who=zebulonia",
 }
 SECRETS = [
@@ -78,6 +79,7 @@ SECRETS = [
     "5550187",
     "555-0187",
     "78745",
+    "1467729038",
     "thornbury",
     "flamingo",
     "marmalade",

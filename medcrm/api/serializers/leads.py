@@ -56,6 +56,11 @@ FREE = ("question", "preferred_time", "organisation", "approver", "rollout", "ne
             "urgency": "routine",
             "payer": "ppo",
             "organisation": "",
+            "organisation_type": None,
+            "specialty": None,
+            "care_setting": None,
+            "npi": "",
+            "sites": None,
             "contact_role": "",
             "clinic_size": None,
             "budget": "",
@@ -100,10 +105,10 @@ class LeadSerializer(Reach):
         read_only_fields = fields = (
             "lead lead_type source first_name last_name phone email preferred_channel preferred_time language for_whom "
             "age is_existing_patient zip city state timezone service preferred_clinic request question timing "
-            "window_opens_on window_closes_on urgency payer organisation contact_role clinic_size budget rollout "
-            "approver agreement score score_band fit readiness stage cycle fit_check capacity_check readiness_check "
-            "decision_path_check decision next_step hold_reason stop_reason team next_action next_action_due_at "
-            "merged_into created_at advanced_at"
+            "window_opens_on window_closes_on urgency payer organisation organisation_type specialty "
+            "care_setting npi sites contact_role clinic_size budget rollout approver agreement score score_band fit "
+            "readiness stage cycle fit_check capacity_check readiness_check decision_path_check decision next_step "
+            "hold_reason stop_reason team next_action next_action_due_at merged_into created_at advanced_at"
         ).split()
 
 

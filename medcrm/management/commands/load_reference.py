@@ -24,7 +24,8 @@ retention rows that the product brings. Runs twice without harm: what is there s
 The file is TOML. Copy {FORM} and put your own in its place:
   seller, postal_address, timezone, sms_sender_registered
             the legal entity that people permit to contact them, as forms and mail name it
-  service   what you offer; sensitive = true for what only trained staff hear of
+  service   what you offer; sensitive = true for what only trained staff hear of. One for organisations may say for
+            which it is: organisation_types, specialties, care_settings, min_people, max_people
   clinic    where, with ZIP and the miles that people come from
   payer     who pays
   offering  which service is given where, and who pays for it there
