@@ -53,7 +53,9 @@ SALT = "medcrm.export"
 SHEET_ROWS = 1_048_575  # what a worksheet holds below its header
 FULL = "leads.export_contacts_lead"
 CONTACT = frozenset({"phone__value", "email__value", "address__value"})
-FREE = frozenset({"question", "next_action", "organisation", "text"})  # in which people write numbers too
+FREE = frozenset(
+    {"question", "next_action", "organisation", "referring_provider", "text"}
+)  # in which people write numbers too
 Row = Sequence[object]
 
 
@@ -86,10 +88,10 @@ WHATS = {
             "leads.export_lead",
             (
                 "public_id lead_type source first_name last_name phone__value email__value zip city state language age"
-                " service preferred_clinic request question timing urgency payer organisation organisation_type"
-                " specialty care_setting npi sites contact_role clinic_size budget score score_band fit readiness stage"
-                " cycle decision next_step hold_reason stop_reason team owner__username next_action"
-                " next_action_due_at is_test created_at"
+                " service preferred_clinic request question timing urgency payer referring_provider"
+                " organisation organisation_type specialty care_setting npi sites contact_role clinic_size budget score"
+                " score_band fit readiness stage cycle decision next_step hold_reason stop_reason team owner__username"
+                " next_action next_action_due_at is_test created_at"
             ).split(),
             ("leads.lead", "pk"),
             _leads,

@@ -409,6 +409,7 @@ register(
     Fact("timing_kind", "kind of timing", Kind.CODE, column("timing__kind"), words(TimingWindow.Kind)),
     Fact("urgency", "urgency", Kind.CODE, text("urgency"), words(Urgency)),
     Fact("payer", "payer", Kind.CODE, column("payer_id"), rows(Payer), is_phi=True),
+    Fact("referring_provider", "referring provider", Kind.CODE, text("referring_provider"), is_phi=True),
     Fact("organisation", "organisation", Kind.CODE, text("organisation")),
     Fact(
         "organisation_type", "type of organisation", Kind.CODE, column("organisation_type_id"), rows(OrganisationType)

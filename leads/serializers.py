@@ -48,6 +48,7 @@ class InquirySerializer(serializers.Serializer):
     question = StrictCharField(max_length=200, help_text=_("One specific question; no medical detail, please."))
     urgency = choice(Urgency)
     payer = StrictCharField(max_length=40)
+    referring_provider = StrictCharField(max_length=120, help_text=_("The doctor or practice that refers them."))
     age = serializers.IntegerField(min_value=0, max_value=120, required=False, allow_null=True)
     is_existing_patient = serializers.BooleanField(required=False, allow_null=True)
     language = StrictCharField(max_length=8)

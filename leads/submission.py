@@ -72,8 +72,9 @@ def normalise(fields: Mapping[str, object]) -> Submission:
     if errors:
         raise InvalidFields(errors)
     data["timing"] = timing
-    if targets.folded_plain(data.get("approver")) in (targets.NO, targets.UNKNOWN):
-        data["approver"] = ""  # the answer that there is none, or none known, is no name
+    for name in targets.NAMES:
+        if targets.folded_plain(data.get(name)) in (targets.NO, targets.UNKNOWN):
+            data[name] = ""  # the answer that there is none, or none known, is no name
     return Submission(
         fields=data,
         phone=phone,

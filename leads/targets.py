@@ -93,7 +93,8 @@ def _targets() -> Iterable[Target]:
         yield Target(name, text, attribute=name, limit=limit)
     # A plain yes about a person means the one we speak with; that is written as its role.
     somebody = {YES: None, NO: None}
-    yield Target("approver", text, attribute="approver", limit=120, plain=somebody)
+    for name in NAMES:
+        yield Target(name, text, attribute=name, limit=120, plain=somebody)
     held = {YES: DocumentState.RECEIVED, NO: DocumentState.MISSING}
     yield Target("document", choice, Kept.DOCUMENT, words=DocumentState, plain=held)
     approved = {YES: AuthorizationState.APPROVED, NO: AuthorizationState.NEEDED}
@@ -109,6 +110,7 @@ ROWS = {
     "specialty": Specialty,
     "care_setting": CareSetting,
 }
+NAMES = ("approver", "referring_provider")
 TEXTS = {
     "first_name": 80,
     "last_name": 80,

@@ -288,6 +288,7 @@ FIELDS: Mapping[str, Callable[[HostedForm], forms.Field]] = {
         _("Which clinic suits you?"), lambda form: Clinic.objects.filter(is_active=True).order_by("name")
     ),
     "payer": _rows(_("How do you plan to pay?"), lambda form: Payer.objects.filter(is_active=True)),
+    "referring_provider": _words(_("Which doctor or practice refers you?"), max_length=120),
     "timing": _rows(_("How soon?"), lambda form: TimingWindow.objects.filter(is_active=True)),
     "request": _requests,
     "question": _words(

@@ -70,6 +70,7 @@ ADDED = {
     "timing": _("When"),
     "urgency": _("Urgency"),
     "payer": _("Pays with"),
+    "referring_provider": _("Referred by"),
     "organisation": _("Organisation"),
     "organisation_type": _("Type of organisation"),
     "specialty": _("Specialty"),

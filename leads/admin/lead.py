@@ -78,6 +78,7 @@ class FactsForm(ActionForm):
     preferred_clinic = Row(_("Preferred clinic"), Clinic)
     timing = Row(_("When"), TimingWindow)
     payer = Row(_("Pays with"), Payer)
+    referring_provider = forms.CharField(label=_("Referred by"), max_length=120, required=False)
     request = choose(_("Asks for"), Request.choices)
     for_whom = choose(_("For whom"), ForWhom.choices)
     age = forms.IntegerField(label=_("Age"), min_value=0, max_value=120, required=False)
@@ -112,7 +113,7 @@ def _known(lead: Lead | None, name: str) -> str:
 
 
 class OrganisationForm(FactsForm):
-    for_whom = age = payer = None
+    for_whom = age = payer = referring_provider = None
     organisation = forms.CharField(label=_("Organisation"), max_length=120, required=False)
     organisation_type = Row(_("Type of organisation"), OrganisationType)
     specialty = Row(_("Specialty"), Specialty)

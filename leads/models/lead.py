@@ -55,7 +55,7 @@ def verdict_field() -> models.CharField:
 KEPT = (
     *("lead_type", "first_name", "last_name", "preferred_channel", "language", "for_whom", "age"),
     *("is_existing_patient", "zip", "timezone", "request", "urgency", "organisation", "contact_role", "clinic_size"),
-    *("npi", "sites", "budget", "rollout", "approver", "agreement", "stage", "is_test"),
+    *("referring_provider", "npi", "sites", "budget", "rollout", "approver", "agreement", "stage", "is_test"),
 )
 KEPT_KEYS = (
     *("phone", "email", "service", "preferred_clinic", "timing", "payer", "merged_into"),
@@ -136,6 +136,9 @@ class Lead(models.Model):
     urgency = models.CharField(max_length=10, choices=Urgency.choices, default=Urgency.ROUTINE)
     payer = models.ForeignKey(
         Payer, null=True, blank=True, on_delete=models.PROTECT, related_name="leads", db_index=False
+    )
+    referring_provider = models.CharField(
+        max_length=120, blank=True, default="", db_default="", help_text=_("The doctor or practice that refers them.")
     )
 
     # Organisations only

@@ -226,12 +226,14 @@ class _Known:
         )
 
     def applies(self, question: Question) -> bool:
-        """Documents and authorizations are asked for only where this service and payer want them."""
+        """Documents, authorizations and who refers are asked for only where this service and payer want them."""
         target, detail = targets.target_of(question.lead_field), question.lead_field.partition(".")[2]
         if target and target.kept == Kept.DOCUMENT:
             return detail in self.required or detail in self.documents
         if target and target.kept == Kept.AUTHORIZATION:
             return self.lead.authorization_missing is not False or bool(self.authorization)
+        if question.lead_field == "referring_provider":
+            return bool(self.lead.referring_provider) or capacity.REFERRAL_LETTER in (*self.required, *self.documents)
         return True
 
     def value(self, question: Question) -> object:

@@ -38,6 +38,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("question",),
     ("timing_id", "timing_asked_at", "window_opens_on", "window_closes_on"),
     ("payer_id",),
+    ("referring_provider",),
     ("age",),
     ("is_existing_patient",),
     ("preferred_channel",),

@@ -16,7 +16,7 @@ from leads.services.ownership import Ownership
 from leads.vocabulary import InteractionKind, LeadType, Verdict
 from medcrm.lib.errors import RuleError
 
-OF_PATIENTS = ("for_whom", "age", "is_existing_patient", "payer")
+OF_PATIENTS = ("for_whom", "age", "is_existing_patient", "payer", "referring_provider")
 OF_ORGANISATIONS = (
     *("organisation", "organisation_type", "specialty", "care_setting", "npi", "sites", "contact_role", "clinic_size"),
     *("budget", "rollout", "approver", "agreement"),

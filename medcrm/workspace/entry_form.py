@@ -26,6 +26,7 @@ WISH = (
     "question",
     "preferred_clinic",
     "payer",
+    "referring_provider",
     "for_whom",
     "urgency",
     "preferred_time",
@@ -78,6 +79,7 @@ class EntryForm(forms.Form):
     question = text_box(_("Their question"), most=200, hint=_("One sentence, no medical detail."))
     preferred_clinic = row(_("Preferred clinic"), Clinic)
     payer = row(_("Pays with"), Payer)
+    referring_provider = text_box(_("Referred by"), most=120, hint=_("The doctor or practice, if any."))
     for_whom = choice(_("For whom"), ForWhom.choices)
     urgency = choice(_("Urgency"), Urgency.choices)
     preferred_time = choice(_("Good time to reach them"), TIMES)

@@ -71,6 +71,7 @@ PERSON = {
     "question": "Would Thornbury braces hurt?",
     "preferred_time": "after the flamingo parade",
     "npi": "1467729038",
+    "referring_provider": "Dr. Snorkelby",
     "page_url": "https://forms.example.org/?who=zebulonia",
 }
 SECRETS = [
@@ -80,6 +81,7 @@ SECRETS = [
     "555-0187",
     "78745",
     "1467729038",
+    "snorkelby",
     "thornbury",
     "flamingo",
     "marmalade",

@@ -22,7 +22,7 @@ from routing.saying import ANSWERS
 NOT_FACTS = ("lead_type", "documents", "consent", "page_url", "is_test")
 
 
-FREE = ("question", "preferred_time", "organisation", "approver", "rollout", "next_action")
+FREE = ("question", "preferred_time", "referring_provider", "organisation", "approver", "rollout", "next_action")
 """Texts as somebody wrote them, in which a number or a mailbox may stand."""
 
 
@@ -55,6 +55,7 @@ FREE = ("question", "preferred_time", "organisation", "approver", "rollout", "ne
             "window_closes_on": "2026-12-15",
             "urgency": "routine",
             "payer": "ppo",
+            "referring_provider": "",
             "organisation": "",
             "organisation_type": None,
             "specialty": None,
@@ -105,9 +106,9 @@ class LeadSerializer(Reach):
         read_only_fields = fields = (
             "lead lead_type source first_name last_name phone email preferred_channel preferred_time language for_whom "
             "age is_existing_patient zip city state timezone service preferred_clinic request question timing "
-            "window_opens_on window_closes_on urgency payer organisation organisation_type specialty "
-            "care_setting npi sites contact_role clinic_size budget rollout approver agreement score score_band fit "
-            "readiness stage cycle fit_check capacity_check readiness_check decision_path_check decision next_step "
+            "window_opens_on window_closes_on urgency payer referring_provider organisation organisation_type "
+            "specialty care_setting npi sites contact_role clinic_size budget rollout approver agreement score score_band "
+            "fit readiness stage cycle fit_check capacity_check readiness_check decision_path_check decision next_step "
             "hold_reason stop_reason team next_action next_action_due_at merged_into created_at advanced_at"
         ).split()
 
