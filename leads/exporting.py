@@ -25,7 +25,7 @@ from django.core import signing
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext as _t
@@ -34,7 +34,7 @@ from django.utils.translation import gettext_lazy as _
 from audit.log import MOST_SUBJECTS
 from audit.log import write as log_access
 from consent.models import Attempt, ConsentEvent
-from leads.models import Export, Interaction, Lead
+from leads.models import Export, Inquiry, Interaction, Lead
 from leads.models.importing import private_files
 from leads.visibility import visible
 from medcrm.lib import bell
@@ -72,7 +72,9 @@ class What:
 
 
 def _leads(user: AbstractBaseUser, filters: Mapping[str, object]) -> QuerySet:
-    return Lead.objects.filter(visible(user), merged_into=None, **filters).order_by("pk")
+    first = Inquiry.objects.filter(lead=OuterRef("pk"), status=Inquiry.Status.ACCEPTED).order_by("pk")
+    leads = Lead.objects.filter(visible(user), merged_into=None, **filters).order_by("pk")
+    return leads.annotate(campaign=Subquery(first.values("campaign")[:1]))
 
 
 def _timeline(user: AbstractBaseUser, filters: Mapping[str, object]) -> QuerySet:
@@ -87,8 +89,8 @@ WHATS = {
             _("Leads"),
             "leads.export_lead",
             (
-                "public_id lead_type source first_name last_name phone__value email__value zip city state language age"
-                " service preferred_clinic request question timing urgency payer referring_provider"
+                "public_id lead_type source campaign first_name last_name phone__value email__value zip city state"
+                " language age service preferred_clinic request question timing urgency payer referring_provider"
                 " organisation organisation_type specialty care_setting npi sites contact_role clinic_size budget score"
                 " score_band fit readiness stage cycle decision next_step hold_reason stop_reason team owner__username"
                 " next_action next_action_due_at is_test created_at"

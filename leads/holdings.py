@@ -101,7 +101,14 @@ declare(
         about=lambda lead_ids, address_ids: Q(phone__in=address_ids) | Q(email__in=address_ids),
     ),
     Holding("leads.authorization", {"reference": ""}, lead="lead"),
-    Holding("leads.inquiry", RAW, lead="lead", mentions="raw_body", guards=RAW_GUARDS, kept="body_sha256"),
+    Holding(
+        "leads.inquiry",
+        {**RAW, "campaign": "", "page_url": ""},
+        lead="lead",
+        mentions="raw_body",
+        guards=RAW_GUARDS,
+        kept="body_sha256",
+    ),
     Holding("leads.interaction", {"text": "", "facts": {}}, lead="lead", guards=TIMELINE_GUARDS),
     Holding("leads.appointment", {"note": "", "starts_at": None}, lead="lead"),
     Holding(

@@ -8,7 +8,8 @@ from rest_framework import serializers
 from leads.serializers import InquirySerializer
 
 NOT_ASKED = {"consent", "documents", "is_test", "page_url"}  # the form itself says these, or nobody does
-KNOWN_ONLY = {"lead_type"}  # it chooses the questions and the services, so the source must know it beforehand
+# It chooses the questions and the services, or is nothing to ask anybody, so the source must know it beforehand.
+KNOWN_ONLY = {"lead_type", "campaign"}
 NAMES = sorted(set(InquirySerializer().fields) - NOT_ASKED)
 KEYS = {"field", "required", "value"}
 

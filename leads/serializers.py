@@ -73,5 +73,6 @@ class InquirySerializer(serializers.Serializer):
         required=False,
         help_text=_("Channels whose box the person ticked beside the source's own disclosure."),
     )
+    campaign = StrictCharField(max_length=120, help_text=_("Left out: the utm_campaign of `page_url`, if it has one."))
     page_url = StrictCharField(max_length=500, help_text=_("The page the form stood on, kept as proof."))
     is_test = serializers.BooleanField(required=False)

@@ -6,8 +6,10 @@ All problems are named at once, field by field, so that a form or a person can m
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
 
 from django.db.models import F, SmallIntegerField, Value
 
@@ -31,6 +33,7 @@ class Submission:
     documents: Sequence[str]
     channels: Sequence[str]
     page_url: str
+    campaign: str
 
     @property
     def addresses(self) -> list[tuple[str, str]]:
@@ -75,14 +78,30 @@ def normalise(fields: Mapping[str, object]) -> Submission:
     for name in targets.NAMES:
         if targets.folded_plain(data.get(name)) in (targets.NO, targets.UNKNOWN):
             data[name] = ""  # the answer that there is none, or none known, is no name
+    page_url = data.pop("page_url", "")
     return Submission(
         fields=data,
         phone=phone,
         email=email,
         documents=[code for code in data.pop("documents", []) if code],  # a blank says nothing, as in any field
         channels=data.pop("consent", []),
-        page_url=data.pop("page_url", ""),
+        page_url=page_url,
+        campaign=data.pop("campaign", "") or campaign_of(page_url),
     )
+
+
+def campaign_of(page_url: str) -> str:
+    """What the address of a form says of the campaign that led to it; blank where it says nothing."""
+    try:
+        said = parse_qs(urlsplit(page_url).query, max_num_fields=100)
+    except ValueError:
+        return ""
+    return said.get("utm_campaign", [""])[0].replace("\x00", "").strip()[:120]
+
+
+def page_of(page_url: str) -> str:
+    """The address of a page alone. What follows “?” or “#” tells of the visitor and stays with the proof of consent."""
+    return re.split("[?#]", page_url, maxsplit=1)[0]
 
 
 CATALOGUE = {**targets.ROWS, "documents": Document, "timing": TimingWindow}

@@ -99,7 +99,17 @@ class InquiryAdmin(OfLead, ReadOnlyAdmin):
         ("received_at", RangeDateFilter),
     )
     fieldsets = (
-        (None, {"fields": (("source", "received_at"), ("status_badge", "settled_at"), "of_lead")}),
+        (
+            None,
+            {
+                "fields": (
+                    ("source", "received_at"),
+                    ("campaign", "page_url"),
+                    ("status_badge", "settled_at"),
+                    "of_lead",
+                )
+            },
+        ),
         (None, {"fields": ("errors_in_words", "raw_in_lines", "repaired_in_lines")}),
         (_("Delivery"), {"fields": (("came_from", "user_agent"), "entered_by", "idempotency_key", "seal")}),
     )

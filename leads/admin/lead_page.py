@@ -101,7 +101,7 @@ def read(lead: Lead, request: HttpRequest, *, at: datetime) -> LeadPage:
         steps=steps,
         score_parts=score_parts(lead),
         score_changes=list(lead.score_changes.select_related("model")[:MOVES_SHOWN]),
-        facts=facts_of(lead),
+        facts=facts_of(lead, first),
         missing=missing,
         documents=list(lead.documents.select_related("document").order_by("document__name")),
         authorizations=list(lead.authorizations.select_related("service", "payer")),
@@ -135,7 +135,7 @@ def score_parts(lead: Lead) -> list[ScorePart]:
     return sorted((part for part in parts if part.points or part.rules), key=lambda part: -part.points)
 
 
-def facts_of(lead: Lead) -> list[tuple[str, object]]:
+def facts_of(lead: Lead, first: Inquiry | None) -> list[tuple[str, object]]:
     """What is known, in the words of the field; blank facts are left out, so that the page stays short."""
     place = ", ".join(part for part in (lead.city, f"{lead.state} {lead.zip}".strip()) if part)
     who = {True: _("existing patient"), False: _("new patient"), None: ""}[lead.is_existing_patient]
@@ -154,6 +154,8 @@ def facts_of(lead: Lead) -> list[tuple[str, object]]:
         (_("Prefers"), " · ".join(part for part in (lead.preferred_channel, lead.preferred_time) if part)),
         (_("Urgency"), lead.get_urgency_display()),
         (_("Came by"), _came_by(lead)),
+        (_("Campaign"), first.campaign if first else ""),
+        (_("Form"), first.page_url if first else ""),
         (_("Usual next step of this source"), lead.source.expectation),
     ]
     if lead.is_organisation:

@@ -39,6 +39,7 @@ from medcrm.lib.aside import aside
 
 CHUNK = 2000  # a second or two of work between two commits; more costs memory and gains nothing
 INQUIRY = copying.defaults(Inquiry)
+OF_INQUIRY = ("public_id", "raw_body", "body_sha256", "lead_id", "is_repeat", "campaign")
 INTERACTION = copying.defaults(Interaction)
 # What an import may fill on a lead that is known already, where it is blank.
 FILLED = merging.FACTS
@@ -258,13 +259,13 @@ def _prepare(
     imported = json.dumps({"imported": run.pk})
     inquiries = copying.prepared(
         Inquiry,
-        ("id", "public_id", "raw_body", "body_sha256", "lead_id", "is_repeat"),
+        ("id", *OF_INQUIRY),
         (
-            (pk, t.inquiry, raw, hashlib.sha256(raw.encode()).hexdigest(), t.lead.pk, t.is_repeat)
+            (pk, t.inquiry, raw, hashlib.sha256(raw.encode()).hexdigest(), t.lead.pk, t.is_repeat, t.wanted.campaign)
             for pk, t in zip(inquiry_ids, taken, strict=True)
             for raw in (as_said(_said(header, t.wanted.row.raw)),)
         ),
-        _others(INQUIRY, ("public_id", "raw_body", "body_sha256", "lead_id", "is_repeat"))
+        _others(INQUIRY, OF_INQUIRY)
         | {"source_id": source.pk, "status": "accepted", "received_at": at, "settled_at": at, "import_run_id": run.pk},
     )
     kind = TIMELINE_KINDS.get(SourceKind(source.kind), InteractionKind.FORM_SUBMISSION)

@@ -95,6 +95,7 @@ FIELDS = (
     Field("rollout", _("Rollout"), ("rollout date",)),
     Field("approver", _("Who approves vendors"), ("approved by",)),
     Field("agreement", _("Agreement"), ("agreement status",)),
+    Field("campaign", _("Campaign"), ("utm campaign", "campaign name")),
     Field("documents", _("Documents held"), ("documents",)),
     Field(
         "inquired_at", _("Asked us on"), ("created", "created at", "date", "inquiry date", "submitted at", "lead date")
@@ -116,6 +117,7 @@ class Wanted:
     phone: str = ""
     email: str = ""
     documents: list[str] = field(default_factory=list)
+    campaign: str = ""
     inquired_at: datetime | None = None
     channels: list[str] = field(default_factory=list)
     consent_at: datetime | None = None
@@ -158,6 +160,7 @@ class Reader:
             "consent_at": partial(cells.past, zone=self.zone, at=at),
             "consent_proof": partial(cells.text_of, limit=500),
             "full_name": partial(cells.text_of, limit=160),
+            "campaign": partial(cells.text_of, limit=120),
             "consent": self._channels,
             "opted_out": self._opted_out,
         }
@@ -200,6 +203,7 @@ class Reader:
             phone=str(found.pop("phone", "")),
             email=str(found.pop("email", "")),
             documents=found.pop("documents", []),
+            campaign=str(found.pop("campaign", "")),
             inquired_at=found.pop("inquired_at", None),
             channels=found.pop("consent", []),
             consent_at=found.pop("consent_at", None),

@@ -64,6 +64,21 @@ class Inquiry(models.Model):
         db_index=False,
         help_text=_("The text shown beside the consent boxes when it came in."),
     )
+    campaign = models.CharField(
+        max_length=120,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("As the form or its address (utm_campaign) says."),
+    )
+    page_url = models.CharField(
+        _("page"),
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Where the form stood, without what its address says of the visitor."),
+    )
     remote_addr = models.GenericIPAddressField(null=True, blank=True)
     user_agent = models.CharField(max_length=300, blank=True)
     received_at = models.DateTimeField()

@@ -36,7 +36,7 @@ from leads.models import (
     Source,
 )
 from leads.services import answers
-from leads.submission import EMAIL, PHONE, Submission, fields_of, normalise, parse
+from leads.submission import EMAIL, PHONE, Submission, fields_of, normalise, page_of, parse
 from leads.vocabulary import FIRST_HAND, Direction, DocumentState, InteractionKind, SourceKind
 from medcrm.lib import bell
 from medcrm.lib.errors import InvalidFields, RuleError
@@ -221,6 +221,7 @@ def accept(inquiry: Inquiry, submission: Submission, *, at: datetime, heard: Hea
         attach(lead, inquiry, submission, phone, email, at=at)
     record_consent(inquiry, submission, [address for address in (phone, email) if address], at=at, heard=heard)
     _record_documents(lead, submission.documents, at=at)
+    inquiry.campaign, inquiry.page_url = submission.campaign, page_of(submission.page_url)
     _settle(inquiry, lead, at=at)
     if inquiry.is_repeat and emergencies.found_in(_question(submission)):
         requalification.hear_emergency(lead.pk, at=at)
@@ -244,7 +245,8 @@ def _settle(inquiry: Inquiry, lead: Lead, *, at: datetime) -> None:
     """Mark the inquiry accepted, unless somebody else took it in meanwhile: then everything here is undone."""
     before = inquiry.status
     inquiry.lead, inquiry.status, inquiry.settled_at, inquiry.errors = lead, Inquiry.Status.ACCEPTED, at, {}
-    values = {name: getattr(inquiry, name) for name in ("lead", "status", "settled_at", "is_repeat", "errors")}
+    written = ("lead", "status", "settled_at", "is_repeat", "errors", "campaign", "page_url")
+    values = {name: getattr(inquiry, name) for name in written}
     if not Inquiry.objects.filter(pk=inquiry.pk, status=before).update(**values):
         raise RuleError("ALREADY_TAKEN_IN", _("This submission was taken in by somebody else meanwhile."))
 
@@ -405,7 +407,7 @@ def _write_timeline(
         inquiry=inquiry,
         service_id=submission.fields.get("service") or None,
         text=_question(submission),
-        facts=emergencies.noted(_question(submission)),
+        facts=emergencies.noted(_question(submission)) | ({"campaign": inquiry.campaign} if inquiry.campaign else {}),
     )
 
 

@@ -276,6 +276,12 @@ def test_the_kind_of_an_organisation_is_read_and_corrected(call, submit):
     assert (refused.status_code, set(refused.json()["errors"])) == (400, {"npi"})
 
 
+def test_an_inquiry_tells_its_campaign_and_the_page_of_its_form(call, submit):
+    submit(at=timezone.now(), page_url="https://example.org/knee?utm_campaign=spring")
+    [row] = call("GET", "inquiries/").json()["results"]
+    assert (row["campaign"], row["page_url"]) == ("spring", "https://example.org/knee")
+
+
 def test_a_number_is_corrected_and_one_that_was_read_masked_never_takes_its_place(call, lead):
     path = f"leads/{lead.public_id}/"
     masked = call("PATCH", path, {"phone": "(512) •••-0101"})

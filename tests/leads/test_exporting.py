@@ -73,6 +73,14 @@ def test_the_kind_of_an_organisation_leaves_with_it(organisation, submit, now) -
     assert (row["npi"], row["sites"]) == ("1234567893", 3)
 
 
+def test_a_lead_leaves_with_the_campaign_it_first_came_by(organisation, submit, now) -> None:
+    submit(campaign="spring")
+    submit(campaign="autumn")
+    submit(first_name="Other", last_name="Beta", phone="512-555-0144", email="beta@example.org")
+    rows = rows_of(taken("leads", "json", person("compliance"), now))
+    assert [row["campaign"] for row in rows] == ["spring", ""]
+
+
 @pytest.mark.parametrize("form", ["csv", "xlsx", "json"])
 def test_a_control_character_stops_no_export(organisation, submit, now, form: str) -> None:
     lead = submit(phone="512-555-0142")

@@ -260,6 +260,11 @@ def test_the_kind_of_an_organisation_is_read_by_name_and_its_npi_by_the_check_di
     assert kept == ("hospital", "cardiology", "inpatient", "1234567893", 3)
 
 
+def test_a_row_tells_of_its_campaign(catalogue, now: datetime) -> None:
+    bring("Phone,UTM campaign\n512-555-0142,spring\n512-555-0143,\n", now)
+    assert list(Inquiry.objects.order_by("pk").values_list("campaign", flat=True)) == ["spring", ""]
+
+
 @pytest.mark.parametrize(
     ("encoding", "delimiter"),
     [("utf-8", ","), ("utf-8-sig", ";"), ("cp1252", ";"), ("utf-16", "\t"), ("utf-16-le", ","), ("utf-8", "|")],

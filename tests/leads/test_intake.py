@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError
 
 from consent import addresses, ledger
-from consent.models import ConsentEvent, Disclosure, Seller
+from consent.models import ConsentEvent, Disclosure, EventValue, Seller
 from leads.models import Inquiry, Lead, Source
 from leads.services import intake
 from leads.services.intake import BodyTooLarge, Delivery, KeyReused, StillBeingTakenIn
@@ -44,6 +44,36 @@ def test_each_ticked_box_is_a_grant_with_the_disclosure_that_was_shown(submit) -
         "email": [("inquiry", []), ("grant", ["email"])],
     }
     assert ConsentEvent.objects.filter(kind="grant", disclosure__isnull=False, fresh_opt_in=True).count() == 2
+
+
+@pytest.mark.parametrize(
+    ("page_url", "said", "campaign", "page"),
+    [
+        (
+            "https://example.org/knee?utm_campaign=spring%20knees&who=ana",
+            "",
+            "spring knees",
+            "https://example.org/knee",
+        ),
+        ("https://example.org/knee?utm_campaign=spring#ana", "webinar", "webinar", "https://example.org/knee"),
+        ("https://example.org/knee", "", "", "https://example.org/knee"),
+        ("http://[knee?utm_campaign=spring", "", "", "http://[knee"),
+        ("", "", "", ""),
+    ],
+)
+def test_an_inquiry_knows_its_campaign_and_the_page_of_its_form(submit, page_url, said, campaign, page) -> None:
+    lead = submit(page_url=page_url, campaign=said)
+    inquiry = lead.inquiries.get()
+    assert (inquiry.campaign, inquiry.page_url) == (campaign, page)
+    assert lead.interactions.get().facts.get("campaign", "") == campaign
+    proof = EventValue.objects.get(event__address=lead.phone, event__kind="grant")
+    assert json.loads(proof.body)["evidence"]["page_url"] == page_url, "the proof keeps all of it"
+
+
+def test_a_later_inquiry_has_a_campaign_of_its_own(submit, now) -> None:
+    lead = submit(campaign="spring")
+    submit(campaign="autumn")
+    assert list(lead.inquiries.order_by("pk").values_list("campaign", flat=True)) == ["spring", "autumn"]
 
 
 def test_a_purchased_list_is_no_inquiry_and_grants_nothing(submit) -> None:

@@ -78,6 +78,18 @@ def test_what_the_source_knows_is_not_asked(sequences, client: Client) -> None:
     assert Lead.objects.get().lead_type == "b2b"
 
 
+def test_the_campaign_is_what_the_source_knows_or_the_address_of_its_form_says(sequences, client: Client) -> None:
+    said = {"first_name": "Alpha", "phone": "512-555-0101", "service": "ortho"}
+    path = "/f/landing/?utm_campaign=spring"
+    assert client.post(path, {**show(client, "landing"), **said}).status_code == 303
+    landing = Source.objects.get(pk="landing")
+    landing.questions.append({"field": "campaign", "value": "leaflet"})
+    landing.save()
+    assert client.post(path, {**show(client, "landing"), **said}).status_code == 303
+    told = Inquiry.objects.order_by("pk").values_list("campaign", "page_url")
+    assert list(told) == [("spring", "http://testserver/f/landing/"), ("leaflet", "http://testserver/f/landing/")]
+
+
 @pytest.mark.parametrize(
     ("source", "lead_type", "offered", "not_offered"),
     [
@@ -219,7 +231,8 @@ def test_what_the_form_asks_reaches_the_lead(sequences, client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", ["phone", ["nobody"], ["lead_type"], ["zip", "zip"], [{"field": "zip", "colour": "red"}], [3]]
+    "asked",
+    ["phone", ["nobody"], ["lead_type"], ["campaign"], ["zip", "zip"], [{"field": "zip", "colour": "red"}], [3]],
 )
 def test_questions_that_no_form_can_ask_are_refused(asked: object) -> None:
     assert len(questions.problems(asked)) == 1

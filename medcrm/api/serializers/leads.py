@@ -19,7 +19,7 @@ from medcrm.api.serializers.shown import IN_FULL, PUBLIC_ID, Reach, Shown, examp
 from medcrm.lib import masking
 from routing.saying import ANSWERS
 
-NOT_FACTS = ("lead_type", "documents", "consent", "page_url", "is_test")
+NOT_FACTS = ("lead_type", "documents", "consent", "campaign", "page_url", "is_test")
 
 
 FREE = ("question", "preferred_time", "referring_provider", "organisation", "approver", "rollout", "next_action")
@@ -104,12 +104,13 @@ class LeadSerializer(Reach):
     class Meta:
         model = Lead
         read_only_fields = fields = (
-            "lead lead_type source first_name last_name phone email preferred_channel preferred_time language for_whom "
-            "age is_existing_patient zip city state timezone service preferred_clinic request question timing "
-            "window_opens_on window_closes_on urgency payer referring_provider organisation organisation_type "
-            "specialty care_setting npi sites contact_role clinic_size budget rollout approver agreement score score_band "
-            "fit readiness stage cycle fit_check capacity_check readiness_check decision_path_check decision next_step "
-            "hold_reason stop_reason team next_action next_action_due_at merged_into created_at advanced_at"
+            "lead lead_type source first_name last_name phone email preferred_channel preferred_time language "
+            "for_whom age is_existing_patient zip city state timezone service preferred_clinic request question "
+            "timing window_opens_on window_closes_on urgency payer referring_provider organisation organisation_type "
+            "specialty care_setting npi sites contact_role clinic_size budget rollout approver agreement score "
+            "score_band fit readiness stage cycle fit_check capacity_check readiness_check decision_path_check "
+            "decision next_step hold_reason stop_reason team next_action next_action_due_at merged_into created_at "
+            "advanced_at"
         ).split()
 
 
@@ -162,7 +163,9 @@ class InquiryRowSerializer(Shown):
 
     class Meta:
         model = Inquiry
-        read_only_fields = fields = ["inquiry", "source", "status", "lead", "is_repeat", "received_at", "settled_at"]
+        read_only_fields = fields = (
+            "inquiry source campaign page_url status lead is_repeat received_at settled_at"
+        ).split()
 
 
 ACTIVITIES = [
