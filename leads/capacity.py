@@ -32,7 +32,18 @@ from django.db.models import (
 from django.db.models.functions import ASin, Coalesce, Cos, Least, Power, Radians, Sin, Sqrt
 
 from leads import criteria, timing
-from leads.models import Answer, Authorization, Availability, DocumentStatus, Lead, Offering, OfferingPayer, ServiceLine
+from leads.models import (
+    Answer,
+    Authorization,
+    Availability,
+    Clinic,
+    DocumentStatus,
+    Lead,
+    Offering,
+    OfferingPayer,
+    Payer,
+    ServiceLine,
+)
 from leads.vocabulary import AuthorizationState, DocumentState, LeadType, Verdict
 
 EARTH_RADIUS_MILES = 3958.8
@@ -254,19 +265,46 @@ def held_documents(*, at: datetime, path: str = "lead__", of: Callable[[str], F]
     return Q(status=DocumentState.RECEIVED) & _still_valid(at, path, of)
 
 
+ASKING = (
+    (ServiceLine.documents.through, "serviceline", "service"),
+    (Payer.documents.through, "payer", "payer"),
+    (Clinic.documents.through, "clinic", "preferred_clinic"),
+)
+"""Who asks for documents: its rows, the column that names it there, and the lead's field that names it. A payer and the
+clinic that is asked for do so of a patient who wants a service [R16]."""
+IS_VISIT = Q(lead_type=LeadType.PATIENT, service__isnull=False)
+
+
 def missing_documents(*, at: datetime) -> Expression:
-    """How many of the documents that the lead's service asks for are not here and valid."""
-    required = ServiceLine.documents.through.objects.filter(serviceline=OuterRef("service"))
+    """How many of the documents that the lead's service, its payer or its clinic asks for are not here and valid."""
+    by_service, by_payer, by_clinic = (_missing(place, at) for place in range(len(ASKING)))
+    beside = Case(When(IS_VISIT, then=by_payer + by_clinic), default=Value(0))
+    return ExpressionWrapper(by_service + beside, output_field=IntegerField())
+
+
+def _missing(place: int, at: datetime) -> Expression:
+    """How many documents one of `ASKING` wants that are not here, and that none before it wants too."""
+    through, column, field = ASKING[place]
     held = DocumentStatus.objects.filter(
-        held_documents(at=at, path="", of=OuterRef), lead=OuterRef("pk"), document__services=OuterRef("service")
+        held_documents(at=at, path="", of=lambda name: OuterRef(OuterRef(name))),
+        lead=OuterRef(OuterRef("pk")),
+        document=OuterRef("document"),
     )
-    return ExpressionWrapper(_count(required, "serviceline") - _count(held, "lead"), output_field=IntegerField())
+    wanted = through.objects.filter(~Exists(held), **{column: OuterRef(field)})
+    for other, its_column, its_field in ASKING[:place]:
+        same = other.objects.filter(document=OuterRef("document"), **{its_column: OuterRef(OuterRef(its_field))})
+        wanted = wanted.filter(~Exists(same))
+    return _count(wanted, column)
 
 
 def lacks(document: str, *, at: datetime) -> Expression:
-    """Whether the lead's service asks for this document, and it is not here and valid."""
-    required = ServiceLine.documents.through.objects.filter(serviceline=OuterRef("service"), document=document)
-    return Case(When(Exists(required) & ~holds(document, at=at), then=Value(True)), default=Value(False))
+    """Whether the lead's service, its payer or its clinic asks for this document, and it is not here and valid."""
+    by_service, by_payer, by_clinic = (
+        Exists(through.objects.filter(document=document, **{column: OuterRef(field)}))
+        for through, column, field in ASKING
+    )
+    required = by_service | (IS_VISIT & (by_payer | by_clinic))
+    return Case(When(required & ~holds(document, at=at), then=Value(True)), default=Value(False))
 
 
 def holds(document: str, *, at: datetime) -> Exists:

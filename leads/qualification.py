@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from django.db import connection
-from django.db.models import Exists, Expression, OuterRef, Q, QuerySet
+from django.db.models import Exists, Expression, OuterRef, Q, QuerySet, Value
 
 from leads import capacity, checks, requalification
 from leads.checks import Assessment, Facts, FailedAnswer
@@ -26,7 +26,6 @@ from leads.models import (
     MissingItem,
     NextStepRule,
     Qualification,
-    ServiceLine,
     Stakeholder,
 )
 from leads.targets import YES
@@ -138,10 +137,10 @@ def assess_one(lead_id: int, *, at: datetime) -> tuple[AskedLead, Assessment]:
 def facts_for(leads: Mapping[int, AskedLead], *, at: datetime) -> dict[int, Facts]:
     """What the four checks are given for these leads, which `with_facts` read; four queries."""
     held = documents_held(leads, at=at)
-    required = documents_required(lead.service_id for lead in leads.values())
+    required = documents_required(leads.values())
     failed = failed_answers(leads, at=at)
     return {
-        pk: facts_of(lead, [code for code in required[lead.service_id] if code not in held[pk]], failed[pk])
+        pk: facts_of(lead, [code for code in required[pk] if code not in held[pk]], failed[pk])
         for pk, lead in leads.items()
     }
 
@@ -208,13 +207,33 @@ def open_cycles(leads: Iterable[Lead], *, at: datetime) -> dict[int, Qualificati
     return cycles | {row.lead_id: row for row in fresh}
 
 
-def documents_required(service_codes: Iterable[str | None]) -> Mapping[str | None, Sequence[str]]:
-    """Service → codes of the documents it asks for."""
-    rows = ServiceLine.documents.through.objects.filter(serviceline__in={code for code in service_codes if code})
-    required: dict[str | None, list[str]] = defaultdict(list)
-    for service, document in rows.order_by("document").values_list("serviceline", "document"):
-        required[service].append(document)
-    return required
+def documents_required(leads: Iterable[Lead]) -> Mapping[int, Sequence[str]]:
+    """Lead → codes of the documents that its service asks for, and of a patient its payer and clinic too; one query."""
+    leads = list(leads)
+    named = {
+        lead.pk: {field: getattr(lead, f"{field}_id") for _rows, _column, field in capacity.ASKING} for lead in leads
+    }
+    queries = [
+        through.objects.filter(**{f"{column}__in": {codes[field] for codes in named.values()} - {None}})
+        .annotate(by=Value(field))
+        .order_by()
+        .values_list("by", column, "document")
+        for through, column, field in capacity.ASKING
+    ]
+    asked: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for field, code, document in queries[0].union(*queries[1:], all=True):
+        asked[field, code].add(document)
+    return {
+        lead.pk: sorted(
+            {
+                document
+                for field, code in named[lead.pk].items()
+                if field == "service" or (lead.service_id and not lead.is_organisation)
+                for document in asked.get((field, code), ())
+            }
+        )
+        for lead in leads
+    }
 
 
 def documents_held(leads: Iterable[int], *, at: datetime) -> Mapping[int, set[str]]:

@@ -95,8 +95,10 @@ def load_catalogue(organisation: Mapping[str, object], *, at: datetime) -> None:
     _connect(ServiceLine.documents, {service.pk: row["needed"] for service, row in services})
     for name in KINDS_OF_ORGANISATION:
         _connect(getattr(ServiceLine, name), {service.pk: row[name] for service, row in services})
-    _create(Clinic, [row | _location(row) for row in organisation["clinic"]])
-    _create(Payer, [row | {"is_self_pay": row["code"] == "self"} for row in organisation["payer"]])
+    clinics = _create(Clinic, [row | _location(row) for row in organisation["clinic"]])
+    payers = _create(Payer, [row | {"is_self_pay": row["code"] == "self"} for row in organisation["payer"]])
+    for relation, rows in ((Clinic.documents, clinics), (Payer.documents, payers)):
+        _connect(relation, {made.pk: row.get("documents", []) for made, row in rows})
     load_offerings(organisation["offering"], at=at)
 
 

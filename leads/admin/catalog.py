@@ -84,11 +84,13 @@ class ServiceLineAdmin(CodedAdmin):
 class ClinicAdmin(CodedAdmin):
     list_display = ("name", "city", "state", "zip", "timezone", "radius_miles", "is_active")
     list_filter = ("state", "is_active")
+    ticked = ("documents",)
 
 
 @admin.register(Payer)
 class PayerAdmin(CodedAdmin):
     list_display = ("name", "code", "is_self_pay", "is_active")
+    ticked = ("documents",)
 
 
 class PayerTermInline(TabularInline):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -20,6 +21,7 @@ from leads.models import (
     TimingWindow,
     TriggerKind,
 )
+from leads.services import catalogue
 from leads.vocabulary import Outcome
 from medcrm.lib.admin import CodedAdmin
 from medcrm.lib.badges import badge
@@ -106,6 +108,10 @@ class TimingWindowAdmin(CodedAdmin):
 @admin.register(Document)
 class DocumentAdmin(CodedAdmin):
     list_display = ("name", "code", "from_whom", "is_active")
+
+    def save_model(self, request: HttpRequest, obj: Document, form: forms.ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        catalogue.make_askable(obj)
 
     @display(description=_("Collected from"))
     def from_whom(self, obj: Document) -> str:

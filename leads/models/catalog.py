@@ -134,11 +134,23 @@ class Clinic(Coded):
     latitude = models.FloatField()
     longitude = models.FloatField()
     radius_miles = models.PositiveSmallIntegerField(help_text=_("How far patients come from, as the crow flies."))
+    documents = models.ManyToManyField(
+        Document,
+        blank=True,
+        related_name="clinics",
+        help_text=_("To be held before a visit here is booked, beside what the service asks for."),
+    )
 
 
 @pghistory.track()
 class Payer(Coded):
     is_self_pay = models.BooleanField(default=False)
+    documents = models.ManyToManyField(
+        Document,
+        blank=True,
+        related_name="payers",
+        help_text=_("To be held before a visit is booked, beside what the service asks for."),
+    )
 
 
 @pghistory.track()

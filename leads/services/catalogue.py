@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from leads.models import Offering, OfferingPayer, Opening
+from leads.models import Document, MissingKind, Offering, OfferingPayer, Opening
 from medcrm.lib import bell
 
 NEWLY_ACCEPTED, OPENED = "payer_changed", "slot_opened"
@@ -45,6 +45,14 @@ def announce(offering_id: int, before: Terms, *, at: datetime) -> list[Opening]:
     if openings:
         bell.ring()
     return openings
+
+
+def make_askable(document: Document) -> MissingKind:
+    """Let a kind of document be missed: whoever lacks it is said to, by the thing that is missing of the same code."""
+    kind, _made = MissingKind.objects.get_or_create(
+        pk=document.pk, defaults={"name": document.name, "document": document}
+    )
+    return kind
 
 
 def _new(now: Terms, before: Terms) -> Iterable[str]:

@@ -213,7 +213,7 @@ class _Known:
             questions=_once(questions),
             answers=_newest(Answer.objects.filter(lead=lead, is_current=True).select_related("by", "question")),
             documents=dict(DocumentStatus.objects.filter(lead=lead).values_list("document", "status")),
-            required=qualification.documents_required([lead.service_id])[lead.service_id],
+            required=qualification.documents_required([lead])[lead.pk],
             authorization=Authorization.objects.filter(
                 capacity.by_payer(lead.payer_id), lead=lead, service=lead.service_id
             )

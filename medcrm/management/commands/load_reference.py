@@ -27,7 +27,7 @@ The file is TOML. Copy {FORM} and put your own in its place:
   service   what you offer; sensitive = true for what only trained staff hear of. One for organisations may say for
             which it is: organisation_types, specialties, care_settings, min_people, max_people
   clinic    where, with ZIP and the miles that people come from
-  payer     who pays
+  payer     who pays; it and a clinic may want papers of their own: documents = ["insurance_card"]
   offering  which service is given where, and who pays for it there
   team      hours and goals; keep the codes, which the first rules name, with names of your own
   source    where inquiries come from, what that says of their intent, and what the form asks
