@@ -69,6 +69,11 @@ class Facts:
     may_speak_with_someone: bool = False
     decider_named: bool = False
     failed_answers: Sequence[FailedAnswer] = ()
+    near_services: Sequence[str] = ()  # by name, where the service itself is not given
+
+    @property
+    def is_adjacent(self) -> bool:
+        return self.service_status == "adjacent"
 
     @property
     def is_organisation(self) -> bool:
@@ -165,7 +170,12 @@ ORGANISATION_QUESTIONS = {
 
 
 def check_fit(facts: Facts) -> Finding:
-    """Service, location, payer and eligibility, or what kind of organisation it is, from the catalogue [R14]."""
+    """Service, location, payer and eligibility, or what kind of organisation it is, from the catalogue [R14].
+
+    Where only another service is given, the rest is asked of that one, once the lead wants it.
+    """
+    if facts.is_adjacent:
+        return _offer_instead(facts)
     fails = [reason for (name, value), reason in FIT_FAILS.items() if getattr(facts, name) == value]
     if fails:
         return Finding(Verdict.FAIL, fails)
@@ -180,6 +190,8 @@ def check_capacity(facts: Facts) -> Finding:
     """An open slot inside the window, somebody who speaks the language, and the papers it takes [R15, R16]."""
     if facts.is_organisation:
         return Finding(Verdict.PASS, [Reason("not_applicable", "Organisation services have no appointment slots.")])
+    if facts.is_adjacent:
+        return _offer_instead(facts)
     fails = [
         Reason(f"document_{code}", f"Missing: {code.replace('_', ' ')}.", code) for code in facts.documents_missing
     ]
@@ -196,6 +208,12 @@ def check_capacity(facts: Facts) -> Finding:
         unknown.append("timing")
     day = facts.first_open_on
     return _open_or_pass(unknown, f"A slot is open on {_said(day)}." if day else "")
+
+
+def _offer_instead(facts: Facts) -> Finding:
+    names = ", ".join(facts.near_services)
+    sentence = f"No clinic gives this service to new patients. Offer instead: {names}."
+    return Finding(Verdict.UNKNOWN, [Reason("service_adjacent", sentence, "service")], ["service"])
 
 
 def _no_slot(next_open_on: date | None) -> Reason:
@@ -246,7 +264,7 @@ def check_decision_path(facts: Facts) -> Finding:
 
 def missing_items(facts: Facts) -> list[str]:
     """What must still arrive before the lead can move; open questions are not missing items."""
-    missing = list(facts.documents_missing)
+    missing = [] if facts.is_adjacent else list(facts.documents_missing)
     if facts.authorization_missing:
         missing.append("prior_authorization")
     if facts.needs_agreement and facts.agreement != Agreement.SIGNED:

@@ -353,6 +353,7 @@ NOT_FOR_ORGANISATIONS = ("not_applicable", "not applicable")
 SERVED = [
     ("offered", "offered"),
     ("not_offered", "not offered"),
+    ("adjacent", "not offered, but one near it is"),
     ("organisation", "for organisations"),
     ("other_audience", "not for this kind of organisation"),
 ]
@@ -453,7 +454,7 @@ register(
         Kind.CODE,
         lambda at: capacity.location_status(),
         lambda: PLACE,
-        per=("lead_type", "service_id", "state", "latitude", "longitude"),
+        per=("lead_type", "service_id", "is_existing_patient", "state", "latitude", "longitude"),
     ),
     Fact(
         "payer_status",
@@ -461,7 +462,7 @@ register(
         Kind.CODE,
         lambda at: capacity.payer_status(),
         lambda: PAYING,
-        per=("lead_type", "service_id", "payer_id", "state", "latitude", "longitude"),
+        per=("lead_type", "service_id", "is_existing_patient", "payer_id", "state", "latitude", "longitude"),
     ),
     Fact("age_status", "age for the service", Kind.CODE, lambda at: capacity.age_status(at=at), lambda: ELIGIBLE),
     *(

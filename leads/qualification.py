@@ -12,6 +12,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, TypedDict, cast
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
 from django.db.models import Exists, Expression, OuterRef, Q, QuerySet, Value
 
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         language_spoken: bool | None
         may_speak_with_someone: bool
         decider_named: bool
+        near_services: Sequence[str]
 
     AskedLead = WithAnnotations[Lead, Asked]
 
@@ -191,6 +193,7 @@ def facts_of(lead: AskedLead, documents_missing: Sequence[str], failed: Sequence
         may_speak_with_someone=lead.may_speak_with_someone,
         decider_named=lead.decider_named,
         failed_answers=failed,
+        near_services=lead.near_services,
     )
 
 
@@ -288,7 +291,8 @@ def _knows_who(quality: str) -> Exists:
 
 
 def with_facts(lead_ids: Sequence[int], at: datetime) -> dict[int, AskedLead]:
-    """These leads with what the checks ask of each as attributes; two queries, and one where dates are too narrow."""
+    """These leads with what the checks ask of each as attributes; two queries, and one each where dates are too narrow
+    and where only another service is given."""
     leads = Lead.objects.select_related("timing", "service").in_bulk(lead_ids)
     sql, params = _asked()
     with connection.cursor() as cursor:
@@ -302,9 +306,15 @@ def with_facts(lead_ids: Sequence[int], at: datetime) -> dict[int, AskedLead]:
 
 
 def _look_further(leads: Mapping[int, AskedLead], at: datetime) -> None:
-    """Note the next open day of those that find none inside their dates; few do, so it is not asked for everybody."""
+    """Note the next open day of those that find none inside their dates, and what is given instead of a service that is
+    not; few need it, so it is not asked for everybody."""
     for lead in leads.values():
-        lead.next_open_on = None
+        lead.next_open_on, lead.near_services = None, []
+    without = [pk for pk, lead in leads.items() if lead.service_status == "adjacent"]
+    if without:
+        names = ArraySubquery(capacity.near_offerings().order_by("service__name").values("service__name").distinct())
+        for pk, near in Lead.objects.filter(pk__in=without).values_list("pk", names):
+            leads[pk].near_services = near
     narrow = [pk for pk, lead in leads.items() if lead.window_closes_on and lead.first_open_on is None]
     patients = [pk for pk in narrow if leads[pk].lead_type == LeadType.PATIENT]
     if patients:

@@ -49,7 +49,7 @@ from medcrm.lib.writing import create_missing
 
 DATA = Path(__file__).parent / "data"
 REFERRAL_LETTER = "referral_letter"
-KINDS_OF_ORGANISATION = ("organisation_types", "specialties", "care_settings")
+NAMED = ("adjacent", "organisation_types", "specialties", "care_settings")  # what a service names by code
 
 Row = Mapping[str, object]
 
@@ -93,7 +93,7 @@ def load_catalogue(organisation: Mapping[str, object], *, at: datetime) -> None:
         ServiceLine, [_service(row, trainings[0] if row.get("sensitive") else "") for row in organisation["service"]]
     )
     _connect(ServiceLine.documents, {service.pk: row["needed"] for service, row in services})
-    for name in KINDS_OF_ORGANISATION:
+    for name in NAMED:
         _connect(getattr(ServiceLine, name), {service.pk: row[name] for service, row in services})
     clinics = _create(Clinic, [row | _location(row) for row in organisation["clinic"]])
     payers = _create(Payer, [row | {"is_self_pay": row["code"] == "self"} for row in organisation["payer"]])
@@ -116,7 +116,7 @@ def _service(row: Row, training: str) -> Row:
         "needed": {*row.get("documents", []), *letter},
         "min_people": row.get("min_people"),
         "max_people": row.get("max_people"),
-        **{name: row.get(name, []) for name in KINDS_OF_ORGANISATION},
+        **{name: row.get(name, []) for name in NAMED},
     }
 
 

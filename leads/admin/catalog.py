@@ -40,10 +40,11 @@ class OfferingInline(ReadOnlyInline):
 class ServiceLineAdmin(CodedAdmin):
     list_display = ("name", "audience", "ages", "remote", "needs", "sensitive", "is_active")
     list_filter = (("audience", ChoicesDropdownFilter), "is_active")
-    ticked = ("documents", "organisation_types", "specialties", "care_settings")
+    ticked = ("adjacent", "documents", "organisation_types", "specialties", "care_settings")
     fieldsets = (
         (None, {"fields": ("code", "name", "audience", "is_active")}),
         (_("Who is eligible"), {"fields": (("min_age", "max_age"), "telehealth")}),
+        (_("Where it is not given"), {"fields": ("adjacent",)}),
         (
             _("For which organisations"),
             {

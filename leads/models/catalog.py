@@ -84,6 +84,15 @@ class ServiceLine(Coded):
         help_text=_("To be held before an appointment is booked; a required referral is the referral letter."),
     )
 
+    adjacent = models.ManyToManyField(
+        "self",
+        symmetrical=False,
+        blank=True,
+        related_name="adjacent_to",
+        verbose_name=_("offered instead"),
+        help_text=_("Where no clinic gives this one to new patients, a caller offers these, as far as they are given."),
+    )
+
     # For whom a service for organisations is; what says nothing is for all of them [2.3].
     organisation_types = models.ManyToManyField(OrganisationType, blank=True, related_name="services")
     specialties = models.ManyToManyField(Specialty, blank=True, related_name="services")

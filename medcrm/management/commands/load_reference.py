@@ -24,8 +24,9 @@ retention rows that the product brings. Runs twice without harm: what is there s
 The file is TOML. Copy {FORM} and put your own in its place:
   seller, postal_address, timezone, sms_sender_registered
             the legal entity that people permit to contact them, as forms and mail name it
-  service   what you offer; sensitive = true for what only trained staff hear of. One for organisations may say for
-            which it is: organisation_types, specialties, care_settings, min_people, max_people
+  service   what you offer; sensitive = true for what only trained staff hear of; adjacent = ["pt"] for what a caller
+            offers where no clinic gives it. One for organisations may say for which it is: organisation_types,
+            specialties, care_settings, min_people, max_people
   clinic    where, with ZIP and the miles that people come from
   payer     who pays; it and a clinic may want papers of their own: documents = ["insurance_card"]
   offering  which service is given where, and who pays for it there
