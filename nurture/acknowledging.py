@@ -55,9 +55,7 @@ def plan(lead_ids: Sequence[int], *, promised: Promised, at: datetime) -> list[i
     sequence = _sequence() if inquiries else None
     if sequence is None:
         return []
-    leads = Lead.objects.filter(pk__in=[inquiry.lead_id for inquiry in inquiries])
-    meant = {pk for pk, [holds] in criteria.holding(leads, [sequence.criteria], at=at).items() if holds}
-    inquiries = [inquiry for inquiry in inquiries if inquiry.lead_id in meant]
+    inquiries = _meant(inquiries, sequence, at)
     promises = promised([inquiry.lead_id for inquiry in inquiries])
     rows = Enrollment.objects.bulk_create(_enrollment(inquiry.lead, sequence, at) for inquiry in inquiries)
     Acknowledgement.objects.bulk_create(
@@ -114,6 +112,15 @@ def _sequence() -> NurtureSequence | None:
     """The published one that says what is sent; none where it is switched off."""
     in_force = NurtureSequence.objects.filter(status=VersionStatus.PUBLISHED, is_active=True)
     return in_force.filter(code=SequenceCode.ACKNOWLEDGEMENT).first()
+
+
+def _meant(inquiries: list[Inquiry], sequence: NurtureSequence, at: datetime) -> list[Inquiry]:
+    """Those of leads whom the sequence means; usually all of them."""
+    if not sequence.criteria:
+        return inquiries
+    leads = Lead.objects.filter(pk__in=[inquiry.lead_id for inquiry in inquiries])
+    holding = criteria.holding(leads, [sequence.criteria], at=at)
+    return [inquiry for inquiry in inquiries if holding[inquiry.lead_id] == [True]]
 
 
 def _enrollment(lead: Lead, sequence: NurtureSequence, at: datetime) -> Enrollment:

@@ -188,6 +188,7 @@ class FrequencyCapAdmin(ModelAdmin):
 class AcknowledgedSourceAdmin(ModelAdmin):
     """Where who asks is told at once that it arrived; what is said is the sequence “Acknowledgement”."""
 
+    empty_text = _("Forms, landing pages and ads acknowledge, others do not. Add a row to say otherwise for one.")
     list_display = ("source", "kind", "acknowledges")
     list_select_related = ("source",)
     list_filter = ("is_active",)

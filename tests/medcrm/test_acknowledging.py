@@ -16,7 +16,7 @@ from leads.services.calls import CallReport
 from leads.services.intake import Delivery, Heard, receive
 from leads.services.source_keys import issue_key
 from medcrm import journey, reference
-from nurture import acknowledging, dispatch, outbox, publishing
+from nurture import acknowledging, dispatch, outbox, personal, publishing
 from nurture.models import AcknowledgedSource, Acknowledgement, Enrollment, FrequencyCap, Message, Sequence, Skip
 from nurture.querysets import LEASE
 from routing.models import Clock
@@ -300,6 +300,16 @@ def test_a_limit_on_information_is_kept_and_one_on_marketing_does_not_count_it(a
     ask(last_name="Omega", phone="+15125550102", email="omega@example.org")
     assert templates() == ["acknowledgement_email"]
     assert codes() == [("skipped", "FREQUENCY_LIMIT")] * 2
+
+
+def test_what_staff_owe_to_who_rang_is_still_theirs_to_write(organisation, submit, now: datetime, admin_user) -> None:
+    lead = submit()
+    Interaction.objects.create(lead=lead, kind="inbound_call", direction="inbound", at=now - MINUTE)
+    run(now)
+    assert Message.objects.count() == 1
+    FrequencyCap.objects.update(limit=0)
+    personal.write(lead.pk, "email", subject="Your call", body="Tuesday?", by=admin_user, clock=lambda: now + MINUTE)
+    assert Attempt.objects.filter(by=admin_user, state="sent").count() == 1
 
 
 # The worker dies
