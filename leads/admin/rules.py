@@ -238,7 +238,15 @@ class NextStepSetAdmin(Tried, PreviewedAdmin):
     list_display = ("__str__", "status_badge", "rule_count", "published_at", "published_by", "note")
     fieldsets = (
         (None, {"fields": (("version", "status"), "note", "preview")}),
-        (_("First steps"), {"fields": (("patient_step", "partner_step", "b2b_step"),)}),
+        (
+            _("First steps"),
+            {
+                "fields": ("patient_step", "partner_step", "b2b_step"),
+                "description": _(
+                    "Where a person sends a lead on and no rule says to whom; where an organisation is met."
+                ),
+            },
+        ),
         (_("Publication"), {"fields": (("published_at", "published_by"), "reached", "created_at")}),
         (_("Back-tests"), {"fields": ("tries",)}),
     )

@@ -125,32 +125,32 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='nextstepset',
             name='b2b_step',
-            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='discovery', default='discovery', help_text='Where a person sends the lead on and no rule says to whom, or agrees a meeting with an organisation.', max_length=12, verbose_name="a business's first step"),
+            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='discovery', default='discovery', max_length=12, verbose_name="a business's first step"),
         ),
         migrations.AddField(
             model_name='nextstepset',
             name='partner_step',
-            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='partnership', default='partnership', help_text='Where a person sends the lead on and no rule says to whom, or agrees a meeting with an organisation.', max_length=12, verbose_name="a partner's first step"),
+            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='partnership', default='partnership', max_length=12, verbose_name="a partner's first step"),
         ),
         migrations.AddField(
             model_name='nextstepset',
             name='patient_step',
-            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='callback', default='callback', help_text='Where a person sends the lead on and no rule says to whom, or agrees a meeting with an organisation.', max_length=12, verbose_name="a patient's first step"),
+            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='callback', default='callback', max_length=12, verbose_name="a patient's first step"),
         ),
         migrations.AddField(
             model_name='nextstepsetevent',
             name='b2b_step',
-            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='discovery', default='discovery', help_text='Where a person sends the lead on and no rule says to whom, or agrees a meeting with an organisation.', max_length=12, verbose_name="a business's first step"),
+            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='discovery', default='discovery', max_length=12, verbose_name="a business's first step"),
         ),
         migrations.AddField(
             model_name='nextstepsetevent',
             name='partner_step',
-            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='partnership', default='partnership', help_text='Where a person sends the lead on and no rule says to whom, or agrees a meeting with an organisation.', max_length=12, verbose_name="a partner's first step"),
+            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='partnership', default='partnership', max_length=12, verbose_name="a partner's first step"),
         ),
         migrations.AddField(
             model_name='nextstepsetevent',
             name='patient_step',
-            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='callback', default='callback', help_text='Where a person sends the lead on and no rule says to whom, or agrees a meeting with an organisation.', max_length=12, verbose_name="a patient's first step"),
+            field=models.CharField(choices=[('appointment', 'Appointment'), ('quote', 'Quote'), ('discovery', 'Sales discovery'), ('partnership', 'Partnership'), ('callback', 'Call back')], db_default='callback', default='callback', max_length=12, verbose_name="a patient's first step"),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='disposition',

@@ -161,9 +161,6 @@ def _first_step(name: Promise, default: NextStep) -> models.CharField:
         choices=[(step.value, step.label) for step in SENT_ON],
         default=default.value,
         db_default=default.value,
-        help_text=_(
-            "Where a person sends the lead on and no rule says to whom, or agrees a meeting with an organisation."
-        ),
     )
 
 
