@@ -152,12 +152,17 @@ def _answer(verdict: str, seller: Seller) -> Answer | None:
 
 
 def unanswered(address_ids: Iterable[int], *, at: datetime) -> set[tuple[int, str]]:
-    """Address and channel where the last word is the person's: a message of theirs that nothing of ours has followed.
+    """Address and channel where the last word is the person's: a message of theirs that nobody of ours has followed.
 
-    Such a message may be answered as a conversation [contact_rules 19]; a request to stop is none. One query.
+    What a program sends by itself, an acknowledgement say, is no answer. Such a message may be answered as a conversation
+    [contact_rules 19]; a request to stop is none. One query.
     """
     followed = Attempt.objects.filter(
-        address=OuterRef("address"), channel=OuterRef("way"), at__gte=OuterRef("occurred_at"), state__in=COUNTED
+        address=OuterRef("address"),
+        channel=OuterRef("way"),
+        at__gte=OuterRef("occurred_at"),
+        state__in=COUNTED,
+        automation="",
     )
     messages = (
         ConsentEvent.objects.filter(address__in=set(address_ids), kind=EventKind.INBOUND, about=None)

@@ -168,3 +168,20 @@ def test_a_message_may_be_answered_for_as_long_as_policy_says(
     PolicySetting.objects.filter(pk="answer_within_days").update(value=Value(days, JSONField()))
     receive(phone, "Do you have evenings?", seller, now - timedelta(days=7))
     assert inbound.unanswered([phone.pk], at=now) == ({(phone.pk, "sms")} if waits else set())
+
+
+@pytest.mark.parametrize(("automation", "waits"), [("nurture.acknowledging", True), ("", False)])
+def test_a_message_is_answered_by_a_person_and_not_by_what_a_program_sends_meanwhile(
+    phone: Address,
+    disclosure: Disclosure,
+    scrub: ListSnapshot,
+    seller: Seller,
+    now: datetime,
+    automation: str,
+    waits: bool,
+) -> None:
+    grant(phone, disclosure, now=now)
+    receive(phone, "Do you have evenings?", seller, now)
+    sent = gate.reserve(ask(phone, channel="sms"), at=now + timedelta(minutes=1), automation=automation)
+    assert sent.state == "reserved"
+    assert inbound.unanswered([phone.pk], at=now + timedelta(hours=1)) == ({(phone.pk, "sms")} if waits else set())
