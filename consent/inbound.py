@@ -154,7 +154,7 @@ def _answer(verdict: str, seller: Seller) -> Answer | None:
 def unanswered(address_ids: Iterable[int], *, at: datetime) -> set[tuple[int, str]]:
     """Address and channel where the last word is the person's: a message of theirs that nobody of ours has followed.
 
-    What a program sends by itself, an acknowledgement say, is no answer. Such a message may be answered as a conversation
+    What a program sends by itself, an acknowledgement say, is no answer. Such a message may be answered as a talk
     [contact_rules 19]; a request to stop is none. One query.
     """
     followed = Attempt.objects.filter(
