@@ -68,7 +68,7 @@ def test_a_text_and_its_translation_are_two_files(lived: Address, now: datetime,
     spanish = Disclosure.objects.create(**same, language="es", text="Acepto.")
     assert (own.in_language("es"), own.in_language("en"), own.in_language("fr")) == (spanish, own, own)
     grant(lived, spanish, now=now)
-    folder = unpack(bundle.export(lived, at=now, now=now, by=None, reason="complaint 8").content, tmp_path)
+    folder = unpack(bundle.export(lived, as_of=now, at=now, by=None, reason="complaint 8").content, tmp_path)
     assert (folder / "disclosures" / "web-v1.txt").read_text() == own.text
     assert (folder / "disclosures" / "web-v1-es.txt").read_text() == "Acepto."
     assert run_verify(folder)[0] == 0

@@ -145,7 +145,7 @@ def test_a_person_who_was_quicker_has_said_it_all(ask) -> None:
 def test_who_withdrew_meanwhile_gets_none_and_the_reason_is_kept(organisation, submit, now) -> None:
     lead = submit(email="")
     journey.advance_due(at=now)
-    ledger.record(lead.phone_id, "inbound", occurred_at=now, now=now, text="STOP", facts={"channel": "sms"})
+    ledger.record(lead.phone_id, "inbound", occurred_at=now, at=now, text="STOP", facts={"channel": "sms"})
     Lead.objects.update(advance_due_at=None)
     assert dispatch.dispatch_due(at=now).skipped == 1
     assert codes() == [("skipped", "NO_ADDRESS"), ("skipped", "REVOKED")]
@@ -155,7 +155,7 @@ def test_who_withdrew_meanwhile_gets_none_and_the_reason_is_kept(organisation, s
 
 def test_a_mailbox_that_does_not_exist_leaves_the_text(organisation, submit, now) -> None:
     lead = submit()
-    ledger.record(lead.email_id, "email_hard_bounce", occurred_at=now, now=now)
+    ledger.record(lead.email_id, "email_hard_bounce", occurred_at=now, at=now)
     run(now)
     assert templates() == ["acknowledgement_text"]
     assert codes() == [("skipped", "EMAIL_HARD_BOUNCE")]
