@@ -127,14 +127,8 @@ def offered_to(lead_id: int) -> list[int]:
 
 def near_offerings() -> QuerySet[Offering]:
     """Offerings to the outer lead of what its service names as offered instead."""
-    near = ServiceLine.adjacent.through.objects.filter(from_serviceline=OuterRef(OuterRef("service")))
     there = Offering.objects.filter(service__is_active=True, clinic__is_active=True)
-    return taking(there.filter(service__in=near.values("to_serviceline")))
-
-
-def _only_near() -> Q:
-    """Whether no clinic gives the lead's service, and one gives what is offered instead."""
-    return ~Exists(taking(given(Offering.objects.all()))) & Exists(near_offerings())
+    return taking(there.filter(service__adjacent_to=OuterRef("service")))
 
 
 def service_status() -> Expression:
@@ -186,21 +180,18 @@ def size_status() -> Expression:
 
 
 def location_status() -> Expression:
-    """`in_catchment`, `telehealth`, `outside` or `not_applicable`; unknown without a place or a service that is given
-    or has none near it."""
+    """`in_catchment`, `telehealth`, `outside` or `not_applicable`; unknown without a place or a service."""
     return _status(
         When(IS_ORGANISATION, then=Value("not_applicable")),
         When(~HAS_PLACE | Q(service__isnull=True), then=None),
         When(Exists(near(Offering.objects.all())), then=Value("in_catchment")),
         When(Exists(within_reach(Offering.objects.all())), then=Value("telehealth")),
-        When(_only_near(), then=None),
         default="outside",
     )
 
 
 def payer_status() -> Expression:
-    """`accepted`, `self_pay`, `not_accepted` or `not_applicable`, within reach; unknown without a payer, a place, or a
-    service that is given or has none near it."""
+    """`accepted`, `self_pay`, `not_accepted` or `not_applicable`, within reach; unknown without a payer."""
     terms = OfferingPayer.objects.filter(payer=OuterRef("payer"))
     accepted = Exists(within_reach(terms, "offering__"))
     return _status(
@@ -208,7 +199,6 @@ def payer_status() -> Expression:
         When(Q(payer__isnull=True) | Q(service__isnull=True) | ~HAS_PLACE, then=None),
         When(Q(payer__is_self_pay=True) & accepted, then=Value("self_pay")),
         When(accepted, then=Value("accepted")),
-        When(_only_near(), then=None),
         default="not_accepted",
     )
 

@@ -280,10 +280,6 @@ ASKED: Mapping[str, Callable[[datetime], Expression | Q]] = {
     "location_status": lambda at: capacity.location_status(),
     "payer_status": lambda at: capacity.payer_status(),
     "age_status": lambda at: capacity.age_status(at=at),
-    "type_status": lambda at: capacity.meant_status("organisation_type"),
-    "specialty_status": lambda at: capacity.meant_status("specialty"),
-    "setting_status": lambda at: capacity.meant_status("care_setting"),
-    "size_status": lambda at: capacity.size_status(),
     "first_open_on": lambda at: capacity.first_open_date(at=at),
     "authorization_missing": lambda at: capacity.needs_authorization(at=at),
     "language_spoken": lambda at: capacity.language_spoken(at=at),
@@ -291,6 +287,13 @@ ASKED: Mapping[str, Callable[[datetime], Expression | Q]] = {
     "decider_named": lambda at: _knows_who("can_approve") | capacity.answered("decision_maker", at=at),
 }
 """What the checks ask of a lead, as the database computes it."""
+ASKED_OF_ORGANISATIONS: Mapping[str, Callable[[datetime], Expression | Q]] = {
+    "type_status": lambda at: capacity.meant_status("organisation_type"),
+    "specialty_status": lambda at: capacity.meant_status("specialty"),
+    "setting_status": lambda at: capacity.meant_status("care_setting"),
+    "size_status": lambda at: capacity.size_status(),
+}
+"""What is asked of partners and businesses only: PostgreSQL would plan it for every patient too."""
 
 
 def _knows_who(quality: str) -> Exists:
@@ -298,18 +301,32 @@ def _knows_who(quality: str) -> Exists:
 
 
 def with_facts(lead_ids: Sequence[int], at: datetime) -> dict[int, AskedLead]:
-    """These leads with what the checks ask of each as attributes; two queries, and one each where dates are too narrow
-    and where only another service is given."""
-    leads = Lead.objects.select_related("timing", "service").in_bulk(lead_ids)
-    sql, params = _asked()
+    """These leads with what the checks ask of each as attributes; two queries, and one each for organisations, where
+    dates are too narrow, and where only another service is given."""
+    leads = cast("dict[int, AskedLead]", Lead.objects.select_related("timing", "service").in_bulk(lead_ids))
+    _ask(leads, lead_ids, ASKED, at)
+    for lead in leads.values():
+        lead.type_status = lead.specialty_status = lead.setting_status = lead.size_status = "any"
+    organisations = [pk for pk, lead in leads.items() if lead.is_organisation]
+    if organisations:
+        _ask(leads, organisations, ASKED_OF_ORGANISATIONS, at)
+    _look_further(leads, at)
+    return leads
+
+
+def _ask(
+    leads: Mapping[int, AskedLead],
+    ids: Sequence[int],
+    asked: Mapping[str, Callable[[datetime], Expression | Q]],
+    at: datetime,
+) -> None:
+    """Set what is asked of these leads as attributes; one query."""
+    sql, params = _asked(tuple(asked))
     with connection.cursor() as cursor:
-        cursor.execute(f"{sql} WHERE leads_lead.id = ANY(%s)", [*bind(params, at), list(lead_ids)])
+        cursor.execute(f"{sql} WHERE leads_lead.id = ANY(%s)", [*bind(params, at), list(ids)])
         for pk, *values in cursor.fetchall():
-            for name, value in zip(ASKED, values, strict=True):
+            for name, value in zip(asked, values, strict=True):
                 setattr(leads[pk], name, value)
-    asked = cast("dict[int, AskedLead]", leads)
-    _look_further(asked, at)
-    return asked
 
 
 def _look_further(leads: Mapping[int, AskedLead], at: datetime) -> None:
@@ -331,9 +348,10 @@ def _look_further(leads: Mapping[int, AskedLead], at: datetime) -> None:
 
 
 @cache
-def _asked() -> tuple[str, Sequence[Param]]:
+def _asked(names: tuple[str, ...]) -> tuple[str, Sequence[Param]]:
     """The question without the leads it is about; Django takes longer to make it than PostgreSQL to answer it."""
-    columns = {name: make(MOMENT) for name, make in ASKED.items()}
+    makes = {**ASKED, **ASKED_OF_ORGANISATIONS}
+    columns = {name: makes[name](MOMENT) for name in names}
     return Lead.objects.order_by().values("pk", **columns).query.sql_with_params()
 
 

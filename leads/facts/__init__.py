@@ -140,7 +140,7 @@ register(
         Kind.CODE,
         lambda at: capacity.location_status(),
         lambda: PLACE,
-        per=("lead_type", "service_id", "is_existing_patient", "state", "latitude", "longitude"),
+        per=("lead_type", "service_id", "state", "latitude", "longitude"),
     ),
     Fact(
         "payer_status",
@@ -148,7 +148,7 @@ register(
         Kind.CODE,
         lambda at: capacity.payer_status(),
         lambda: PAYING,
-        per=("lead_type", "service_id", "is_existing_patient", "payer_id", "state", "latitude", "longitude"),
+        per=("lead_type", "service_id", "payer_id", "state", "latitude", "longitude"),
     ),
     Fact("age_status", "age for the service", Kind.CODE, lambda at: capacity.age_status(at=at), lambda: ELIGIBLE),
     *(

@@ -34,6 +34,9 @@ def test_where_only_another_service_is_given_a_caller_offers_that_one(without_pt
     lead = walk(submit(service="pt", payer="medicaid"), now)
     assert (lead.fit_check, lead.capacity_check, lead.stage) == ("unknown", "unknown", "forwarded")
     assert (lead.next_step, lead.score_parts["service_fit"]) == ("callback", 5)
+    assert min(lead.score_parts.values()) >= 0, (
+        "place and payer are those of what it asked for, not of what it is offered"
+    )
     cycle = lead.qualifications.get()
     assert cycle.explanation["fit"] == cycle.explanation["capacity"]
     [reason] = cycle.explanation["fit"]
