@@ -149,7 +149,7 @@ def test_why_a_lead_is_put_off_is_said_once_and_ends_when_it_walks(closed_team, 
 
 
 def test_leads_that_are_put_off_are_listed_and_counted_for_who_can_mend_it(
-    closed_team, submit, now, admin_client
+    closed_team, submit, now, admin_client, own_cache
 ) -> None:
     [pk, *_others] = people(submit, 2)
     journey.advance_due(at=now)
