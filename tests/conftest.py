@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tomllib
 from collections.abc import Callable
@@ -34,6 +35,12 @@ def pytest_configure() -> None:
 
         call_command("collectstatic", interactive=False, verbosity=0)
     look_at_static_files_once()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """A worker that finds settings named loads them before this file, with the addresses of the controller."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
 def look_at_static_files_once() -> None:
