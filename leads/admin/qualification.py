@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from consent import addresses
+from consent.words import spaced
 from leads.admin.base import OfLead
 from leads.models import Answer, Qualification, Stakeholder, Trigger
 from leads.services import people, reviews
@@ -160,8 +161,8 @@ class QualificationAdmin(OfLead, ReadOnlyAdmin):
 
 @admin.register(Answer)
 class AnswerAdmin(OfLead, ReadOnlyAdmin):
-    list_display = ("of_lead", "code", "value", "verdict_badge", "origin", "by", "answered_at", "is_current")
-    list_select_related = ("lead", "by")
+    list_display = ("of_lead", "asked", "told", "verdict_badge", "origin", "by", "answered_at", "is_current")
+    list_select_related = ("lead", "by", "question")
     list_filter = (
         ("verdict", ChoicesDropdownFilter),
         ("origin", ChoicesDropdownFilter),
@@ -169,6 +170,16 @@ class AnswerAdmin(OfLead, ReadOnlyAdmin):
     )
     verdict_badge = badge_column("verdict", _("Verdict"))
     empty_text = _("Answers appear here when forms are sent and calls are recorded.")
+
+    @display(description=_("Question"))
+    def asked(self, obj: Answer) -> str:
+        return obj.question.words if obj.question else spaced(obj.code)
+
+    @display(description=_("Answer"))
+    def told(self, obj: Answer) -> str:
+        said = obj.value if isinstance(obj.value, list) else [obj.value]
+        words = [{"True": "yes", "False": "no"}.get(str(each), str(each)) for each in said if each not in (None, "")]
+        return ", ".join(each if " " in each else spaced(each) for each in words)
 
 
 @admin.register(Trigger)

@@ -11,6 +11,7 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Upper
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
@@ -317,7 +318,7 @@ class Lead(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.organisation or str(self.public_id)
+        return self.name or self.organisation or _now("Lead %(number)s, no name") % {"number": self.pk or "–"}
 
     @property
     def name(self) -> str:
