@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from django.db.models import F, SmallIntegerField, Value
@@ -66,14 +67,14 @@ def normalise(fields: Mapping[str, object]) -> Submission:
     serializer = InquirySerializer(data=fields)
     valid = serializer.is_valid()
     errors = {name: [str(message) for message in _flat(found)] for name, found in serializer.errors.items()}
-    data = dict(serializer.validated_data) if valid else {n: v for n, v in fields.items() if n not in errors}
+    data = dict(serializer.validated_data) if valid else {n: _plain(v) for n, v in fields.items() if n not in errors}
     phone = _address(PHONE, data.get("phone"), errors)
     email = _address(EMAIL, data.get("email"), errors)
     if not phone and not email and PHONE not in errors and EMAIL not in errors:
         errors[PHONE] = ["Give a phone number or an e-mail address, so that somebody can answer."]
     timing = _check_codes(data, errors)
     if errors:
-        raise InvalidFields(errors)
+        raise InvalidFields({_plain(name): _plain(told) for name, told in errors.items()})
     data["timing"] = timing
     for name in targets.NAMES:
         if targets.no_name(data.get(name)):
@@ -139,6 +140,13 @@ def _find_codes(asked: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], tup
 def _codes(value: object) -> list[str]:
     items = value if isinstance(value, list) else [value]
     return [item for item in items if isinstance(item, str) and item]
+
+
+def _plain(value: Any) -> Any:
+    """A text, or a list of some, without what the database holds in none: NUL and halves of surrogate pairs."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.replace("\x00", "").encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _flat(found: object) -> list[str]:

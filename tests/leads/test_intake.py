@@ -278,3 +278,22 @@ def test_a_source_shows_no_text_of_another_company(catalogue) -> None:
     with pytest.raises(ValidationError) as refused:
         source.full_clean()
     assert list(refused.value.message_dict) == ["disclosure"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"phone": "51\x002-555", "npi": "x"},
+        {"payer": "pp\x00o", "age": "old"},
+        {"payer": "\ud83d", "phone": "\ud83d", "age": "old"},
+        {"documents": ["\x00", "\ud83d"], "age": "old"},
+        {"na\x00me": "x", "\ud83d": "x", "age": "old"},
+    ],
+)
+def test_what_no_database_can_hold_is_refused_like_anything_else_that_is_wrong(organisation, now, wrong) -> None:
+    """Found by the long search of the API's description: the refusal itself could not be kept, which was a 500."""
+    body = json.dumps({"lead_type": "patient", "phone": "512-555-0142", **wrong}).encode()
+    with pytest.raises(InvalidFields):
+        intake.receive(Source.objects.get(pk="web_consult"), body, Delivery(), at=now)
+    kept = Inquiry.objects.get()
+    assert kept.status == "refused" and kept.errors
