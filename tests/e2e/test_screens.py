@@ -18,7 +18,7 @@ from tests.rows import NOW
 
 pytestmark = pytest.mark.screens
 FOLDER = Path(settings.BASE_DIR) / "docs" / "screens"
-COLOURS = 32  # enough for flat pages, and a fifth of the bytes
+COLOURS = 96  # with fewer the quiet grounds of badges are lost in the dark
 ONLY = os.environ.get("SCREENS", "*").split()  # e.g. “import* lead”, to draw some anew
 LOOKS = {
     "": {"color_scheme": "light"},
