@@ -7,4 +7,4 @@ class AuditConfig(AppConfig):
     verbose_name = _("Access log")
 
     def ready(self) -> None:
-        from audit import receivers  # noqa: F401
+        from audit import receivers  # noqa: F401 - registers itself

@@ -90,12 +90,12 @@ def prepare(count: int) -> None:
 
 def insert_plain(address_id: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO bench_plain ({COLUMNS}) VALUES ({VALUES})", [address_id])  # noqa: S608
+        cursor.execute(f"INSERT INTO bench_plain ({COLUMNS}) VALUES ({VALUES})", [address_id])
 
 
 def insert_chained(address_id: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO consent_consentevent ({COLUMNS}) VALUES ({VALUES})", [address_id])  # noqa: S608
+        cursor.execute(f"INSERT INTO consent_consentevent ({COLUMNS}) VALUES ({VALUES})", [address_id])
 
 
 def record(address_id: int) -> None:

@@ -113,7 +113,7 @@ def work(file: Path, text: str, rejects: Path, *, go_on: bool, stop_at: int | No
     if go_on:
         command += ["--run", "1"]
     environment = embedded.handed_on(DATABASE_URL=url)
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     seen, peak = psutil.Process(process.pid), 0.0
     while process.poll() is None:
         with contextlib.suppress(psutil.Error):
@@ -151,7 +151,7 @@ def baseline(took: float) -> None:
         for table in tables:
             cursor.execute(f"CREATE TABLE bench_{table} (LIKE {table} INCLUDING ALL)")
             began = time.perf_counter()
-            cursor.execute(f"INSERT INTO bench_{table} OVERRIDING SYSTEM VALUE SELECT * FROM {table}")  # noqa: S608
+            cursor.execute(f"INSERT INTO bench_{table} OVERRIDING SYSTEM VALUE SELECT * FROM {table}")
             raw += time.perf_counter() - began
     row(
         "raw baseline: the same rows by INSERT … SELECT, indexes included",
@@ -175,7 +175,7 @@ def fold(columns: str, tables: str) -> str:
     """A digest of all rows, whatever their order."""
     with connection.cursor() as cursor:
         digest = f"sum(hashtextextended(jsonb_build_array({columns})::text, 0))"
-        cursor.execute(f"SELECT {digest}, count(*) FROM {tables}")  # noqa: S608
+        cursor.execute(f"SELECT {digest}, count(*) FROM {tables}")
         digest, count = cursor.fetchone()
     return f"{digest} of {count:,}"
 

@@ -185,9 +185,9 @@ def claiming(count: int) -> None:
         fields = [f.column for f in Lead._meta.concrete_fields if f.column not in ("id", "public_id")]
         columns = ", ".join(fields)
         copies = (
-            f"SELECT gen_random_uuid(), {columns} FROM (SELECT * FROM leads_lead LIMIT 1) one, generate_series(1, %s)"  # noqa: S608,E501
+            f"SELECT gen_random_uuid(), {columns} FROM (SELECT * FROM leads_lead LIMIT 1) one, generate_series(1, %s)"
         )
-        cursor.execute(f"INSERT INTO leads_lead (public_id, {columns}) {copies}", [count - Lead.objects.count()])  # noqa: S608
+        cursor.execute(f"INSERT INTO leads_lead (public_id, {columns}) {copies}", [count - Lead.objects.count()])
         cursor.execute(
             """INSERT INTO nurture_enrollment (lead_id, sequence_id, cycle, state, step_id, next_due_at, started_at,
                  exit_code, exit_note)

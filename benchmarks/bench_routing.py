@@ -134,9 +134,7 @@ def baseline(ids: list[int]) -> float:
     begin = time.perf_counter()
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bench_assignment (LIKE routing_assignment INCLUDING DEFAULTS INCLUDING INDEXES)")
-        cursor.execute(
-            f"INSERT INTO bench_assignment (id, {columns}) SELECT id, {columns} FROM routing_assignment"  # noqa: S608
-        )
+        cursor.execute(f"INSERT INTO bench_assignment (id, {columns}) SELECT id, {columns} FROM routing_assignment")
         cursor.execute("UPDATE leads_lead SET team = team, owner_id = owner_id WHERE id = ANY(%s)", [ids])
         spent = time.perf_counter() - begin
         cursor.execute("DROP TABLE bench_assignment")
@@ -204,7 +202,7 @@ def clear() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         for model in (Lease, Clock, Assignment):
-            cursor.execute(f"DELETE FROM {model._meta.db_table}")  # noqa: S608
+            cursor.execute(f"DELETE FROM {model._meta.db_table}")
         cursor.execute("DELETE FROM routing_handoff")
         cursor.execute("DELETE FROM leads_interaction")
         cursor.execute("DELETE FROM leads_qualification")
@@ -224,7 +222,7 @@ def fill(count: int) -> None:
     phones(min(count, PHONES))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO leads_lead (public_id, phone_id, last_name, score, {columns}) "  # noqa: S608
+            f"INSERT INTO leads_lead (public_id, phone_id, last_name, score, {columns}) "
             f"SELECT gen_random_uuid(), a.ids[1 + n %% array_length(a.ids, 1)], 'B' || n, n %% 100, {marks} "
             "FROM generate_series(1, %s) AS n, "
             "(SELECT array_agg(id) AS ids FROM consent_address WHERE kind = 'phone') AS a",

@@ -234,7 +234,7 @@ def start_worker() -> subprocess.Popen:
     url = os.environ["DATABASE_URL"].replace("/medcrm?", f"/{connection.settings_dict['NAME']}?")
     command = [sys.executable, "-m", "benchmarks.bench_scoring", "--carry"]
     environment = embedded.handed_on(DATABASE_URL=url)
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
 def carry() -> None:

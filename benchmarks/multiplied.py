@@ -76,7 +76,7 @@ class Multiplied:
                 table, key = model._meta.db_table, model._meta.pk
                 cursor.execute(f"CREATE TABLE bench_{table} AS TABLE {table}")
                 if isinstance(key, models.AutoField):
-                    cursor.execute(f"SELECT COALESCE(max({key.column}) - min({key.column}) + 1, 1) FROM {table}")  # noqa: S608
+                    cursor.execute(f"SELECT COALESCE(max({key.column}) - min({key.column}) + 1, 1) FROM {table}")
                     self.spans[model] = cursor.fetchone()[0]
 
     def grow(self, leads: int) -> int:
@@ -103,7 +103,7 @@ class Multiplied:
         meta = model._meta
         columns = {field.column: self._value(model, field) for field in meta.concrete_fields if not field.generated}
         return (
-            f"INSERT INTO {meta.db_table} ({', '.join(columns)}) SELECT {', '.join(columns.values())} "  # noqa: S608
+            f"INSERT INTO {meta.db_table} ({', '.join(columns)}) SELECT {', '.join(columns.values())} "
             f"FROM bench_{meta.db_table} AS t, generate_series(%s, %s) AS n (k) ORDER BY n.k"
         )
 
@@ -133,4 +133,4 @@ class Multiplied:
 def _go_on_after(cursor: object, table: str, key: str) -> None:
     """New rows get keys after those of the copies."""
     sequence = f"pg_get_serial_sequence('{table}', '{key}')"
-    cursor.execute(f"SELECT setval({sequence}, max({key})) FROM {table}")  # noqa: S608
+    cursor.execute(f"SELECT setval({sequence}, max({key})) FROM {table}")

@@ -15,6 +15,7 @@ import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models.functions import Coalesce
 
 from consent import gate
 from consent.models import Attempt
@@ -34,12 +35,11 @@ from nurture.models import Sequence as NurtureSequence
 from nurture.obstacles import Obstacle
 from nurture.querysets import LEASE
 from nurture.rendering import NotRendered, Rendered
-from nurture.vocabulary import ACKNOWLEDGED_BY_DEFAULT, NEVER_ACKNOWLEDGED, SequenceCode, SkipCode
+from nurture.vocabulary import ACKNOWLEDGED_BY_DEFAULT, AGAIN_AFTER_HOURS, NEVER_ACKNOWLEDGED, SequenceCode, SkipCode
 
 log = structlog.get_logger(__name__)
 
 FRESH = timedelta(hours=1)  # “at once”: whoever asked longer ago hears from a person
-AGAIN_AFTER = timedelta(hours=24)  # who asks twice in a day, by whatever form, hears it once
 AUTOMATION = "nurture.acknowledging"
 TASK = "nurture.tasks.dispatch_due"
 Promised = Callable[[Sequence[int]], Mapping[int, Promise]]
@@ -80,25 +80,26 @@ def _fresh(lead_ids: Sequence[int], at: datetime) -> list[Inquiry]:
         acknowledgement=None,
     )
     rows = rows.exclude(source__kind__in=NEVER_ACKNOWLEDGED).select_related("lead")
+    rows = rows.annotate(again_after=Coalesce("source__acknowledged__again_after_hours", AGAIN_AFTER_HOURS))
     return list(rows.order_by("received_at", "pk"))
 
 
 def _not_told(inquiries: Sequence[Inquiry], at: datetime) -> list[Inquiry]:
-    """Without those whose lead, or another at its number or mailbox, heard so within a day before; one for each."""
+    """Without those whose lead, or another at its number or mailbox, heard so a short while before; one for each."""
     if not inquiries:
         return []
     held = {pk for inquiry in inquiries for pk in _addresses(inquiry.lead)}
-    since = inquiries[0].received_at - AGAIN_AFTER
+    since = {inquiry.pk: inquiry.received_at - timedelta(hours=inquiry.again_after) for inquiry in inquiries}
     told: dict[int, datetime] = {}
     reached = Q(enrollment__lead__phone__in=held) | Q(enrollment__lead__email__in=held)
-    earlier = Acknowledgement.objects.filter(reached, enrollment__started_at__gt=since).order_by("pk")
+    earlier = Acknowledgement.objects.filter(reached, enrollment__started_at__gt=min(since.values())).order_by("pk")
     columns = ("enrollment__started_at", "enrollment__lead__phone", "enrollment__lead__email")
     for told_at, *ways in earlier.values_list(*columns):
         told |= dict.fromkeys(filter(None, ways), told_at)
     found = []
     for inquiry in inquiries:
         mine = _addresses(inquiry.lead)
-        if all(pk not in told or told[pk] <= inquiry.received_at - AGAIN_AFTER for pk in mine):
+        if all(pk not in told or told[pk] <= since[inquiry.pk] for pk in mine):
             found.append(inquiry)
             told |= dict.fromkeys(mine, at)
     return found

@@ -27,7 +27,7 @@ from medcrm.lib.errors import InvalidFields, RuleError
 from nurture import caps, links, outbox, rendering
 from nurture.channels import NotSent, Parcel, Receipt, Uncertain
 from nurture.links import Recipient
-from nurture.models import FrequencyCap, Message
+from nurture.models import FrequencyCap
 from nurture.vocabulary import Medium, SkipCode
 
 LONGEST = {Medium.SMS: 306, Medium.EMAIL: 5000}  # two segments; a page
@@ -140,14 +140,13 @@ def _refuse_when_enough(lead: Lead, held: Sequence[int], purpose: str, *, at: da
 
 
 def _is_answer(lead: Lead) -> bool:
-    """Whether the person spoke or wrote to us since we last wrote."""
+    """Whether the person spoke or wrote to us since one of us last wrote; what a program sends is no answer."""
     theirs = Q(kind__in=HEARD, direction=Direction.INBOUND) | Q(disposition__reaches_right_party=True)
     heard = lead.interactions.filter(theirs).exclude(facts__has_key="withdraws").aggregate(last=Max("at"))["last"]
     if heard is None:
         return False
     by_us = lead.interactions.filter(kind=InteractionKind.NOTE, attempt__isnull=False, at__gte=heard)
-    sent = Message.objects.filter(enrollment__lead=lead, enrollment__acknowledgement=None, reserved_at__gte=heard)
-    return not by_us.exists() and not sent.exists()
+    return not by_us.exists()
 
 
 def _note(

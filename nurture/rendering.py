@@ -51,7 +51,7 @@ class Field:
 
     name: str
     label: str
-    read: Callable[[Lead, Recipient], str]
+    read: Callable[[Lead, Recipient, Promise], str]
     may_be_empty: bool = False
     is_clinical: bool = False
     longest: str = "M" * 30  # about as long as it gets, to count the segments of a text by
@@ -69,30 +69,36 @@ class Rendered:
         return sha256(f"{self.subject}\n\n{self.body}".encode()).hexdigest()
 
 
-def _documents(lead: Lead, recipient: Recipient) -> str:
+def _documents(lead: Lead, recipient: Recipient, promise: Promise) -> str:
     if lead.pk is None:
         return _("a document")  # the invented lead of a preview
     items = lead.missing_items.filter(settled_at=None, kind__document__isnull=False).select_related("kind")
     return ", ".join(_(item.kind.name).lower() for item in items.order_by("pk"))
 
 
+LONGEST_MOMENT = "30 de septiembre de 2026 a las 10:00 CST"
 FIELDS: Mapping[str, Field] = {
     field.name: field
     for field in (
-        Field("first_name", "First name", lambda lead, _to: lead.first_name, may_be_empty=True),
-        Field("organisation", "Organisation", lambda lead, _to: lead.organisation, may_be_empty=True),
-        Field("seller", "Our name", lambda lead, _to: lead.source.seller.name),
-        Field("help_contact", "Whom to call", lambda lead, _to: lead.source.seller.help_contact, may_be_empty=True),
+        Field("first_name", "First name", lambda lead, _to, _promise: lead.first_name, may_be_empty=True),
+        Field("organisation", "Organisation", lambda lead, _to, _promise: lead.organisation, may_be_empty=True),
+        Field("seller", "Our name", lambda lead, _to, _promise: lead.source.seller.name),
+        Field(
+            "help_contact",
+            "Whom to call",
+            lambda lead, _to, _promise: lead.source.seller.help_contact,
+            may_be_empty=True,
+        ),
         Field(
             "clinic",
             "Preferred clinic",
-            lambda lead, _to: lead.preferred_clinic.name if lead.preferred_clinic else "",
+            lambda lead, _to, _promise: lead.preferred_clinic.name if lead.preferred_clinic else "",
             may_be_empty=True,
         ),
         Field(
             "service",
             "Service",
-            lambda lead, _to: _(lead.service.name) if lead.service else "",
+            lambda lead, _to, _promise: _(lead.service.name) if lead.service else "",
             may_be_empty=True,
             is_clinical=True,
         ),
@@ -100,23 +106,23 @@ FIELDS: Mapping[str, Field] = {
         Field(
             "preferences_url",
             "Link to the preference page",
-            lambda _lead, to: links.preferences_url(to),
+            lambda _lead, to, _promise: links.preferences_url(to),
             longest=links.preferences_url(Recipient(10**8, "m" * 12, 10**8)),
         ),
-        # Known of an acknowledgement alone, which says so (`_promised`).
+        # Known of an acknowledgement alone.
         Field(
             "answer_by",
             "Acknowledgements: when a person answers",
-            lambda _lead, _to: "",
+            lambda lead, _to, promise: _moment(promise.answer_by, lead),
             may_be_empty=True,
-            longest="30 de septiembre de 2026 a las 10:00 CST",
+            longest=LONGEST_MOMENT,
         ),
         Field(
             "opens_at",
             "Acknowledgements, while we are closed: when we open",
-            lambda _lead, _to: "",
+            lambda lead, _to, promise: _moment(promise.opens_at, lead),
             may_be_empty=True,
-            longest="30 de septiembre de 2026 a las 10:00 CST",
+            longest=LONGEST_MOMENT,
         ),
     )
 }
@@ -137,8 +143,7 @@ def render(
     if unknown := used - FIELDS.keys():
         raise NotRendered(_("There is no field called %(names)s.") % {"names": ", ".join(sorted(unknown))})
     with override(language):  # what things are called, and the footer, are in the language of the wording
-        told = {name: FIELDS[name].read(lead, recipient) for name in used} | _promised(promise, lead)
-        context = Context(told, autoescape=False)
+        context = Context({name: FIELDS[name].read(lead, recipient, promise) for name in used}, autoescape=False)
         end = footer(lead, recipient) if medium == Medium.EMAIL else ""
     words = _compiled(body).render(context).strip()
     if not words:
@@ -146,14 +151,12 @@ def render(
     return Rendered(" ".join(_compiled(subject).render(context).split())[:200], words + end)
 
 
-def _promised(promise: Promise, lead: Lead) -> dict[str, str]:
-    """Its moments on the lead's own clock, which is named: whoever reads it need not know where we are."""
+def _moment(at: datetime | None, lead: Lead) -> str:
+    """On the lead's own clock, which is named: whoever reads it need not know where we are. In the language of the
+    wording; without the hard spaces, with which a text would cost twice as much."""
+    if at is None:
+        return ""
     zone = ZoneInfo(timing.zone_of(lead))
-    return {name: _moment(at, zone) for name, at in promise._asdict().items() if at is not None}
-
-
-def _moment(at: datetime, zone: ZoneInfo) -> str:
-    """In the language of the wording; without the hard spaces, with which a text would cost twice as much."""
     return f"{moments.said(at, zone)} {at.astimezone(zone):%Z}".replace("\xa0", " ")
 
 

@@ -66,3 +66,5 @@ ACKNOWLEDGED_BY_DEFAULT = frozenset({SourceKind.WEBSITE_FORM, SourceKind.LANDING
 """Where the person asks us for something and waits; a guide or a webinar is followed up by its sequence."""
 NEVER_ACKNOWLEDGED = frozenset({SourceKind.PURCHASED_LIST, SourceKind.IMPORT})
 """Where nobody asked us."""
+AGAIN_AFTER_HOURS = 24
+"""After so many who asks again is told again, where no row says otherwise."""

@@ -1,6 +1,6 @@
 """The screens of leads; one module per noun, all built on medcrm.lib.admin."""
 
-from leads.admin import (  # noqa: F401
+from leads.admin import (  # noqa: F401 - they register themselves
     appointments,
     catalog,
     checklist,

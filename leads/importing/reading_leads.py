@@ -26,7 +26,6 @@ from leads.models import Document, ImportRun, Lead, Source, TimingWindow
 from leads.serializers import CHANNELS
 from leads.services import answers
 from leads.submission import EMAIL, PHONE
-from leads.targets import no_name
 from leads.vocabulary import Agreement, Budget, ContactRole, ForWhom, LeadType, Request, Urgency
 from medcrm.lib import copying
 from medcrm.lib.errors import RuleError
@@ -197,8 +196,9 @@ class Reader:
                 found[name] = self.parsers[name](text)
             except CellError as error:
                 row.refuse(error.code, name, error.sentence)
-        if no_name(found.get("approver")):
-            del found["approver"]
+        for name in targets.NAMES:
+            if targets.no_name(found.get(name)):
+                del found[name]
         if "full_name" in found:
             first, _space, last = str(found.pop("full_name")).rpartition(" ")
             found.setdefault("first_name", first[:80])

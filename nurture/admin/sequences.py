@@ -189,10 +189,10 @@ class AcknowledgedSourceAdmin(ModelAdmin):
     """Where who asks is told at once that it arrived; what is said is the sequence “Acknowledgement”."""
 
     empty_text = _("Forms, landing pages and ads acknowledge, others do not. Add a row to say otherwise for one.")
-    list_display = ("source", "kind", "acknowledges")
+    list_display = ("source", "kind", "acknowledges", "again_after_hours")
     list_select_related = ("source",)
     list_filter = ("is_active",)
-    fields = ("source", "is_active")
+    fields = ("source", "is_active", "again_after_hours")
     sortable_by = ()
 
     def get_readonly_fields(self, request: HttpRequest, obj: AcknowledgedSource | None = None) -> tuple[str, ...]:

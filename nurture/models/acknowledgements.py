@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pghistory
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -10,18 +11,25 @@ from django.utils.translation import gettext_lazy as _
 from leads.models import Inquiry, Source
 from medcrm.lib.models import refuse
 from nurture.models.enrollments import Enrollment
-from nurture.vocabulary import NEVER_ACKNOWLEDGED
+from nurture.vocabulary import AGAIN_AFTER_HOURS, NEVER_ACKNOWLEDGED
 
 
 @pghistory.track()
 class AcknowledgedSource(models.Model):
-    """Whether who asks by a source is told at once that it arrived; without a row, the kind of the source decides."""
+    """Whether who asks by a source is told at once that it arrived, and how soon again; without a row, the kind of the
+    source decides."""
 
     source = models.OneToOneField(Source, on_delete=models.CASCADE, related_name="acknowledged")
     is_active = models.BooleanField(
         _("acknowledges"),
         default=True,
         help_text=_("Who asks by this source hears at once that it arrived, and when a person answers. Untick: never."),
+    )
+    again_after_hours = models.PositiveSmallIntegerField(
+        default=AGAIN_AFTER_HOURS,
+        db_default=AGAIN_AFTER_HOURS,
+        validators=[MinValueValidator(1), MaxValueValidator(30 * 24)],
+        help_text=_("Who asks again sooner, by whatever source, was told already."),
     )
 
     class Meta:

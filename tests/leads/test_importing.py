@@ -387,10 +387,14 @@ def test_a_repeat_fills_blanks_and_keeps_owner_and_answers(submit, now: datetime
     assert lead.other_services == ["derm"], "its timeline speaks of both"
 
 
-def test_a_cell_that_names_no_approver_is_no_name(catalogue, now: datetime) -> None:
-    bring("organisation,email,type,approver\n"
-          "Test Works,one@example.org,b2b,Not sure yet\nTest Mill,two@example.org,b2b,Pat Test\n", now)  # fmt: skip
-    assert list(Lead.objects.order_by("pk").values_list("approver", flat=True)) == ["", "Pat Test"]
+@pytest.mark.parametrize(
+    ("column", "field", "type"),
+    [("approver", "approver", "b2b"), ("referred by", "referring_provider", "patient")],
+)
+def test_a_cell_that_names_nobody_is_no_name(catalogue, now: datetime, column: str, field: str, type: str) -> None:
+    bring(f"last name,email,type,{column}\n"
+          f"One,one@example.org,{type},Not sure yet\nTwo,two@example.org,{type},Pat Test\n", now)  # fmt: skip
+    assert list(Lead.objects.order_by("pk").values_list(field, flat=True)) == ["", "Pat Test"]
 
 
 def test_a_purchased_list_without_proof_never_becomes_contactable(organisation, now: datetime) -> None:

@@ -242,6 +242,15 @@ def test_who_asks_again_within_a_day_hears_it_once(ask, now: datetime) -> None:
     assert Acknowledgement.objects.count() == 2
 
 
+def test_how_soon_again_is_said_by_the_row_of_the_source(ask, now: datetime) -> None:
+    AcknowledgedSource.objects.filter(source="landing").update(again_after_hours=2)
+    ask()
+    ask(at=now + 3 * HOUR)
+    ask("landing", at=now + 3 * HOUR)
+    assert Message.objects.filter(step__sequence__code="acknowledgement").count() == 2
+    assert Acknowledgement.objects.get(enrollment__started_at__gt=now).inquiry.source_id == "landing"
+
+
 def test_two_at_one_mailbox_in_one_walk_hear_it_once(organisation, submit, now) -> None:
     submit()
     submit(last_name="Omega", phone="+15125550102")

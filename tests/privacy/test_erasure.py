@@ -8,14 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
-import pghistory
 import pytest
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import User
-from django.contrib.contenttypes.models import ContentType
-from django.contrib.sessions.models import Session
 from django.core.checks import run_checks
-from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -23,7 +17,6 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
-from audit.models import Access
 from consent import addresses, gate, verify
 from consent.models import Address, Attempt, EventValue
 from gateway import outbox
@@ -32,170 +25,29 @@ from gateway.vocabulary import ScopeCode
 from leads import contact
 from leads.importing import files, runs
 from leads.models import (
-    Appointment,
     DocumentStatus,
     ImportRow,
     ImportRun,
-    Inquiry,
     Interaction,
     Lead,
     LeadEvent,
     Stakeholder,
 )
-from leads.services import calls, corrections, events
-from leads.services.calls import CallReport
+from leads.services import events
 from leads.vocabulary import InteractionKind
-from medcrm import journey, reference
+from medcrm import journey
 from medcrm.lib import personal
 from medcrm.lib.errors import RuleError
-from medcrm.workspace.models import Draft
-from nurture.models import Enrollment, Message
+from nurture.models import Enrollment
 from privacy import checks, erasure, holds, retention
 from privacy.erasure import OnHold
 from privacy.models import Erasure, Hold, RetentionRule
-from privacy.tasks import forget_sessions
-from routing.models import Clock, Handoff
-from tests import kept
+from routing.models import Clock
 from tests.conftest import send_inquiry
 from tests.gateway.factories import make_client
-from tests.rows import make
+from tests.privacy.person import PERSON, SECRETS, STATED, forget, traces
 
 pytestmark = pytest.mark.django_db
-
-PERSON = {
-    "first_name": "Zebulonia",
-    "last_name": "Quixwater",
-    "phone": "+15125550187",
-    "email": "zebulonia.quixwater@example.org",
-    "zip": "78745",
-    "age": 83,
-    "question": "Would Thornbury braces hurt?",
-    "preferred_time": "after the flamingo parade",
-    "npi": "1467729038",
-    "referring_provider": "Dr. Snorkelby",
-    "page_url": "https://forms.example.org/crumpet?who=zebulonia",
-    "campaign": "spring-quokka",
-}
-SECRETS = [
-    "zebulonia",
-    "quixwater",
-    "5550187",
-    "555-0187",
-    "78745",
-    "1467729038",
-    "snorkelby",
-    "crumpet",
-    "quokka",
-    "thornbury",
-    "flamingo",
-    "marmalade",
-    "gloopstein",
-    "203.0.113.77",
-    "peculiaragent",
-    "PA-XYZZY",
-    "wobblefish",
-]
-# Do-not-call lists of others hold numbers as they were published; everything else must be clean.
-STATED = {"consent_listentry"}
-
-
-@pytest.fixture
-def told(db, now) -> Lead:
-    """A person with a trace in every room: inquiries, calls, notes, packets, messages, documents, the admin's log."""
-    kept.rows_of(("told", now), lambda: tell(now))
-    return Lead.objects.get(last_name=PERSON["last_name"])
-
-
-def tell(now) -> None:
-    reference.load(at=now)
-    lead = send_inquiry(at=now, **PERSON)
-    journey.advance([lead.pk], at=now)
-    other = send_inquiry(
-        "guide", at=now, **(PERSON | {"timing": "not_sure", "request": "info", "last_name": "Quixwater"})
-    )
-    assert other.pk == lead.pk
-    Inquiry.objects.filter(lead=lead).update(
-        remote_addr="203.0.113.77", user_agent="PeculiarAgent/1.0", errors={"phone": ["“512-555-0187” is odd."]}
-    )
-    journey.advance([lead.pk], at=now)
-    attempt = contact.reserve_call(lead, at=now)
-    report = CallReport(
-        disposition="callback_requested",
-        callback_at=now + timedelta(days=1),
-        note="Spoke with Zebulonia about marmalade.",
-        facts={"told": "Quixwater will bring marmalade"},
-    )
-    calls.record_call(lead.pk, report, at=now, attempt=attempt)
-    user = User.objects.filter(is_superuser=False).first()
-    with pghistory.context(action="correct", why="Zebulonia rang about marmalade"):
-        facts = {"preferred_time": "after the flamingo parade, or marmalade", "organisation": "Thornbury"}
-        corrections.correct_facts(lead.pk, facts, by=user, at=now)
-    with connection.cursor() as cursor:  # as the end of that request's transaction does
-        cursor.execute("SELECT set_config('pghistory.context_id', '', true)")
-    for query in ("q=zebulonia+quixwater", "q=%28512%29+555-0187", "q=zebulonia.quixwater%40example.org"):
-        make(Access, query=query, subjects=[], address=None)  # nobody was found, or nobody in scope
-    events.record_activity(lead.pk, InteractionKind.SMS_REPLY, at=now, text="It is Zebulonia, call 512-555-0187")
-    events.record_document(lead.pk, "referral_letter", at=now)
-    events.record_authorization(lead.pk, "ortho", "approved", at=now, reference="PA-XYZZY")
-    events.record_appointment(
-        lead.pk, service="ortho", clinic="aus", on=(now + timedelta(days=9)).date(), status="booked", at=now
-    )
-    Appointment.objects.update(note="Moved for Gloopstein")
-    Stakeholder.objects.create(lead=lead, name="Hugo Gloopstein", role="caregiver")
-    journey.advance([lead.pk], at=now)
-    assert Handoff.objects.filter(lead=lead).exclude(packet={}).exists()
-    Handoff.objects.filter(state="offered").update(state="accepted", accepted_at=now, accepted_by=user)
-    Clock.objects.update(why="promised Zebulonia a wobblefish")
-    LogEntry.objects.create(
-        user=user,
-        content_type=ContentType.objects.get_for_model(Lead),
-        object_id=str(lead.pk),
-        object_repr="Zebulonia Quixwater",
-        action_flag=CHANGE,
-    )
-
-
-@pytest.fixture
-def written(told, now) -> Message:
-    """A message that went out to the person, with the words in it."""
-    enrollment = make(Enrollment, lead=told)
-    attempt = make(Attempt, address=told.email, channel="email", basis={"request": {"place": {"zip": "78745"}}})
-    return make(
-        Message,
-        enrollment=enrollment,
-        attempt=attempt,
-        subject="Dear Zebulonia",
-        body="Quixwater!",
-        error="",
-        state="reserved",
-    )
-
-
-def dump() -> dict[str, str]:
-    """Every row of every table as text, as pg_dump would write it."""
-    found = {}
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
-            with cursor.copy(f'COPY "{table}" TO STDOUT') as copy:
-                found[table] = b"".join(bytes(block) for block in copy).decode()
-    return found
-
-
-def traces() -> dict[str, set[str]]:
-    """Table → personal values found in it, whatever the case."""
-    wanted = {value: re.compile(re.escape(value), re.IGNORECASE) for value in SECRETS}
-    # Fractions of a second and hashes hold the five digits of a ZIP by chance.
-    wanted["78745"] = re.compile(r"(?<![0-9a-f.])78745(?![0-9a-f])", re.IGNORECASE)
-    found = {
-        table: {value for value, pattern in wanted.items() if pattern.search(text)} for table, text in dump().items()
-    }
-    return {table: values for table, values in found.items() if values}
-
-
-def forget(lead: Lead, at) -> Erasure:
-    person = erasure.person_of([lead.pk])
-    request = erasure.request_erasure(person, reason="Request 2026-04", by=None, at=at)
-    return erasure.erase(request.pk, by=None, at=at)
 
 
 def test_nothing_is_left_in_a_dump_but_the_stated_places(told, written, now):
@@ -219,21 +71,6 @@ def test_the_road_walked_again_brings_nothing_back(told, now):
     assert set(traces()) <= STATED
     assert not Enrollment.objects.filter(lead=told, state="active").exists()
     assert not Clock.objects.filter(lead=told, met_at=None, ended_at=None).exists()
-
-
-@pytest.fixture
-def refused(organisation, now) -> ImportRun:
-    """An import with a row that is taken in and one of the same person that is refused, and an inquiry that was too."""
-    rows = "Name,Phone,E-mail,ZIP,Question\n"
-    rows += "Zebulonia Quixwater,(512) 555.0187,Zebulonia.Quixwater@Example.org,not a zip,Thornbury\n"
-    rows += "Somebody Else,512 555 0144,else@example.org,78701,Nothing\n"
-    run = runs.upload("leads", ContentFile(rows.encode()), "people.csv", at=now, options={"source": "web_consult"})
-    runs.start(run.pk, is_dry=False, at=now)
-    while runs.work_due(at=now):
-        pass
-    make(Inquiry, source_id="web_consult", status="refused", raw_body=json.dumps({"Tel": "+1 512 555-0187"}))
-    run.refresh_from_db()
-    return run
 
 
 def test_what_was_refused_is_found_and_forgotten_with_the_file_it_came_in(told, refused, now):
@@ -287,16 +124,6 @@ def test_somebody_known_only_from_a_refused_row_is_forgotten_and_does_not_come_b
     assert not ImportRow.objects.exclude(cells=[]).exists()
     assert addresses.find(addresses.EMAIL, "zebulonia.quixwater@example.org").value is None
     assert Lead.objects.get().first_name == "Somebody", "the others of the file are not touched"
-
-
-def test_the_file_of_an_import_goes_a_month_after_it_ended(refused, now):
-    unused = runs.upload("leads", ContentFile(b"Name,Phone\nA B,5125550144\n"), "unused.csv", at=now)
-    assert runs.expire_files(at=now + timedelta(days=29)) == 0
-    assert runs.expire_files(at=now + timedelta(days=31)) == 2
-    with pytest.raises(RuleError, match="Upload it again"):
-        runs.start(unused.pk, is_dry=True, at=now + timedelta(days=31))
-    refused.refresh_from_db()
-    assert (refused.file.name, refused.phase, refused.counts["created"]) == ("", "imported", 1)
 
 
 def test_a_withdrawal_outlives_the_person_and_the_chain_stays_whole(told, now):
@@ -603,110 +430,6 @@ def test_every_declared_table_and_field_exists():
     assert not set(personal.HARMLESS) & set(personal.HOLDINGS)
 
 
-def test_retention_counts_first_then_forgets_what_is_older_and_not_on_hold(told, submit, now):
-    retention.load_rules()
-    assert retention.apply(at=now).results == {}, "no days: kept for ever"
-    RetentionRule.objects.filter(pk="raw_inquiries").update(days=30)
-    held = submit(at=now, last_name="Held", phone="+15125550144", email="held@example.org")
-    young = submit(at=now + timedelta(days=20), last_name="Young", phone="+15125550145", email="young@example.org")
-    erasure.place_holds(erasure.person_of([held.pk]), reason="Matter 1", by=None, at=now)
-    at = now + timedelta(days=31)
-    dry = retention.apply(at=at, dry=True)
-    assert dry.results == {"raw_inquiries": {"due": 3, "on_hold": 1, "done": 0}}
-    assert retention.apply(at=at).results == {"raw_inquiries": {"due": 3, "on_hold": 1, "done": 2}}
-    kept = Inquiry.objects.exclude(raw_body="").values_list("lead", flat=True)
-    assert set(kept) == {held.pk, young.pk}
-    RetentionRule.objects.filter(pk="raw_inquiries").update(days=0)
-    assert retention.apply(at=at).results["raw_inquiries"] == {"due": 2, "on_hold": 1, "done": 1}
-
-
-def test_the_parts_of_a_note_go_with_its_words_and_won_leads_have_a_rule_of_their_own(told, now):
-    retention.load_rules()
-    RetentionRule.objects.filter(pk="timeline_words").update(days=0)
-    for stage in ("working", "converted"):
-        Lead.objects.filter(pk=told.pk).update(stage=stage)
-    assert retention.apply(at=now + timedelta(days=1)).results["timeline_words"]["due"] == 0
-    RetentionRule.objects.filter(pk="timeline_words_won").update(days=0)
-    assert retention.apply(at=now + timedelta(days=1)).results["timeline_words_won"]["done"] >= 2
-    call = Interaction.objects.get(lead=told, kind="call")
-    assert (call.text, "told" in call.facts) == ("", False)
-    assert retention.apply(at=now + timedelta(days=1)).results["timeline_words_won"]["due"] == 0
-
-
-@pytest.fixture
-def closed(written, submit, now) -> dict[str, Lead]:
-    """Leads that ended: the person, their sister on the same number, one on hold, one who is expected; one goes on."""
-    Lead.objects.filter(pk=written.enrollment.lead_id).update(stage="lost", advance_due_at=None)
-    others = {
-        "sister": submit(at=now, **(PERSON | {"first_name": "Hyacinth", "email": "hyacinth@example.org"})),
-        "held": submit(at=now, last_name="Held", phone="+15125550144", email="held@example.org"),
-        "expected": submit(at=now, last_name="Expected", phone="+15125550145", email="expected@example.org"),
-        "open": submit(at=now, last_name="Open", phone="+15125550146", email="open@example.org"),
-    }
-    for name in ("held", "expected"):
-        Lead.objects.filter(pk=others[name].pk).update(stage="lost")
-    erasure.place_holds(erasure.person_of([others["held"].pk]), reason="Matter 1", by=None, at=now)
-    Appointment.objects.update(date=timezone.now().date() - timedelta(days=1))
-    day = (timezone.now() + timedelta(days=9)).date()
-    make(Appointment, lead=others["expected"], service_id="ortho", clinic_id="aus", date=day, status="booked")
-    return others
-
-
-def test_leads_that_ended_are_forgotten_whole_after_their_days(closed, told, now):
-    retention.load_rules()
-    RetentionRule.objects.filter(pk="closed_leads").update(days=365)
-    assert retention.apply(at=now + timedelta(days=360)).results["closed_leads"]["due"] == 0
-    at = now + timedelta(days=380)
-    assert retention.apply(at=at, dry=True).results == {"closed_leads": {"due": 2, "on_hold": 1, "done": 0}}
-    assert retention.apply(at=at).results == {"closed_leads": {"due": 2, "on_hold": 1, "done": 1}}
-    told.refresh_from_db()
-    assert (told.first_name, told.phone_id, told.stage) == ("", None, "lost")
-    assert Address.objects.get(pk=told.email_id).value is None
-    left = {value for table, values in traces().items() if table not in STATED for value in values}
-    # As the sister wrote, and as somebody searched for the number that is hers too.
-    hers = {"quixwater", "5550187", "555-0187", "zebulonia", "78745", "thornbury", "flamingo"}
-    assert left <= hers | {"1467729038", "snorkelby", "crumpet", "quokka"}
-    stays = Lead.objects.filter(pk__in=[lead.pk for lead in closed.values()])
-    assert set(stays.values_list("last_name", flat=True)) == {"Quixwater", "Held", "Expected", "Open"}
-    assert retention.apply(at=at).results["closed_leads"] == {"due": 1, "on_hold": 1, "done": 0}, "none twice"
-    assert verify.verify().is_whole
-
-
-def test_drafts_and_ended_sessions_go(told, client, now):
-    from tests.medcrm.test_roles import person
-
-    user = person("caller")
-    make(Draft, lead=told, user=user, fields={"note": "marmalade"}, began_at=now, saved_at=now, attempt=None)
-    retention.load_rules()
-    RetentionRule.objects.filter(pk="drafts").update(days=7)
-    at = now + timedelta(days=8)
-    assert retention.apply(at=at).results == {"drafts": {"due": 1, "on_hold": 0, "done": 1}}
-    assert not Draft.objects.exists()
-    client.force_login(user)
-    Session.objects.create(session_key="ended", session_data="", expire_date=timezone.now() - timedelta(minutes=1))
-    forget_sessions()
-    assert [session.session_key for session in Session.objects.all()] == [client.session.session_key]
-
-
-def test_the_access_log_is_kept_as_long_as_the_law_wants_it_and_for_whoever_is_on_hold(told, now):
-    retention.load_rules()
-    rule = RetentionRule.objects.get(pk="access_log")
-    rule.days = 30
-    with pytest.raises(ValidationError) as refused:
-        rule.clean()
-    assert refused.value.error_dict["days"][0].code == "KEPT_TOO_SHORT"
-    rule.save()
-    make(Access, at=now, subjects=[f"leads.lead:{told.pk}"], query="", address=None)
-    erasure.place_holds(erasure.person_of([told.pk]), reason="Matter 4", by=None, at=now)
-    assert retention.apply(at=now + timedelta(days=2000)).results["access_log"]["due"] == 0
-    free = make(Access, at=now, subjects=["leads.lead:0"], query="", address=None)
-    result = retention.apply(at=now + timedelta(days=2200)).results["access_log"]
-    assert result["due"] == result["on_hold"] + result["done"]
-    assert result["on_hold"] >= 1 <= result["done"]
-    assert not Access.objects.filter(pk=free.pk).exists()
-    assert Access.objects.filter(subjects=[f"leads.lead:{told.pk}"]).exists()
-
-
 def test_the_page_of_a_certificate_counts_files_too(told, refused, client, now):
     from tests.medcrm.test_roles import person
 
@@ -714,12 +437,6 @@ def test_the_page_of_a_certificate_counts_files_too(told, refused, client, now):
     client.force_login(person("compliance"))
     page = client.get(f"/admin/privacy/erasure/{done.pk}/change/").content.decode()
     assert "<b>Files of imports</b>: 1" in page
-
-
-@pytest.mark.parametrize("code", sorted(personal.RETAINED))
-def test_every_kind_of_data_can_be_applied(code, organisation, now):
-    RetentionRule.objects.filter(pk=code).update(days=0)
-    assert code in retention.apply(at=now).results
 
 
 def test_compliance_asks_looks_erases_and_takes_the_certificate(told, client):
