@@ -121,12 +121,14 @@ class QualificationAdmin(OfLead, ReadOnlyAdmin):
     @display(description=_("Answers in this cycle"))
     def answers_given(self, obj: Qualification) -> SafeString | str:
         rows = (
-            Answer.objects.filter(lead=obj.lead_id, cycle=obj.cycle).select_related("by").order_by("answered_at", "pk")
+            Answer.objects.filter(lead=obj.lead_id, cycle=obj.cycle)
+            .select_related("by", "question")
+            .order_by("answered_at", "pk")
         )
         said = [
             (
-                row.code.replace("_", " "),
-                str(row.value).replace("_", " "),
+                _asked(row),
+                _told(row),
                 row.get_origin_display(),
                 date_format(timezone.localtime(row.answered_at), "M j, Y, g:i A"),
                 (row.by.get_full_name() or row.by.get_username()) if row.by else "",
@@ -173,13 +175,25 @@ class AnswerAdmin(OfLead, ReadOnlyAdmin):
 
     @display(description=_("Question"))
     def asked(self, obj: Answer) -> str:
-        return obj.question.words if obj.question else spaced(obj.code)
+        return _asked(obj)
 
     @display(description=_("Answer"))
     def told(self, obj: Answer) -> str:
-        said = obj.value if isinstance(obj.value, list) else [obj.value]
-        words = [{"True": "yes", "False": "no"}.get(str(each), str(each)) for each in said if each not in (None, "")]
-        return ", ".join(each if " " in each else spaced(each) for each in words)
+        return _told(obj)
+
+
+def _asked(answer: Answer) -> str:
+    """The question as it was put; what no checklist asked, by its code."""
+    return answer.question.words if answer.question else spaced(answer.code)
+
+
+def _told(answer: Answer) -> str:
+    """The answer in words: a code without its underscores, what somebody wrote as it is."""
+    if isinstance(answer.value, bool):
+        return str(_("Yes") if answer.value else _("No"))
+    said = answer.value if isinstance(answer.value, list) else [answer.value]
+    words = [str(each) for each in said if each not in (None, "")]
+    return ", ".join(each if " " in each else spaced(each) for each in words)
 
 
 @admin.register(Trigger)
