@@ -1,14 +1,18 @@
 """How long does a person wait for a screen, and is it longer with a million leads than with a thousand?
 
-    python -m benchmarks.bench_screens [--few 1000] [--many 1000000] [--visits 9] [--only 'report-*'] [--filters]
+    python -m benchmarks.bench_screens [--few 1000] [--many 1000000] [--visits 15] [--only 'report-*'] [--filters]
+        [--keep]
 
 Every screen that `tests/e2e/screens.py` lists, the lists of the admin that it leaves out, and what only scripts ask for
 (search, choice boxes), through its real URL, signed in as who uses it; with --filters the lists under each value of
-each of their filters instead. The demo's organisation on a scratch database of its own is multiplied until it has so
-many leads (see `benchmarks/multiplied.py`); the same rows are looked at with few and with many. The budget: the same
-number of queries, and p50 with many at most 1.3 × p50 with few.
+each of their filters instead. The demo's organisation on scratch databases of their own is multiplied until it has so
+many leads (see `benchmarks/multiplied.py`); the same rows are looked at with few and with many, in turn, so that the
+machine is the same for both. The budget: the same number of queries, and p50 with many at most 1.3 × p50 with few.
 
+A list draws as many rows with many leads as it has with few: what grows with the leads is the finding of rows, and what
+each row costs is the same. “Full page” is its p50 with all the rows that a page holds.
 “First” is the first visit with nothing in the cache, where what is kept for a minute (`medcrm.lib.counts`) is counted.
+--keep leaves the databases for the next run with it.
 """
 
 from __future__ import annotations
@@ -18,25 +22,31 @@ import logging
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatch
 from http import HTTPStatus
 from pathlib import Path
+from unittest.mock import patch
 from urllib.parse import urlencode
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
+from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
+from benchmarks import two_sizes
 from benchmarks.bench_routing import Counted
 from benchmarks.multiplied import Multiplied
+from benchmarks.two_sizes import FEW, MANY, SIZES, TwoSizes
 from leads.models import Lead
 from medcrm import demo_data, reference
 from medcrm.lib.filters import RangeDateFilter
@@ -48,68 +58,106 @@ BUDGET = 1.3
 ROOT = "root"
 NOISE = 0.005  # seconds: what differs by less is the same to a person and to this clock
 LONGEST = 6.0  # seconds for the visits of one screen; a slow one is visited less often
-MEMORY = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}  # what was kept is emptied at will
+MEMORY = {  # what was kept is emptied at will
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "KEY_FUNCTION": two_sizes.key}
+}
 
 
 @dataclass(frozen=True)
 class Waited:
-    """What one screen took: seconds of the first visit, p50 of the later ones, queries of one."""
+    """What one screen took with one size: seconds of the first visit, p50 of the later ones, queries of one."""
 
     first: float
     p50: float
     queries: int
 
 
+@dataclass(frozen=True)
+class Compared:
+    """A screen with few leads and with many; for a list also the p50 of a full page with many, and its rows."""
+
+    few: Waited
+    many: Waited
+    full: float | None = None
+    rows: int = 0
+
+    @property
+    def ratio(self) -> float:
+        return self.many.p50 / self.few.p50
+
+    @property
+    def is_kept(self) -> bool:
+        is_slower = self.ratio > BUDGET and self.many.p50 - self.few.p50 > NOISE
+        return self.many.queries == self.few.queries and not is_slower
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--few", type=int, default=1_000)
     parser.add_argument("--many", type=int, default=1_000_000)
-    parser.add_argument("--visits", type=int, default=9)
+    parser.add_argument("--visits", type=int, default=15)
     parser.add_argument("--only", nargs="*", default=["*"], help="the screens of these names")
     parser.add_argument("--filters", action="store_true", help="the lists under each value of their filters instead")
+    parser.add_argument("--keep", action="store_true", help="leave the databases, or use those left")
     options = parser.parse_args()
     logging.disable(logging.INFO)  # a line per request
-    name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    try:
-        with tempfile.TemporaryDirectory() as folder, override_settings(
-            CACHES=MEMORY, MFA_REQUIRED=False, STORAGES=scenes.kept_in(Path(folder))
-        ):  # fmt: skip
-            measure(options)
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
+    sizes = TwoSizes()
+    with tempfile.TemporaryDirectory() as folder, override_settings(
+        CACHES=MEMORY, MFA_REQUIRED=False, STORAGES=scenes.kept_in(Path(folder))
+    ):  # fmt: skip
+        call_command("collectstatic", interactive=False, verbosity=0)
+        try:
+            if not (options.keep and sizes.stand()):
+                multiplied = Multiplied()
+                sizes.build(lambda: make(multiplied, options.few), lambda: grow(multiplied, options.many))
+            report(measure(sizes, options), options)
+        finally:
+            if not options.keep:
+                sizes.drop()
 
 
-def measure(options: argparse.Namespace) -> None:
-    call_command("collectstatic", interactive=False, verbosity=0)
+def make(multiplied: Multiplied, leads: int) -> None:
     now = timezone.now()
     reference.load(at=now - timedelta(days=4))
     give_roles()
     demo_data.make(at=now)
     scenes.make(at=now, send=scenes.sender(at=now))
-    wanted = [screen for screen in [*SCREENS, *other_lists(), *searches()] if named(screen, options.only)]
-    paths = {screen: screen.path() for screen in wanted}
-    if options.filters:
-        paths = {screen: path for plain, told in paths.items() for screen, path in narrowed(plain, told)}
-    for screen, path in paths.items():
+    get_user_model().objects.create_superuser(ROOT, f"{ROOT}@example.org")
+    for screen, path in every_path(["*"]).items():
         visit(signed_in(screen.username), path)  # so that the access log has rows to multiply
-    multiplied, sizes = Multiplied(), []
-    for leads in (options.few, options.many):
-        began = time.perf_counter()
-        written = multiplied.grow(leads)
-        took = time.perf_counter() - began
-        print(f"{Lead.objects.count():,} leads, {written:,} rows copied in {took:.0f} s", flush=True)
-        sizes.append({screen: wait(screen, path, options.visits) for screen, path in paths.items()})
-    report(*sizes, options)
+    multiplied.set_aside()
+    grow(multiplied, leads)
 
 
-def named(screen: Screen, patterns: Sequence[str]) -> bool:
-    return any(fnmatch(screen.name, pattern) for pattern in patterns)
+def grow(multiplied: Multiplied, leads: int) -> None:
+    began = time.perf_counter()
+    written = multiplied.grow(leads)
+    print(f"{Lead.objects.count():,} leads, {written:,} rows copied in {time.perf_counter() - began:.0f} s", flush=True)
+
+
+def every_path(patterns: Sequence[str]) -> dict[Screen, str]:
+    """The screens of these names, and where each is."""
+    wanted = [*SCREENS, *other_lists(), *searches()]
+    return {s: s.path() for s in wanted if any(fnmatch(s.name, pattern) for pattern in patterns)}
+
+
+def measure(sizes: TwoSizes, options: argparse.Namespace) -> dict[Screen, Compared]:
+    with sizes.at(FEW):
+        paths = every_path(options.only)
+        if options.filters:
+            paths = {screen: path for plain, told in paths.items() for screen, path in narrowed(plain, told)}
+    clients: dict[str, dict[str, Client]] = {}
+    for size in SIZES:
+        with sizes.at(size):
+            clients[size] = {name: signed_in(name) for name in sorted({screen.username for screen in paths})}
+    return {
+        screen: compare(sizes, path, {size: clients[size][screen.username] for size in SIZES}, options.visits)
+        for screen, path in paths.items()
+    }
 
 
 def other_lists() -> list[Screen]:
     """The lists of the admin that are no screen of a role's day, seen by one who may see all."""
-    get_user_model().objects.create_superuser(ROOT, f"{ROOT}@example.org")
     known = {screen.path().partition("?")[0] for screen in SCREENS}
     paths = {
         f"all-{model._meta.model_name}": reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
@@ -168,16 +216,48 @@ def searches() -> list[Screen]:
     ]
 
 
-def wait(screen: Screen, path: str, visits: int) -> Waited:
-    """Visit it with an empty cache, then again and again."""
-    client = signed_in(screen.username)
+def compare(sizes: TwoSizes, path: str, clients: Mapping[str, Client], visits: int) -> Compared:
+    """Visit it with empty caches, then in turn with few and many again and again, a list with the rows of the few."""
     cache.clear()
-    first, _queries = visit(client, path)
-    taken, queries = [], 0
-    while len(taken) < visits and (len(taken) < 3 or sum(taken) < LONGEST):
-        spent, queries = visit(client, path)
-        taken.append(spent)
-    return Waited(first, statistics.median(taken), queries)
+    firsts, lists = {}, {}
+    for size in SIZES:
+        with sizes.at(size):
+            answer, firsts[size], _queries = visit(clients[size], path)
+            lists[size] = (getattr(answer, "context_data", None) or {}).get("cl")
+    rows = len(lists[FEW].result_list) if lists[FEW] else 0
+    full = None
+    if lists[FEW] and len(lists[MANY].result_list) != rows:
+        with sizes.at(MANY):
+            full = statistics.median(again(clients[MANY], path, visits))
+    with page_of(lists[FEW], rows):
+        waited = in_turn(sizes, path, clients, visits)
+    return Compared(*(Waited(firsts[size], *waited[size]) for size in SIZES), full, rows)
+
+
+def again(client: Client, path: str, visits: int) -> list[float]:
+    return [visit(client, path)[1] for _number in range(visits)]
+
+
+def in_turn(
+    sizes: TwoSizes, path: str, clients: Mapping[str, Client], visits: int
+) -> dict[str, tuple[float, int]]:  # fmt: skip
+    """p50 and queries by size; who is first changes from turn to turn."""
+    taken: dict[str, list[float]] = {size: [] for size in SIZES}
+    queries: dict[str, int] = {}
+    while len(taken[FEW]) < visits and (len(taken[FEW]) < 3 or sum(map(sum, taken.values())) < LONGEST):
+        for size in SIZES if len(taken[FEW]) % 2 else reversed(SIZES):
+            with sizes.at(size):
+                _answer, spent, queries[size] = visit(clients[size], path)
+                taken[size].append(spent)
+    return {size: (statistics.median(spent), queries[size]) for size, spent in taken.items()}
+
+
+@contextmanager
+def page_of(changelist: ChangeList | None, rows: int) -> Iterator[None]:
+    """Let pages of this list hold so many rows."""
+    page = changelist.model_admin if changelist else None
+    with patch.object(page, "list_per_page", max(rows, 1)) if page else nullcontext():
+        yield
 
 
 def signed_in(username: str) -> Client:
@@ -187,7 +267,7 @@ def signed_in(username: str) -> Client:
     return client
 
 
-def visit(client: Client, path: str) -> tuple[float, int]:
+def visit(client: Client, path: str) -> tuple[HttpResponse, float, int]:
     counted = Counted()
     with connection.execute_wrapper(counted):
         began = time.perf_counter()
@@ -195,27 +275,28 @@ def visit(client: Client, path: str) -> tuple[float, int]:
         spent = time.perf_counter() - began
     if answer.status_code != HTTPStatus.OK:
         raise SystemExit(f"{path} answers {answer.status_code}, so nobody sees this screen.")
-    return spent, counted.queries
+    return answer, spent, counted.queries
 
 
-def report(few: dict[Screen, Waited], many: dict[Screen, Waited], options: argparse.Namespace) -> None:
+def report(compared: Mapping[Screen, Compared], options: argparse.Namespace) -> None:
     """One line per screen, those that miss the budget first."""
-    lines = []
-    for screen, before in few.items():
-        after = many[screen]
-        ratio = after.p50 / before.p50
-        is_missed = after.queries != before.queries or (ratio > BUDGET and after.p50 - before.p50 > NOISE)
-        lines.append((not is_missed, -ratio, screen, before, after, ratio))
-    lines.sort(key=lambda line: line[:2])
-    print(f"\n| screen | as | queries | p50 {options.few:,} | p50 {options.many:,} | ratio | first {options.many:,} |")
-    print("|---|---|---|---|---|---|---|")
-    for is_kept, _order, screen, before, after, ratio in lines:
-        queries = before.queries if before.queries == after.queries else f"{before.queries} → {after.queries}"
-        times = " | ".join(f"{1000 * spent:,.0f} ms" for spent in (before.p50, after.p50))
-        said = f"{ratio:.2f}" if is_kept else f"**{ratio:.2f}**"
-        print(f"| {screen.name} | {screen.username} | {queries} | {times} | {said} | {1000 * after.first:,.0f} ms |")
-    missed = sum(not is_kept for is_kept, *_ in lines)
-    print(f"\n{len(lines)} screens, {missed} beyond the budget of {BUDGET} × and the same queries.")
+    few, many = f"p50 {options.few:,}", f"p50 {options.many:,}"
+    print(f"\n| screen | as | queries | {few} | {many} | ratio | rows | full page | first {options.many:,} |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for screen, found in sorted(compared.items(), key=lambda pair: (pair[1].is_kept, -pair[1].ratio)):
+        asked = dict.fromkeys((found.few.queries, found.many.queries))
+        ratio = f"{found.ratio:.2f}" if found.is_kept else f"**{found.ratio:.2f}**"
+        rows, full = (found.rows, ms(found.full)) if found.full else ("", "")
+        cells = [ms(found.few.p50), ms(found.many.p50), ratio, rows, full, ms(found.many.first)]
+        print(f"| {screen.name} | {screen.username} | {' → '.join(map(str, asked))} | {' | '.join(map(str, cells))} |")
+    ratios = [found.ratio for found in compared.values()]
+    missed = sum(not found.is_kept for found in compared.values())
+    print(f"\n{len(ratios)} screens, {missed} beyond the budget of {BUDGET} × and the same queries; ", end="")
+    print(f"ratio: median {statistics.median(ratios):.2f}, greatest {max(ratios):.2f}.")
+
+
+def ms(seconds: float) -> str:
+    return f"{1000 * seconds:,.0f} ms"
 
 
 if __name__ == "__main__":

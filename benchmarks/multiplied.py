@@ -68,9 +68,12 @@ class Multiplied:
 
     def __init__(self) -> None:
         self.models = growing()
-        self.leads = Lead.objects.count()
-        self.copies = 0
+        self.leads = self.copies = 0
         self.spans: dict[type[models.Model], int] = {}
+
+    def set_aside(self) -> None:
+        """Keep the rows that are there now as what is copied."""
+        self.leads = Lead.objects.count()
         with connection.cursor() as cursor:
             for model in self.models:
                 table, key = model._meta.db_table, model._meta.pk
