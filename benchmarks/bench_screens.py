@@ -47,10 +47,11 @@ from benchmarks import two_sizes
 from benchmarks.bench_routing import Counted
 from benchmarks.multiplied import Multiplied
 from benchmarks.two_sizes import FEW, MANY, SIZES, TwoSizes
-from leads.models import Lead
+from leads import previews
+from leads.models import Lead, Preview
 from medcrm import demo_data, reference
 from medcrm.lib.filters import RangeDateFilter
-from tests.e2e import scenes, screens
+from tests.e2e import scenes
 from tests.e2e.screens import SCREENS, Screen, a_lead
 from tests.e2e.stage import give_roles, session_of
 
@@ -110,6 +111,9 @@ def main() -> None:
             if not (options.keep and sizes.stand()):
                 multiplied = Multiplied()
                 sizes.build(lambda: make(multiplied, options.few), lambda: grow(multiplied, options.many))
+            for size in SIZES:
+                with sizes.at(size):
+                    look_ahead(size)
             report(measure(sizes, options), options)
         finally:
             if not options.keep:
@@ -133,6 +137,15 @@ def grow(multiplied: Multiplied, leads: int) -> None:
     began = time.perf_counter()
     written = multiplied.grow(leads)
     print(f"{Lead.objects.count():,} leads, {written:,} rows copied in {time.perf_counter() - began:.0f} s", flush=True)
+
+
+def look_ahead(size: str) -> None:
+    """Ask again what is previewed on some screen, and say how long a worker takes."""
+    for preview in Preview.objects.order_by("pk"):
+        Preview.objects.filter(pk=preview.pk).update(found_at=None, begun_at=None)
+        began = time.perf_counter()
+        previews.look_ahead(clock=timezone.now)
+        print(f"{preview} with {size} leads: {ms(time.perf_counter() - began)}", flush=True)
 
 
 def every_path(patterns: Sequence[str]) -> dict[Screen, str]:
@@ -210,8 +223,6 @@ def searches() -> list[Screen]:
     asked = {"app_label": "privacy", "model_name": "hold", "field_name": "lead", "term": lead.last_name}
     return [
         *found,
-        Screen("scoring-preview-whole", "marketing", lambda: f"{screens.preview()}?whole=1"),
-        Screen("sequence-calendar-whole", "marketing", lambda: f"{screens.calendar()}?whole=1"),
         Screen("choice-of-lead", "compliance", lambda: f"{reverse('admin:autocomplete')}?{urlencode(asked)}"),
     ]
 

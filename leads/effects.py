@@ -12,7 +12,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from itertools import chain
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -35,6 +34,12 @@ PLANNED = {"work_mem": "64MB", "enable_sort": "off", "random_page_cost": "1.1"}
 ONE_PROCESS = {"max_parallel_workers_per_gather": "0"}  # where several sessions share the work already
 
 Table = dict[str, dict[str, int]]  # old value → new value → leads
+Tell = Callable[[int, int], object]
+"""Is told of how many parts of all leads how many were looked at."""
+
+
+def untold(_done: int, _parts: int) -> None:
+    """For who waits for the whole."""
 
 
 @dataclass(frozen=True)
@@ -68,23 +73,23 @@ class Effect:
         return cls(**{**stored, "moves": moves})
 
 
-def effect_of(version: VersionedSet, *, at: datetime) -> Effect:
+def effect_of(version: VersionedSet, *, at: datetime, tell: Tell = untold) -> Effect:
     """What this version would change for all leads it concerns; nothing for a kind of version that has no preview."""
     match version:
         case ScoringModel():
-            return scoring_effect(version, at=at)
+            return scoring_effect(version, at=at, tell=tell)
         case NextStepSet():
-            return next_step_effect(version, at=at)
+            return next_step_effect(version, at=at, tell=tell)
         case _:
             return Effect()
 
 
-def scoring_effect(model: ScoringModel, *, at: datetime) -> Effect:
+def scoring_effect(model: ScoringModel, *, at: datetime, tell: Tell = untold) -> Effect:
     """Which leads would change their score band, fit or readiness under this model."""
     tables: dict[str, Table] = {"score_band": {}, "fit": {}, "readiness": {}}
     before, after, moves = Loads(), Loads(), Moves()
     total = changed = 0
-    for *values, team, is_open, count, moved, sample in _moved(model, at):
+    for *values, team, is_open, count, moved, sample in _moved(model, at, tell):
         total, changed = total + count, changed + moved
         for name, old, new in zip(tables, values[::2], values[1::2], strict=True):
             _add(tables[name], old, new, count)
@@ -96,7 +101,7 @@ def scoring_effect(model: ScoringModel, *, at: datetime) -> Effect:
     return Effect(total, changed, tables, moves.most(), before.table(), after.table())
 
 
-def _moved(model: ScoringModel, at: datetime) -> Iterator[tuple]:
+def _moved(model: ScoringModel, at: datetime, tell: Tell) -> Iterator[tuple]:
     """Old and new values, whether open, how many leads, how many scores move, some keys: by group of leads."""
     scale, current = scoring.scale(model), in_force(model)
 
@@ -111,10 +116,10 @@ def _moved(model: ScoringModel, at: datetime) -> Iterator[tuple]:
             """  # noqa: S608 - every value is a parameter
             yield statement, [[*map(str, OPEN)], *params]
 
-    return _rows(statements)
+    return _rows(statements, tell)
 
 
-def next_step_effect(rule_set: NextStepSet, *, at: datetime) -> Effect:
+def next_step_effect(rule_set: NextStepSet, *, at: datetime, tell: Tell = untold) -> Effect:
     """Which open leads that no person decided would get another decision, next step or reason."""
     rules = active_rules(rule_set)
 
@@ -131,7 +136,7 @@ def next_step_effect(rule_set: NextStepSet, *, at: datetime) -> Effect:
     table: Table = {}
     before, after, moves = Loads(), Loads(), Moves()
     total = changed = 0
-    for *old, rule, team, count, sample in _rows(statements):
+    for *old, rule, team, count, sample in _rows(statements, tell):
         new = verdict_of(rules, rule)
         total, changed = total + count, changed + (count if tuple(old) != new else 0)
         old_word, new_word = _word(*old[:2]), _word(*new[:2])
@@ -260,7 +265,7 @@ def _word(decision: str, next_step: str) -> str:
     return f"{decision}:{next_step}" if decision else ""
 
 
-def _rows(statements: Callable[[Span], Iterable[criteria.Sql]]) -> Iterator[tuple]:
+def _rows(statements: Callable[[Span], Iterable[criteria.Sql]], tell: Tell) -> Iterator[tuple]:
     """What these statements say of all leads, part by part, and several parts at once."""
     spans = spans_of(Lead.objects.all())
     settings = PLANNED if len(spans) == 1 else PLANNED | ONE_PROCESS
@@ -268,7 +273,9 @@ def _rows(statements: Callable[[Span], Iterable[criteria.Sql]]) -> Iterator[tupl
     def read(span: Span) -> list[tuple]:
         return [row for statement, params in statements(span) for row in _planned(settings, statement, params)]
 
-    return chain.from_iterable(side_by_side(read, spans))
+    for done, rows in enumerate(side_by_side(read, spans), 1):
+        tell(done, len(spans))
+        yield from rows
 
 
 def _planned(settings: Mapping[str, str], statement: str, params: Sequence[object]) -> list[tuple]:

@@ -159,7 +159,7 @@ declare(
     ),
     Harmless(
         """leads.importmapping leads.duplicatesearch leads.opening leads.publication leads.backtest
-        leads.proposal leads.rulereview leads.summary""".split(),
+        leads.preview leads.proposal leads.rulereview leads.summary""".split(),
         "Columns of files, runs, how many, and what a rule did to how many.",
     ),
     Harmless(

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from consent.lifecycle import AttemptState
 from consent.models import Attempt
 from gateway.models import Delivery, OutboxEvent
-from leads.models import Decay, Inquiry, Lead, Trigger
+from leads.models import Decay, Inquiry, Lead, Preview, Trigger
 from leads.services import due
 from nurture import carrier
 from nurture.models import Acknowledgement, Enrollment
@@ -76,6 +76,7 @@ QUEUES = (
         lambda at: Attempt.objects.filter(state__in=[AttemptState.RESERVED, AttemptState.HANDED_OVER]),
         30 * MINUTES,
     ),
+    Queue("previews", "asked_at", lambda at: Preview.objects.filter(Preview.WAITING), 2 * MINUTES),
     Queue("outbox", "at", lambda at: OutboxEvent.objects.filter(spread_at=None), 2 * MINUTES),
     Queue("webhooks", "due_at", lambda at: Delivery.objects.filter(state="pending"), 10 * MINUTES),
 )

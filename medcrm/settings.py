@@ -270,6 +270,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = env.str("CELERY_BEAT_SCHEDULE_FILENAME", default
 CELERY_BEAT_SCHEDULE = {
     "advance": {"task": "medcrm.tasks.advance_due", "schedule": 5.0},
     "roll-out": {"task": "leads.tasks.roll_out", "schedule": 5.0},
+    "look-ahead": {"task": "leads.tasks.look_ahead", "schedule": 5.0},
     "route-again": {"task": "routing.tasks.route_again", "schedule": 5.0},
     "back-tests": {"task": "medcrm.reports.tasks.run_back_tests", "schedule": 30.0},
     "refresh-milestones": {"task": "medcrm.reports.tasks.refresh_milestones", "schedule": crontab(hour=9, minute=5)},

@@ -6,4 +6,4 @@ class NurtureConfig(AppConfig):
     verbose_name = "Nurture"
 
     def ready(self) -> None:
-        from nurture import facts, receivers, review, undoing, webhooks  # noqa: F401 - they register themselves
+        from nurture import facts, plan, receivers, review, undoing, webhooks  # noqa: F401 - they register themselves

@@ -11,7 +11,7 @@ import copy
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import count
@@ -21,7 +21,8 @@ from django.utils.translation import gettext_lazy as _
 
 from consent import gate
 from consent.request import ContactRequest
-from leads import criteria, timing
+from leads import criteria, previews, timing
+from leads.effects import Tell
 from leads.models import Lead
 from nurture import batch as batches
 from nurture import caps, composing, obstacles, windows
@@ -97,6 +98,15 @@ class Calendar:
     days: Mapping[date, Mapping[str, int]]  # day → medium → messages sent or calls asked for
     effects: Sequence[Effect]
 
+    def as_json(self) -> dict[str, object]:
+        return {**asdict(self), "days": {day.isoformat(): counts for day, counts in self.days.items()}}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, object]) -> Calendar:
+        days = {date.fromisoformat(day): counts for day, counts in stored["days"].items()}
+        effects = [Effect(**{**effect, "fate": Fate(effect["fate"])}) for effect in stored["effects"]]
+        return cls(stored["meant"], stored["simulated"], days, effects)
+
     def weeks(self, first: date, days: int = DAYS) -> list[list[tuple[date, Mapping[str, int]]]]:
         """The days as weeks from Monday, the empty ones too, as a wall calendar shows them."""
         monday = first - timedelta(days=first.weekday())
@@ -133,6 +143,15 @@ def for_sequence(sequence_id: int, *, at: datetime, days: int = DAYS, sample: in
         {day: dict(counts) for day, counts in sorted(found.items())},
         [Effect(*why, steps) for why, steps in effects.most_common()],
     )
+
+
+def _look(sequence_id: int, at: datetime, tell: Tell) -> dict[str, object]:
+    found = for_sequence(sequence_id, at=at)
+    tell(1, 1)
+    return found.as_json()
+
+
+previews.register(NurtureSequence, _look)
 
 
 def _imagine(lead: Lead, sequence: NurtureSequence, at: datetime) -> Enrollment | None:

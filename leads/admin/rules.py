@@ -7,20 +7,27 @@ from typing import ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.http import Http404, HttpRequest, JsonResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, JsonResponse
 from django.urls import path, reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin import effects
 from leads.admin.criteria import RuleAdmin, RuleInline, facts_view
-from leads.effects import effect_of
-from leads.models import BackTest, BandRule, NextStepRule, NextStepSet, ScoringCategory, ScoringModel, ScoringRule
+from leads.admin.previewing import Previewed, Words
+from leads.effects import Effect
+from leads.models import (
+    BackTest,
+    BandRule,
+    NextStepRule,
+    NextStepSet,
+    Preview,
+    ScoringCategory,
+    ScoringModel,
+    ScoringRule,
+)
 from leads.services import versions
 from medcrm.lib import reading
 from medcrm.lib.admin import TabularInline
@@ -90,42 +97,27 @@ class CarriedAdmin(VersionedAdmin):
         versions.go_back(self.model, pk, by=by, at=at)
 
 
-class PreviewedAdmin(CarriedAdmin):
+class PreviewedAdmin(Previewed, CarriedAdmin):
     """A set that can be previewed over every lead, for nothing is written by that."""
 
     readonly_fields = (*CarriedAdmin.readonly_fields, "preview")
+    preview_words = Words(
+        _("What “%(name)s” would change"),
+        _("Every lead is looked at, and nothing is changed. Publishing carries the same rules to the same leads."),
+        _("Back to the rules"),
+    )
 
-    def get_urls(self) -> list:
-        view = self.admin_site.admin_view(self.show_preview)
-        return [path("<int:pk>/preview/", view, name=f"leads_{self.opts.model_name}_preview"), *super().get_urls()]
-
-    def show_preview(self, request: HttpRequest, pk: int) -> TemplateResponse:
-        """What this version would change for every lead, were it in force now: the page at once, then what it reads."""
-        version = self.get_object(request, str(pk))
-        if version is None:
-            raise Http404
-        if not self.has_view_permission(request, version):
-            raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("What “%(name)s” would change") % {"name": version},
-            "opts": self.opts,
-            "lead_in": _("Nothing is changed by looking. Publishing carries the same rules to the same leads."),
-            "back": reverse(f"admin:leads_{self.opts.model_name}_change", args=[pk]),
-        }
-        if "whole" not in request.GET:
-            return TemplateResponse(request, "leads/preview.html", context)
-        context["shown"] = effects.shown(effect_of(version, at=timezone.now()), request.user)
-        reading.note(request, "list", "leads.lead", sorted(effects.seen(context["shown"])))
-        is_part = "HX-Request" in request.headers
-        return TemplateResponse(request, "leads/effect.html" if is_part else "leads/preview.html", context)
+    def found_context(self, request: HttpRequest, preview: Preview) -> dict[str, object]:
+        shown = effects.shown(Effect.from_json(preview.found), request.user)
+        reading.note(request, "list", "leads.lead", sorted(effects.seen(shown)))
+        return {"shown": shown}
 
     @display(description=_("Preview"))
     def preview(self, obj: VersionedSet) -> SafeString | str:
         if obj.pk is None or obj.status == VersionStatus.PUBLISHED:
             return ""
-        url = reverse(f"admin:leads_{self.opts.model_name}_preview", args=[obj.pk])
-        return format_html('<a class="mc-link" href="{}">{}</a>', url, _("What it would change, over every lead"))
+        text = _("What it would change, over every lead")
+        return format_html('<a class="mc-link" href="{}">{}</a>', self.preview_url(obj), text)
 
 
 class CategoryInline(TabularInline):

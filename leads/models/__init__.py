@@ -22,6 +22,7 @@ from leads.models.journal import Appointment, Decay, Incident, Inquiry, Interact
 from leads.models.lead import Authorization, DocumentStatus, Lead, Stakeholder
 from leads.models.merging import DuplicateCandidate, DuplicateSearch, LeadLink, MergedFacts
 from leads.models.organisations import CareSetting, OrganisationType, Specialty
+from leads.models.previews import Preview
 from leads.models.publication import Carried, Publication
 from leads.models.qualification import (
     Answer,
@@ -84,6 +85,7 @@ __all__ = [
     "Opening",
     "OrganisationType",
     "Payer",
+    "Preview",
     "Proposal",
     "Publication",
     "Qualification",

@@ -6,7 +6,7 @@ plain scan. Cut by the keys instead, each session does its own part of all the w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -18,29 +18,35 @@ Span = tuple[int, int]
 
 Found = TypeVar("Found")
 
-SESSIONS = 2  # each keeps a core of the database busy for a second or two
+SESSIONS = 2  # each keeps a core of the database busy
 FEW = 50_000  # rows that one session has read before others are connected
+MOST = 250_000  # keys in one part, a second at most, so that one can tell how far it came
 
 
 def spans_of(rows: QuerySet) -> list[Span]:
-    """The keys of all rows, cut into parts of the same width.
+    """The keys of all rows, cut into parts of the same width, as many for each session.
 
     It is one part inside a transaction, whose rows other sessions do not see, and where there are few rows.
     """
     first, last = rows.order_by().aggregate(first=Min("pk"), last=Max("pk")).values()
     if first is None:
         return [(0, 0)]
-    parts = 1 if connection.in_atomic_block or last - first < FEW else SESSIONS
+    alone = connection.in_atomic_block or last - first < FEW
+    parts = 1 if alone else SESSIONS * -(-(last + 1 - first) // (SESSIONS * MOST))
     width = -(-(last + 1 - first) // parts)
     return [(start, min(start + width - 1, last)) for start in range(first, last + 1, width)]
 
 
-def side_by_side(read: Callable[[Span], Found], parts: Sequence[Span]) -> list[Found]:
-    """What `read` finds in each part, in a thread and a session for each; the first error is raised."""
+def side_by_side(read: Callable[[Span], Found], parts: Sequence[Span]) -> Iterator[Found]:
+    """What `read` finds in part after part, several at once in threads with sessions of their own.
+
+    The first error is raised, and ends it.
+    """
     if len(parts) == 1:
-        return [read(parts[0])]
-    with ThreadPoolExecutor(max_workers=len(parts)) as threads:
-        return list(threads.map(lambda part: _in_a_session(read, part), parts))
+        yield read(parts[0])
+        return
+    with ThreadPoolExecutor(max_workers=SESSIONS) as threads:
+        yield from threads.map(lambda part: _in_a_session(read, part), parts)
 
 
 def _in_a_session(read: Callable[[Span], Found], part: Span) -> Found:

@@ -7,18 +7,17 @@ from datetime import datetime
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Count, QuerySet, When
-from django.http import Http404, HttpRequest
-from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.criteria import CriteriaWidget, sentence
+from leads.admin.previewing import Previewed, Words
 from leads.fields import CriteriaField
+from leads.models import Preview
 from medcrm.lib import counts
 from medcrm.lib.actions import ActionForm
 from medcrm.lib.admin import ModelAdmin, TabularInline
@@ -26,9 +25,10 @@ from medcrm.lib.badges import yes_no_badge
 from medcrm.lib.columns import display
 from medcrm.lib.filters import ChoicesDropdownFilter
 from medcrm.lib.versioned import DraftRowAdmin, VersionedAdmin, is_draft, publish_action
-from nurture import plan, publishing
+from nurture import publishing
 from nurture.models import AcknowledgedSource, Enrollment, FrequencyCap, Sequence, Step
 from nurture.models.enrollments import ACTIVE
+from nurture.plan import Calendar
 from nurture.vocabulary import Medium, SequenceCode
 
 CRITERIA_HELP = _("Every line of a group must hold; one group is enough. No group: always.")
@@ -72,7 +72,14 @@ def _leads_in_each() -> dict[int, int]:
 
 
 @admin.register(Sequence)
-class SequenceAdmin(VersionedAdmin):
+class SequenceAdmin(Previewed, VersionedAdmin):
+    preview_page = "simulate"
+    preview_part = "nurture/calendar.html"
+    preview_words = Words(
+        _("What “%(name)s” would do"),
+        _("The leads that it means are counted, and 200 of them walked through the next 30 days. Nobody is contacted."),
+        _("Back to the sequence"),
+    )
     formfield_overrides = {CriteriaField: {"widget": CriteriaWidget}}
     list_display = ("name", "code", "version", "status_badge", "position", "in_words", "running", "simulation")
     list_filter = (("status", ChoicesDropdownFilter), ("code", ChoicesDropdownFilter))
@@ -105,31 +112,10 @@ class SequenceAdmin(VersionedAdmin):
         cases = [When(pk=pk, then=number) for pk, number in running.items()]
         return super().get_queryset(request).annotate(running_total=Case(*cases, default=0))
 
-    def get_urls(self) -> list:
-        view = self.admin_site.admin_view(self.simulate)
-        return [path("<int:pk>/simulate/", view, name="nurture_sequence_simulate"), *super().get_urls()]
-
-    def simulate(self, request: HttpRequest, pk: int) -> TemplateResponse:
-        """Run the sequence over a sample of the leads it means, from now on: the page at once, then what it finds."""
-        sequence = self.get_object(request, str(pk))
-        if sequence is None:
-            raise Http404
-        if not self.has_view_permission(request, sequence):
-            raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("What “%(name)s” would do") % {"name": sequence},
-            "opts": self.opts,
-            "sequence": sequence,
-            "sample": plan.SAMPLE,
-        }
-        if "whole" not in request.GET:
-            return TemplateResponse(request, "nurture/simulation.html", context)
-        now = timezone.now()
-        calendar = plan.for_sequence(pk, at=now)
-        context |= {"calendar": calendar, "weeks": calendar.weeks(timezone.localdate(now)), "media": Medium.choices}
-        is_part = "HX-Request" in request.headers
-        return TemplateResponse(request, "nurture/calendar.html" if is_part else "nurture/simulation.html", context)
+    def found_context(self, request: HttpRequest, preview: Preview) -> dict[str, object]:
+        calendar = Calendar.from_json(preview.found)
+        weeks = calendar.weeks(timezone.localdate(preview.begun_at))
+        return {"calendar": calendar, "weeks": weeks, "media": Medium.choices}
 
     @display(description=_("Means leads whose"))
     def in_words(self, obj: Sequence) -> SafeString:
@@ -143,8 +129,7 @@ class SequenceAdmin(VersionedAdmin):
     def simulation(self, obj: Sequence) -> SafeString | str:
         if obj.pk is None or obj.code == SequenceCode.ACKNOWLEDGEMENT:
             return ""
-        url = reverse("admin:nurture_sequence_simulate", args=[obj.pk])
-        return format_html('<a class="mc-link" href="{}">{}</a>', url, _("Next 30 days"))
+        return format_html('<a class="mc-link" href="{}">{}</a>', self.preview_url(obj), _("Next 30 days"))
 
     publish = publish_action(
         _("The version in force retires, and every open lead this one means is planned again."), form=PublishForm

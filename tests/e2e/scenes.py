@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 
 from consent import checkpoints, inbound, verify
 from consent.models import Seller
-from leads import duplicates, exporting, milestones
+from leads import duplicates, exporting, milestones, previews
 from leads.importing import runs
 from leads.measures import Period
 from leads.models import ImportRun, Lead, NextStepSet, Proposal, ScoringModel, ScoringRule, Source
@@ -152,10 +152,13 @@ def rules(*, at: datetime) -> None:
 
 
 def tries(*, at: datetime) -> None:
-    """The draft of the scale tried on the last month, and the review of a night."""
+    """The draft of the scale tried on the last month, the review of a night, and what drafts would do from now on."""
     draft = ScoringModel.objects.get(lead_type="patient", status="draft")
     month = Period((at - timedelta(days=30)).date(), at.date())
     backtest.ask(month, by=someone("marketing"), at=at, scoring_model=draft.pk)
     backtest.run_waiting(at=at)
     reviewing.ask_as_usual(at=at)
     reviewing.make_waiting(at=at)
+    for version in (draft, Sequence.objects.get(code="first_visit", status="published")):
+        previews.ask(version, by=someone("marketing"), at=at)
+    previews.look_ahead(clock=lambda: at)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from django.urls import reverse
 
 from audit.models import Access
 from consent.models import Address, Attempt, CallingRule, Checkpoint, ConsentEvent, Disclosure, Verification
 from gateway.models import Client
+from leads import previews
 from leads.lifecycle import OPEN
 from leads.models import (
     Appointment,
@@ -96,12 +98,20 @@ def search() -> str:
     return listed(LEADS, f"?q={a_lead(team='scheduling').last_name}")()
 
 
-def preview() -> str:
-    model = ScoringModel.objects.filter(lead_type="patient").order_by("-version").first()
-    return reverse("admin:leads_scoringmodel_preview", args=[model.pk])
+def preview(model: type, page: str, *, is_found: bool, **fields: object) -> Callable[[], str]:
+    """The page that asks what the latest such version would do, or the one that has the answer."""
+
+    def path() -> str:
+        version = model.objects.filter(**fields).order_by("-version").first()
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}"
+        asked = f"?look={previews.of(version).latest('pk').pk}" if is_found else ""
+        return reverse(name, args=[version.pk]) + asked
+
+    return path
 
 
-calendar = first_of(Sequence, "simulate", code="first_visit")
+scoring = partial(preview, ScoringModel, "preview", lead_type="patient", status="draft")
+calendar = partial(preview, Sequence, "simulate", code="first_visit", status="published")
 
 
 def wording_shown() -> str:
@@ -238,7 +248,8 @@ RULES = [
     Screen("scorings", "marketing", listed("leads_scoringmodel")),
     Screen("scoring", "marketing", first_of(ScoringModel, lead_type="patient")),
     Screen("scoring-rule", "marketing", first_of(ScoringRule, model__status="draft")),
-    Screen("scoring-preview", "marketing", preview),
+    Screen("scoring-preview", "marketing", scoring(is_found=False)),
+    Screen("scoring-previewed", "marketing", scoring(is_found=True)),
     Screen("scoring-publish", "marketing", first_of(ScoringModel, "publish", status="draft")),
     Screen("next-steps", "administrator", first_of(NextStepSet)),
     Screen("publications", "administrator", listed("leads_publication")),
@@ -247,7 +258,8 @@ RULES = [
     Screen("simulator", "administrator", named("admin:routing_routeset_simulate")),
     Screen("sequences", "marketing", listed("nurture_sequence")),
     Screen("sequence", "marketing", first_of(Sequence)),
-    Screen("sequence-calendar", "marketing", calendar),
+    Screen("sequence-calendar", "marketing", calendar(is_found=False)),
+    Screen("sequence-walked", "marketing", calendar(is_found=True)),
     Screen("templates", "marketing", listed("nurture_template")),
     Screen("template", "marketing", first_of(Template)),
     Screen("wording", "marketing", first_of(Wording, template__medium="email", language="en")),
@@ -321,6 +333,6 @@ SCREENS = [*HOMES, *WORK, *OVERSIGHT, *PROOF, *RULES, *REPORTS, *CATALOGUE, *PEO
 DARK = {
     "dashboard", "home-caller", "home-compliance", "home-marketing", "my-work", "workspace", "leads", "lead", "handoff",
     "team-board", "import-checked", "look-alike", "decision", "address", "attempts", "proposals", "scoring",
-    "scoring-preview", "simulator", "sequence-calendar", "wording", "report-funnel", "sign-in", "form", "unsubscribe",
+    "scoring-previewed", "simulator", "sequence-walked", "wording", "report-funnel", "sign-in", "form", "unsubscribe",
     "preferences",
 }  # fmt: skip

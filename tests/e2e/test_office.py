@@ -9,9 +9,11 @@ from datetime import timedelta
 
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Locator, Page
 
 from consent import ledger
+from leads import previews
 from leads.importing import runs
 from leads.models import ImportRun, Lead, Publication, ScoringModel, ScoringRule
 from privacy.models import Erasure
@@ -133,7 +135,9 @@ def test_marketing_changes_a_rule_looks_at_what_that_does_publishes_it_and_goes_
     scores = dict(Lead.objects.values_list("pk", "score"))
     page.goto(f"/admin/leads/scoringmodel/{draft.pk}/change/")
     page.get_by_role("link", name="What it would change, over every lead").click()
-    page.wait_for_url("**/preview/")
+    page.wait_for_url("**/preview/?look=*")
+    page.get_by_text("Waits for a free worker").wait_for()
+    assert previews.look_ahead(clock=timezone.now) == 1
     looked_at = Lead.objects.filter(lead_type="patient", merged_into=None).count()
     page.get_by_text(f"Looked at {looked_at} leads").wait_for()
     assert page.get_by_role("columnheader", name="→").count() > 0

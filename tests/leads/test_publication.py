@@ -10,10 +10,10 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from leads import effects, scoring
+from leads import effects, previews, scoring
 from leads.admin.effects import shown
 from leads.effects import Effect
-from leads.models import Lead, NextStepSet, Publication, ScoreChange, ScoringModel
+from leads.models import Lead, NextStepSet, Preview, Publication, ScoreChange, ScoringModel
 from leads.services import rollout, versions
 from medcrm.lib import sessions
 from medcrm.lib.errors import RuleError
@@ -129,7 +129,11 @@ def test_several_sessions_preview_what_one_does(change, leads, draft, now, monke
     alone = effects.effect_of(draft, at=now)
     monkeypatch.setattr(sessions, "FEW", 0)
     assert len(sessions.spans_of(Lead.objects.all())) == sessions.SESSIONS > 1
-    together = effects.effect_of(draft, at=now)
+    monkeypatch.setattr(sessions, "MOST", 1)
+    told: list[tuple[int, int]] = []
+    together = effects.effect_of(draft, at=now, tell=lambda *part: told.append(part))
+    parts = len(sessions.spans_of(Lead.objects.all()))
+    assert told == [(done, parts) for done in range(1, parts + 1)] and parts > sessions.SESSIONS
     assert {**together.as_json(), "moves": None} == {**alone.as_json(), "moves": None}
     assert sorted(map(str, together.moves)) == sorted(map(str, alone.moves))
     assert alone.total == 5
@@ -249,12 +253,17 @@ def sign_in(client) -> Callable[[str], None]:
 
 
 @pytest.mark.parametrize(("role", "names"), [("supervisor", True), ("marketing", False)])
-def test_the_preview_page_names_leads_only_to_who_may_see_them(role, names, client, sign_in, draft) -> None:
+def test_the_preview_page_names_leads_only_to_who_may_see_them(role, names, client, sign_in, draft, now) -> None:
     other_thresholds(draft)
     sign_in(role)
-    shell = client.get(f"/admin/leads/scoringmodel/{draft.pk}/preview/").content.decode()
-    assert 'hx-get="?whole=1"' in shell and "Looked at" not in shell, "nobody waits before a page is there"
-    page = client.get(f"/admin/leads/scoringmodel/{draft.pk}/preview/?whole=1").content.decode()
+    address = f"/admin/leads/scoringmodel/{draft.pk}/preview/"
+    shell = client.get(address).content.decode()
+    assert f'hx-post="{address}"' in shell and not Preview.objects.exists(), "the page is there at once, and asks"
+    asked = client.post(address)["Location"]
+    assert 'hx-trigger="every' in client.get(asked).content.decode()
+    assert previews.look_ahead(clock=lambda: now) == 1
+    page = client.get(asked).content.decode()
+    assert 'hx-trigger="every' not in page
     assert ("Person 1" in page) == names
     assert "Medium → Low" in page
 
