@@ -11,10 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from leads.lifecycle import OPEN
 from leads.models import Lead
 from leads.vocabulary import Decision, NextStep
+from medcrm.lib.paginator import AHEAD
 from routing.models import Clock, Handoff
 from routing.vocabulary import Owed
 
-BOUND = 200  # nobody acts on the difference between two hundred and more; lists count as far
+BOUND = AHEAD  # as far as the lists behind the figures count; nobody acts on the difference
 WALKED_WITHIN = timedelta(minutes=10)  # the beat ticks every five seconds; after this the workers are not working
 
 
@@ -57,5 +58,5 @@ def up_to_bound(rows: QuerySet) -> int:
 
 
 def said(count: int) -> str:
-    """“17”, or “200+” where more were not counted."""
+    """“17”, or “100+” where more were not counted."""
     return f"{count}" if count < BOUND else f"{BOUND}+"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.paginator import Paginator
 from django.utils.functional import cached_property
 
-AHEAD = 200  # rows counted from the page that is read: four pages
+AHEAD = 100  # rows counted from the page that is read: two pages
 BOUND = 1_000  # nobody turns twenty pages; whoever wants further rows filters or searches
 
 

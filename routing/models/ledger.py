@@ -245,7 +245,11 @@ class Clock(models.Model):
             # read by routing.worklist: what a caller owes, and what nobody of the team has taken yet
             models.Index(name="clock_of_owner", fields=["owner", "due_at"], condition=CLOCK_OPEN),
             models.Index(
-                name="clock_of_queue", fields=["team", "due_at"], condition=CLOCK_OPEN & Q(owner__isnull=True)
+                # the board reads what it counts from the index
+                name="clock_of_queue",
+                fields=["team", "due_at"],
+                include=["lead", "breached_at"],
+                condition=CLOCK_OPEN & Q(owner__isnull=True),
             ),
             # read by routing.worklist: promises of a team's queue that have come due
             models.Index(
@@ -259,6 +263,8 @@ class Clock(models.Model):
             # read by the list of clocks: of a team, of what is owed, ended for a reason
             models.Index(name="clock_of_team", fields=["team", "id"]),
             models.Index(name="clock_owed", fields=["owed", "id"]),
+            # read by the list of teams: how much each owes
+            models.Index(name="clock_open", fields=["team"], condition=CLOCK_OPEN),
             models.Index(name="clock_ended", fields=["ended_because", "id"], condition=~Q(ended_because="")),
             # read by the team board: breaches that still stand
             models.Index(
