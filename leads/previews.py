@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 
 from leads.effects import Tell, effect_of
 from leads.models import NextStepSet, Preview, ScoringModel
+from leads.models.previews import WAITING
 from medcrm.lib import bell
 from medcrm.lib.models import VersionedSet
 
@@ -46,7 +47,7 @@ def of(version: VersionedSet) -> QuerySet[Preview]:
 def ask(version: VersionedSet, *, by: AbstractBaseUser | None, at: datetime) -> Preview:
     """Keep that somebody wants to know, and ring for a worker; what nobody has begun with is not asked for twice."""
     Preview.objects.filter(asked_at__lt=at - SHOWN).delete()
-    waiting = of(version).filter(Preview.WAITING, asked_by=by, begun_at=None).first()
+    waiting = of(version).filter(WAITING, asked_by=by, begun_at=None).first()
     bell.ring(TASK)
     kind = version._meta.label_lower
     return waiting or Preview.objects.create(kind=kind, version=version.pk, asked_by=by, asked_at=at)
@@ -64,7 +65,7 @@ def look_ahead(*, clock: Callable[[], datetime]) -> int:
 @transaction.atomic
 def _take(*, at: datetime) -> Preview | None:
     free = Q(begun_at=None) | Q(begun_at__lt=at - PATIENCE)
-    waiting = Preview.objects.filter(Preview.WAITING, free).order_by("pk")
+    waiting = Preview.objects.filter(WAITING, free).order_by("pk")
     preview = waiting.select_for_update(of=("self",), skip_locked=True).first()
     if preview is not None:
         preview.begun_at = at

@@ -15,6 +15,7 @@ from consent.lifecycle import AttemptState
 from consent.models import Attempt
 from gateway.models import Delivery, OutboxEvent
 from leads.models import Decay, Inquiry, Lead, Preview, Trigger
+from leads.models.previews import WAITING
 from leads.services import due
 from nurture import carrier
 from nurture.models import Acknowledgement, Enrollment
@@ -76,7 +77,7 @@ QUEUES = (
         lambda at: Attempt.objects.filter(state__in=[AttemptState.RESERVED, AttemptState.HANDED_OVER]),
         30 * MINUTES,
     ),
-    Queue("previews", "asked_at", lambda at: Preview.objects.filter(Preview.WAITING), 2 * MINUTES),
+    Queue("previews", "asked_at", lambda at: Preview.objects.filter(WAITING), 2 * MINUTES),
     Queue("outbox", "at", lambda at: OutboxEvent.objects.filter(spread_at=None), 2 * MINUTES),
     Queue("webhooks", "due_at", lambda at: Delivery.objects.filter(state="pending"), 10 * MINUTES),
 )

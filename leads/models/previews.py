@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+WAITING = Q(found_at__isnull=True, problem="")
+
 
 class Preview(models.Model):
     """One look at what a version of rules would do to every lead: asked for, then begun, then found or failed.
@@ -25,13 +27,11 @@ class Preview(models.Model):
     found = models.JSONField(default=dict)
     problem = models.CharField(max_length=300, blank=True, help_text=_("Why it could not be worked out."))
 
-    WAITING = Q(found_at__isnull=True, problem="")
-
     class Meta:
         ordering = ["-pk"]
         indexes = [
             # read by leads.previews.look_ahead
-            models.Index(name="preview_waiting", fields=["id"], condition=Q(found_at__isnull=True, problem="")),
+            models.Index(name="preview_waiting", fields=["id"], condition=WAITING),
         ]
 
     def __str__(self) -> str:

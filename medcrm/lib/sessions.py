@@ -20,7 +20,7 @@ Found = TypeVar("Found")
 
 SESSIONS = 2  # each keeps a core of the database busy
 FEW = 50_000  # rows that one session has read before others are connected
-MOST = 250_000  # keys in one part, a second at most, so that one can tell how far it came
+MOST = 500_000  # keys in one part, a second or two, so that one can tell how far it came
 
 
 def spans_of(rows: QuerySet) -> list[Span]:
