@@ -18,7 +18,7 @@ from django.utils import timezone
 from leads import criteria
 from leads.models import Source
 from medcrm.lib.models import VersionStatus
-from nurture.models import AcknowledgedSource, FrequencyCap, Sequence, Step, Template, Wording
+from nurture.models import AcknowledgedSource, FrequencyCap, Sequence, Step, Template, VisitReminder, Wording
 from nurture.vocabulary import ACKNOWLEDGED_BY_DEFAULT
 
 DATA = Path(__file__).parent / "data"
@@ -32,12 +32,14 @@ def read(name: str) -> dict[str, list[dict[str, object]]]:
 
 
 def load(organisation: Mapping[str, object]) -> None:
-    """Load templates, limits, published sequences, and which of the organisation's sources acknowledge an inquiry."""
+    """Load templates, limits, reminders of visits, published sequences, and which sources acknowledge an inquiry."""
     load_templates(read("templates")["template"])
     load_wordings(read("templates_es")["wording"], language="es")
     data = read("sequences")
     if not FrequencyCap.objects.exists():
         FrequencyCap.objects.bulk_create(FrequencyCap(**row) for row in data["cap"])
+    if not VisitReminder.objects.exists():
+        VisitReminder.objects.bulk_create(VisitReminder(hours_before=hours) for hours in data["reminder"])
     load_sequences(data["sequence"])
     load_acknowledged(organisation["source"])
 
