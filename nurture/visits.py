@@ -380,12 +380,9 @@ class Taking(notices.Taking):
         if not rows:
             return set()
         calls = Q(kind=InteractionKind.INBOUND_CALL) | Q(kind=InteractionKind.CALL, disposition__makes_contact=True)
-        talks = Interaction.objects.filter(
-            calls, at__gt=min(row.appointment.changed_at for row in rows) - TALKED_WITHIN
-        )
-        talks = talks.alias(person=Coalesce("lead__merged_into", "lead")).filter(
-            person__in=[row.lead_id for row in rows]
-        )
+        first = min(row.appointment.changed_at for row in rows)
+        theirs = _family(row.lead_id for row in rows)
+        talks = Interaction.objects.filter(calls, lead__in=theirs, at__gt=first - TALKED_WITHIN)
         spoken: dict[int, list[datetime]] = defaultdict(list)
         for person, when in talks.order_by().values_list(Coalesce("lead__merged_into", "lead"), "at"):
             spoken[person].append(when)

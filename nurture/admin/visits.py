@@ -15,6 +15,7 @@ from leads.models import Appointment
 from medcrm.lib.admin import ModelAdmin, ReadOnlyInline
 from medcrm.lib.badges import badge, field_badge, yes_no_badge
 from medcrm.lib.columns import display
+from medcrm.lib.moments import said
 from nurture import visits
 from nurture.models import Message, Skip, VisitNotice, VisitReminder
 
@@ -79,9 +80,10 @@ class VisitNoticeInline(ReadOnlyInline):
         return badge("closed", _("not told")) if obj.code else badge("plan", _("planned"))
 
     @display(description=_("When"))
-    def when(self, obj: VisitNotice) -> object:
+    def when(self, obj: VisitNotice) -> str | None:
         message = _message(obj)
-        return (message.sent_at or message.reserved_at) if message else obj.due_at
+        at = (message.sent_at or message.reserved_at) if message else obj.due_at
+        return said(at) if at else None
 
     @display(description=_("How, or why not"))
     def reason(self, obj: VisitNotice) -> str:

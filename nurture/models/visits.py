@@ -13,6 +13,7 @@ from nurture.models.enrollments import Enrollment
 from nurture.models.notices import IS_DUE, Notice
 from nurture.vocabulary import SkipCode, VisitNoticeKind
 
+SHORTEST = 2  # hours: it must go out an hour before at the latest (nurture.visits)
 LONGEST = 60 * 24  # hours: whoever is reminded earlier has forgotten it again
 
 
@@ -22,7 +23,7 @@ class VisitReminder(models.Model):
 
     hours_before = models.PositiveSmallIntegerField(
         unique=True,
-        validators=[MinValueValidator(2), MaxValueValidator(LONGEST)],
+        validators=[MinValueValidator(SHORTEST), MaxValueValidator(LONGEST)],
         help_text=_(
             "Counted back from its beginning, or from noon while no time was agreed; e.g. 24 for the day before."
         ),
@@ -36,9 +37,7 @@ class VisitReminder(models.Model):
         verbose_name_plural = _("visit reminders")
         ordering = ["-hours_before"]
         constraints = [
-            models.CheckConstraint(
-                name="visit_reminder_hours_sane", condition=Q(hours_before__gte=2, hours_before__lte=LONGEST)
-            )
+            models.CheckConstraint(name="visit_reminder_before_the_visit", condition=Q(hours_before__gte=SHORTEST))
         ]
 
     def __str__(self) -> str:

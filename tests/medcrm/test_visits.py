@@ -7,9 +7,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils.html import escape
 
 from consent import gate, ledger, stopping
 from consent.models import Attempt, ConsentEvent, Seller
@@ -18,7 +23,7 @@ from leads.models import Appointment, Availability, Clinic, Incident, Interactio
 from leads.services import appointments, calls, events, forgetting, incidents, merging
 from leads.services.appointments import Booking
 from leads.services.calls import CallReport
-from medcrm import journey, reference
+from medcrm import journey, reference, roles
 from nurture import dispatch, inbound, notices, outbox, publishing, rendering, trial, visits
 from nurture.channels import Parcel, Receipt
 from nurture.channels.sandbox import Sandbox
@@ -637,6 +642,64 @@ def test_a_yes_above_what_a_mail_quotes_confirms(book) -> None:
     assert row.status == "confirmed"
 
 
+# What staff see and change
+
+
+@pytest.fixture
+def at_work(organisation: None, client: Client, settings: object) -> Callable[[str], Client]:
+    """The admin, as somebody of this role sees it."""
+    settings.SECURE_SSL_REDIRECT = False
+    roles.sync()
+
+    def sign_in(role: str) -> Client:
+        user, _is_new = get_user_model().objects.get_or_create(username=f"{role}7", defaults={"is_staff": True})
+        user.groups.add(Group.objects.get(name=role))
+        client.force_login(user)
+        return client
+
+    return sign_in
+
+
+def test_the_page_of_a_visit_says_what_was_told_and_why_not_at_the_same_cost(book, at_work, now: datetime) -> None:
+    row = book()
+    page = reverse("admin:leads_appointment_change", args=[row.pk])
+    viewer = at_work("supervisor")
+    viewer.get(page)
+    with CaptureQueriesContext(connection) as few:
+        said = viewer.get(page).content.decode()
+    assert "What they were told" in said and "Delivered" in said and "planned" in said
+    Lead.objects.update(preferred_channel="sms")
+    ledger.record(row.lead.phone_id, "inbound", occurred_at=now, at=now, text="STOP", facts={"channel": "sms"})
+    ledger.record(row.lead.email_id, "email_hard_bounce", occurred_at=now, at=now)
+    run(BEGINS - 3 * DAY)
+    VisitNotice.objects.filter(hours_before=24).update(due_at=None, code="TOO_LATE", why="Its time has passed.")
+    with CaptureQueriesContext(connection) as many:
+        said = viewer.get(page).content.decode()
+    assert "not told" in said and "Its time has passed." in said
+    assert escape(VisitNotice.objects.get(hours_before=72).why) in said
+    assert len(many) == len(few)
+
+
+def test_marketing_says_how_long_before_and_what_is_planned_follows(book, at_work, now: datetime) -> None:
+    row = book()
+    add = reverse("admin:nurture_visitreminder_add")
+    with time_machine.travel(now + HOUR, tick=False):
+        marketing = at_work("marketing")
+        for wrong in ("1", "0", "1441", "24"):
+            assert marketing.post(add, {"hours_before": wrong, "is_active": "on"}).status_code == 200
+        assert VisitReminder.objects.count() == 2
+        assert marketing.post(add, {"hours_before": "48", "is_active": "on"}).status_code == 302
+        assert Lead.objects.get(pk=row.lead_id).advance_due_at == now + HOUR
+        run(now + HOUR)
+        assert set(planned()) == {72, 48, 24}
+        gone = VisitReminder.objects.get(hours_before=72)
+        delete = reverse("admin:nurture_visitreminder_delete", args=[gone.pk])
+        assert marketing.post(delete, {"post": "yes"}).status_code == 302
+        run(now + HOUR)
+    assert set(planned()) == {48, 24}
+    assert at_work("caller").get(add).status_code == 403
+
+
 # The worker dies; many at once
 
 
@@ -725,6 +788,17 @@ def test_queries_are_as_many_for_one_lead_as_for_twenty(ask, scheduler, now: dat
         return len(planning), len(sending), len(again)
 
     assert cost(range(1, 2)) == cost(range(2, 22))
+
+
+def test_an_organisation_that_takes_this_in_reminds_of_what_is_booked(book, now: datetime) -> None:
+    row = book()
+    VisitNotice.objects.all().delete()
+    VisitReminder.objects.all().delete()
+    with time_machine.travel(now + DAY, tick=False):
+        reference.load(at=now + DAY)
+        run(now + DAY)
+    assert Lead.objects.get(pk=row.lead_id).advance_due_at is None
+    assert set(planned()) == {72, 24}
 
 
 def test_loading_again_keeps_what_staff_changed_and_adds_what_is_new(organisation, now: datetime) -> None:
