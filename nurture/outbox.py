@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
 
 from consent import gate, ledger
 from consent.gate import Outcome
@@ -26,6 +27,15 @@ FORGOTTEN_AFTER = timedelta(minutes=10)
 RETRY_AFTER = timedelta(minutes=15)  # a provider that is away comes back, or a person looks
 MAX_TRIES = 3
 CHANGES_A_CALENDAR = (SequenceCode.VISIT_BOOKED, SequenceCode.VISIT_MOVED, SequenceCode.VISIT_CANCELLED)
+
+# What tells of the same visit anew, so that nobody hears the old time after the new one.
+PLANNED_SINCE = VisitNotice.objects.filter(
+    Q(hours_before=None) | Q(hours_before=OuterRef("hours_before")),
+    appointment=OuterRef("appointment"),
+    kind=OuterRef("kind"),
+    pk__gt=OuterRef("pk"),
+    due_at__isnull=False,
+)
 
 
 @dataclass(frozen=True)
@@ -235,7 +245,7 @@ def _try_later(message: Message, *, at: datetime) -> None:
     if enrollment.state != EnrollmentState.ACTIVE:
         again = {"due_at": at + RETRY_AFTER, "claimed_at": None}
         Acknowledgement.objects.filter(enrollment=enrollment).update(**again)
-        VisitNotice.objects.filter(enrollment=enrollment, code="").update(**again)
+        VisitNotice.objects.filter(~Exists(PLANNED_SINCE), enrollment=enrollment, code="").update(**again)
         return
     enrollment.step_id, enrollment.next_due_at, enrollment.claimed_at = message.step_id, at + RETRY_AFTER, None
     enrollment.save(update_fields=["step", "next_due_at", "claimed_at"])

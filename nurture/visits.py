@@ -27,6 +27,7 @@ from leads.services import appointments, due
 from leads.timing import start_of
 from leads.vocabulary import AppointmentState, InteractionKind
 from medcrm.lib import bell
+from medcrm.lib.errors import RuleError
 from medcrm.lib.moments import said_day
 from medcrm.lib.writing import update_rows
 from nurture import notices, obstacles
@@ -105,12 +106,16 @@ def replan(*, at: datetime) -> int:
 
 
 def _concerned(lead_ids: Sequence[int], at: datetime) -> list[Appointment]:
-    """Visits of these people that are ahead, were just cancelled, or of which something is still planned."""
+    """Visits of these people that are ahead, were just cancelled, or of which something is still planned.
+
+    Locked, because one of a merged lead is planned with that lead and with the one that stays.
+    """
     ahead = Q(status__in=LIVE_VISIT, date__gte=at.date() - timedelta(days=1))
     cancelled = Q(status=AppointmentState.CANCELLED, changed_at__gt=at - FRESH)
     planned = Exists(VisitNotice.objects.filter(appointment=OuterRef("pk"), due_at__isnull=False))
     rows = Appointment.objects.filter(ahead | cancelled | planned, lead__in=_family(lead_ids))
-    return list(rows.select_related("clinic", "lead__merged_into").order_by("pk"))
+    locked = rows.select_for_update(of=("self",), no_key=True).order_by("pk")
+    return list(locked.select_related("clinic", "lead__merged_into"))
 
 
 def _family(lead_ids: Iterable[int]) -> QuerySet:
@@ -120,9 +125,10 @@ def _family(lead_ids: Iterable[int]) -> QuerySet:
 
 
 def _told(visits: Sequence[Appointment]) -> Mapping[int, list[VisitNotice]]:
-    """Visit → what was planned of it so far, the oldest first."""
+    """Visit → what was planned of it so far, the oldest first; locked, so that what a worker has in hand is settled."""
     found: dict[int, list[VisitNotice]] = defaultdict(list)
-    for row in VisitNotice.objects.filter(appointment__in=visits).order_by("pk"):
+    rows = VisitNotice.objects.filter(appointment__in=visits).order_by("pk")
+    for row in rows.select_for_update(of=("self",), no_key=True):
         found[row.appointment_id].append(row)
     return found
 
@@ -177,14 +183,10 @@ class Planning:
 
     def _look_again(self, row: VisitNotice, visit: Appointment, stop: SkipCode | None) -> None:
         """End a planned one where its reason is gone; let it go to the lead that stays."""
-        is_reminder, is_cancellation = row.kind == VisitNoticeKind.REMINDER, row.kind == VisitNoticeKind.CANCELLED
-        if not is_cancellation and not visit.is_live:
-            row.end(ENDED[AppointmentState(visit.status)])
-        elif stop is not None:
-            row.end(stop)
-        elif not is_cancellation and not _is_of(row, visit):
-            row.end(SkipCode.VISIT_MOVED)
-        elif row.kind not in self.kinds or (is_reminder and row.hours_before not in self.reminders):
+        row.appointment = visit
+        if reason := _gone(row) or stop:
+            row.end(reason)
+        elif row.kind not in self.kinds or row.hours_before not in (None, *self.reminders):
             row.end(SkipCode.SWITCHED_OFF)
         elif row.lead_id != whose(visit).pk:
             row.lead = whose(visit)
@@ -253,6 +255,16 @@ class Planning:
         if any(row.due_at is not None and row.due_at <= self.at for row in self.fresh):
             bell.ring(notices.TASK)
         return sorted({row.lead_id for row in (*self.changed.values(), *self.fresh)})
+
+
+def _gone(row: VisitNotice) -> SkipCode | None:
+    """Why it does not hold any more; what failed to leave comes back here after its visit changed."""
+    visit = row.appointment
+    if row.kind == VisitNoticeKind.CANCELLED:
+        return None
+    if not visit.is_live:
+        return ENDED[AppointmentState(visit.status)]
+    return None if _is_of(row, visit) else SkipCode.VISIT_MOVED
 
 
 def _is_of(row: VisitNotice, visit: Appointment) -> bool:
@@ -327,7 +339,9 @@ class Taking(notices.Taking):
         for row in rows:
             own = self.mine[row.pk]
             own.enrollment = row  # and the other way round: its mail carries a file of the visit
-            if self.at > self.latest(row):
+            if reason := _gone(own):
+                found[row] = obstacles.own(reason)
+            elif self.at > self.latest(row):
                 found[row] = obstacles.own(SkipCode.TOO_LATE)
             elif own.kind == VisitNoticeKind.REMINDER and own.appointment_id in heard:
                 found[row] = obstacles.own(SkipCode.TOLD_JUST_NOW)
@@ -399,7 +413,8 @@ class Taking(notices.Taking):
 def confirm(message: Message, text: str, *, at: datetime) -> bool:
     """Confirm the visit that this message reminded of, where the answer says so and nothing else; say whether it does.
 
-    Locks the lead. Of a closed lead, or a visit that was moved or called off, a person reads the answer.
+    Locks the lead. Of a closed lead, or a visit that was moved or called off, a person reads the answer, as
+    wherever the visit cannot be confirmed.
     """
     if fold_text(text) not in CONFIRMS:
         return False
@@ -409,5 +424,8 @@ def confirm(message: Message, text: str, *, at: datetime) -> bool:
         return False
     if row.appointment.status == AppointmentState.BOOKED:
         note = f"They answered the reminder: “{text.strip()[:60]}”."
-        appointments.settle_appointment(row.appointment_id, AppointmentState.CONFIRMED, by=None, at=at, note=note)
+        try:
+            appointments.settle_appointment(row.appointment_id, AppointmentState.CONFIRMED, by=None, at=at, note=note)
+        except RuleError:
+            return False
     return True

@@ -24,6 +24,7 @@ from leads.services import appointments, calls, events, forgetting, incidents, m
 from leads.services.appointments import Booking
 from leads.services.calls import CallReport
 from medcrm import journey, reference, roles
+from medcrm.lib.errors import RuleError
 from nurture import dispatch, inbound, notices, outbox, publishing, rendering, trial, visits
 from nurture.channels import Parcel, Receipt
 from nurture.channels.sandbox import Sandbox
@@ -754,12 +755,44 @@ def test_after_the_hand_over_it_is_unknown_and_never_sent_again(book, dying) -> 
 def test_one_that_failed_before_the_visit_was_cancelled_is_not_tried_again(book, dying, scheduler) -> None:
     row = book()
     due_at = BEGINS - DAY
+    VisitNotice.objects.filter(hours_before=72).update(due_at=None)
     dying(outbox, "send_many", due_at)
     appointments.settle_appointment(row.pk, "cancelled", by=scheduler, at=due_at + MINUTE)
     run(due_at + outbox.FORGOTTEN_AFTER + MINUTE)
     run(due_at + HOUR)
+    assert told(hours_before=24) == [("reminder", 24, "VISIT_CANCELLED")]
     delivered = Message.objects.filter(state="delivered").values_list("step__sequence__code", flat=True)
     assert "visit_reminder" not in delivered
+
+
+def test_what_failed_before_it_was_moved_twice_is_told_once_as_it_is_now(book, dying, now: datetime) -> None:
+    """The first move was reserved and never left; the second is planned when the first comes back."""
+    row = book()
+
+    def move(hours: int, at: datetime) -> None:
+        starts_at = BEGINS + hours * HOUR
+        events.record_appointment(
+            row.lead_id, service="ortho", clinic="aus", on=ON, status="booked", starts_at=starts_at, at=at
+        )
+        journey.advance_due(at=at)
+
+    move(1, now + HOUR)
+    dying(outbox, "send_many", now + HOUR)
+    move(2, now + HOUR + 20 * MINUTE)
+    run(now + HOUR + 20 * MINUTE)
+    run(now + 2 * HOUR)
+    moved = Message.objects.filter(step__sequence__code="visit_moved", state="delivered")
+    assert [("11:30 AM" in message.body) for message in moved] == [True]
+    assert told(kind="moved") == [("moved", None, ""), ("moved", None, "")]
+
+
+def test_an_answer_that_cannot_confirm_the_visit_is_read_by_a_person(reminded: Appointment, monkeypatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise RuleError("NO", "It cannot be.")
+
+    monkeypatch.setattr(visits.appointments, "settle_appointment", refuse)
+    reply("C", reminded, at=BEGINS - DAY + HOUR)
+    assert Interaction.objects.get(kind="sms_reply").text == "C"
 
 
 def test_a_lead_that_changed_since_the_claim_walks_the_road_first(book, now: datetime) -> None:
