@@ -121,6 +121,7 @@ class Taking(notices.Taking):
 
     model = Acknowledgement
     automation = AUTOMATION
+    mine: Mapping[int, Acknowledgement]
 
     def needless(self, rows: Sequence[Enrollment]) -> Mapping[Enrollment, Obstacle]:
         return dict.fromkeys(_spoken_with(rows), obstacles.own(SkipCode.ANSWERED))

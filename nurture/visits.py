@@ -287,32 +287,33 @@ def claim_due(*, at: datetime, limit: int) -> list[int]:
     rows = notices.due(VisitNotice, "lead", at=at).filter(notices.settled("appointment__lead", at=at))
     ids = notices.claim(rows, at=at, limit=limit)
     claimed = list(VisitNotice.objects.filter(pk__in=ids).select_related("lead", "enrollment").order_by("pk"))
-    for row, reason in _not_meant(claimed, at).items():
+    in_force = notices.sequences(VisitNoticeKind(row.kind).sequence for row in claimed)
+    for row, reason in _not_meant(claimed, in_force, at).items():
         row.end(reason)
     update_rows([row for row in claimed if row.code], VisitNotice.WRITTEN)
-    return [row.pk for row in claimed if not row.code]
+    meant = [row for row in claimed if not row.code]
+    _enter([row for row in meant if row.enrollment is None or row.enrollment.lead_id != row.lead_id], in_force, at)
+    return [row.pk for row in meant]
 
 
-def _not_meant(claimed: Sequence[VisitNotice], at: datetime) -> Mapping[VisitNotice, SkipCode]:
-    """Enter whom their sequences mean; return the rest, with why not. What waits since before a merge enters anew."""
-    in_force = notices.sequences(VisitNoticeKind(row.kind).sequence for row in claimed)
+def _not_meant(
+    claimed: Sequence[VisitNotice], in_force: Mapping[str, NurtureSequence], at: datetime
+) -> Mapping[VisitNotice, SkipCode]:
+    """Those who hear nothing of the kind by now, and why: it was switched off, or its criteria mean others."""
     saying = {row: in_force.get(VisitNoticeKind(row.kind).sequence) for row in claimed}
     reasons = dict.fromkeys((row for row, sequence in saying.items() if sequence is None), SkipCode.SWITCHED_OFF)
     for sequence in in_force.values():
         narrowed = [row for row, mine in saying.items() if mine is sequence and sequence.criteria]
         reasons |= dict.fromkeys(_outside(narrowed, sequence, at), SkipCode.CONDITION_NOT_MET)
-    fresh = [
-        row
-        for row, sequence in saying.items()
-        if row not in reasons and (row.enrollment is None or row.enrollment.lead_id != row.lead_id)
-    ]
-    for row in fresh:
-        row.enrollment = notices.enter(row.lead, in_force[VisitNoticeKind(row.kind).sequence], at=at)
-    Enrollment.objects.bulk_create(row.enrollment for row in fresh)
-    for row in fresh:
-        row.enrollment = row.enrollment  # which has its key by now
-    update_rows(fresh, ("enrollment",))
     return reasons
+
+
+def _enter(rows: Sequence[VisitNotice], in_force: Mapping[str, NurtureSequence], at: datetime) -> None:
+    """Enter the lead of each, as it is now, into what it says; what waits since before a merge enters anew."""
+    entered = [notices.enter(row.lead, in_force[VisitNoticeKind(row.kind).sequence], at=at) for row in rows]
+    for row, enrollment in zip(rows, Enrollment.objects.bulk_create(entered), strict=True):
+        row.enrollment = enrollment
+    update_rows(rows, ("enrollment",))
 
 
 def _outside(rows: Iterable[VisitNotice], sequence: NurtureSequence, at: datetime) -> list[VisitNotice]:
