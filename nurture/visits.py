@@ -40,7 +40,7 @@ from nurture.vocabulary import SkipCode, VisitNoticeKind
 
 AUTOMATION = "nurture.visits"
 FRESH = timedelta(hours=12)  # “at once”, also after a night without a worker; who booked longer ago knows it
-APART = timedelta(hours=4)  # nobody is told of one visit twice within so long
+APART = timedelta(hours=4)  # nobody is reminded of what they heard so short a while before
 IN_TIME = timedelta(hours=1)  # before it begins: later a reminder reminds nobody
 TALKED_WITHIN = timedelta(hours=1)  # of a cancellation: it was said on that call
 NOON = time(12)

@@ -18,8 +18,8 @@ from django.utils.html import escape
 
 from consent import gate, ledger, stopping
 from consent.models import Attempt, ConsentEvent, Seller
-from leads import contact
-from leads.models import Appointment, Availability, Clinic, Incident, Interaction, Lead, Offering
+from leads import contact, criteria
+from leads.models import Appointment, Availability, Clinic, Incident, Interaction, Lead, Milestone, Offering
 from leads.services import appointments, calls, events, forgetting, incidents, merging
 from leads.services.appointments import Booking
 from leads.services.calls import CallReport
@@ -31,7 +31,6 @@ from nurture.channels.sandbox import Sandbox
 from nurture.inbound import Reply
 from nurture.models import Enrollment, FrequencyCap, Message, Sequence, Skip, VisitNotice, VisitReminder, Wording
 from nurture.querysets import LEASE
-from routing.models import Clock
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 AUSTIN = ZoneInfo("America/Chicago")
@@ -141,10 +140,13 @@ def test_a_second_walk_writes_nothing(book, now: datetime) -> None:
     assert Message.objects.count() == 1
 
 
-def test_no_clock_is_paid_and_no_try_counted_by_it(book, now: datetime) -> None:
-    book()
-    assert set(Clock.objects.filter(met_at__isnull=False).values_list("owed", flat=True)) <= {"booking", "first_call"}
-    assert not Interaction.objects.filter(kind="call").exists()
+def test_it_is_no_act_of_a_person(book, now: datetime) -> None:
+    row = book(preferred_channel="sms")
+    run(BEGINS - 3 * DAY)
+    assert len(templates()) == 2
+    tried = [[{"fact": "unanswered_attempts", "op": "gte", "value": 1}]]
+    assert criteria.holding(Lead.objects.all(), [tried], at=BEGINS - 3 * DAY) == {row.lead_id: [False]}
+    assert list(Milestone.objects.values_list("attempts", "first_attempt_at")) == [(0, None)]
 
 
 def test_while_no_time_was_agreed_it_is_the_whole_day(book) -> None:
@@ -391,11 +393,12 @@ def test_one_switched_off_meanwhile_ends_with_its_reason(book) -> None:
     assert told(kind="reminder") == [("reminder", 72, "SWITCHED_OFF"), ("reminder", 24, "SWITCHED_OFF")]
 
 
-def test_its_criteria_may_narrow_whom_it_means(book, now: datetime) -> None:
+def test_its_criteria_may_narrow_whom_it_means(ask, book, now: datetime) -> None:
+    ask(2, language="es")
     draft = Sequence.objects.get(code="visit_booked")
     steps = list(draft.steps.all())
     draft.pk, draft.version, draft.status = None, 2, "draft"
-    draft.criteria = [[{"fact": "lead_type", "op": "is", "value": "b2b"}]]
+    draft.criteria = [[{"fact": "language", "op": "is", "value": "es"}]]
     draft.save()
     for step in steps:
         step.pk, step.sequence = None, draft
