@@ -19,7 +19,7 @@ from leads.models import Interaction, Lead
 from leads.services import events, merging
 from leads.vocabulary import InteractionKind
 from medcrm.lib.errors import InvalidTransition
-from nurture import lifecycle, visits
+from nurture import confirming, lifecycle
 from nurture.channels import channel_for
 from nurture.channels.email import attempt_of
 from nurture.lifecycle import MessageState
@@ -82,7 +82,7 @@ def receive_reply(reply: Reply, *, at: datetime) -> ProviderEvent | None:
         return None
     is_by_itself = events.answers_by_itself(reply.text, reply.channel, is_marked=reply.is_automatic)
     lead_id = _living(message.enrollment.lead_id) if message else _written_by_staff(attempt) or _lead_of(address)
-    if message and not is_by_itself and visits.confirm(message, _own_words(reply), at=at):
+    if message and not is_by_itself and confirming.confirm(message, _own_words(reply), at=at):
         _hear(address, reply, at)
     elif lead_id:
         events.record_activity(

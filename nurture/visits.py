@@ -17,17 +17,15 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from consent.wording import fold_text
 from leads import criteria
 from leads.lifecycle import OPEN, Stage
 from leads.models import Appointment, Incident, Interaction, Lead
 from leads.querysets import LIVE_VISIT
 from leads.requalification import EMERGENCY_WAITS
-from leads.services import appointments, due
+from leads.services import due
 from leads.timing import start_of
 from leads.vocabulary import AppointmentState, InteractionKind
 from medcrm.lib import bell
-from medcrm.lib.errors import RuleError
 from medcrm.lib.moments import said_day
 from medcrm.lib.writing import update_rows
 from nurture import notices, obstacles
@@ -60,9 +58,6 @@ SAID = {
     VisitNoticeKind.REMINDER: "Reminder of their visit",
 }
 TELLS_THE_TIME = (VisitNoticeKind.BOOKED, VisitNoticeKind.MOVED)
-CONFIRMS = frozenset(
-    {"c", "y", "yes", "yes please", "confirm", "confirmed", "i confirm", "si", "confirmo", "confirmar"}
-)
 
 
 # When
@@ -406,27 +401,3 @@ class Taking(notices.Taking):
             for row in rows
             if any(when > row.appointment.changed_at - TALKED_WITHIN for when in spoken[row.lead_id])
         }
-
-
-# The answer
-
-
-def confirm(message: Message, text: str, *, at: datetime) -> bool:
-    """Confirm the visit that this message reminded of, where the answer says so and nothing else; say whether it does.
-
-    Locks the lead. Of a closed lead, or a visit that was moved or called off, a person reads the answer, as
-    wherever the visit cannot be confirmed.
-    """
-    if fold_text(text) not in CONFIRMS:
-        return False
-    reminders = VisitNotice.objects.filter(enrollment=message.enrollment_id, kind=VisitNoticeKind.REMINDER)
-    row = reminders.select_related("appointment__lead__merged_into").first()
-    if row is None or not row.appointment.is_live or whose(row.appointment).stage not in (*OPEN, Stage.CONVERTED):
-        return False
-    if row.appointment.status == AppointmentState.BOOKED:
-        note = f"They answered the reminder: “{text.strip()[:60]}”."
-        try:
-            appointments.settle_appointment(row.appointment_id, AppointmentState.CONFIRMED, by=None, at=at, note=note)
-        except RuleError:
-            return False
-    return True

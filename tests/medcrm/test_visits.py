@@ -25,7 +25,7 @@ from leads.services.appointments import Booking
 from leads.services.calls import CallReport
 from medcrm import journey, reference, roles
 from medcrm.lib.errors import RuleError
-from nurture import dispatch, inbound, notices, outbox, publishing, rendering, trial, visits
+from nurture import confirming, dispatch, inbound, notices, outbox, publishing, rendering, trial, visits
 from nurture.channels import Parcel, Receipt
 from nurture.channels.sandbox import Sandbox
 from nurture.inbound import Reply
@@ -793,7 +793,7 @@ def test_an_answer_that_cannot_confirm_the_visit_is_read_by_a_person(reminded: A
     def refuse(*args: object, **kwargs: object) -> None:
         raise RuleError("NO", "It cannot be.")
 
-    monkeypatch.setattr(visits.appointments, "settle_appointment", refuse)
+    monkeypatch.setattr(confirming.appointments, "settle_appointment", refuse)
     reply("C", reminded, at=BEGINS - DAY + HOUR)
     assert Interaction.objects.get(kind="sms_reply").text == "C"
 
