@@ -40,7 +40,7 @@ def calendar_file(row: Appointment, reader: Reader) -> bytes:
     event.add("status", "CANCELLED" if is_off else "CONFIRMED")
     _add_time(event, row)
     event.add("summary", _summary(row, reader))
-    event.add("location", ", ".join(part for part in (row.clinic.name, row.clinic.city, row.clinic.state) if part))
+    event.add("location", row.clinic.place)
     event.add("transp", "OPAQUE")
     event.add("class", "PRIVATE")
     calendar.add_component(event)

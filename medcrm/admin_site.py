@@ -122,6 +122,7 @@ SECTIONS: Sequence[Section] = (
             Entry(_("Sequences"), "mail", "nurture.sequence"),
             Entry(_("Message templates"), "draft", "nurture.template"),
             Entry(_("Acknowledgements"), "mark_email_read", "nurture.acknowledgedsource"),
+            Entry(_("Visit reminders"), "notifications_active", "nurture.visitreminder"),
             Entry(_("Limits of contact"), "speed", "nurture.frequencycap", "", "change"),
             Entry(_("Time goals"), "hourglass_bottom", "routing.goal"),
             Entry(_("Call attempts"), "repeat", "routing.cadence", "", "change"),

@@ -8,6 +8,7 @@
     act      a forwarded lead gets its team, owner, handoff and clock        routing.router
     plan     outreach starts, stops or changes to match                      nurture.enrollment
              and who has just asked is told when a person answers            nurture.acknowledging
+             and who has a visit booked hears of it, and before it           nurture.visits
     count    how far it got, for the reports                                 leads.milestones
 
 A form, a call, a document, a slot, a consent change or a published rule only marks a lead due (`advance_due_at`) and
@@ -28,7 +29,7 @@ from django.db.models import OuterRef, Subquery
 from leads import decay, milestones, qualification, requalification, scoring, snapshots
 from leads.models import Interaction, Lead
 from leads.services import due, expiry
-from nurture import acknowledging, enrollment
+from nurture import acknowledging, enrollment, visits
 from routing import promises, router, worklist
 
 log = structlog.get_logger(__name__)
@@ -51,11 +52,13 @@ def advance(lead_ids: Sequence[int], *, at: datetime) -> list[int]:
         router.route(ids, at=at)
         enrollment.plan(ids, at=at)
         acknowledging.plan(ids, promised=lambda those: promises.promised(those, at=at), at=at)
+        visits.plan(ids, at=at)
     # Merged rows are no longer walked: nothing is owed to them, nothing is sent, and they must not stay due either.
     aside = [lead.pk for lead in Lead.objects.filter(pk__in=lead_ids, merged_into__isnull=False).only("pk").lock()]
     if aside:
         router.set_aside(aside, at=at)
         enrollment.plan(aside, at=at)
+        visits.plan(aside, at=at)
     milestones.refresh(lead_ids)
     # What was recorded after this moment was not seen by this walk, and keeps the lead due.
     unseen = Interaction.objects.filter(lead=OuterRef("pk"), at__gt=at).order_by("at").values("at")[:1]

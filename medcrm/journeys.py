@@ -43,7 +43,7 @@ from medcrm import journey, journey_form, reference, rule_steps
 from medcrm.lib.errors import RuleError
 from medcrm.lib.worked import Json, MalformedCase, Wrong
 from nurture import dispatch, enrollment
-from nurture.models import Acknowledgement, Enrollment, Message
+from nurture.models import Acknowledgement, Enrollment, Message, VisitNotice
 from nurture.models import Sequence as Outreach
 from routing import sweep, versions
 from routing.models import Clock, Handoff, Team
@@ -216,6 +216,7 @@ def next_due(play: Play) -> datetime | None:
         (Trigger.objects.filter(fired_at=None, disarmed_at=None), "due_at"),
         (Enrollment.objects.active(), "next_due_at"),
         (Acknowledgement.objects.all(), "due_at"),
+        (VisitNotice.objects.all(), "due_at"),
         (Lead.objects.all(), "advance_due_at"),
         (Decay.objects.filter(lead__in=play.leads), "due_at"),
         (clocks.filter(warned_at=None), "warn_at"),

@@ -18,7 +18,7 @@ from leads.models import Decay, Inquiry, Lead, Preview, Trigger
 from leads.models.previews import WAITING
 from leads.services import due
 from nurture import carrier
-from nurture.models import Acknowledgement, Enrollment
+from nurture.models import Acknowledgement, Enrollment, VisitNotice
 from routing import worklist
 from routing.models import Clock, Notice
 
@@ -62,6 +62,7 @@ QUEUES = (
     ),
     Queue("decay", "due_at", lambda at: Decay.objects.all(), 5 * MINUTES),
     Queue("acknowledgements", "due_at", lambda at: Acknowledgement.objects.all(), 5 * MINUTES),
+    Queue("visits", "due_at", lambda at: VisitNotice.objects.all(), 5 * MINUTES),
     Queue("outreach", "next_due_at", lambda at: Enrollment.objects.active(), 30 * MINUTES),
     Queue("carrier", "said_at", lambda at: carrier.waiting(), 10 * MINUTES),
     Queue(

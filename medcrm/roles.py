@@ -95,8 +95,8 @@ PUBLICATIONS = "leads.publication"
 CHECKLISTS = "leads.checklist leads.question"
 ROUTING_RULES = "routing.routeset routing.routingrule routing.goal routing.cadence routing.script routing.scripttext"
 SEQUENCES = """nurture.sequence nurture.step nurture.template nurture.wording nurture.frequencycap
-    nurture.acknowledgedsource"""
-OUTREACH = "nurture.enrollment nurture.message nurture.skip nurture.calltask"
+    nurture.acknowledgedsource nurture.visitreminder"""
+OUTREACH = "nurture.enrollment nurture.message nurture.skip nurture.calltask nurture.visitnotice"
 EVIDENCE = """consent.address consent.consentevent consent.attempt consent.disclosure consent.permission consent.seller
     consent.callingrule consent.policysetting consent.emergency consent.listsnapshot consent.checkpoint
     consent.exportlog consent.verification"""

@@ -9,15 +9,14 @@ from django.conf import settings
 from consent.request import ContactRequest, Content, Health
 from consent.vocabulary import Purpose
 from leads import contact
-from leads.timing import NOTHING_PROMISED, Promise
 from nurture import obstacles, outbox, rendering
 from nurture.links import Recipient
 from nurture.models import Enrollment, Wording
-from nurture.rendering import Rendered
+from nurture.rendering import NO_OCCASION, Occasion, Rendered
 from nurture.vocabulary import Medium
 
 
-def compose(row: Enrollment, wording: Wording, promise: Promise = NOTHING_PROMISED) -> tuple[Rendered, ContactRequest]:
+def compose(row: Enrollment, wording: Wording, occasion: Occasion = NO_OCCASION) -> tuple[Rendered, ContactRequest]:
     """The words of a step for its lead, and the contact they would be. Raise NotRendered."""
     medium = row.step.template.medium
     recipient = Recipient(obstacles.address_of(row) or 0, row.lead.source.seller_id, row.lead_id)
@@ -28,7 +27,7 @@ def compose(row: Enrollment, wording: Wording, promise: Promise = NOTHING_PROMIS
         lead=row.lead,
         recipient=recipient,
         language=wording.language,
-        promise=promise,
+        occasion=occasion,
     )
     content = _content(row, words, str(wording))
     request = contact.request_for(row.lead, medium, purpose=row.step.template.purpose, content=content)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import NamedTuple
 
 import structlog
@@ -26,7 +27,7 @@ from leads.models import Incident, Lead
 from leads.services import due, outreach
 from leads.services.outreach import Change
 from medcrm.lib import bell, copying
-from nurture import acknowledging, calls, caps, composing, enrollment, obstacles, outbox, windows
+from nurture import acknowledging, calls, caps, composing, enrollment, obstacles, outbox, visits, windows
 from nurture import batch as batches
 from nurture.batch import Batch
 from nurture.lifecycle import EnrollmentState
@@ -64,7 +65,7 @@ class DispatchReport:
 def dispatch_due(
     *, at: datetime, limit: int | None = None, clock: Callable[[], datetime] | None = None
 ) -> DispatchReport:
-    """Take every due acknowledgement, then every due step, batch by batch.
+    """Take every due notice, then every due step, batch by batch.
 
     `clock` tells the time while a long run goes on; without it, it stands. A run ends before a worker's time does:
     whoever is stopped in the middle leaves reserved messages behind. While all contact is stopped nothing is taken: all
@@ -77,7 +78,8 @@ def dispatch_due(
         return DispatchReport(**tally)
     left = limit if limit is not None else float("inf")
     batch = BATCH if outbox.takes_many() else SLOW_BATCH
-    for ended in acknowledging.send_due(clock=now, batch=batch):
+    at_once = chain(acknowledging.send_due(clock=now, batch=batch), visits.send_due(clock=now, batch=batch))
+    for ended in at_once:
         tally.update(ended)
         if now() - at > SLICE:
             bell.ring(TASK)

@@ -31,11 +31,11 @@ from nurture.lifecycle import EnrollmentState
 from nurture.models import CallTask, Enrollment, MutedTopic
 from nurture.models import Sequence as NurtureSequence
 from nurture.rules import Current, Plan, Situation
-from nurture.vocabulary import MAY_ENTER_AGAIN, ExitCode, SequenceCode
+from nurture.vocabulary import MAY_ENTER_AGAIN, NOTICES, ExitCode
 
 REPLIES = (InteractionKind.EMAIL_REPLY, InteractionKind.SMS_REPLY, InteractionKind.INBOUND_CALL)
-# Those whose criteria choose the lead; an acknowledgement is entered by asking (nurture.acknowledging).
-PUBLISHED = Q(status=VersionStatus.PUBLISHED, is_active=True) & ~Q(code=SequenceCode.ACKNOWLEDGEMENT)
+# Those whose criteria choose the lead; a notice is entered by what happened (nurture.notices).
+PUBLISHED = Q(status=VersionStatus.PUBLISHED, is_active=True) & ~Q(code__in=NOTICES)
 BATCH = 500  # one statement of this many rows stays well under PostgreSQL's parameter limit
 
 

@@ -27,6 +27,7 @@ declare(
         kept="pgh_label",
     ),
     Holding("nurture.skip", {"sentence": ""}, lead="enrollment__lead", kept="code"),
+    Holding("nurture.visitnotice", {"why": ""}, lead="lead", kept="code"),
     Holding("nurture.calltask", {"text": ""}, lead="lead", kept="lapsed_code"),
     Holding("nurture.providerevent", {}, address="address", kept="provider key kind address", why="A provider's ids."),
     Holding("nurture.carriernotice", {"error": ""}, address="address", kept="address"),
@@ -34,7 +35,8 @@ declare(
     Harmless(
         """nurture.template nurture.templateevent nurture.wording nurture.wordingevent nurture.sequence
         nurture.sequenceevent nurture.step nurture.stepevent nurture.frequencycap nurture.frequencycapevent
-        nurture.acknowledgedsource nurture.acknowledgedsourceevent""".split(),
+        nurture.acknowledgedsource nurture.acknowledgedsourceevent nurture.visitreminder
+        nurture.visitreminderevent""".split(),
         "Words and rules that staff write, with names left open.",
     ),
     Retained(

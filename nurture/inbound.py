@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
-from consent import addresses, ledger
+from consent import addresses, ledger, quoting
 from consent import inbound as consent_inbound
 from consent.addresses import InvalidAddress
 from consent.models import Address, Attempt, Seller
@@ -19,7 +19,7 @@ from leads.models import Interaction, Lead
 from leads.services import events, merging
 from leads.vocabulary import InteractionKind
 from medcrm.lib.errors import InvalidTransition
-from nurture import lifecycle
+from nurture import confirming, lifecycle
 from nurture.channels import channel_for
 from nurture.channels.email import attempt_of
 from nurture.lifecycle import MessageState
@@ -69,7 +69,8 @@ class Report:
 def receive_reply(reply: Reply, *, at: datetime) -> ProviderEvent | None:
     """Keep a reply: ledger, timeline, the message it answers; its lead walks the road. None if it was here before.
 
-    What a mailbox or a telephone answered by itself is kept and shown; it answers nothing and wakes nobody.
+    What a mailbox or a telephone answered by itself is kept and shown; it answers nothing and wakes nobody. A plain yes
+    to the reminder of a visit confirms it, which stands on the timeline, and leaves nothing for a person to answer.
     """
     kind = "email" if reply.channel == "email" else "phone"
     value = addresses.normalise_email(reply.sender) if kind == "email" else addresses.normalise_phone(reply.sender)
@@ -81,7 +82,9 @@ def receive_reply(reply: Reply, *, at: datetime) -> ProviderEvent | None:
         return None
     is_by_itself = events.answers_by_itself(reply.text, reply.channel, is_marked=reply.is_automatic)
     lead_id = _living(message.enrollment.lead_id) if message else _written_by_staff(attempt) or _lead_of(address)
-    if lead_id:
+    if message and not is_by_itself and confirming.confirm(message, _own_words(reply), at=at):
+        _hear(address, reply, at)
+    elif lead_id:
         events.record_activity(
             lead_id,
             KINDS[reply.channel],
@@ -196,8 +199,13 @@ def _lead_of(address: Address) -> int | None:
     return holders.order_by("-pk").values_list("pk", flat=True).first()
 
 
+def _own_words(reply: Reply) -> str:
+    """What they wrote themselves; a mail quotes what was said before."""
+    return quoting.take_apart(reply.text).own if reply.channel == "email" else reply.text
+
+
 def _hear(address: Address, reply: Reply, at: datetime) -> None:
-    """Somebody no lead is known for: the ledger hears all the same."""
+    """What no lead has to hear, or no lead is known for: the ledger hears all the same."""
     seller = Seller.objects.order_by("pk").first()
     if seller:
         consent_inbound.receive(

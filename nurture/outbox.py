@@ -8,22 +8,34 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
 
 from consent import gate, ledger
 from consent.gate import Outcome
 from consent.lifecycle import AttemptState
 from consent.request import Decision
+from leads import ical
 from nurture import channels, lifecycle, links
-from nurture.channels import Channel, NotSent, Parcel, Receipt, Uncertain
+from nurture.channels import Attachment, Channel, NotSent, Parcel, Receipt, Uncertain
 from nurture.lifecycle import EnrollmentState, MessageState
 from nurture.links import Recipient
-from nurture.models import Acknowledgement, Enrollment, Message, Skip
-from nurture.vocabulary import Medium
+from nurture.models import Acknowledgement, Enrollment, Message, Skip, VisitNotice
+from nurture.vocabulary import Medium, SequenceCode
 
 # Longer than a worker may take, and sooner than consent takes whatever nobody settled for made (consent.gate).
 FORGOTTEN_AFTER = timedelta(minutes=10)
 RETRY_AFTER = timedelta(minutes=15)  # a provider that is away comes back, or a person looks
 MAX_TRIES = 3
+CHANGES_A_CALENDAR = (SequenceCode.VISIT_BOOKED, SequenceCode.VISIT_MOVED, SequenceCode.VISIT_CANCELLED)
+
+# What tells of the same visit anew, so that nobody hears the old time after the new one.
+PLANNED_SINCE = VisitNotice.objects.filter(
+    Q(hours_before=None) | Q(hours_before=OuterRef("hours_before")),
+    appointment=OuterRef("appointment"),
+    kind=OuterRef("kind"),
+    pk__gt=OuterRef("pk"),
+    due_at__isnull=False,
+)
 
 
 @dataclass(frozen=True)
@@ -118,6 +130,17 @@ def parcel(message: Message) -> Parcel:
         body=message.body,
         sender=seller.name,
         headers=headers,
+        attachment=_calendar_file(message) if is_email else None,
+    )
+
+
+def _calendar_file(message: Message) -> Attachment | None:
+    """What a calendar takes in where the visit was booked, moved or called off. A reminder brings nothing new."""
+    if message.enrollment.sequence.code not in CHANGES_A_CALENDAR:
+        return None
+    visit = message.enrollment.visitnotice.appointment
+    return Attachment(
+        ical.file_name(visit, ical.Reader.PERSON), ical.calendar_file(visit, ical.Reader.PERSON), "text/calendar"
     )
 
 
@@ -213,14 +236,16 @@ def take_over_opt_out(address_id: int, *, at: datetime, provider: str) -> None:
 
 @transaction.atomic
 def _try_later(message: Message, *, at: datetime) -> None:
-    """Go back to the step, under a new reservation, while the sequence still runs, or to the acknowledgement. Locks the
+    """Go back to the step, under a new reservation, while the sequence still runs, or to the notice. Locks the
     enrolment."""
     enrollment = Enrollment.objects.lock().get(pk=message.enrollment_id)
     tries = Message.objects.filter(enrollment=enrollment, step_id=message.step_id).count()
     if tries >= MAX_TRIES:
         return
     if enrollment.state != EnrollmentState.ACTIVE:
-        Acknowledgement.objects.filter(enrollment=enrollment).update(due_at=at + RETRY_AFTER, claimed_at=None)
+        again = {"due_at": at + RETRY_AFTER, "claimed_at": None}
+        Acknowledgement.objects.filter(enrollment=enrollment).update(**again)
+        VisitNotice.objects.filter(~Exists(PLANNED_SINCE), enrollment=enrollment, code="").update(**again)
         return
     enrollment.step_id, enrollment.next_due_at, enrollment.claimed_at = message.step_id, at + RETRY_AFTER, None
     enrollment.save(update_fields=["step", "next_due_at", "claimed_at"])

@@ -18,7 +18,7 @@ from medcrm.lib.models import VersionStatus
 from medcrm.lib.versions import put_in_force, take_draft, take_previous
 from nurture import windows
 from nurture.models import Enrollment, Sequence, Wording
-from nurture.vocabulary import SequenceCode
+from nurture.vocabulary import NOTICES
 
 
 @transaction.atomic
@@ -56,8 +56,8 @@ def go_back_wording(wording_id: int, *, at: datetime, by: AbstractBaseUser) -> W
 def _plan_again(sequence: Sequence, *, by: AbstractBaseUser | None, at: datetime) -> Sequence:
     _refuse_unready(sequence)
     put_in_force(sequence, by=by, at=at)
-    if sequence.code == SequenceCode.ACKNOWLEDGEMENT:
-        return sequence  # for who asks from now on
+    if sequence.code in NOTICES:
+        return sequence  # for what happens from now on
     meant = Lead.objects.open().filter(criteria.condition(sequence.criteria, at=at)).order_by().values("pk")
     due.mark_due(Lead.objects.filter(pk__in=meant), at=at)
     return sequence

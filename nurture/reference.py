@@ -18,7 +18,8 @@ from django.utils import timezone
 from leads import criteria
 from leads.models import Source
 from medcrm.lib.models import VersionStatus
-from nurture.models import AcknowledgedSource, FrequencyCap, Sequence, Step, Template, Wording
+from nurture import visits
+from nurture.models import AcknowledgedSource, FrequencyCap, Sequence, Step, Template, VisitReminder, Wording
 from nurture.vocabulary import ACKNOWLEDGED_BY_DEFAULT
 
 DATA = Path(__file__).parent / "data"
@@ -32,13 +33,14 @@ def read(name: str) -> dict[str, list[dict[str, object]]]:
 
 
 def load(organisation: Mapping[str, object]) -> None:
-    """Load templates, limits, published sequences, and which of the organisation's sources acknowledge an inquiry."""
+    """Load templates, limits, reminders of visits, published sequences, and which sources acknowledge an inquiry."""
     load_templates(read("templates")["template"])
     load_wordings(read("templates_es")["wording"], language="es")
     data = read("sequences")
     if not FrequencyCap.objects.exists():
         FrequencyCap.objects.bulk_create(FrequencyCap(**row) for row in data["cap"])
     load_sequences(data["sequence"])
+    load_reminders(data["reminder"])
     load_acknowledged(organisation["source"])
 
 
@@ -52,6 +54,13 @@ def load_acknowledged(rows: Iterable[Row]) -> None:
     for row in fresh:
         row.full_clean()
     AcknowledgedSource.objects.bulk_create(fresh)
+
+
+def load_reminders(hours: Iterable[int]) -> None:
+    """How long before a visit people are reminded, where nobody has said it yet; those ahead are planned anew."""
+    if not VisitReminder.objects.exists():
+        VisitReminder.objects.bulk_create(VisitReminder(hours_before=n) for n in hours)
+        visits.replan(at=timezone.now())
 
 
 def load_templates(rows: Iterable[Row]) -> None:

@@ -17,12 +17,13 @@ from zoneinfo import ZoneInfo
 from django.template import Context, Engine
 from django.template import Template as EngineTemplate
 from django.template.base import Lexer, Token, TokenType
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from consent import quoting
 from leads import timing
-from leads.models import Lead
+from leads.models import Appointment, Lead
 from leads.timing import NOTHING_PROMISED, Promise
 from medcrm.lib import moments
 from nurture import links
@@ -46,12 +47,23 @@ class NotRendered(Exception):
 
 
 @dataclass(frozen=True)
+class Occasion:
+    """What a message speaks of beside its lead: what who asked is promised, or a visit."""
+
+    promise: Promise = NOTHING_PROMISED
+    visit: Appointment | None = None
+
+
+NO_OCCASION = Occasion()
+
+
+@dataclass(frozen=True)
 class Field:
     """A merge field. One that may be empty needs a fallback; one that tells of health needs permission to."""
 
     name: str
     label: str
-    read: Callable[[Lead, Recipient, Promise], str]
+    read: Callable[[Lead, Recipient, Occasion], str]
     may_be_empty: bool = False
     is_clinical: bool = False
     longest: str = "M" * 30  # about as long as it gets, to count the segments of a text by
@@ -69,36 +81,55 @@ class Rendered:
         return sha256(f"{self.subject}\n\n{self.body}".encode()).hexdigest()
 
 
-def _documents(lead: Lead, recipient: Recipient, promise: Promise) -> str:
+def _documents(lead: Lead, recipient: Recipient, occasion: Occasion) -> str:
     if lead.pk is None:
         return _("a document")  # the invented lead of a preview
     items = lead.missing_items.filter(settled_at=None, kind__document__isnull=False).select_related("kind")
     return ", ".join(_(item.kind.name).lower() for item in items.order_by("pk"))
 
 
+def _visit(occasion: Occasion) -> Appointment:
+    if occasion.visit is None:
+        raise NotRendered(_("It speaks of a visit, and there is none."))
+    return occasion.visit
+
+
+def _clock_time(visit: Appointment) -> str:
+    """On the clinic's wall, wherever the person is; blank while no time was agreed."""
+    if visit.starts_at is None:
+        return ""
+    there = visit.starts_at.astimezone(ZoneInfo(visit.clinic.timezone))
+    return _soft(f"{date_format(there, 'TIME_FORMAT')} {there:%Z}")
+
+
+def _soft(words: str) -> str:
+    """Without the hard spaces of dates, with which a text would cost twice as much."""
+    return words.replace("\xa0", " ")
+
+
 LONGEST_MOMENT = "30 de septiembre de 2026 a las 10:00 CST"
 FIELDS: Mapping[str, Field] = {
     field.name: field
     for field in (
-        Field("first_name", "First name", lambda lead, _to, _promise: lead.first_name, may_be_empty=True),
-        Field("organisation", "Organisation", lambda lead, _to, _promise: lead.organisation, may_be_empty=True),
-        Field("seller", "Our name", lambda lead, _to, _promise: lead.source.seller.name),
+        Field("first_name", "First name", lambda lead, _to, _about: lead.first_name, may_be_empty=True),
+        Field("organisation", "Organisation", lambda lead, _to, _about: lead.organisation, may_be_empty=True),
+        Field("seller", "Our name", lambda lead, _to, _about: lead.source.seller.name),
         Field(
             "help_contact",
             "Whom to call",
-            lambda lead, _to, _promise: lead.source.seller.help_contact,
+            lambda lead, _to, _about: lead.source.seller.help_contact,
             may_be_empty=True,
         ),
         Field(
             "clinic",
             "Preferred clinic",
-            lambda lead, _to, _promise: lead.preferred_clinic.name if lead.preferred_clinic else "",
+            lambda lead, _to, _about: lead.preferred_clinic.name if lead.preferred_clinic else "",
             may_be_empty=True,
         ),
         Field(
             "service",
             "Service",
-            lambda lead, _to, _promise: _(lead.service.name) if lead.service else "",
+            lambda lead, _to, _about: _(lead.service.name) if lead.service else "",
             may_be_empty=True,
             is_clinical=True,
         ),
@@ -106,23 +137,57 @@ FIELDS: Mapping[str, Field] = {
         Field(
             "preferences_url",
             "Link to the preference page",
-            lambda _lead, to, _promise: links.preferences_url(to),
+            lambda _lead, to, _about: links.preferences_url(to),
             longest=links.preferences_url(Recipient(10**8, "m" * 12, 10**8)),
         ),
         # Known of an acknowledgement alone.
         Field(
             "answer_by",
             "Acknowledgements: when a person answers",
-            lambda lead, _to, promise: _moment(promise.answer_by, lead),
+            lambda lead, _to, about: _moment(about.promise.answer_by, lead),
             may_be_empty=True,
             longest=LONGEST_MOMENT,
         ),
         Field(
             "opens_at",
             "Acknowledgements, while we are closed: when we open",
-            lambda lead, _to, promise: _moment(promise.opens_at, lead),
+            lambda lead, _to, about: _moment(about.promise.opens_at, lead),
             may_be_empty=True,
             longest=LONGEST_MOMENT,
+        ),
+        # Known of what is told about a visit alone; nothing of what it is for [H20].
+        Field(
+            "visit_day",
+            "Visits: the day",
+            lambda _lead, _to, about: _soft(moments.said_day(_visit(about).date)),
+            longest="30 de septiembre de 2026",
+        ),
+        Field(
+            "visit_weekday",
+            "Visits: the day of the week",
+            lambda _lead, _to, about: date_format(_visit(about).date, "l"),
+            longest="Wednesday",
+        ),
+        Field(
+            "visit_time",
+            "Visits: the time on the clinic's clock, where one was agreed",
+            lambda _lead, _to, about: _clock_time(_visit(about)),
+            may_be_empty=True,
+            longest="10:00 AM CST",
+        ),
+        Field("visit_clinic", "Visits: the clinic", lambda _lead, _to, about: _visit(about).clinic.name),
+        Field(
+            "visit_place",
+            "Visits: the clinic and its address",
+            lambda _lead, _to, about: _visit(about).clinic.place,
+            longest="M" * 60,
+        ),
+        Field(
+            "visit_phone",
+            "Visits: whom to call about it",
+            lambda lead, _to, about: _visit(about).clinic.phone or lead.source.seller.help_contact,
+            may_be_empty=True,
+            longest="512-555-0100",
         ),
     )
 }
@@ -136,14 +201,14 @@ def render(
     lead: Lead,
     recipient: Recipient,
     language: str = "en",
-    promise: Promise = NOTHING_PROMISED,
+    occasion: Occasion = NO_OCCASION,
 ) -> Rendered:
     """Fill in a wording for a lead; mail gets the sender's postal address and the way out. Raise NotRendered."""
     used = names(subject) | names(body)
     if unknown := used - FIELDS.keys():
         raise NotRendered(_("There is no field called %(names)s.") % {"names": ", ".join(sorted(unknown))})
     with override(language):  # what things are called, and the footer, are in the language of the wording
-        context = Context({name: FIELDS[name].read(lead, recipient, promise) for name in used}, autoescape=False)
+        context = Context({name: FIELDS[name].read(lead, recipient, occasion) for name in used}, autoescape=False)
         end = footer(lead, recipient) if medium == Medium.EMAIL else ""
     words = _compiled(body).render(context).strip()
     if not words:
@@ -153,11 +218,11 @@ def render(
 
 def _moment(at: datetime | None, lead: Lead) -> str:
     """On the lead's own clock, which is named: whoever reads it need not know where we are. In the language of the
-    wording; without the hard spaces, with which a text would cost twice as much."""
+    wording."""
     if at is None:
         return ""
     zone = ZoneInfo(timing.zone_of(lead))
-    return f"{moments.said(at, zone)} {at.astimezone(zone):%Z}".replace("\xa0", " ")
+    return _soft(f"{moments.said(at, zone)} {at.astimezone(zone):%Z}")
 
 
 def footer(lead: Lead, recipient: Recipient) -> str:

@@ -27,7 +27,7 @@ from medcrm.lib.versions import open_draft
 from nurture.lifecycle import REACHED
 from nurture.models import Sequence as Outreach
 from nurture.models import Step
-from nurture.vocabulary import Medium, SequenceCode
+from nurture.vocabulary import NOTICES, Medium
 
 ANSWERED_WITHIN = timedelta(days=14)
 PARTS = ((0, 12), (12, 16), (16, 24))  # morning, afternoon, late day
@@ -65,7 +65,7 @@ def judge_timing(*, since: datetime, at: datetime) -> list[TimingFinding]:
     """Every message step of the sequences in force, by what went out since then. Reads only."""
     steps = Step.objects.filter(sequence__status=VersionStatus.PUBLISHED).exclude(template__medium=Medium.CALL)
     steps = list(
-        steps.exclude(sequence__code=SequenceCode.ACKNOWLEDGEMENT)  # at once is its time
+        steps.exclude(sequence__code__in=NOTICES)  # what happened says when they go out
         .select_related("sequence", "template")
         .prefetch_related("sequence__steps")
         .order_by("sequence__position", "sequence", "position")

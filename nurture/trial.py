@@ -7,18 +7,20 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from leads.models import Lead, Source
+from leads.models import Appointment, Clinic, Lead, Source
 from leads.timing import Promise
 from medcrm.lib.errors import RuleError
 from nurture import outbox, rendering
 from nurture.channels import NotSent, Parcel, Uncertain
 from nurture.links import Recipient
 from nurture.models import Wording
-from nurture.rendering import NotRendered, Rendered
+from nurture.rendering import NotRendered, Occasion, Rendered
 from nurture.vocabulary import Medium
 
 # What an acknowledgement may promise, for an invented one.
 PROMISED = Promise(datetime(2026, 12, 1, 16, tzinfo=UTC), datetime(2026, 12, 1, 14, tzinfo=UTC))
+
+BEGINS = datetime(2026, 12, 3, 16, tzinfo=UTC)  # of a visit that nobody booked
 
 
 def show(wording: Wording, lead: Lead | None = None) -> Rendered:
@@ -37,7 +39,7 @@ def show(wording: Wording, lead: Lead | None = None) -> Rendered:
             lead=lead,
             recipient=nobody,
             language=wording.language,
-            promise=PROMISED,
+            occasion=Occasion(PROMISED, invented_visit()),
         )
     except NotRendered as reason:
         raise RuleError("NOT_RENDERED", str(reason)) from reason
@@ -49,6 +51,12 @@ def invented() -> Lead:
     if source is None:
         raise RuleError("NO_SOURCE", _("There is no source yet whose seller could sign it."))
     return Lead(source=source, first_name="Jordan", organisation="Example Practice")
+
+
+def invented_visit() -> Appointment:
+    """A visit that nobody booked, at a clinic of ours where there is one."""
+    clinic = Clinic.objects.order_by("pk").first() or Clinic(name=_("Our clinic"), timezone="America/Chicago")
+    return Appointment(clinic=clinic, date=BEGINS.date(), starts_at=BEGINS)
 
 
 def send_test(wording: Wording, *, to: str, key: str) -> None:

@@ -19,6 +19,33 @@ class SequenceCode(TextChoices):
     RECYCLE = "recycle", _("Recycle")
     NO_SHOW = "no_show", _("No-show")
     ACKNOWLEDGEMENT = "acknowledgement", _("Acknowledgement")
+    VISIT_BOOKED = "visit_booked", _("Visit booked")
+    VISIT_MOVED = "visit_moved", _("Visit moved")
+    VISIT_CANCELLED = "visit_cancelled", _("Visit cancelled")
+    VISIT_REMINDER = "visit_reminder", _("Visit reminder")
+
+
+NOTICES = (
+    SequenceCode.ACKNOWLEDGEMENT,
+    SequenceCode.VISIT_BOOKED,
+    SequenceCode.VISIT_MOVED,
+    SequenceCode.VISIT_CANCELLED,
+    SequenceCode.VISIT_REMINDER,
+)
+"""Those that are entered by what happened, whatever else goes on, and have said all they say with one message."""
+
+
+class VisitNoticeKind(TextChoices):
+    """What is told about a visit, each by the sequence of the same name."""
+
+    BOOKED = "booked", _("Booked")
+    MOVED = "moved", _("Moved")
+    CANCELLED = "cancelled", _("Cancelled")
+    REMINDER = "reminder", _("Reminder")
+
+    @property
+    def sequence(self) -> SequenceCode:
+        return SequenceCode(f"visit_{self.value}")
 
 
 class Medium(TextChoices):
@@ -60,6 +87,13 @@ class SkipCode(TextChoices):
     PERSON_DUE_TODAY = "PERSON_DUE_TODAY", _("One of us owes them something today")
     PREFERS_OTHER = "PREFERS_OTHER", _("They prefer another way to hear from us")
     ANSWERED = "ANSWERED", _("A person was in touch already")
+    SWITCHED_OFF = "SWITCHED_OFF", _("Switched off")
+    LEAD_CLOSED = "LEAD_CLOSED", _("The lead is closed")
+    EMERGENCY_WAITS = "EMERGENCY_WAITS", _("An emergency waits for a person")
+    VISIT_MOVED = "VISIT_MOVED", _("The visit was moved")
+    VISIT_CANCELLED = "VISIT_CANCELLED", _("The visit was cancelled")
+    VISIT_OVER = "VISIT_OVER", _("The visit is over")
+    TOLD_JUST_NOW = "TOLD_JUST_NOW", _("They heard of the visit a short while before")
 
 
 ACKNOWLEDGED_BY_DEFAULT = frozenset({SourceKind.WEBSITE_FORM, SourceKind.LANDING_PAGE, SourceKind.ONLINE_AD})

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from leads import capacity, ical
+from leads.admin import panels
 from leads.admin.base import OfLead
 from leads.models import Appointment, Availability, Lead
 from leads.querysets import LIVE_VISIT
@@ -177,6 +178,9 @@ class AppointmentAdmin(OfLead, ReadOnlyAdmin):
     status_badge = badge_column("status", _("Status"))
     has_record_permission = verb_permission("record")
     has_book_permission = verb_permission("book")
+
+    def get_inlines(self, request: HttpRequest, obj: Appointment | None) -> list[type]:
+        return [*super().get_inlines(request, obj), *panels.inlines_of(Appointment)]
 
     @display(description=_("Time there"))
     def at_time(self, obj: Appointment) -> str | None:

@@ -1,4 +1,5 @@
 """What do the rooms above have to say on a lead's page? They register a panel; leads knows neither teams nor sequences.
+To the page of another row of leads they add an inline.
 
 @panels.register
 def handoff(lead, request):
@@ -7,9 +8,12 @@ def handoff(lead, request):
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from django.contrib.admin.options import InlineModelAdmin
+from django.db.models import Model
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
@@ -45,3 +49,20 @@ def register(maker: Maker) -> Maker:
 def panels_of(lead: Lead, request: HttpRequest) -> list[tuple[Panel, SafeString]]:
     found = [panel for maker in _makers if (panel := maker(lead, request)) is not None]
     return [(panel, panel.render(request)) for panel in found]
+
+
+_inlines: dict[type[Model], list[type[InlineModelAdmin]]] = defaultdict(list)
+
+
+def register_inline(model: type[Model]) -> Callable[[type[InlineModelAdmin]], type[InlineModelAdmin]]:
+    """Show this inline on the page of every row of a model of leads, whose admin asks for `inlines_of` it."""
+
+    def add(inline: type[InlineModelAdmin]) -> type[InlineModelAdmin]:
+        _inlines[model].append(inline)
+        return inline
+
+    return add
+
+
+def inlines_of(model: type[Model]) -> list[type[InlineModelAdmin]]:
+    return _inlines[model]

@@ -136,6 +136,12 @@ class ServiceLine(Coded):
 
 @pghistory.track()
 class Clinic(Coded):
+    address = models.CharField(
+        max_length=120, blank=True, help_text=_("Street and number, as told to who comes, e.g. “100 Congress Ave”.")
+    )
+    phone = models.CharField(
+        max_length=30, blank=True, help_text=_("Whom to call about a visit, e.g. “512-555-0110”; blank: the seller's.")
+    )
     zip = models.CharField(max_length=5, validators=[zip_format])
     city = models.CharField(max_length=80, blank=True)
     state = models.CharField(max_length=2)
@@ -149,6 +155,11 @@ class Clinic(Coded):
         related_name="clinics",
         help_text=_("To be held before a visit here is booked, beside what the service asks for."),
     )
+
+    @property
+    def place(self) -> str:
+        """Where to go, in one line."""
+        return ", ".join(part for part in (self.name, self.address, self.city, self.state) if part)
 
 
 @pghistory.track()

@@ -102,7 +102,7 @@ def reschedule(
 
 @transaction.atomic
 def settle_appointment(
-    appointment_id: int, status: str, *, by: AbstractBaseUser, at: datetime, note: str = ""
+    appointment_id: int, status: str, *, by: AbstractBaseUser | None, at: datetime, note: str = ""
 ) -> Appointment:
     """Confirm a live appointment or note how it ended. Locks the day, where its slot may come back, then the lead.
 

@@ -1,3 +1,3 @@
-from nurture.admin import lead, outreach, sequences, templates
+from nurture.admin import lead, outreach, sequences, templates, visits
 
-__all__ = ["lead", "outreach", "sequences", "templates"]
+__all__ = ["lead", "outreach", "sequences", "templates", "visits"]

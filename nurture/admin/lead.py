@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from leads.admin import panels
 from leads.models import Lead, Qualification
 from nurture.models import Enrollment, Message, Skip
-from nurture.vocabulary import ExitCode
+from nurture.vocabulary import NOTICES, ExitCode
 
 SHOWN = 5
 
@@ -48,8 +48,8 @@ def outreach_panel(lead: Lead, request: HttpRequest) -> panels.Panel | None:
     """What comes, the last messages, skips and calls asked for, and how the plan changed. Five queries."""
     rows = Enrollment.objects.filter(lead=lead).select_related("sequence")
     context = {
-        # The acknowledgement of an inquiry says nothing of where the lead is; its message stands with the others.
-        "last": rows.order_by(Case(When(acknowledgement=None, then=0), default=1), "-pk").first(),
+        # A notice says nothing of where the lead is; its message stands with the others.
+        "last": rows.order_by(Case(When(sequence__code__in=NOTICES, then=1), default=0), "-pk").first(),
         "messages": Message.objects.filter(enrollment__lead=lead).select_related("step__template")[:SHOWN],
         "skips": Skip.objects.filter(enrollment__lead=lead).select_related("step__template")[:SHOWN],
         "calls": lead.call_tasks.filter(settled_at=None)[:SHOWN],

@@ -29,7 +29,7 @@ from nurture import publishing
 from nurture.models import AcknowledgedSource, Enrollment, FrequencyCap, Sequence, Step
 from nurture.models.enrollments import ACTIVE
 from nurture.plan import Calendar
-from nurture.vocabulary import Medium, SequenceCode
+from nurture.vocabulary import NOTICES, Medium
 
 CRITERIA_HELP = _("Every line of a group must hold; one group is enough. No group: always.")
 
@@ -127,7 +127,7 @@ class SequenceAdmin(Previewed, VersionedAdmin):
 
     @display(description=_("Simulation"))
     def simulation(self, obj: Sequence) -> SafeString | str:
-        if obj.pk is None or obj.code == SequenceCode.ACKNOWLEDGEMENT:
+        if obj.pk is None or obj.code in NOTICES:
             return ""
         return format_html('<a class="mc-link" href="{}">{}</a>', self.preview_url(obj), _("Next 30 days"))
 

@@ -7,10 +7,10 @@ from functools import cache
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from nurture.channels.base import Channel, Consent, NotSent, Parcel, Receipt, Uncertain
+from nurture.channels.base import Attachment, Channel, Consent, NotSent, Parcel, Receipt, Uncertain
 from nurture.channels.sandbox import Sandbox
 
-__all__ = ["Channel", "Consent", "NotSent", "Parcel", "Receipt", "Uncertain", "channel_for", "rehearsal"]
+__all__ = ["Attachment", "Channel", "Consent", "NotSent", "Parcel", "Receipt", "Uncertain", "channel_for", "rehearsal"]
 
 
 @cache

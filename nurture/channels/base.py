@@ -8,6 +8,15 @@ from datetime import datetime
 from typing import Protocol
 
 
+@dataclass(frozen=True)
+class Attachment:
+    """A file that a mail brings along."""
+
+    name: str
+    content: bytes
+    kind: str  # e.g. “text/calendar”
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parcel:
     """One message on its way out; `key` is the same for every try of it, for providers that know idempotency keys."""
@@ -18,6 +27,7 @@ class Parcel:
     subject: str = ""
     sender: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    attachment: Attachment | None = None
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,8 @@ def compose(parcel: Parcel, connection: BaseEmailBackend) -> EmailMultiAlternati
     )
     html = render_to_string("nurture/mail.html", {"subject": parcel.subject, "body": parcel.body})
     mail.attach_alternative(html, "text/html")
+    if file := parcel.attachment:
+        mail.attach(file.name, file.content, file.kind)
     return mail
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pghistory
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from leads.models import Inquiry, Source
 from medcrm.lib.models import refuse
-from nurture.models.enrollments import Enrollment
+from nurture.models.notices import IS_DUE, Notice
 from nurture.vocabulary import AGAIN_AFTER_HOURS, NEVER_ACKNOWLEDGED
 
 
@@ -46,23 +45,17 @@ class AcknowledgedSource(models.Model):
         return str(self.source)
 
 
-class Acknowledgement(models.Model):
-    """What an inquiry is answered with at once, and what may be promised in it: one for each, due until it went out.
-
-    Its enrolment, in the sequence of that code, carries the message and the reasons of ways that were not taken.
-    """
+class Acknowledgement(Notice):
+    """What an inquiry is answered with at once, and what may be promised in it: one for each, due until it went out."""
 
     inquiry = models.OneToOneField(Inquiry, on_delete=models.CASCADE, related_name="acknowledgement")
-    enrollment = models.OneToOneField(Enrollment, on_delete=models.CASCADE, related_name="acknowledgement")
     answer_by = models.DateTimeField(null=True, help_text=_("When a person owes the answer."))
     opens_at = models.DateTimeField(null=True, help_text=_("When the team opens; blank: it was open."))
-    due_at = models.DateTimeField(null=True, help_text=_("Blank: sent, or no way was open."))
-    claimed_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [
             # read by nurture.acknowledging.claim_due
-            models.Index(name="acknowledgement_due", fields=["due_at"], condition=Q(due_at__isnull=False))
+            models.Index(name="acknowledgement_due", fields=["due_at"], condition=IS_DUE)
         ]
 
     def __str__(self) -> str:

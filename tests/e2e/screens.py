@@ -37,7 +37,7 @@ from leads.models import (
 from medcrm.reports.pages import PAGES
 from nurture import links
 from nurture.links import Recipient
-from nurture.models import Enrollment, Message, Sequence, Template, Wording
+from nurture.models import Enrollment, Message, Sequence, Template, VisitReminder, Wording
 from privacy.models import Erasure, Hold
 from routing.models import Agent, Assignment, Goal, Handoff, RouteSet, Script, Team
 
@@ -164,7 +164,7 @@ WORK = [
     Screen("calls-to-make", "supervisor", listed("nurture_calltask")),
     Screen("notices", "scheduling1", listed("routing_notice")),
     Screen("appointments", "supervisor", listed("leads_appointment")),
-    Screen("appointment", "supervisor", first_of(Appointment)),
+    Screen("appointment", "supervisor", first_of(Appointment, status="booked")),
     Screen("documents", "documents1", listed("leads_documentstatus")),
     Screen("document", "documents1", first_of(DocumentStatus, lead__team="documents")),
     Screen("authorizations", "documents1", listed("leads_authorization")),
@@ -265,6 +265,8 @@ RULES = [
     Screen("wording", "marketing", first_of(Wording, template__medium="email", language="en")),
     Screen("wording-preview", "administrator", wording_shown),
     Screen("acknowledgements", "marketing", listed("nurture_acknowledgedsource")),
+    Screen("visit-reminders", "marketing", listed("nurture_visitreminder")),
+    Screen("visit-reminder", "marketing", first_of(VisitReminder)),
     Screen("limits", "compliance", listed("nurture_frequencycap")),
     Screen("time-goals", "administrator", listed("routing_goal")),
     Screen("time-goal", "administrator", first_of(Goal)),

@@ -16,7 +16,7 @@ from leads.services.calls import CallReport
 from leads.services.intake import Delivery, Heard, receive
 from leads.services.source_keys import issue_key
 from medcrm import journey, reference
-from nurture import acknowledging, dispatch, outbox, personal, publishing
+from nurture import acknowledging, dispatch, notices, outbox, personal, publishing
 from nurture.models import AcknowledgedSource, Acknowledgement, Enrollment, FrequencyCap, Message, Sequence, Skip
 from nurture.querysets import LEASE
 from routing.models import Clock
@@ -375,14 +375,14 @@ def test_one_that_breaks_does_not_hold_up_the_others(organisation, submit, now, 
     submit()
     poisoned = submit(last_name="Omega", phone="+15125550102", email="omega@example.org", first_name="Broken")
     journey.advance_due(at=now)
-    compose = acknowledging.composing.compose
+    compose = notices.composing.compose
 
     def break_for_one(row: Enrollment, *args: object) -> object:
         if row.lead_id == poisoned.pk:
             raise ZeroDivisionError
         return compose(row, *args)
 
-    monkeypatch.setattr(acknowledging.composing, "compose", break_for_one)
+    monkeypatch.setattr(notices.composing, "compose", break_for_one)
     report = dispatch.dispatch_due(at=now)
     assert (report.delivered, report.errors) == (1, 1)
 

@@ -23,7 +23,7 @@ from nurture.models import Enrollment, Message, Sequence, Wording
 from tests.nurture.factories import walk
 
 MODELS = ["sequence", "step", "template", "wording", "frequencycap", "enrollment", "message", "skip", "calltask"]
-MODELS += ["acknowledgedsource"]
+MODELS += ["acknowledgedsource", "visitreminder"]
 
 
 @pytest.fixture

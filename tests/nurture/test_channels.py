@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from email import message_from_bytes
 from email.message import Message as Mail
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -18,7 +19,7 @@ from django.utils import timezone
 
 from medcrm import journey
 from nurture import dispatch
-from nurture.channels import NotSent, Parcel, Uncertain
+from nurture.channels import Attachment, NotSent, Parcel, Uncertain
 from nurture.channels.email import Email, message_id
 from nurture.channels.twilio_sms import TwilioSms
 from nurture.models import Message
@@ -188,6 +189,18 @@ def test_twilio_in_trouble_is_uncertain_and_asked_only_once(exchange: Exchange, 
     with pytest.raises(Uncertain):
         TwilioSms().send(TEXT)
     assert len(exchange.asked) == 1
+
+
+def test_a_mail_brings_its_file_along(postbox: Postbox) -> None:
+    calendar = Attachment(
+        "visit.ics", "BEGIN:VCALENDAR\r\nSUMMARY:Cita mañana\r\nEND:VCALENDAR\r\n".encode(), "text/calendar"
+    )
+    Email().send(replace(PARCEL, attachment=calendar))
+    [mail] = postbox.mails
+    [file] = [part for part in mail.walk() if part.get_filename()]
+    assert (file.get_filename(), file.get_content_type()) == ("visit.ics", "text/calendar")
+    assert "Cita mañana" in file.get_payload(decode=True).decode()
+    assert [part.get_content_type() for part in mail.walk()].count("text/html") == 1
 
 
 @pytest.mark.django_db(transaction=True)
