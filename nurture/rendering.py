@@ -25,6 +25,7 @@ from consent import quoting
 from leads import timing
 from leads.models import Appointment, Lead
 from leads.timing import NOTHING_PROMISED, Promise
+from leads.vocabulary import AppointmentState
 from medcrm.lib import moments
 from nurture import links
 from nurture.links import Recipient
@@ -174,6 +175,13 @@ FIELDS: Mapping[str, Field] = {
             lambda _lead, _to, about: _clock_time(_visit(about)),
             may_be_empty=True,
             longest="10:00 AM CST",
+        ),
+        Field(
+            "visit_unconfirmed",
+            "Visits: something, to ask by, while nobody has confirmed it",
+            lambda _lead, _to, about: "yes" if _visit(about).status == AppointmentState.BOOKED else "",
+            may_be_empty=True,
+            longest="yes",
         ),
         Field("visit_clinic", "Visits: the clinic", lambda _lead, _to, about: _visit(about).clinic.name),
         Field(

@@ -595,6 +595,15 @@ def test_a_plain_yes_confirms_the_visit(reminded: Appointment, text: str) -> Non
     assert Lead.objects.get(pk=reminded.lead_id).next_action_due_at is None
 
 
+def test_who_has_confirmed_is_reminded_without_being_asked_again(book) -> None:
+    row = book()
+    run(BEGINS - 3 * DAY)
+    reply("C", Appointment.objects.select_related("lead__phone").get(pk=row.pk), at=BEGINS - 2 * DAY)
+    run(BEGINS - DAY)
+    reminders = Message.objects.filter(step__template="visit_reminder_text").order_by("pk")
+    assert ["Reply C" in message.body for message in reminders] == [True, False]
+
+
 def test_a_second_yes_changes_nothing(reminded: Appointment) -> None:
     at = BEGINS - DAY + HOUR
     reply("C", reminded, at=at)
