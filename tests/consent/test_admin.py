@@ -49,7 +49,9 @@ from consent.models import (
     Seller,
 )
 from medcrm import roles
+from medcrm.dashboard import Figure
 from medcrm.lib.errors import RuleError
+from medcrm.middleware import BACKGROUND
 from tests.consent.conftest import make_address
 from tests.consent.factories import ask, grant, say
 
@@ -233,6 +235,28 @@ def test_the_review_queue_reads_oldest_first(compliance: Client, lived: Address,
     say(lived, "can you stop by at noon?", now=now + timedelta(minutes=30))
     queue = compliance.get(url(ConsentEvent), {"review": "waiting"}).context_data["cl"].result_list
     assert [words.said(event) for event in queue] == ["can you stop by tomorrow?", "can you stop by at noon?"]
+
+
+def test_the_figures_of_compliance_are_those_of_the_lists_behind_them(
+    compliance: Client, lived: Address, scrub: ListSnapshot, now: datetime, own_cache: None
+) -> None:
+    def figures() -> dict[str, Figure]:
+        shown = compliance.get("/admin/", headers={BACKGROUND: "1"}).context["homes"][0].figures
+        return {figure.link.partition("?")[2]: figure for figure in shown}
+
+    def listed(figure: Figure) -> int:
+        return compliance.get(figure.link).context_data["cl"].result_count
+
+    say(lived, "can you stop by for me?", now=now - timedelta(days=30))
+    with pytest.raises(gate.NotContactable):
+        gate.reserve(ask(lived, "sms"), at=now)
+    unread = figures()["review=waiting"]
+    assert unread.count == listed(unread) == 2, "however long ago it came"
+    for message in inbound.queue():
+        inbound.review(message.pk, "none", by=None, at=now)
+    assert figures()["review=waiting"].count == 0
+    contacts = [figure for query, figure in figures().items() if "kind" in query]
+    assert [figure.count for figure in contacts] == [listed(figure) for figure in contacts] == [1, 1]
 
 
 def test_exports_need_a_post_and_are_logged(compliance: Client, lived: Address, now: datetime) -> None:
