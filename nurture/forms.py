@@ -28,12 +28,12 @@ WAYS = (("email", _("By e-mail")), ("sms", _("By text message")), ("voice", _("B
 class PreferencesForm(forms.Form):
     """When, where and how; what stays blank is not asked again and changes nothing."""
 
-    request = forms.ChoiceField(label=_("Would you like to come?"), choices=REQUESTS, required=False)
+    request = forms.ChoiceField(label=_("Would you like an appointment or a call?"), choices=REQUESTS, required=False)
     timing = forms.ChoiceField(label=_("How soon?"), required=False)
     preferred_clinic = forms.ChoiceField(label=_("Which clinic suits you?"), required=False)
     payer = forms.ChoiceField(label=_("How do you plan to pay?"), required=False)
     preferred_channel = forms.ChoiceField(
-        label=_("How do you like to hear from us?"), choices=[NO_ANSWER, *WAYS], required=False
+        label=_("How would you like to hear from us?"), choices=[NO_ANSWER, *WAYS], required=False
     )
     preferred_time = forms.ChoiceField(
         label=_("When is a good time to reach you?"), choices=[NO_ANSWER, *TIMES], required=False

@@ -43,7 +43,7 @@ def hand_over(agent_id: int, *, to: Sequence[int] = (), reason: str, by: Abstrac
     """Move everything an agent owes to these users, or to whoever of the team may have it, most pressing first."""
     agent = Agent.objects.select_related("user").get(pk=agent_id)
     if agent.user_id in to:
-        raise RuleError("SAME_PERSON", _("Choose somebody else than the one who is away."), field="to")
+        raise RuleError("SAME_PERSON", _("Choose somebody other than the person who is away."), field="to")
     owed = Lead.objects.filter(owner=agent.user_id, next_action_due_at__isnull=False).order_by("next_action_due_at")
     ids = list(owed.values_list("pk", flat=True))
     return assignment.reassign_all(

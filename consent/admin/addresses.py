@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
@@ -159,7 +159,8 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
 
     @display(description=_("Permission"))
     def permission(self, obj: Address) -> SafeString:
-        return format_html_join(" ", "{} {}", ((p.get_channel_display(), _state_badge(p.state)) for p in _sorted(obj)))
+        said = ((p.get_channel_display(), _state_badge(p.state)) for p in _sorted(obj))
+        return format_html('<span class="mc-sentence">{}</span>', format_html_join(" ", "{} {}", said))
 
     @display(description=_("Events"))
     def links(self, obj: Address) -> int:
@@ -201,7 +202,7 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
         noting.note_line_type(pk, line_type, reason=reason, by=request.user, at=at)
 
     @service_action(
-        _("Said or signed"),
+        _("Record a statement"),
         permissions=["revoke"],
         form=SaidForm,
         icon="edit_note",

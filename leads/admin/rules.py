@@ -103,7 +103,7 @@ class PreviewedAdmin(Previewed, CarriedAdmin):
     readonly_fields = (*CarriedAdmin.readonly_fields, "preview")
     preview_words = Words(
         _("What “%(name)s” would change"),
-        _("Every lead is looked at, and nothing is changed. Publishing carries the same rules to the same leads."),
+        _("This checks every lead and changes nothing. Publishing applies the same rules to the same leads."),
         _("Back to the rules"),
     )
 
@@ -116,7 +116,7 @@ class PreviewedAdmin(Previewed, CarriedAdmin):
     def preview(self, obj: VersionedSet) -> SafeString | str:
         if obj.pk is None or obj.status == VersionStatus.PUBLISHED:
             return ""
-        text = _("What it would change, over every lead")
+        text = _("See what it would change")
         return format_html('<a class="mc-link" href="{}">{}</a>', self.preview_url(obj), text)
 
 

@@ -74,19 +74,19 @@ class VersionedAdmin(ModelAdmin):
         permissions=["draft"],
         form=NoteForm,
         icon="edit_note",
-        text=_("The draft is a copy. This version stays as it is, and in force, until the draft is published."),
+        text=_("The draft is a copy. This version stays in force, unchanged, until the draft is published."),
         submit=_("Start the draft"),
     )
     def start_draft(self, request: HttpRequest, pk: int, *, at: datetime, note: str) -> None:
         start_draft(self.model, pk, note=note)
 
-    publish = publish_action(_("The version in force retires, and every open lead it concerns is looked at again."))
+    publish = publish_action(_("The version in force retires, and every open lead it concerns is checked again."))
 
     @service_action(
         _("Go back a version"),
         permissions=["publish"],
         icon="undo",
-        text=_("The version that was in force before this one is in force again, as it was; this one retires."),
+        text=_("The previous version comes back into force, unchanged; this one retires."),
         submit=_("Go back"),
     )
     def go_back(self, request: HttpRequest, pk: int, *, at: datetime) -> None:

@@ -33,7 +33,7 @@ def test_compliance_proves_a_permission_as_of_a_past_date_and_downloads_the_bund
     page.wait_for_selector("#permission-title")
     now_says = page.inner_text("section:has(#permission-title) dl")
     page.fill("#as-of", (NOW - timedelta(days=2)).strftime("%Y-%m-%dT%H:%M:%S"))
-    page.get_by_role("button", name="Show that moment").click()
+    page.get_by_role("button", name="Show").click()
     page.wait_for_url("**at=**")
     assert page.inner_text("section:has(#permission-title) dl") != now_says
     page.fill("#reason", "complaint 2026-117")
@@ -134,9 +134,9 @@ def test_marketing_changes_a_rule_looks_at_what_that_does_publishes_it_and_goes_
     page.wait_for_url(lambda url: "/change/" not in url)
     scores = dict(Lead.objects.values_list("pk", "score"))
     page.goto(f"/admin/leads/scoringmodel/{draft.pk}/change/")
-    page.get_by_role("link", name="What it would change, over every lead").click()
+    page.get_by_role("link", name="See what it would change").click()
     page.wait_for_url("**/preview/?look=*")
-    page.get_by_text("Waits for a free worker").wait_for()
+    page.get_by_text("Waiting to start").wait_for()
     assert previews.look_ahead(clock=timezone.now) == 1
     looked_at = Lead.objects.filter(lead_type="patient", merged_into=None).count()
     page.get_by_text(f"Looked at {looked_at} leads").wait_for()

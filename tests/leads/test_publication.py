@@ -289,7 +289,7 @@ def test_the_page_of_a_publication_tells_what_it_was_to_change(draft, root, clie
     publication = Publication.objects.get()
     page = client.get(f"/admin/leads/publication/{publication.pk}/change/")
     assert page.context["shown"].effect == Effect.from_json(publication.effect)
-    assert "as previewed when it came into force" in page.content.decode()
+    assert "What the preview said when it was published" in page.content.decode()
 
 
 def test_the_preview_page_is_refused_to_a_caller(client, sign_in, draft) -> None:

@@ -54,11 +54,11 @@ def test_every_kind_is_drafted_published_and_taken_back_alike(
         return list(first.all_versions().order_by("version").values_list("status", flat=True))
 
     first = in_force(kind)
-    assert b"No other version" in act(first, "go_back")
+    assert b"no earlier version" in act(first, "go_back")
     act(first, "start_draft", note="Try it.")
     draft = first.all_versions().get(status="draft")
     assert (draft.version, draft.note, draft.published_at) == (first.version + 1, "Try it.", None)
-    assert b"There is a draft already" in act(first, "start_draft", note="Once more.")
+    assert b"There is already a draft" in act(first, "start_draft", note="Once more.")
     act(draft, "publish")
     assert statuses() == ["retired", "published"]
     assert b"Only a draft" in act(draft, "publish")

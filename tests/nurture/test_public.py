@@ -292,7 +292,7 @@ def test_topic_that_is_not_wanted_ends_its_sequence_and_keeps_the_others(enrolle
 
 def test_preference_page_speaks_the_language_of_its_lead(enrolled: Enrollment, client: Client) -> None:
     Lead.objects.update(language="es")
-    assert "¿Qué le conviene?" in client.get(f"/{preferences(enrolled)}").content.decode()
+    assert "Sus preferencias" in client.get(f"/{preferences(enrolled)}").content.decode()
 
 
 @pytest.mark.parametrize("code", ["documents_email_1", "documents_email_2"])
