@@ -77,8 +77,8 @@ class VersionedAdmin(ModelAdmin):
         text=_("The draft is a copy. This version stays in force, unchanged, until the draft is published."),
         submit=_("Start the draft"),
     )
-    def start_draft(self, request: HttpRequest, pk: int, *, at: datetime, note: str) -> None:
-        start_draft(self.model, pk, note=note)
+    def start_draft(self, request: HttpRequest, pk: int, *, at: datetime, note: str) -> VersionedSet:
+        return start_draft(self.model, pk, note=note)
 
     publish = publish_action(_("The version in force retires, and every open lead it concerns is checked again."))
 

@@ -139,7 +139,7 @@ def test_marketing_changes_a_rule_looks_at_what_that_does_publishes_it_and_goes_
     page.get_by_text("Waiting to start").wait_for()
     assert previews.look_ahead(clock=timezone.now) == 1
     looked_at = Lead.objects.filter(lead_type="patient", merged_into=None).count()
-    page.get_by_text(f"Looked at {looked_at} leads").wait_for()
+    page.get_by_text(f"Checked {looked_at} leads").wait_for()
     assert page.get_by_role("columnheader", name="→").count() > 0
     assert (status(first, draft), dict(Lead.objects.values_list("pk", "score"))) == (["published", "draft"], scores)
     page.get_by_role("link", name="Back to the rules").click()
@@ -148,7 +148,7 @@ def test_marketing_changes_a_rule_looks_at_what_that_does_publishes_it_and_goes_
     assert status(first, draft) == ["retired", "published"]
     published = Publication.objects.get(scoring_model=draft)
     page.goto(f"/admin/leads/publication/{published.pk}/change/")
-    assert f"Looked at {looked_at} leads" in page.inner_text("#content")  # what was previewed is kept with it
+    assert f"Checked {looked_at} leads" in page.inner_text("#content")  # what was previewed is kept with it
     act(page, draft, "go-back")
     assert status(first, draft) == ["published", "retired"]
     assert first.rules.get(name=rule.name).points == rule.points

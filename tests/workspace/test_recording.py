@@ -192,7 +192,11 @@ def test_who_was_reached_is_confirmed_and_written_about_before_the_call_is_close
     assert not Interaction.objects.filter(disposition__isnull=False).exists()
 
 
-ASKED_NOTHING, MAY_SAY_OUR_NAME, WANTS_NONE = "not been asked about voicemail", "may give our name", "Do not leave a voicemail"
+ASKED_NOTHING, MAY_SAY_OUR_NAME, WANTS_NONE = (
+    "not been asked about voicemail",
+    "may give our name",
+    "Do not leave a voicemail",
+)
 
 
 def test_what_was_said_of_messages_stands_beside_the_number_and_follows_the_answer(client, lead):
