@@ -126,3 +126,15 @@ def test_the_page_of_a_draft_leads_to_its_rules_and_to_a_new_one(
     [add] = re.findall(rf'href="({re.escape(reverse(f"{own}_add"))}[^"]+)"', page)
     assert client.get(add).context["adminform"].form.initial[getattr(kind, rows).field.name] == str(draft.pk)
     assert reverse(f"{own}_add") not in shown(in_force(kind)), "what is in force is changed by a draft"
+
+
+def test_a_rule_that_was_saved_leads_back_to_its_draft(organisation: None, client: Client, admin_user: User) -> None:
+    client.force_login(admin_user)
+    draft = start_draft(RouteSet, in_force(RouteSet).pk, note="Try it.")
+    rule = draft.rules.first()
+    page = reverse("admin:routing_routingrule_change", args=[rule.pk])
+    form = client.get(page).context["adminform"].form
+    typed = {name: form[name].value() for name in form.fields if form[name].value() is not None}
+    saved = client.post(page, {**typed, "name": "Another name"})
+    assert (saved.status_code, saved.url) == (302, reverse("admin:routing_routeset_change", args=[draft.pk]))
+    assert draft.rules.get(pk=rule.pk).name == "Another name"
