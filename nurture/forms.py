@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import ClassVar
 
 from django import forms
 from django.conf import settings
@@ -49,6 +50,7 @@ class PreferencesForm(forms.Form):
     )
 
     TICKS = ("stops_email", "stops_texts", "stops_calls", "accepts_unencrypted")
+    STOPS: ClassVar = {"email": "stops_email", "sms": "stops_texts", "voice": "stops_calls"}
     LEAD_FIELDS = (
         "request",
         "timing",
@@ -87,6 +89,10 @@ class PreferencesForm(forms.Form):
     @property
     def topic_fields(self) -> list[forms.BoundField]:
         return [self[f"topic_{code}"] for code in self.topics]
+
+    def stops_of(self, channels: Collection[str]) -> list[str]:
+        """What was chosen to close these channels, in the words of its box."""
+        return [str(self.fields[name].label) for channel, name in self.STOPS.items() if channel in channels]
 
     @property
     def unwanted(self) -> list[str]:

@@ -21,7 +21,7 @@ from routing.vocabulary import AssignedBecause
 def mark_away(agent_id: int, *, at: datetime, until: datetime | None = None) -> Agent:
     """Take an agent off duty from now on; without `until`, until somebody says they are back. Locks the agent."""
     if until is not None and until <= at:
-        raise RuleError("IN_THE_PAST", _("The absence must end after now."), field="away_until")
+        raise RuleError("IN_THE_PAST", _("The absence must end in the future."), field="away_until")
     agent = Agent.objects.select_for_update(of=("self",)).select_related("user").get(pk=agent_id)
     agent.away_from, agent.away_until = at, until
     agent.save(update_fields=["away_from", "away_until"])

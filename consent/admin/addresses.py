@@ -273,14 +273,15 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
 
 
 def as_of(text: str) -> datetime:
-    """Read the moment of an as-of field, which is asked for in UTC; now if it is empty or unreadable."""
+    """Read the moment of an as-of field, which is asked for in UTC; now if it is empty, unreadable or still to come."""
     try:
         moment = parse_datetime(text.strip().replace(" ", "T")) if text.strip() else None
     except ValueError:
         moment = None
+    now = timezone.now()
     if moment is None:
-        return timezone.now()
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return now
+    return min(now, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def _sorted(address: Address) -> list[Permission]:

@@ -33,7 +33,7 @@ def test_compliance_proves_a_permission_as_of_a_past_date_and_downloads_the_bund
     page.wait_for_selector("#permission-title")
     now_says = page.inner_text("section:has(#permission-title) dl")
     page.fill("#as-of", (NOW - timedelta(days=2)).strftime("%Y-%m-%dT%H:%M:%S"))
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Show that time").click()
     page.wait_for_url("**at=**")
     assert page.inner_text("section:has(#permission-title) dl") != now_says
     page.fill("#reason", "complaint 2026-117")
