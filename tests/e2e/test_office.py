@@ -101,8 +101,10 @@ def test_an_import_under_way_is_followed_without_a_new_page_and_keeps_nobody_sig
     ImportRun.objects.filter(pk=run.pk).update(row=501)
     page.wait_for_selector("progress[value='50']")
     ImportRun.objects.filter(pk=run.pk).update(phase="imported", due_at=None)
-    page.wait_for_selector("text=The leads wait.")
+    page.wait_for_selector("text=The leads are waiting.")
     assert page.locator("progress").count() == 0
+    dialog = open_dialog(page, "Release to the teams")
+    dialog.get_by_role("button", name="Cancel").click()
     assert page.evaluate("window.stayed"), "the page was never loaded anew"
     run.delete()
 
@@ -129,7 +131,7 @@ def test_marketing_changes_a_rule_looks_at_what_that_does_publishes_it_and_goes_
     draft = ScoringModel.objects.get(status="draft", lead_type="patient")
     rule = ScoringRule.objects.filter(model=draft, points__gt=0).order_by("pk").first()
     page.goto(f"/admin/leads/scoringmodel/{draft.pk}/change/")
-    page.get_by_text("Scoring rules", exact=True).click()
+    page.locator('a:has-text("Scoring rules")').first.click()
     page.get_by_role("link", name=rule.name, exact=True).click()
     page.fill("[name=points]", str(rule.points - 1))
     page.click("[name=_save]")
