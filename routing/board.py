@@ -18,7 +18,7 @@ from routing.models import Agent, Team
 
 BOUND = 1000  # nobody acts on the difference between a thousand and more
 
-# What each agent, or each team's queue, owes: the partial indexes clock_of_owner and clock_of_queue serve it.
+# What each agent, or each team's queue, owes: the partial indexes clock_of_owner and clock_in_queue serve it.
 OWED = """
 SELECT one.id, c.leads, c.today, c.overdue, c.breached
 FROM unnest(%s::{type}[], %s::timestamptz[]) AS one (id, day_ends)

@@ -246,7 +246,7 @@ class Clock(models.Model):
             models.Index(name="clock_of_owner", fields=["owner", "due_at"], condition=CLOCK_OPEN),
             models.Index(
                 # the board reads what it counts from the index
-                name="clock_of_queue",
+                name="clock_in_queue",
                 fields=["team", "due_at"],
                 include=["lead", "breached_at"],
                 condition=CLOCK_OPEN & Q(owner__isnull=True),

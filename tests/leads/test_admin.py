@@ -51,6 +51,7 @@ def test_every_model_of_leads_is_registered():
     # Rows of a run or a merge, shown on the page of what they belong to.
     through |= {"leads.mergedfacts", "leads.importrow", "leads.duplicatesearch"}
     through |= {"leads.decay"}  # when points halve next: due work, which the lead's score shows when it is done
+    through |= {"leads.preview"}  # shown on the page of the version that was looked at
     # What reports are read from, and the review that their page *Rules* shows.
     through |= {"leads.summary", "leads.staleday", "leads.rulereview"}
     assert named - history - through - set(LABELS) == set()

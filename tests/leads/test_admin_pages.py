@@ -29,6 +29,7 @@ from leads.models import (
     ServiceLine,
 )
 from leads.services import intake
+from medcrm import dashboard
 from medcrm.lib import counts
 from medcrm.lib.errors import InvalidFields
 from routing.models import Agent, Team
@@ -264,11 +265,22 @@ def test_counts_over_all_leads_come_at_once_and_are_read_again_after_a_minute_th
     assert (mine, new, is_old) == (1, 1, False)
     make(Lead, owner=supervisor, team="intake")
     assert shown() == (2, 1, first, False)
-    cache.delete(f"dashboard:{counts.scope_key(supervisor)}:fresh")  # a minute later
+    key = counts._key(f"dashboard:{counts.scope_key(supervisor)}", dashboard.count)
+    cache.delete(f"{key}:fresh")  # a minute later
     assert shown() == (2, 1, first, True)
     mine, new, again, is_old = shown(**{"X-Background": "1"})
     assert (mine, new, is_old) == (2, 2, False) and again > first
     assert shown() == (2, 2, again, False)
+
+
+def test_after_an_upgrade_no_page_reads_what_other_code_has_kept(client, supervisor, own_cache, monkeypatch):
+    make(Lead, team="intake")
+    assert client.get("/admin/").context["road"][0].count == 1
+    kept = cache.get(counts._key(f"dashboard:{counts.scope_key(supervisor)}", dashboard.count))
+    assert kept.value.stages == {"new": 1}
+    make(Lead, team="intake")
+    monkeypatch.setattr(counts, "_code", lambda _module: "other")
+    assert client.get("/admin/").context["road"][0].count == 2
 
 
 @pytest.mark.parametrize(
