@@ -228,6 +228,15 @@ def test_what_is_typed_survives_a_lost_connection_and_a_closed_window(stage, sen
     assert again.input_value("#id_told") == "We will send the form"
 
 
+def test_a_search_that_finds_nothing_says_so(stage):
+    page = stage.page("scheduling1")
+    page.goto("/admin/work/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("zzzzzz", delay=20)
+    page.get_by_text("Nothing found").wait_for()
+    page.close()
+
+
 def test_a_second_tab_with_the_same_lead_is_said_in_both(stage, send_in):
     lead = send_in()
     Lead.objects.filter(pk=lead.pk).update(owner=User.objects.get(username="scheduling1"), team="scheduling")
