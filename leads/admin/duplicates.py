@@ -30,7 +30,7 @@ WORDS = {
     "same_last_name_and_zip": _("same last name and ZIP"),
     "same_last_name": _("same last name"),
     "same_first_name": _("same first name"),
-    "same_age": _("same age, or a year apart"),
+    "same_age": _("about the same age"),
     "same_organisation": _("same organisation"),
 }
 
