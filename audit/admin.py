@@ -64,7 +64,7 @@ class AccessAdmin(ReadOnlyAdmin):
     fields = ("at", "who", "did", "model", "all_subjects", "query", "method", "path", "status", "outcome", "address")
     readonly_fields = ("who", "did", "all_subjects")
     outcome_badge = badge_column("outcome", _("Outcome"))
-    empty_text = _("Every page that shows a person, every search, export and sign-in is noted here by itself.")
+    empty_text = _("Every page that shows a person, every search, export and sign-in is logged here.")
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         term = search_term.strip()

@@ -63,7 +63,7 @@ SENTENCES = {
     "STATE_CELL_SALES_BAN": noop(
         "The state bars sales calls to mobiles without consent or an inquiry. Ask by e-mail whether you may call."
     ),
-    "TZ_UNKNOWN": noop("We do not know where the person is, so not what time it is there. Ask for the ZIP code."),
+    "TZ_UNKNOWN": noop("We do not know where the person is, so we cannot tell their local time. Ask for the ZIP code."),
     "STATE_EMERGENCY_BAN": noop("The state has declared an emergency; no sales contact while it lasts."),
     "QUIET_HOURS_FEDERAL": noop("It is too early or too late where the person is."),
     "QUIET_HOURS_POLICY": noop("It is too early or too late where the person is."),
@@ -83,8 +83,8 @@ SENTENCES = {
     "OK_PEWC": noop("Permitted by written consent."),
     "OK_PEC": noop("Permitted by the person's consent."),
     "OK_EBR": noop("Permitted by the existing relationship; dial by hand."),
-    "OK_MANUAL_NOT_ON_DNC": noop("Permitted: hand-dialled, and no list stands against it."),
-    "OK_MANUAL_INFORMATIONAL": noop("Permitted by hand: this call informs and does not sell."),
+    "OK_MANUAL_NOT_ON_DNC": noop("Permitted: dialled by hand, and not on a do-not-call list."),
+    "OK_MANUAL_INFORMATIONAL": noop("Permitted when dialled by hand: this call informs and does not sell."),
     "OK_B2B_MANUAL": noop("Permitted: a hand-dialled call to a business."),
     "OK_HEALTHCARE_EXEMPT": noop("Permitted as an exempt healthcare message."),
     "OK_OPTOUT_CONFIRMATION": noop("Permitted: the one confirmation of an opt-out."),

@@ -136,12 +136,12 @@ def assess(facts: Facts) -> Assessment:
 
 FIT_FAILS = {
     ("service_status", "not_offered"): Reason(
-        "service_not_offered", "No clinic gives this service to new patients.", "service"
+        "service_not_offered", "No clinic offers this service to new patients.", "service"
     ),
     ("service_status", "other_audience"): Reason(
         "service_for_others", "The service is not one for this kind of organisation.", "service"
     ),
-    ("location_status", "outside"): Reason("outside_area", "No clinic that gives it is within reach.", "location"),
+    ("location_status", "outside"): Reason("outside_area", "No clinic that offers it is within reach.", "location"),
     ("payer_status", "not_accepted"): Reason("payer_not_accepted", "The payer is not accepted within reach.", "payer"),
     ("age_status", "not_eligible"): Reason("not_eligible", "The age is outside the service's limits.", "age_eligible"),
     ("type_status", "not_meant"): Reason(
@@ -185,7 +185,7 @@ def check_fit(facts: Facts) -> Finding:
     if facts.is_organisation:
         unknown += [] if facts.organisation else ["organisation"]
         unknown += [code for name, code in ORGANISATION_QUESTIONS.items() if getattr(facts, name) is None]
-    return _open_or_pass(unknown, "The service is given within reach, for this payer and this person.")
+    return _open_or_pass(unknown, "We offer this service nearby, for this payer and this person.")
 
 
 def check_capacity(facts: Facts) -> Finding:
@@ -200,7 +200,7 @@ def check_capacity(facts: Facts) -> Finding:
     if facts.authorization_missing:
         fails.append(Reason("prior_authorization", "The payer wants prior authorization first.", "prior_authorization"))
     if facts.language_spoken is False:
-        fails.append(Reason("language", "Nobody who may take the lead speaks its language.", "language"))
+        fails.append(Reason("language", "Nobody who can take this lead speaks their language.", "language"))
     unknown = [code for name, code in FIT_QUESTIONS.items() if name != "age_status" and getattr(facts, name) is None]
     if facts.first_open_on is None and not unknown:
         fails.append(_no_slot(facts.next_open_on))
@@ -214,7 +214,7 @@ def check_capacity(facts: Facts) -> Finding:
 
 def _offer_instead(facts: Facts) -> Finding:
     names = ", ".join(facts.near_services)
-    sentence = f"No clinic gives this service to new patients. Offer instead: {names}."
+    sentence = f"No clinic offers this service to new patients. Offer instead: {names}."
     return Finding(Verdict.UNKNOWN, [Reason("service_adjacent", sentence, "service")], ["service"])
 
 

@@ -190,7 +190,7 @@ def find_reservation(lead: Lead, attempt_id: int | None, *, at: datetime) -> Att
     if attempt.at < at - RECORD_WITHIN:
         raise RuleError(
             "RESERVATION_EXPIRED",
-            _("This reservation is over four hours old. Reserve each call anew."),
+            _("This reservation is over four hours old. Press Call again."),
             field="attempt",
         )
     if attempt.state not in UNSETTLED or Interaction.objects.filter(attempt=attempt).exists():

@@ -360,7 +360,7 @@ def holds(facts: Sql, rules: Sequence[Criteria]) -> dict[int, list[bool]]:
 
 def sentence(criteria: Criteria) -> str:
     """Say the criteria as an English sentence."""
-    groups = [" and ".join(_clause(term) for term in group) for group in criteria if group]
+    groups = [", and ".join(_clause(term) for term in group) for group in criteria if group]
     if not groups:
         return "always"
     return groups[0] if len(groups) == 1 else " or ".join(f"({group})" for group in groups)
@@ -448,4 +448,11 @@ def _clause(term: Term) -> str:
         return f"{label} is {'yes' if value else 'no'}"
     names = dict(fact.choices()) if fact and fact.choices else {}
     values = [str(names.get(str(item), item)) for item in (value if isinstance(value, list) else [value])]
+    if operator == Operator.IN:
+        return f"{label} is {_either(values)}"
     return f"{label} {WORDS[operator]} {', '.join(values)}"
+
+
+def _either(values: Sequence[str]) -> str:
+    """“A”, “A or B”, “A, B or C”."""
+    return " or ".join([*([", ".join(values[:-1])] if values[1:] else []), values[-1]])

@@ -44,7 +44,7 @@ class DueFilter(DropdownFilter):
     def lookups(self, request: HttpRequest, model_admin: object) -> Choices:
         return [
             ("overdue", _("Overdue")),
-            ("today", _("Still to do today")),
+            ("today", _("Still due today")),
             ("week", _("Within seven days")),
             ("undated", _("No date set")),
         ]
@@ -59,7 +59,7 @@ class OpenFilter(DropdownFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> Choices:
-        return [("open", _("Open")), ("closed", _("Closed")), ("put_off", _("Next step not worked out"))]
+        return [("open", _("Open")), ("closed", _("Closed")), ("put_off", _("Next step could not be determined"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if self.value() == "put_off":

@@ -104,7 +104,7 @@ def gaps(
         told = _("Only a call of ours can end so. Reserve the call first, or choose what they wanted.")
         errors["disposition"] = [told]
     if disposition and disposition.needs_callback and report.callback_at is None:
-        errors["callback_at"] = [_("Say when to call back: date and time.")]
+        errors["callback_at"] = [_("Enter the date and time to call back.")]
     if disposition and disposition.opts_out_email and not has_mailbox:
         errors["email"] = [_("We know no e-mail address of theirs. Ask which one gets our mail and write it here.")]
     if disposition and disposition.needs_missing_items and not report.missing:
@@ -169,8 +169,8 @@ def _reason_problem(lead: Lead, report: CallReport, outcome: Outcome, reason: Re
         return _("Say why the lead is stopped: choose a stop reason.")
     if contradicts(lead, outcome) and not report.reason:
         if lead.fit_check == Verdict.FAIL:
-            return _("The fit check failed. Say why the lead moves on all the same.")
-        return _("The capacity check failed. Say why the lead moves on all the same.")
+            return _("The fit check failed. Say why the lead moves on anyway.")
+        return _("The capacity check failed. Say why the lead moves on anyway.")
     return ""
 
 

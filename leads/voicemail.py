@@ -36,9 +36,9 @@ def wish_of(lead: Lead, *, at: datetime) -> Wish:
 
 def _sentence(lead: Lead, said: str) -> str:
     if said == NO:
-        return _("Leave no message: they asked for none. Hang up at a voicemail.")
+        return _("Do not leave a voicemail: they asked for none. Hang up.")
     if said == YES:
-        return _("A message may say our name and that they may call back; never why, never a service.")
+        return _("A voicemail may give our name and ask for a call back; never the reason or a service.")
     if lead.is_organisation:
-        return _("A message may say our name and what it is about; nothing of any patient.")
-    return _("Nobody has asked about messages: leave your own name and the number to call back, and nothing else.")
+        return _("A voicemail may give our name and the subject; nothing about any patient.")
+    return _("They have not been asked about voicemail: leave only your name and a number to call back.")

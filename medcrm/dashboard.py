@@ -109,25 +109,25 @@ def owed(request: HttpRequest, leads: QuerySet[Lead], all_of_them: Counts, count
             now["overdue"],
             _leads("due=overdue"),
             "bad" if now["overdue"] else "good",
-            _("promised and late"),
+            _("past their due time"),
         ),
-        Figure(_("Still to do today"), now["today"], _leads("due=today"), "warn" if now["today"] else ""),
+        Figure(_("Still due today"), now["today"], _leads("due=today"), "warn" if now["today"] else ""),
         Figure(
             _("In a team queue"),
             now["unowned"],
             _leads("whose=queue&state=open"),
             "warn" if now["unowned"] else "",
-            _("nobody has taken it"),
+            _("not taken yet"),
         ),
-        Figure(_("To be decided by a person"), now["review"], _leads("decision__exact=review&state=open"), "info"),
-        Figure(_("Captured in 7 days"), all_of_them.captured, _leads("captured=7"), "info"),
+        Figure(_("Waiting for a decision"), now["review"], _leads("decision__exact=review&state=open"), "info"),
+        Figure(_("New in the last 7 days"), all_of_them.captured, _leads("captured=7"), "info"),
     ]
     if _sees(request, CallTask, "nurture.settle_calltask"):
         asked = CallTask.objects.filter(visible(request.user, "lead__"), settled_at=None)
         scope = counts.scope_key(request.user)
         calls = counting.counted(f"calls:{scope}", asked.count).value
         link = reverse("admin:nurture_calltask_changelist") + "?call=open"
-        figures.append(Figure(_("Calls that sequences ask for"), calls, link, "warn" if calls else ""))
+        figures.append(Figure(_("Calls due from sequences"), calls, link, "warn" if calls else ""))
     if request.user.has_perm("leads.change_lead"):
         mine = leads.filter(owner=request.user, stage__in=OPEN).aggregate(
             all=Count("pk"), late=Count("pk", filter=due_condition("overdue", at=counting.at))
@@ -146,7 +146,7 @@ def repairs(request: HttpRequest, counting: Counting) -> list[Figure]:
         count = counting.counted(f"refused:{scope}", refused.count).value
         link = reverse("admin:leads_inquiry_changelist") + "?status__exact=refused"
         found.append(
-            Figure(_("Inquiries to repair"), count, link, "bad" if count else "good", _("came in unreadable or wrong"))
+            Figure(_("Inquiries to repair"), count, link, "bad" if count else "good", _("unreadable, or with errors"))
         )
     if _sees(request, Qualification, "leads.review_qualification"):
         page = admin.site._registry[Qualification]
@@ -154,12 +154,12 @@ def repairs(request: HttpRequest, counting: Counting) -> list[Figure]:
         count = counting.counted(f"overrides:{scope}", overrides.count).value
         link = reverse("admin:leads_qualification_changelist") + "?override=open"
         found.append(
-            Figure(_("Decisions to review"), count, link, "warn" if count else "good", _("made against the checks"))
+            Figure(_("Decisions to review"), count, link, "warn" if count else "good", _("overrode a failed check"))
         )
         put_off = due.put_off_leads(at=counting.at).filter(visible(request.user))
         count = counting.counted(f"put_off:{scope}", put_off.count).value
-        tone, note = "bad" if count else "good", _("an error stops them; the timeline names it")
-        found.append(Figure(_("Next step not worked out"), count, _leads("state=put_off"), tone, note))
+        tone, note = "bad" if count else "good", _("blocked by an error; see the timeline")
+        found.append(Figure(_("Next step could not be determined"), count, _leads("state=put_off"), tone, note))
     return found
 
 

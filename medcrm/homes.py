@@ -15,8 +15,9 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
+from consent import inbound
 from consent.models import Attempt, Checkpoint, ConsentEvent, Verification
-from consent.vocabulary import Channel, Verdict
+from consent.vocabulary import Channel
 from leads.filters import start_of_day
 from leads.models import Interaction, Lead, ScoringModel
 from leads.vocabulary import InteractionKind
@@ -27,7 +28,6 @@ from medcrm.lib.counts import Counting
 from medcrm.middleware import BACKGROUND
 from medcrm.workspace import my_work
 from nurture.models import Enrollment
-from routing.models import Clock
 
 NEXT_SHOWN = 5
 OLD_PROOF = timedelta(hours=26)  # verification runs every day; a little late is no alarm
@@ -85,19 +85,7 @@ def day_of_caller(user: AbstractBaseUser, *, at: datetime) -> Home:
     """What is next, what is late, and how the day goes."""
     page = my_work.read(user, at=at)
     today = start_of_day(at)
-    clocks = (
-        Clock.objects.open()
-        .filter(owner=user)
-        .aggregate(
-            late=Count("pk", filter=Q(due_at__lt=at)),
-            today=Count("pk", filter=Q(due_at__gte=at, due_at__lt=today + timedelta(days=1))),
-            promised=Count("pk", filter=Q(is_promise=True)),
-        )
-    )
-    asked = my_work.asked_of(user, at=at).aggregate(
-        late=Count("pk", filter=Q(opened_at__lt=today)), today=Count("pk", filter=Q(opened_at__gte=today))
-    )
-    late, due = clocks["late"] + asked["late"], clocks["today"] + asked["today"]
+    load = my_work.count(user, at=at)
     # The entry of who rang in is no call yet: the record of how the talk ended is.
     ended = Interaction.objects.filter(by=user, at__gte=today, kind__in=CALLS, disposition__isnull=False)
     calls = ended.aggregate(made=Count("pk"), reached=Count("pk", filter=Q(disposition__reaches_right_party=True)))
@@ -105,13 +93,13 @@ def day_of_caller(user: AbstractBaseUser, *, at: datetime) -> Home:
     return Home(
         _("Next for you"),
         figures=[
-            Figure(_("Late"), late, work, "bad" if late else "good"),
-            Figure(_("Still due today"), due, work, "warn" if due else ""),
-            Figure(_("Promised by you"), clocks["promised"], work, "info"),
+            Figure(_("Overdue"), load.late, work, "bad" if load.late else "good"),
+            Figure(_("Still due today"), load.today, work, "warn" if load.today else ""),
+            Figure(_("Promised by you"), load.promised, work, "info"),
             Figure(_("Calls today"), calls["made"], work, "info", _("%(n)d reached") % {"n": calls["reached"]}),
         ],
         rows=page.rows[:NEXT_SHOWN],
-        empty="" if page.asked else _("Nothing is owed by you. Press “Call next” to take the best lead of your team."),
+        empty="" if page.asked else _("You are all caught up. Press “Call next” to get your team's best lead."),
         more=work,
     )
 
@@ -129,10 +117,8 @@ def proof(counting: Counting) -> Home:
             allowed=Count("pk", filter=Q(kind="allow")), refused=Count("pk", filter=~Q(kind="allow"))
         ),
     )
-    to_read = ConsentEvent.objects.filter(
-        kind="inbound", verdict=Verdict.REVIEW, about=None, recorded_at__gte=at - timedelta(days=7)
-    ).count()
-    attempts = reverse("admin:consent_attempt_changelist")
+    to_read = inbound.unread(ConsentEvent.objects.all()).count()
+    attempts = f"{reverse('admin:consent_attempt_changelist')}?at_from={today.date()}"
     is_fresh = run is not None and at - run.ran_at < OLD_PROOF
     whole = run is not None and not run.breaks_count
     return Home(
@@ -152,14 +138,14 @@ def proof(counting: Counting) -> Home:
                 "good" if seal else "warn",
                 _("sealed %(when)s") % {"when": _when(seal.taken_at)} if seal else _("not sealed yet"),
             ),
-            Figure(_("Contacts allowed today"), kinds.value["allowed"], f"{attempts}?kind__exact=allow", "info"),
-            Figure(_("Contacts refused today"), kinds.value["refused"], f"{attempts}?kind__exact=deny", "info"),
+            Figure(_("Contacts allowed today"), kinds.value["allowed"], f"{attempts}&kind__exact=allow", "info"),
+            Figure(_("Contacts refused today"), kinds.value["refused"], f"{attempts}&kind__in=deny,hold", "info"),
             Figure(
                 _("Replies to read"),
                 to_read,
-                reverse("admin:consent_consentevent_changelist") + "?kind__exact=inbound",
+                reverse("admin:consent_consentevent_changelist") + "?review=waiting",
                 "warn" if to_read else "good",
-                _("unclear words of the last 7 days"),
+                _("may be requests to stop"),
             ),
         ],
         counted_at=kinds.at,
@@ -176,7 +162,7 @@ def reach(counting: Counting) -> Home:
     return Home(
         _("This week"),
         figures=[
-            Figure(_("Leads captured"), sum(row[2] for row in captured), page, "info", _("in 7 days")),
+            Figure(_("Leads captured"), sum(row[2] for row in captured), page, "info", _("last 7 days")),
             Figure(
                 _("In sequences"),
                 kept.value.enrolled,
@@ -189,7 +175,7 @@ def reach(counting: Counting) -> Home:
             ),
         ],
         bars=[Bar(name, n, f"{reverse('admin:leads_source_change', args=[code])}") for code, name, n in captured],
-        empty=_("Nothing came in this week. Sources with their forms are under Catalogue."),
+        empty=_("Nothing came in this week. Sources and their forms are under Catalogue."),
         counted_at=kept.at,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import ClassVar
 
 from django import forms
 from django.conf import settings
@@ -28,12 +29,12 @@ WAYS = (("email", _("By e-mail")), ("sms", _("By text message")), ("voice", _("B
 class PreferencesForm(forms.Form):
     """When, where and how; what stays blank is not asked again and changes nothing."""
 
-    request = forms.ChoiceField(label=_("Would you like to come?"), choices=REQUESTS, required=False)
+    request = forms.ChoiceField(label=_("Would you like an appointment or a call?"), choices=REQUESTS, required=False)
     timing = forms.ChoiceField(label=_("How soon?"), required=False)
     preferred_clinic = forms.ChoiceField(label=_("Which clinic suits you?"), required=False)
     payer = forms.ChoiceField(label=_("How do you plan to pay?"), required=False)
     preferred_channel = forms.ChoiceField(
-        label=_("How do you like to hear from us?"), choices=[NO_ANSWER, *WAYS], required=False
+        label=_("How would you like to hear from us?"), choices=[NO_ANSWER, *WAYS], required=False
     )
     preferred_time = forms.ChoiceField(
         label=_("When is a good time to reach you?"), choices=[NO_ANSWER, *TIMES], required=False
@@ -49,6 +50,7 @@ class PreferencesForm(forms.Form):
     )
 
     TICKS = ("stops_email", "stops_texts", "stops_calls", "accepts_unencrypted")
+    STOPS: ClassVar = {"email": "stops_email", "sms": "stops_texts", "voice": "stops_calls"}
     LEAD_FIELDS = (
         "request",
         "timing",
@@ -87,6 +89,10 @@ class PreferencesForm(forms.Form):
     @property
     def topic_fields(self) -> list[forms.BoundField]:
         return [self[f"topic_{code}"] for code in self.topics]
+
+    def stops_of(self, channels: Collection[str]) -> list[str]:
+        """What was chosen to close these channels, in the words of its box."""
+        return [str(self.fields[name].label) for channel, name in self.STOPS.items() if channel in channels]
 
     @property
     def unwanted(self) -> list[str]:

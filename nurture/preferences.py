@@ -9,8 +9,9 @@ from datetime import datetime
 from django.db import transaction
 
 from consent import ledger, withdrawals
-from consent.models import Address
-from consent.vocabulary import AddressKind
+from consent.models import Address, Permission
+from consent.models.ledger import PermissionState
+from consent.vocabulary import AddressKind, GrantChannel
 from leads.models import Lead
 from leads.services import due, events, wishes
 from nurture.links import Recipient
@@ -67,6 +68,21 @@ def choose(recipient: Recipient, choices: Choices, *, at: datetime) -> None:
 def muted(lead: Lead) -> frozenset[str]:
     """The topics that nobody is to write about to this person."""
     return frozenset(MutedTopic.objects.filter(address__in=_held(lead)).values_list("topic", flat=True))
+
+
+def stopped(lead: Lead) -> frozenset[str]:
+    """The channels on which nothing that sells reaches this person any more."""
+    return _blocked(_held(lead))
+
+
+def is_unsubscribed(recipient: Recipient) -> bool:
+    """Whether what the link offers has been done already, here or elsewhere."""
+    return bool(_blocked([recipient.address_id]) & {GrantChannel.EMAIL, GrantChannel.SMS})
+
+
+def _blocked(addresses: Collection[int]) -> frozenset[str]:
+    rows = Permission.objects.filter(address__in=addresses, state=PermissionState.BLOCKED)
+    return frozenset(rows.values_list("channel", flat=True))
 
 
 def _mute(lead: Lead, unwanted: Collection[str], *, at: datetime) -> None:

@@ -69,9 +69,10 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     recipient = _recipient(links.UNSUBSCRIBE, token)
     if request.method == "POST":
         preferences.unsubscribe(recipient, at=timezone.now())
+    is_done = request.method == "POST" or preferences.is_unsubscribed(recipient)
     spoken = Lead.objects.filter(pk=recipient.lead_id).values_list("language", flat=True).first()
     with translation.override(_language(request, spoken or "")):
-        page = {"seller": _seller(recipient), "is_done": request.method == "POST"}
+        page = {"seller": _seller(recipient), "is_done": is_done}
         return _page(request, "nurture/unsubscribe.html", page)
 
 
@@ -92,7 +93,8 @@ def choose(request: HttpRequest, token: str) -> HttpResponse:
             ticked = {name: said[name] for name in form.TICKS}
             choices = Choices(**ticked, unwanted=form.unwanted, fields=form.news)
             preferences.choose(recipient, choices, at=timezone.now())
-        page = {"seller": _seller(recipient), "form": form, "is_done": is_done}
+        stopped = form.stops_of(preferences.stopped(lead))
+        page = {"seller": _seller(recipient), "form": form, "is_done": is_done, "stopped": stopped}
         return _page(request, "nurture/preferences.html", page)
 
 

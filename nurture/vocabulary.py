@@ -78,7 +78,7 @@ class SkipCode(TextChoices):
     """Why a step was not taken, or not yet, where the reason is our own; the gate's reasons keep the gate's codes."""
 
     TOO_LATE = "TOO_LATE", _("Its time has passed")
-    CONDITION_NOT_MET = "CONDITION_NOT_MET", _("Its condition does not hold")
+    CONDITION_NOT_MET = "CONDITION_NOT_MET", _("Its condition is not met")
     OUTSIDE_WINDOW = "OUTSIDE_WINDOW", _("Outside the step's own hours")
     NO_ADDRESS = "NO_ADDRESS", _("No address for this channel")
     NO_WORDING = "NO_WORDING", _("No published wording")

@@ -130,7 +130,7 @@ class ErasureAdmin(_ByPersonAdmin):
             return self.asked(request)
         return (
             (None, {"fields": (("state_badge", "reason"), ("requested_at", "requested_by"), "certificate")}),
-            (_("What is known"), {"fields": ("of_leads", "rows_found")}),
+            (_("Known facts"), {"fields": ("of_leads", "rows_found")}),
             (_("What was done"), {"fields": (("settled_at", "settled_by"), "rows_done")}),
         )
 

@@ -21,7 +21,7 @@ from routing.vocabulary import AssignedBecause
 def mark_away(agent_id: int, *, at: datetime, until: datetime | None = None) -> Agent:
     """Take an agent off duty from now on; without `until`, until somebody says they are back. Locks the agent."""
     if until is not None and until <= at:
-        raise RuleError("IN_THE_PAST", _("The absence must end after now."), field="away_until")
+        raise RuleError("IN_THE_PAST", _("The absence must end in the future."), field="away_until")
     agent = Agent.objects.select_for_update(of=("self",)).select_related("user").get(pk=agent_id)
     agent.away_from, agent.away_until = at, until
     agent.save(update_fields=["away_from", "away_until"])
@@ -43,7 +43,7 @@ def hand_over(agent_id: int, *, to: Sequence[int] = (), reason: str, by: Abstrac
     """Move everything an agent owes to these users, or to whoever of the team may have it, most pressing first."""
     agent = Agent.objects.select_related("user").get(pk=agent_id)
     if agent.user_id in to:
-        raise RuleError("SAME_PERSON", _("Choose somebody else than the one who is away."), field="to")
+        raise RuleError("SAME_PERSON", _("Choose somebody other than the person who is away."), field="to")
     owed = Lead.objects.filter(owner=agent.user_id, next_action_due_at__isnull=False).order_by("next_action_due_at")
     ids = list(owed.values_list("pk", flat=True))
     return assignment.reassign_all(

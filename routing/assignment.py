@@ -56,7 +56,7 @@ def reassign(
     A supervisor may go over a cap, never over a required training. Raise RuleError without a reason or a target.
     """
     if not reason.strip():
-        raise RuleError("REASON_MISSING", _("Say why you reassign; it stays in the history."), field="reason")
+        raise RuleError("REASON_MISSING", _("Say why you are reassigning; it is kept in the history."), field="reason")
     desk = _desk(lead_ids, at=at)
     target = _team(to, team)
     roster = staffing.rosters([target], at=at, lock=True)[target.pk]
@@ -238,7 +238,7 @@ def _team(to: Sequence[int], team: str) -> Team:
         raise RuleError("ONE_TEAM", _("Choose people of one team only."), field="to")
     found = Team.objects.active().filter(pk__in=codes).first()
     if found is None:
-        raise RuleError("NO_TARGET", _("Choose whom or which team to give them to."), field="to")
+        raise RuleError("NO_TARGET", _("Choose who, or which team, gets them."), field="to")
     return found
 
 

@@ -19,10 +19,10 @@ from routing.vocabulary import Owed
 
 
 class Verdict(TextChoices):
-    TRY_AGAIN = "try_again", _("Go on trying, with a fresh count")
+    TRY_AGAIN = "try_again", _("Keep trying, with a fresh count")
     NURTURE = "nurture", _("Stop calling, stay in touch by message")
     PAUSE = "pause", _("Wait until a date")
-    STOP = "stop", _("Stop: not to be reached")
+    STOP = "stop", _("Stop: cannot be reached")
 
 
 OUTCOMES: dict[str, tuple[Outcome | None, str]] = {
@@ -44,9 +44,9 @@ def decide(
     Lead.objects.lock().get(pk=lead_id)
     clock = open_decision(lead_id)
     if clock is None:
-        raise RuleError("NOTHING_TO_DECIDE", gettext("Its attempts are not used up, or somebody has decided already."))
+        raise RuleError("NOTHING_TO_DECIDE", gettext("It still has attempts left, or somebody has already decided."))
     if verdict == Verdict.PAUSE and until is None:
-        raise RuleError("DATE_MISSING", gettext("Say until when it waits."), field="until")
+        raise RuleError("DATE_MISSING", gettext("Say until when it should wait."), field="until")
     clock.met_at, clock.met_by = at, by
     clock.save(update_fields=["met_at", "met_by"])
     outcome, reason = OUTCOMES[verdict]

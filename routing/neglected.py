@@ -20,11 +20,11 @@ WALKED_WITHIN = timedelta(minutes=10)  # the beat ticks every five seconds; afte
 
 
 class Neglect(TextChoices):
-    QUEUE_LATE = "queue_late", _("In a queue and late")
-    UNTAKEN = "untaken", _("Handed over, not accepted in time")
-    EXHAUSTED = "exhausted", _("Attempts used up, to be decided")
-    NO_TEAM = "no_team", _("Sent on, but no team took it")
-    NOT_WALKED = "not_walked", _("Waiting for the workers")
+    QUEUE_LATE = "queue_late", _("Overdue in a team queue")
+    UNTAKEN = "untaken", _("Handoffs not accepted in time")
+    EXHAUSTED = "exhausted", _("Out of attempts, needs a decision")
+    NO_TEAM = "no_team", _("Forwarded, but no team has it")
+    NOT_WALKED = "not_walked", _("Waiting to be processed")
 
 
 def _owed(**conditions: object) -> Exists:

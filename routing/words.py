@@ -83,7 +83,7 @@ ADDED = {
     "rollout": _("Rollout"),
     "approver": _("Who approves vendors"),
     "agreement": _("Agreement"),
-    "documents_held": _("Documents here"),
+    "documents_held": _("Documents received"),
     "documents_missing": _("Documents missing"),
     "missing": _("Still missing"),
     "authorization": _("Authorization"),

@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
@@ -159,7 +159,8 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
 
     @display(description=_("Permission"))
     def permission(self, obj: Address) -> SafeString:
-        return format_html_join(" ", "{} {}", ((p.get_channel_display(), _state_badge(p.state)) for p in _sorted(obj)))
+        said = ((p.get_channel_display(), _state_badge(p.state)) for p in _sorted(obj))
+        return format_html('<span class="mc-sentence">{}</span>', format_html_join(" ", "{} {}", said))
 
     @display(description=_("Events"))
     def links(self, obj: Address) -> int:
@@ -201,7 +202,7 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
         noting.note_line_type(pk, line_type, reason=reason, by=request.user, at=at)
 
     @service_action(
-        _("Said or signed"),
+        _("Record a statement"),
         permissions=["revoke"],
         form=SaidForm,
         icon="edit_note",
@@ -272,14 +273,15 @@ class AddressAdmin(ByAddress, ReadOnlyAdmin):
 
 
 def as_of(text: str) -> datetime:
-    """Read the moment of an as-of field, which is asked for in UTC; now if it is empty or unreadable."""
+    """Read the moment of an as-of field, which is asked for in UTC; now if it is empty, unreadable or still to come."""
     try:
         moment = parse_datetime(text.strip().replace(" ", "T")) if text.strip() else None
     except ValueError:
         moment = None
+    now = timezone.now()
     if moment is None:
-        return timezone.now()
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return now
+    return min(now, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def _sorted(address: Address) -> list[Permission]:

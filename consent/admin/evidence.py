@@ -129,7 +129,7 @@ class ConsentEventAdmin(ByAddress, ReadOnlyAdmin):
         form=ReviewForm,
         icon="mark_email_read",
         text=_to_read,
-        submit=_("Keep the answer"),
+        submit=_("Save the answer"),
     )
     def review(self, request: HttpRequest, pk: UUID, *, at: datetime, verdict: str, note: str) -> None:
         inbound.review(pk, verdict, by=request.user, at=at, note=note)
@@ -189,7 +189,7 @@ class AttemptAdmin(ByAddress, ReadOnlyAdmin):
             '{} <span class="mc-reason" title="{}">{}</span>', field_badge(obj, "kind"), obj.code, obj.sentence
         )
 
-    state_badge = badge_column("state", _("What became of it"))
+    state_badge = badge_column("state", _("Result"))
 
     @display(description=_("Address"))
     def of_address(self, obj: Attempt) -> str:
@@ -197,7 +197,7 @@ class AttemptAdmin(ByAddress, ReadOnlyAdmin):
 
     @display(description=_("Who"))
     def who(self, obj: Attempt) -> str:
-        return str(obj.by or _("by program"))
+        return str(obj.by or _("automatic"))
 
     @display(description=_("Events relied on"))
     def relied_on(self, obj: Attempt) -> SafeString | str:

@@ -65,7 +65,7 @@ class ActivityActions:
     has_enter_permission = verb_permission("enter")
 
     @service_action(
-        _("Record what they did"),
+        _("Record an activity"),
         permissions=["enter"],
         form=ActivityForm,
         icon="event_note",

@@ -6,12 +6,12 @@ stays, with the facts one may ask for in its help.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.forms import Field
 from django.http import HttpRequest, JsonResponse
-from django.urls import reverse_lazy
-from django.utils.html import format_html
+from django.urls import reverse, reverse_lazy
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -19,8 +19,9 @@ from leads import criteria
 from leads.fields import CriteriaField
 from medcrm.lib.actions import widgets
 from medcrm.lib.admin import TabularInline
-from medcrm.lib.columns import display
-from medcrm.lib.versioned import DraftRowAdmin
+from medcrm.lib.columns import display, link
+from medcrm.lib.models import VersionedSet
+from medcrm.lib.versioned import DraftRowAdmin, is_draft
 
 FACTS_URL = "admin:leads_scoringmodel_facts"
 
@@ -93,15 +94,40 @@ class RuleAdmin(DraftRowAdmin):
         return sentence(obj)
 
 
+class Ruled:
+    """Mixed into the admin of a set of rules: the page of a draft leads to a new rule, others say how one is made."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: VersionedSet | None = None) -> Sequence[str]:
+        if obj is not None:
+            obj.ways_to_add = list(self._ways_to_add(request, obj)) if is_draft(obj) else []
+        return (*super().get_readonly_fields(request, obj), "new_rule")
+
+    def _ways_to_add(self, request: HttpRequest, obj: VersionedSet) -> Iterator[tuple[str, str]]:
+        for inline in self.inlines:
+            page = self.admin_site._registry[inline.model]
+            if issubclass(inline, RuleInline) and page.has_add_permission(request):
+                address = reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_add")
+                yield f"{address}?{page.set_field}={obj.pk}", page.opts.verbose_name
+
+    @display(description=_("New rule"))
+    def new_rule(self, obj: VersionedSet) -> SafeString | str:
+        if obj.pk is None or not is_draft(obj):
+            return _("Start a draft to add, change or switch off rules.") if obj.pk else ""
+        links = ((address, _("Add a %(kind)s") % {"kind": kind}) for address, kind in obj.ways_to_add)
+        return format_html_join(" · ", '<a class="mc-link" href="{}">{}</a>', links)
+
+
 class RuleInline(TabularInline):
     """The rules of a set, read as sentences in their order; each is edited on its own page."""
 
     can_delete = False
-    show_change_link = True
-    hide_title = False
-    fields = readonly_fields = ("position", "in_words", "is_active")
+    fields = readonly_fields = ("position", "named", "in_words", "is_active")
     ordering = ("position", "pk")
     tab = True
+
+    @display(description=_("Rule"))
+    def named(self, obj) -> SafeString:
+        return link(obj, obj.name)
 
     @display(description=_("Holds when"))
     def in_words(self, obj) -> SafeString:

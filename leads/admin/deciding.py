@@ -16,16 +16,16 @@ OFFERED = [(outcome.value, outcome.label) for outcome in Outcome if outcome != O
 class DecideForm(ActionForm):
     """An outcome, its reason where it has one, and the words that stay on the timeline."""
 
-    outcome = forms.ChoiceField(label=_("What comes of it"), choices=[("", _("choose…")), *OFFERED])
-    reason = forms.ChoiceField(label=_("Why it waits or stops"), required=False)
+    outcome = forms.ChoiceField(label=_("Outcome"), choices=[("", _("choose…")), *OFFERED])
+    reason = forms.ChoiceField(label=_("Reason for the hold or stop"), required=False)
     follow_up = forms.DateField(
-        label=_("Wake on"), required=False, help_text=_("For a wait. Left empty, the reason's own days count.")
+        label=_("Hold until"), required=False, help_text=_("For a hold. Empty: the reason's usual number of days.")
     )
     note = forms.CharField(
         label=_("Note"),
         max_length=300,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("What you know and from where. Against a failed check this is your reason; a supervisor reads it."),
+        help_text=_("What you know, and how. If a check failed, this is why you override it; a supervisor reviews it."),
     )
 
     def __init__(self, *args: object, **kwargs: object) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.db.models import TextChoices
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.base import OfLead
@@ -20,9 +23,26 @@ from medcrm.lib.columns import badge_column, display
 from medcrm.lib.filters import ChoicesDropdownFilter, RangeDateFilter, RelatedDropdownFilter
 
 
-class DocumentForm(ActionForm):
-    status = forms.ChoiceField(label=_("Where does it stand?"), choices=DocumentState.choices)
+class StandingForm(ActionForm):
+    """Where a paper stands is chosen, never taken for granted: “not needed” opens the way to a visit."""
+
+    STATES: ClassVar[type[TextChoices]]
+    status = forms.ChoiceField(label=_("Where does it stand?"))
     expires_on = forms.DateField(label=_("Valid until"), required=False)
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["status"].choices = [("", _("choose…")), *self.STATES.choices]
+
+    def clean_expires_on(self) -> date | None:
+        day = self.cleaned_data["expires_on"]
+        if day and day < timezone.localdate() and self.data.get("status") != self.STATES.EXPIRED:
+            raise forms.ValidationError(_("That day is already past. Choose “Expired”, or check the date."))
+        return day
+
+
+class DocumentForm(StandingForm):
+    STATES = DocumentState
 
 
 class LeadDocumentForm(DocumentForm):
@@ -45,10 +65,10 @@ class AgreementForm(LeadDocumentForm):
         self.fields["document"].help_text = _("What has to be signed before we work together.")
 
 
-class AuthorizationForm(ActionForm):
-    status = forms.ChoiceField(label=_("Where does it stand?"), choices=AuthorizationState.choices)
+class AuthorizationForm(StandingForm):
+    STATES = AuthorizationState
     reference = forms.CharField(label=_("Payer's reference"), max_length=60, required=False)
-    expires_on = forms.DateField(label=_("Valid until"), required=False)
+    field_order = ("status", "reference", "expires_on")
 
 
 class LeadAuthorizationForm(AuthorizationForm):

@@ -30,7 +30,7 @@ WORDS = {
     "same_last_name_and_zip": _("same last name and ZIP"),
     "same_last_name": _("same last name"),
     "same_first_name": _("same first name"),
-    "same_age": _("same age"),
+    "same_age": _("about the same age"),
     "same_organisation": _("same organisation"),
 }
 
@@ -82,7 +82,7 @@ class DuplicateCandidateAdmin(OfTwoLeads):
     change_form_template = "leads/duplicate.html"
     actions_detail = ("merge", "keep_apart")
     fits: ClassVar = {name: lambda pair: pair.verdict == DuplicateCandidate.Verdict.OPEN for name in actions_detail}
-    empty_text = _("No two leads look like one person. New leads are compared within minutes.")
+    empty_text = _("No leads look like the same person. New leads are compared within minutes.")
     verdict_badge = badge_column("verdict", _("Judged"))
     has_judge_permission = verb_permission("judge")
 
@@ -118,7 +118,7 @@ class DuplicateCandidateAdmin(OfTwoLeads):
         permissions=["judge"],
         icon="merge",
         variant="primary",
-        text=_("The one that is worked on stays, else the older; it gets what it lacks. It can be taken back."),
+        text=_("The lead being worked on is kept, else the older one; it takes over what it lacks. You can undo this."),
     )
     def merge(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
         duplicates.judge(pk, is_same=True, by=request.user, at=at)
@@ -142,7 +142,7 @@ class LeadLinkAdmin(OfTwoLeads):
         permissions=["unmerge"],
         icon="call_split",
         variant="danger",
-        text=_("Both leads are again what they were; what was corrected since stays."),
+        text=_("Both leads are restored as they were; later corrections stay."),
     )
     def unmerge(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
         merging.unmerge(pk, by=request.user, at=at)

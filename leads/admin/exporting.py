@@ -48,7 +48,7 @@ class ExportAdmin(ReadOnlyAdmin):
     list_filter = (("state", ChoicesDropdownFilter),)
     change_form_template = "leads/export.html"
     sortable_by = ()
-    empty_text = _("Nothing was taken out yet. Press “Add export”, say what and why.")
+    empty_text = _("Nothing has been exported yet. Press “Add export” and say what and why.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         """Everyone sees the own exports; compliance sees all of them, as the log."""
@@ -88,7 +88,7 @@ class ExportAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "form": form,
-            "title": _("Take data out"),
+            "title": _("Export data"),
         }
         return TemplateResponse(request, "leads/export_ask.html", context)
 

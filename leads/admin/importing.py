@@ -55,7 +55,7 @@ OFFERED = {
 }
 COUNTS = {
     "created": _("New leads"),
-    "repeated": _("Joined a known lead"),
+    "repeated": _("Added to an existing lead"),
     "with_consent": _("With consent and proof"),
     "opted_out": _("Opted out"),
     "rejected": _("Refused"),
@@ -129,7 +129,7 @@ class ImportRunAdmin(ReadOnlyAdmin):
     sortable_by = ()
     change_form_template = "leads/import_run.html"
     actions_detail = ("go_on", "release", "undo", "cancel")
-    empty_text = _("Nothing was imported yet. Press “Add import” and choose a CSV or XLSX file.")
+    empty_text = _("Nothing has been imported yet. Press “Add import” and choose a CSV or XLSX file.")
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return request.user.has_perm("leads.add_importrun")
@@ -268,12 +268,12 @@ class ImportRunAdmin(ReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, context)
 
     @service_action(
-        _("Cancel"), permissions=["work"], icon="pause", text=_("What is in stays in; you can go on later.")
+        _("Cancel"), permissions=["work"], icon="pause", text=_("Rows already imported stay; you can continue later.")
     )
     def cancel(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
         runs.cancel(pk, at=at)
 
-    @service_action(_("Go on"), permissions=["work"], icon="play_arrow", text=_("Goes on with the next row."))
+    @service_action(_("Continue"), permissions=["work"], icon="play_arrow", text=_("Continues with the next row."))
     def go_on(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
         runs.start(pk, is_dry=False, at=at)
 

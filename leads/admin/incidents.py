@@ -55,7 +55,7 @@ class IncidentAdmin(OfLead, ReadOnlyAdmin):
     )
     actions_detail = ("review",)
     fits: ClassVar = {"review": lambda row: row.reviewed_at is None}
-    empty_text = _("A call that ends in an emergency is listed here by itself.")
+    empty_text = _("A call that ends in an emergency appears here.")
     has_review_permission = verb_permission("review")
 
     @display(description=_("How the call ended"))

@@ -94,7 +94,7 @@ class InteractionAdmin(OfLead, ReadOnlyAdmin):
         ("at", RangeDateFilter),
     )
     actions_detail = ("amend",)
-    empty_text = _("Everything that happens with a lead is noted here by itself.")
+    empty_text = _("Everything that happens with a lead is recorded here.")
     has_amend_permission = verb_permission("amend")
 
     @service_action(

@@ -46,6 +46,7 @@ from medcrm.lib.columns import badge_column, display
 from medcrm.lib.errors import RuleError
 from medcrm.lib.filters import ChoicesDropdownFilter, RelatedDropdownFilter
 from medcrm.lib.npi import check_npi
+from medcrm.lib.phones import spoken
 
 UNCHANGED = [("", _("leave as it is"))]
 OWN_PERMISSION = _("What was permitted for the old one is not carried over.")
@@ -94,7 +95,7 @@ class FactsForm(ActionForm):
         for name, field in self.fields.items():
             known = _known(self.obj, name)
             if name in addresses.KINDS:
-                known = masking.contact(known, self.request.user)
+                known = masking.contact(spoken(known) if name == "phone" else known, self.request.user)
                 field.widget.attrs["autocomplete"] = "off"  # the browser would offer the reader's own
             if isinstance(field, forms.ModelChoiceField):
                 field.empty_label = f"{UNCHANGED[0][1]}: {known}" if known else UNCHANGED[0][1]
@@ -158,7 +159,7 @@ class WishesForm(ActionForm):
     sms = forms.ChoiceField(label=_("Texts"), choices=WISHES, required=False)
     email = forms.ChoiceField(label=_("E-mail"), choices=WISHES, required=False)
     said = forms.CharField(
-        label=_("How they put it"),
+        label=_("In their words"),
         widget=forms.Textarea(attrs={"rows": 3}),
         required=False,
         help_text=_("In their words, e.g. “texts are fine, no calls at work”."),
@@ -304,7 +305,7 @@ class LeadAdmin(BookingActions, ActivityActions, DocumentActions, NoteActions, R
         retyping.correct_type(pk, lead_type, reason=reason, by=request.user, at=at)
 
     @service_action(
-        _("Note contact wishes"),
+        _("Record contact preferences"),
         permissions=["correct"],
         form=WishesForm,
         icon="record_voice_over",
@@ -321,7 +322,7 @@ class LeadAdmin(BookingActions, ActivityActions, DocumentActions, NoteActions, R
         permissions=["correct"],
         form=DecideForm,
         icon="gavel",
-        text=_("For what needs no call, or may not be called. Your decision stands until a fact of the lead changes."),
+        text=_("For leads that need no call, or may not be called. It stands until something about the lead changes."),
         submit=_("Decide"),
     )
     def decide(

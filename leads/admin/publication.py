@@ -26,11 +26,11 @@ class PublicationAdmin(ReadOnlyAdmin):
     sortable_by = ()
     fieldsets = (
         (None, {"fields": ("version", ("at", "by"), "is_return")}),
-        (_("Its way to the leads"), {"fields": ("reached", ("changed", "woken"), "finished_at")}),
+        (_("Rollout to the leads"), {"fields": ("reached", ("changed", "woken"), "finished_at")}),
     )
     readonly_fields = ("version", "reached")
     change_form_after_template = "leads/publication.html"
-    empty_text = _("Publish a draft of the scoring, next steps or checklists, and its way to the leads shows here.")
+    empty_text = _("Publish a draft of the scoring, next steps or checklists, and its rollout to the leads shows here.")
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

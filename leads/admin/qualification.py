@@ -75,7 +75,7 @@ class QualificationAdmin(OfLead, ReadOnlyAdmin):
         ("opened_at", RangeDateFilter),
     )
     fieldsets = (
-        (None, {"fields": ("lead", ("cycle", "opened_at", "closed_at"))}),
+        (None, {"fields": (("lead", "cycle"), ("opened_at", "closed_at"))}),
         (_("Checks"), {"fields": ("reasons", "open_questions")}),
         (_("Decision"), {"fields": (("decision_badge", "next_step"), ("hold_reason", "stop_reason"), "rule_in_words")}),
         (_("Outcome"), {"fields": (("outcome", "suggested_outcome"), ("decided_by", "decided_at"), "override_reason")}),
@@ -85,7 +85,7 @@ class QualificationAdmin(OfLead, ReadOnlyAdmin):
     readonly_fields = ("reasons", "open_questions", "rule_in_words", "decision_badge", "answers_given", "woken_by")
     actions = actions_detail = ("review_override",)
     fits: ClassVar = {"review_override": lambda row: bool(row.override_reason) and row.override_reviewed_at is None}
-    empty_text = _("A cycle opens by itself when a lead comes in.")
+    empty_text = _("A cycle opens when a lead comes in.")
     fit_verdict = badge_column("fit_check", _("Fit"))
     capacity_verdict = badge_column("capacity_check", _("Capacity"))
     readiness_verdict = badge_column("readiness_check", _("Readiness"))
@@ -154,7 +154,7 @@ class QualificationAdmin(OfLead, ReadOnlyAdmin):
         _("Mark override as reviewed"),
         permissions=["review"],
         icon="rate_review",
-        text=_("Somebody decided against the checks and said why. Marking it says that you looked at it."),
+        text=_("Somebody overrode a failed check and said why. Marking it records that you have reviewed it."),
         submit=_("Reviewed"),
     )
     def review_override(self, request: HttpRequest, pk: int, *, at) -> None:

@@ -113,7 +113,7 @@ class ProposalAdmin(ReadOnlyAdmin):
     actions = actions_detail = ("accept", "reject")
     state_badge = badge_column("state", _("State"))
     has_decide_permission = verb_permission("decide")
-    empty_text = _("Run the review of rules: what the figures speak against appears here with its evidence.")
+    empty_text = _("Run the review of rules: what the figures contradict appears here with its evidence.")
 
     @service_action(
         _("Accept into a draft"),

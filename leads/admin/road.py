@@ -158,7 +158,7 @@ def _next(lead: Lead, missing: Sequence[MissingItem]) -> Step:
 
 
 def _owned(lead: Lead, outreach: Sequence[SafeString]) -> Step:
-    title = _("In whose hands")
+    title = _("Current owner")
     if lead.owner:
         who = lead.owner.get_full_name() or lead.owner.get_username()
         return Step(title, "here", badge("active", who, symbol="person"), [team_label(lead.team), *outreach])
@@ -169,7 +169,7 @@ def _owned(lead: Lead, outreach: Sequence[SafeString]) -> Step:
         return Step(title, "here", badge("active", team_label(lead.team), symbol="groups"), [answers, *outreach])
     if lead.team:
         queue = badge("hold", _("team queue"), symbol="groups")
-        return Step(title, "here", queue, [team_label(lead.team), _("Nobody has taken it yet."), *outreach])
+        return Step(title, "here", queue, [team_label(lead.team), _("Not taken yet."), *outreach])
     if outreach:
         return Step(title, "here", badge("nurturing", _("sequence")), outreach)
     if lead.stage in (Stage.CONVERTED, Stage.STOPPED, Stage.LOST):

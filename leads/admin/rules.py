@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin import effects
-from leads.admin.criteria import RuleAdmin, RuleInline, facts_view
+from leads.admin.criteria import RuleAdmin, Ruled, RuleInline, facts_view
 from leads.admin.previewing import Previewed, Words
 from leads.effects import Effect
 from leads.models import (
@@ -103,7 +103,7 @@ class PreviewedAdmin(Previewed, CarriedAdmin):
     readonly_fields = (*CarriedAdmin.readonly_fields, "preview")
     preview_words = Words(
         _("What “%(name)s” would change"),
-        _("Every lead is looked at, and nothing is changed. Publishing carries the same rules to the same leads."),
+        _("This checks every lead and changes nothing. Publishing applies the same rules to the same leads."),
         _("Back to the rules"),
     )
 
@@ -116,7 +116,7 @@ class PreviewedAdmin(Previewed, CarriedAdmin):
     def preview(self, obj: VersionedSet) -> SafeString | str:
         if obj.pk is None or obj.status == VersionStatus.PUBLISHED:
             return ""
-        text = _("What it would change, over every lead")
+        text = _("See what it would change")
         return format_html('<a class="mc-link" href="{}">{}</a>', self.preview_url(obj), text)
 
 
@@ -128,7 +128,7 @@ class CategoryInline(TabularInline):
 
 class ScoringRuleInline(RuleInline):
     model = ScoringRule
-    fields = readonly_fields = ("name", "category", "in_words", "points", "is_active")
+    fields = readonly_fields = ("named", "category", "in_words", "points", "is_active")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).select_related("category").order_by("category", "position", "pk")
@@ -136,7 +136,7 @@ class ScoringRuleInline(RuleInline):
 
 class BandRuleInline(RuleInline):
     model = BandRule
-    fields = readonly_fields = ("target", "position", "in_words", "band_badge", "is_active")
+    fields = readonly_fields = ("target", "position", "named", "in_words", "band_badge", "is_active")
 
     @display(description=_("Band"))
     def band_badge(self, obj: BandRule) -> SafeString | None:
@@ -149,12 +149,23 @@ def _counted(queryset: QuerySet, model: type, field: str) -> Subquery:
 
 
 @admin.register(ScoringModel)
-class ScoringModelAdmin(Tried, PreviewedAdmin):
+class ScoringModelAdmin(Tried, Ruled, PreviewedAdmin):
     tried_as = "scoring_model"
     list_display = ("__str__", "lead_type", "status_badge", "thresholds", "rule_count", "published_at", "note")
     list_filter = (("lead_type", ChoicesDropdownFilter), ("status", ChoicesDropdownFilter))
     fieldsets = (
-        (None, {"fields": (("lead_type", "version", "status"), ("high_from", "medium_from"), "note", "preview")}),
+        (
+            None,
+            {
+                "fields": (
+                    ("lead_type", "version", "status"),
+                    ("high_from", "medium_from"),
+                    "note",
+                    "new_rule",
+                    "preview",
+                )
+            },
+        ),
         (_("Publication"), {"fields": (("published_at", "published_by"), "reached", "created_at")}),
         (_("Back-tests"), {"fields": ("tries",)}),
     )
@@ -210,7 +221,7 @@ class ScoringCategoryAdmin(DraftRowAdmin):
 
 class NextStepRuleInline(RuleInline):
     model = NextStepRule
-    fields = readonly_fields = ("position", "name", "in_words", "decision_badge", "next_step", "why", "is_active")
+    fields = readonly_fields = ("position", "named", "in_words", "decision_badge", "next_step", "why", "is_active")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).select_related("hold_reason", "stop_reason")
@@ -225,11 +236,11 @@ class NextStepRuleInline(RuleInline):
 
 
 @admin.register(NextStepSet)
-class NextStepSetAdmin(Tried, PreviewedAdmin):
+class NextStepSetAdmin(Tried, Ruled, PreviewedAdmin):
     tried_as = "next_step_set"
     list_display = ("__str__", "status_badge", "rule_count", "published_at", "published_by", "note")
     fieldsets = (
-        (None, {"fields": (("version", "status"), "note", "preview")}),
+        (None, {"fields": (("version", "status"), "note", "new_rule", "preview")}),
         (
             _("First steps"),
             {

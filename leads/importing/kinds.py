@@ -170,7 +170,9 @@ def _open(number: int, cells: list[str], wanted: list[tuple[int, str]], width: i
     row = Row(number, cells, values)
     if len(cells) > width:
         row.refuse(
-            "TOO_MANY_CELLS", "", f"The row has {len(cells)} cells, the header {width}. Often a comma lacks its quotes."
+            "TOO_MANY_CELLS",
+            "",
+            f"The row has {len(cells)} cells, the header {width}. Often a value with a comma lacks its quotes.",
         )
     for place, name in wanted:
         if place < len(cells) and cells[place]:

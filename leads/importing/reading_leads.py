@@ -250,7 +250,7 @@ class Reader:
                 row.refuse(
                     "CONSENT_WITHOUT_PROOF",
                     name,
-                    "Consent needs its date, the text shown and where the proof is. Add them, or empty the consent.",
+                    "Consent needs its date, the text shown and where the proof is. Add them, or leave consent empty.",
                 )
         kinds = {"voice": wanted.phone, "sms": wanted.phone, "email": wanted.email}
         for channel in wanted.channels:

@@ -40,7 +40,7 @@ def correct_type(lead_id: int, lead_type: str, *, reason: str, by: AbstractBaseU
     told = {"from": str(was.label), "to": str(LeadType(lead_type).label), "emptied": emptied}
     write_entry(lead, InteractionKind.SYSTEM, {"corrected": ["lead_type"], **told}, by=by, at=at, text=reason)
     requalification.open_next_cycles([lead], kind=CORRECTED, cause=reason, at=at)
-    ownership.set_owners([Ownership(lead.pk, "", None, _("Another kind of lead: routed anew."), by.pk)], at=at)
+    ownership.set_owners([Ownership(lead.pk, "", None, _("Another type of lead: routed again."), by.pk)], at=at)
     duplicates.compare([lead.pk], at=at)
     due.mark_due(Lead.objects.filter(pk=lead.pk), at=at)
     return Lead.objects.get(pk=lead.pk)

@@ -115,7 +115,7 @@ def service_action(
     More than MOST_ROWS are refused before anything is read. `text` may be a function of the row, or of the rows, that
     are asked about.
     With `at_once` the method gets all keys in one list and returns key → code of the rows that were refused; for a
-    single row it raises instead.
+    single row it raises instead. Another row of the page's model that it returns is where the user goes on.
     """
 
     def decorator(method: Callable) -> Callable:
@@ -174,13 +174,13 @@ class _Action:
         if request.method == "POST" and filled.is_valid():
             _say_why(self.name, filled)
             try:
-                self._act(page, request, [obj.pk] if self.at_once else obj.pk, filled)
+                made = self._act(page, request, [obj.pk] if self.at_once else obj.pk, filled)
             except RuleError as error:
                 _show(filled, error)
             else:
                 page.log_change(request, obj, str(self.description))
                 messages.success(request, _("Done: %(what)s.") % {"what": self.description})
-                return _leave(page, request, obj)
+                return _leave(page, request, made if isinstance(made, page.model) else obj)
         return self._ask(page, request, filled, about=obj, target=obj)
 
     def on_many(self, page: ModelAdmin, request: HttpRequest, queryset: models.QuerySet) -> HttpResponse | None:

@@ -114,7 +114,7 @@ class VersionedSet(models.Model):
     def clean(self) -> None:
         """Refuse a second draft of the same thing beside an open one: one of them would be lost."""
         if self._state.adding and self.all_versions().filter(status=VersionStatus.DRAFT).exists():
-            raise ValidationError(_("There is a draft already; publish it or go on editing it."), code="DRAFT_IS_OPEN")
+            raise ValidationError(_("There is already a draft; publish it or keep editing it."), code="DRAFT_IS_OPEN")
 
 
 FROZEN = """

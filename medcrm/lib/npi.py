@@ -23,4 +23,4 @@ def is_npi(text: str) -> bool:
 def check_npi(text: str) -> None:
     """Validate a field; raise ValidationError for what is no NPI."""
     if not is_npi(text):
-        raise ValidationError(_("This is no NPI: ten digits with the check digit, e.g. 1234567893."), code="no_npi")
+        raise ValidationError(_("This is not an NPI: ten digits with the check digit, e.g. 1234567893."), code="no_npi")

@@ -7,9 +7,12 @@ from datetime import datetime
 from typing import ClassVar
 
 from django import forms
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import models
 from django.db.models import ForeignKey
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from medcrm.lib.actions import ActionForm, service_action, verb_permission
@@ -74,19 +77,19 @@ class VersionedAdmin(ModelAdmin):
         permissions=["draft"],
         form=NoteForm,
         icon="edit_note",
-        text=_("The draft is a copy. This version stays as it is, and in force, until the draft is published."),
+        text=_("The draft is a copy. This version stays in force, unchanged, until the draft is published."),
         submit=_("Start the draft"),
     )
-    def start_draft(self, request: HttpRequest, pk: int, *, at: datetime, note: str) -> None:
-        start_draft(self.model, pk, note=note)
+    def start_draft(self, request: HttpRequest, pk: int, *, at: datetime, note: str) -> VersionedSet:
+        return start_draft(self.model, pk, note=note)
 
-    publish = publish_action(_("The version in force retires, and every open lead it concerns is looked at again."))
+    publish = publish_action(_("The version in force retires, and every open lead it concerns is checked again."))
 
     @service_action(
         _("Go back a version"),
         permissions=["publish"],
         icon="undo",
-        text=_("The version that was in force before this one is in force again, as it was; this one retires."),
+        text=_("The previous version comes back into force, unchanged; this one retires."),
         submit=_("Go back"),
     )
     def go_back(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
@@ -128,6 +131,15 @@ class DraftRowAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return super().has_delete_permission(request, obj) and self._is_open(obj)
+
+    def response_post_save_add(self, request: HttpRequest, obj: models.Model) -> HttpResponse:
+        """Back to the draft, where the other rows are, instead of to the rows of all versions."""
+        version = getattr(obj, self.set_field)
+        return HttpResponseRedirect(
+            reverse(f"admin:{version._meta.app_label}_{version._meta.model_name}_change", args=[quote(version.pk)])
+        )
+
+    response_post_save_change = response_post_save_add
 
     def _is_open(self, obj: object) -> bool:
         return not isinstance(obj, self.model) or is_draft(getattr(obj, self.set_field))

@@ -25,7 +25,7 @@ def start_draft(kind: type[Version], pk: int, *, note: str = "") -> Version:
     """Copy a version with its rows to a new draft and return it. Raise RuleError while another draft is open."""
     source = _locked(kind, pk)
     if source.all_versions().filter(status=VersionStatus.DRAFT).exists():
-        raise RuleError("DRAFT_IS_OPEN", _("There is a draft already; publish it or go on editing it."))
+        raise RuleError("DRAFT_IS_OPEN", _("There is already a draft; publish it or keep editing it."))
     return _draft(source, note)
 
 
@@ -54,11 +54,11 @@ def take_previous(kind: type[Version], pk: int) -> Version:
     """The version, locked, that was in force before this one, to be put in force again. Raise RuleError for none."""
     current = _locked(kind, pk)
     if current.status != VersionStatus.PUBLISHED:
-        raise RuleError("NOT_IN_FORCE", _("Only from the version in force can one go back."))
+        raise RuleError("NOT_IN_FORCE", _("You can only go back from the version in force."))
     earlier = current.all_versions().filter(status=VersionStatus.RETIRED, published_at__isnull=False)
     previous = earlier.select_for_update(of=("self",)).order_by("-published_at", "-version").first()
     if previous is None:
-        raise RuleError("NO_PREVIOUS", _("No other version has been in force before this one."))
+        raise RuleError("NO_PREVIOUS", _("There is no earlier version to go back to."))
     return previous
 
 

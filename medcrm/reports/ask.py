@@ -58,7 +58,7 @@ class ReportFilter(django_filters.FilterSet):
         label=_("Kind of lead"), method="ignore", empty_label=ALL, choices=LeadType.choices
     )
     compare = django_filters.BooleanFilter(
-        label=_("With the period before"), method="ignore", widget=forms.CheckboxInput
+        label=_("Compare with the period before"), method="ignore", widget=forms.CheckboxInput
     )
 
     def ignore(self, queryset: QuerySet, name: str, value: object) -> QuerySet:

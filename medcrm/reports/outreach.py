@@ -193,7 +193,7 @@ def permission(ask: Ask) -> list[Section]:
         Row(str(_("Contacts decided")), [number(total["n"])]),
         Row(str(_("Made without permission")), [number(total["without"])]),
         Row(str(_("Calls outside 8 am to 9 pm where the person is")), [number(total["outside"])]),
-        Row(str(_("Refused by the gate")), [number(total["refused"])]),
+        Row(str(_("Not permitted")), [number(total["refused"])]),
         Row(str(_("Cancelled at the last check")), [number(total["cancelled"])]),
         Row(str(_("Withdrawals recorded")), [number(wait["n"])]),
         Row(str(_("Withdrawal to effect: half within")), [span(half)]),

@@ -37,13 +37,18 @@ class Page:
 PAGES: Mapping[str, Page] = {
     "funnel": Page(_("Funnel"), _("How far do leads get, and where are they lost?"), people.funnel, True),
     "speed": Page(
-        _("Speed"), _("How fast are people tried, reached and booked?"), lambda a: people.speed(a) + work.goals(a), True
+        _("Speed"),
+        _("How fast are people called, reached and booked?"),
+        lambda a: people.speed(a) + work.goals(a),
+        True,
     ),
     "effort": Page(_("Effort"), _("How many tries does it take, and when do people answer?"), people.effort, True),
     "reasons": Page(_("Stops and holds"), _("Why do leads end, and what do they wait for?"), people.reasons),
-    "outcome": Page(_("Right or wrong"), _("Did score, checks and overrides say what came of it?"), people.outcome),
-    "handoffs": Page(_("Handoffs"), _("Who takes over how fast, and what comes back?"), work.handoffs),
-    "capacity": Page(_("Capacity"), _("Which services are slow to book, and what is waited for?"), work.capacity),
+    "outcome": Page(_("Accuracy"), _("How well did score, checks and overrides predict the result?"), people.outcome),
+    "handoffs": Page(_("Handoffs"), _("How fast are handoffs accepted, and which come back?"), work.handoffs),
+    "capacity": Page(
+        _("Capacity"), _("Which services are slow to book, and what are leads waiting for?"), work.capacity
+    ),
     "nurture": Page(_("Sequences"), _("Whom did sequences bring back, and what was not sent?"), outreach.nurture),
     "permission": Page(_("Permission"), _("Was anybody contacted without permission?"), outreach.permission),
     "data": Page(
@@ -53,7 +58,7 @@ PAGES: Mapping[str, Page] = {
     ),
     "rules": Page(
         _("Rules"),
-        _("Which rules, thresholds and sources do the figures speak against?"),
+        _("Which rules, thresholds and sources do the figures contradict?"),
         rules.rules,
         usual=reviewing.USUAL_DAYS,
         kept=reviewing.latest,

@@ -27,8 +27,8 @@ NOBODY = _("Nobody was captured in this period. Choose a longer one, or clear wh
 PARTS = (50, 90)  # of a hundred
 WAITED = tuple((wait, part) for wait in summaries.WAITS for part in PARTS)
 STEPS_NOTE = _(
-    "Waits are read in steps: 1, 2, 3, 4, 5, 6, 8, 10, 12, 15 … minutes, 1, 1.5, 2 … hours, 2, 2.5, 3 … days. “Half"
-    " within” is the first step within which it had happened to half of those it happened to at all."
+    "Times are rounded up to 1, 2, 3, 4, 5, 6, 8, 10, 12, 15 … minutes, 1, 1.5, 2 … hours, 2, 2.5, 3 … days. “Half"
+    " within” and “9 of 10 within” look only at the leads to which it happened."
 )
 
 
@@ -91,9 +91,9 @@ def speed(ask: Ask) -> list[Section]:
     names = ("captured", *summaries.WAITS)
     groups = ask.count(names, by=ask.by)
     columns = [
-        _("First attempt: half within"), _("nine of ten"),
-        _("First contact: half within"), _("nine of ten"),
-        _("Booking: half within"), _("nine of ten"),
+        _("First attempt: half within"), _("9 of 10 within"),
+        _("First contact: half within"), _("9 of 10 within"),
+        _("Booking: half within"), _("9 of 10 within"),
     ]  # fmt: skip
     rows = [Row(ask.name_of(ask.by, g["key"]), _spans(g)) for g in groups]
     if groups:
@@ -103,7 +103,7 @@ def speed(ask: Ask) -> list[Section]:
         Row(hour_name(h["key"]), [number(h["n_captured"], ask.link("captured", hour=h["key"])), *_spans(h)])
         for h in sorted(ask.count(names, by="hour"), key=lambda h: h["key"])
     ]
-    note = _("From the inquiry's arrival, by people only, as the clock on the wall; the goals count working time.")
+    note = _("From the inquiry's arrival to a person's first action, around the clock; goals count working time only.")
     return [
         Section(_("How fast"), columns, rows, note=f"{note} {STEPS_NOTE}", first=first,
                 empty=NOBODY),
@@ -321,7 +321,7 @@ def outcome(ask: Ask) -> list[Section]:
         ),
         Row(str(_("All others")), [number(others[0]), share(others[1], others[0])]),
     ]
-    note = _("An override was right if the lead converted all the same.")
+    note = _("An override was right if the lead converted anyway.")
     sections.append(Section(_("Overrides"), [_("Leads"), _("Converted")], rows, note))
     return sections
 

@@ -59,7 +59,7 @@ class FindingFilter(django_filters.FilterSet):
         label=gettext_lazy("About the service"), empty_label=ALL, choices=lambda: rows_of(ServiceLine)
     )
     finding = django_filters.BooleanFilter(
-        label=gettext_lazy("Only what the figures speak against"), widget=forms.CheckboxInput
+        label=gettext_lazy("Only what the figures contradict"), widget=forms.CheckboxInput
     )
 
     @property

@@ -137,7 +137,12 @@ def span(seconds: float | None) -> Cell:
     if length < timedelta(hours=1):
         text = _("%(n)d min") % {"n": round(seconds / 60)}
     elif length < timedelta(days=2):
-        text = _("%(n).1f h") % {"n": seconds / 3600}
+        text = _("%(n)s h") % {"n": _rounded(seconds / 3600)}
     else:
-        text = _("%(n).1f days") % {"n": seconds / 86400}
+        text = _("%(n)s days") % {"n": _rounded(seconds / 86400)}
     return Cell(text, value=round(seconds))
+
+
+def _rounded(n: float) -> str:
+    """With one decimal where it says something: “1.5”, “36”."""
+    return f"{n:.1f}".removesuffix(".0")

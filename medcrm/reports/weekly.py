@@ -99,7 +99,7 @@ def figures(ask: Ask) -> Figures:
         },
         _("Permission"): {
             _("Made without permission"): f"{decided['without']:,}",
-            _("Refused by the gate"): _part(decided["refused"], decided["n"]),
+            _("Not permitted"): _part(decided["refused"], decided["n"]),
         },
         _("Data"): {
             _("Left out of every share"): f"{out:,}",

@@ -56,22 +56,22 @@ class EntryForm(forms.Form):
 
     source = forms.ModelChoiceField(
         Source.objects.filter(is_active=True, kind__in=BY_STAFF).order_by("name"),
-        label=_("How did they come?"),
+        label=_("How did they reach us?"),
         empty_label=None,
         widget=forms.RadioSelect,
-        error_messages={"required": _("Say how they came: it tells how soon they are owed an answer.")},
+        error_messages={"required": _("Choose how they reached us: it decides how soon they need an answer.")},
     )
     is_here = forms.BooleanField(
         label=_("I am talking with the person now"),
         required=False,
-        help_text=_("Leave it out for a missed call, a voicemail, or somebody a partner names."),
+        help_text=_("Untick it for a missed call, a voicemail, or somebody named by a partner."),
     )
     lead_type = forms.ChoiceField(label=_("Who is it?"), choices=LeadType.choices, widget=forms.RadioSelect)
     phone = text_box(_("Phone"), most=40, type="tel", inputmode="tel")
     email = text_box(_("E-mail"), most=254, inputmode="email")
     first_name = text_box(_("First name"), most=80)
     last_name = text_box(_("Last name"), most=80)
-    zip = text_box(_("ZIP"), most=10, inputmode="numeric", hint=_("Tells the clinic nearby and the local time."))
+    zip = text_box(_("ZIP"), most=10, inputmode="numeric", hint=_("Finds the nearest clinic and their local time."))
     language = choice(_("Language"), settings.LANGUAGES)
     service = row(_("What is it about?"), ServiceLine)
     request = choice(_("What would they like?"), Request.choices)

@@ -70,10 +70,10 @@ def _landed(request: HttpRequest, entered: entering.Entered) -> HttpResponse:
     reading.note(request, "enter", "leads.lead", [entered.lead.pk])
     if not entered.is_open:
         text = _(
-            "Entered. It belongs to a team that you do not see: put the person through, or say that they call back."
+            "Saved. It belongs to a team you cannot see: put the person through, or say that the team will call back."
         )
         messages.warning(request, text)
         return HttpResponseRedirect(reverse("workspace:my_work"))
-    known = _("Known already: the inquiry was added, and the owner stays.")
-    messages.success(request, known if entered.is_repeat else _("Entered as a new lead."))
+    known = _("Already known: the inquiry was added, and the owner stays the same.")
+    messages.success(request, known if entered.is_repeat else _("Saved as a new lead."))
     return HttpResponseRedirect(reverse("workspace:lead", args=[entered.lead.pk]))

@@ -52,11 +52,11 @@ class CallForm(forms.Form):
 
     consent_step = chips(_("Ask first"))
     disposition = chips(_("How the call ended"))
-    outcome = chips(_("What comes of it"))
-    hold_reason = picked(_("Why it waits"), HoldReason)
-    stop_reason = picked(_("Why it stops"), StopReason)
+    outcome = chips(_("Outcome"))
+    hold_reason = picked(_("Hold reason"), HoldReason)
+    stop_reason = picked(_("Stop reason"), StopReason)
     other_provider = line(_("Which provider they chose instead"), _("As they named it"))
-    override = line(_("Why against the checks"), _("A failed check needs a reason; a supervisor reads it."))
+    override = line(_("Reason for overriding the checks"), _("A failed check needs a reason; a supervisor reviews it."))
     callback_at = forms.DateTimeField(
         label=_("Call back at"),
         required=False,
@@ -65,13 +65,13 @@ class CallForm(forms.Form):
     )
     missing = forms.MultipleChoiceField(label=_("What is missing"), required=False, widget=forms.CheckboxSelectMultiple)
     follow_up_on = forms.DateField(
-        label=_("Ask again, or wake, on"),
+        label=_("Follow up on"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date", "class": "mc-input"}),
-        help_text=_("For what is missing: when you ask. For a wait: when it ends; else the reason's own days count."),
+        help_text=_("For missing items: when to ask again. For a hold: when it ends; empty: the reason's usual days."),
     )
-    phone = reach(_("Another number"), _("They say one, e.g. 512-555-0142"), 40)
-    email = reach(_("Another e-mail"), _("They say one, e.g. ana@example.org"), 254)
+    phone = reach(_("Another number"), _("If they give one, e.g. 512-555-0142"), 40)
+    email = reach(_("Another e-mail"), _("If they give one, e.g. ana@example.org"), 254)
     requested = line(_("Requested"), _("What they asked for"))
     confirmed = line(_("Confirmed"), _("Facts they confirmed"))
     not_confirmed = line(_("Not confirmed"), _("What is still open"))
@@ -121,13 +121,13 @@ class CallForm(forms.Form):
     def clean_callback_at(self) -> datetime | None:
         moment = self.cleaned_data["callback_at"]
         if moment is not None and moment <= self.at:
-            raise forms.ValidationError(_("That is in the past where the lead is. Choose a time to come."))
+            raise forms.ValidationError(_("That time is already past where the lead is. Choose a later one."))
         return moment
 
     def clean_follow_up_on(self) -> object:
         day = self.cleaned_data["follow_up_on"]
         if day is not None and day < self.at.astimezone(self.zone).date():
-            raise forms.ValidationError(_("That day is over. Choose a day to come."))
+            raise forms.ValidationError(_("That day is already past. Choose a later one."))
         return day
 
     def report(self) -> CallReport:

@@ -25,7 +25,9 @@ def save_list(user: AbstractBaseUser, name: str, query: str) -> SavedView:
     if not name:
         raise RuleError("NO_NAME", _("Give the list a name, e.g. “Overdue orthopedics”."), field="name")
     if of(user).exclude(name=name).count() >= MOST:
-        raise RuleError("TOO_MANY", _("You have %(n)d lists. Drop one you no longer use.") % {"n": MOST}, field="name")
+        raise RuleError(
+            "TOO_MANY", _("You have %(n)d lists. Delete one you no longer use.") % {"n": MOST}, field="name"
+        )
     view, _made = SavedView.objects.update_or_create(user=user, name=name, defaults={"query": query})
     return view
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
@@ -29,7 +29,7 @@ from routing.models import Agent, Clock, Lease
 PAGE = 50
 
 LATE, TODAY, LATER = "late", "today", "later"
-HEADINGS: dict[str, Promise] = {LATE: _("Late"), TODAY: _("Today"), LATER: _("Later")}
+HEADINGS: dict[str, Promise] = {LATE: _("Overdue"), TODAY: _("Today"), LATER: _("Later")}
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,30 @@ def read(user: AbstractBaseUser, *, at: datetime, number: int = 1) -> Page:
         part = here
     asked = [Asked(task, _since(task, at), road.local_time(task.lead, at=at), reach[task.lead_id]) for task in tasks]
     return Page(rows, number, has_more, asked)
+
+
+@dataclass(frozen=True)
+class Load:
+    """How many leads the list shows as overdue and for today, with calls of sequences; how many wait for a promise."""
+
+    late: int
+    today: int
+    promised: int
+
+
+def count(user: AbstractBaseUser, *, at: datetime) -> Load:
+    """What the whole list would show; two queries. A lead counts once, by the most pressing thing owed to it."""
+    today = start_of_day(at)
+    owed = Clock.objects.open().filter(visible(user, "lead__"), owner=user).order_by().values("lead")
+    leads = owed.annotate(first=Min("due_at"), promises=Count("pk", filter=Q(is_promise=True))).aggregate(
+        late=Count("lead", filter=Q(first__lt=at)),
+        today=Count("lead", filter=Q(first__gte=at, first__lt=today + timedelta(days=1))),
+        promised=Count("lead", filter=Q(promises__gt=0)),
+    )
+    asked = asked_of(user, at=at).aggregate(
+        late=Count("pk", filter=Q(opened_at__lt=today)), today=Count("pk", filter=Q(opened_at__gte=today))
+    )
+    return Load(leads["late"] + asked["late"], leads["today"] + asked["today"], leads["promised"])
 
 
 def _owed(user: AbstractBaseUser, *, at: datetime):

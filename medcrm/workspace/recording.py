@@ -44,7 +44,7 @@ def record(
     if draft is None or not draft.has_spoken:
         raise RuleError(
             "NOT_CALLED",
-            _("Press Call first, so that the call is allowed and counted; or say that they called us."),
+            _("Press Call first, so that permission is checked; if they called you, press “They called us”."),
             field="disposition",
         )
     lead = Lead.objects.get(pk=lead_id)
@@ -69,12 +69,12 @@ def _unfinished(lead: Lead, report: CallReport, *, by: AbstractBaseUser, at: dat
     disposition = Disposition.objects.filter(pk=report.disposition).first()
     errors: dict[str, list[str]] = {}
     if disposition and disposition.needs_identity and entering.may_read(lead, by) and not _is_identified(lead, at):
-        errors["identity"] = [_("Confirm with whom you speak: in the checklist, answer the question for the name.")]
+        errors["identity"] = [_("Confirm whom you are speaking with: answer the name question in the checklist.")]
     if disposition and disposition.needs_note and not (report.note.strip() or report.facts):
         errors["note"] = [_("Write down what was said: at least one line of the note.")]
     tells = report.note.strip() or report.facts.get("told")
     if disposition and disposition.leaves_message and not tells and voicemail.wish_of(lead, at=at).is_refused:
-        told = _("They want no message. If one was left all the same, write in the note what it said.")  # [X57]
+        told = _("They asked for no voicemail. If you left one anyway, write in the note what it said.")  # [X57]
         errors["disposition"] = [told]
     return errors
 

@@ -115,9 +115,9 @@ def _go_on(request: HttpRequest) -> HttpResponse:
 
 def nobody_to_call(offer: worklist.Offer, at: object) -> str:
     if not offer.held_back:
-        return _("Nobody is left to call. What comes in appears here by itself.")
+        return _("There is nobody left to call. New leads will appear here.")
     told = {"n": offer.held_back, "when": work.held_until(at, offer.next_at)}
-    return _("Nobody may be called right now; %(n)d wait. The first may be called at %(when)s.") % told
+    return _("Nobody may be called right now; %(n)d are waiting. The first may be called at %(when)s.") % told
 
 
 @require_GET
@@ -294,7 +294,7 @@ def record(request: HttpRequest, pk: int) -> HttpResponse:
     row, at = lead_of(request, pk, verb="change", reach=entering.to_record), timezone.now()
     form = CallForm(request.POST, lead=row, at=at)
     if _is_recorded(request, row):
-        messages.info(request, _("This call was recorded already."))
+        messages.info(request, _("This call is already recorded."))
         return _leave(request, row)
     if form.is_valid():
         try:
@@ -383,5 +383,5 @@ def save_view(request: HttpRequest) -> HttpResponse:
 def drop_view(request: HttpRequest, pk: int) -> HttpResponse:
     view = get_object_or_404(lists.of(request.user), pk=pk)
     lists.drop(view)
-    messages.success(request, _("“%(name)s” is dropped.") % {"name": view.name})
+    messages.success(request, _("“%(name)s” is deleted.") % {"name": view.name})
     return HttpResponseRedirect(reverse("admin:leads_lead_changelist"))

@@ -37,7 +37,7 @@ from nurture.vocabulary import Medium, SkipCode
 
 
 class LeaveForm(ActionForm):
-    note = forms.CharField(label=_("Why"), max_length=300, help_text=_("It stays in the history."))
+    note = forms.CharField(label=_("Why"), max_length=300, help_text=_("It is kept in the history."))
 
 
 class MessageInline(ReadOnlyInline):
@@ -117,7 +117,7 @@ class EnrollmentAdmin(OfLead, ReadOnlyAdmin):
         return TemplateResponse(request, "nurture/plan_part.html" if is_part else "nurture/plan.html", context)
 
     @service_action(
-        _("Take out of the sequence"),
+        _("Remove from the sequence"),
         permissions=["leave"],
         form=LeaveForm,
         icon="logout",
@@ -239,9 +239,7 @@ class CallTaskAdmin(OfLead, ReadOnlyAdmin):
         _("Mark as called"),
         permissions=["settle"],
         icon="call",
-        text=_(
-            "A call that you record on the lead's page takes the task off by itself; use this for one made elsewhere."
-        ),
+        text=_("A call you record on the lead's page settles this by itself; use this for a call made elsewhere."),
     )
     def mark_done(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
         calls.settle(pk, at=at)

@@ -77,7 +77,7 @@ class SequenceAdmin(Previewed, VersionedAdmin):
     preview_part = "nurture/calendar.html"
     preview_words = Words(
         _("What “%(name)s” would do"),
-        _("The leads that it means are counted, and 200 of them walked through the next 30 days. Nobody is contacted."),
+        _("Counts the leads that match and simulates up to 200 of them over the next 30 days. Nobody is contacted."),
         _("Back to the sequence"),
     )
     formfield_overrides = {CriteriaField: {"widget": CriteriaWidget}}
@@ -117,7 +117,7 @@ class SequenceAdmin(Previewed, VersionedAdmin):
         weeks = calendar.weeks(timezone.localdate(preview.begun_at))
         return {"calendar": calendar, "weeks": weeks, "media": Medium.choices}
 
-    @display(description=_("Means leads whose"))
+    @display(description=_("For leads where"))
     def in_words(self, obj: Sequence) -> SafeString:
         return sentence(obj)
 

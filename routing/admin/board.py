@@ -66,7 +66,7 @@ def tiles(request: HttpRequest, *, at: datetime) -> Sequence[Tile]:
         found.append(Tile(kind.label, neglected.said(count), f"{reverse(LEADS)}?neglect={kind}", tone))
     review = neglected.up_to_bound(leads.filter(decision="review", stage__in=OPEN, merged_into=None).order_by())
     link = f"{reverse(LEADS)}?decision__exact=review&state=open"
-    found.append(Tile(_("To be decided by a person"), neglected.said(review), link, "warn" if review else "good"))
+    found.append(Tile(_("Waiting for a decision"), neglected.said(review), link, "warn" if review else "good"))
     over = Appointment.objects.unsettled(at).filter(visible(request.user, "lead__")).order_by("date")
     count = neglected.up_to_bound(over)
     link = f"{reverse('admin:leads_appointment_changelist')}?when=unsettled"

@@ -27,13 +27,13 @@ from routing.neglected import Neglect
 
 
 class ReassignForm(ActionForm):
-    team = forms.ChoiceField(label=_("Team"), required=False, help_text=_("Its members get them in turn."))
+    team = forms.ChoiceField(label=_("Team"), required=False, help_text=_("Its members take turns."))
     to = Colleagues(
-        label=_("Or to these people"),
+        label=_("Or these people"),
         required=False,
-        help_text=_("Of one team; least loaded first."),
+        help_text=_("All on one team; whoever has the least work comes first."),
     )
-    reason = forms.CharField(label=_("Why"), max_length=300, help_text=_("It stays in the history."))
+    reason = forms.CharField(label=_("Why"), max_length=300, help_text=_("It is kept in the history."))
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
@@ -50,7 +50,7 @@ class VerdictForm(ActionForm):
 
 
 class NeglectFilter(DropdownFilter):
-    title = _("nobody sees to it")
+    title = _("needs attention")
     parameter_name = "neglect"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, object]]:
@@ -81,7 +81,7 @@ class RoutedLeadAdmin(LeadAdmin):
         permissions=["reassign"],
         form=ReassignForm,
         icon="swap_horiz",
-        text=_("Due times stay as they are within a team. The rules leave your decision alone until the next step."),
+        text=_("Due times stay the same within a team. The rules leave your choice alone until the next step."),
         submit=_("Reassign"),
         at_once=True,
     )
@@ -98,7 +98,7 @@ class RoutedLeadAdmin(LeadAdmin):
         permissions=["decide"],
         form=VerdictForm,
         icon="gavel",
-        text=_("All attempts are used up. Nothing is closed without you."),
+        text=_("All attempts are used up. Nothing is closed until you decide."),
         submit=_("Decide"),
     )
     def decide_exhausted(
@@ -127,7 +127,7 @@ REFUSALS = {
     "untrained": _(
         "None of these people has the training this service asks for. Choose somebody who has it, or only the team."
     ),
-    "unchanged": _("It is there already. Choose another team, or somebody else."),
+    "unchanged": _("The lead is already there. Choose another team or another person."),
     "no_script": _(
         "This service may only be spoken about with its documented script, and there is none in force. "
         "Write it under “Scripts”, name it in a routing rule, and try again."

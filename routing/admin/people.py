@@ -123,13 +123,13 @@ class HandOverForm(ActionForm):
     to = Colleagues(
         label=_("To these people"),
         required=False,
-        help_text=_("Least loaded first, over their caps if need be. None: the team's own turn."),
+        help_text=_("Least work first, even above their limit. None ticked: the team's usual rotation."),
     )
-    is_away = forms.BooleanField(label=_("Mark them away"), required=False, initial=True)
+    is_away = forms.BooleanField(label=_("Mark as away"), required=False, initial=True)
     away_until = forms.DateTimeField(
         label=_("Away until"),
         required=False,
-        help_text=_("Blank: until somebody says they are back."),
+        help_text=_("Empty: until somebody marks them back at work."),
     )
 
     def __init__(self, data: object = None, *, obj: Agent | None = None, request: HttpRequest) -> None:
@@ -174,7 +174,7 @@ class AgentAdmin(WithHours):
         permissions=["hand_over"],
         form=HandOverForm,
         icon="move_up",
-        text=_("What this agent owes goes to others of the team, each of whom is told. Due times stay as they are."),
+        text=_("This agent's open work goes to others on the team, who are notified. Due times stay as they are."),
         submit=_("Hand over"),
     )
     def hand_over(
@@ -197,7 +197,7 @@ class AgentAdmin(WithHours):
         _("Back at work"),
         permissions=["hand_over"],
         icon="how_to_reg",
-        text=_("They get leads again. What was handed over stays with those who have it now."),
+        text=_("They get leads again. Work that was handed over stays with its new owners."),
     )
     def mark_back(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
         absence.mark_back(pk)

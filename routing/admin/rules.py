@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin import effects
-from leads.admin.criteria import RuleAdmin, RuleInline
+from leads.admin.criteria import RuleAdmin, Ruled, RuleInline
 from leads.admin.rules import Tried
 from medcrm.lib.admin import CodedAdmin, ModelAdmin, StackedInline
 from medcrm.lib.columns import display
@@ -25,18 +25,18 @@ from routing.models import Goal, RouteSet, RoutingRule, Script, ScriptText
 
 class RoutingRuleInline(RuleInline):
     model = RoutingRule
-    fields = readonly_fields = ("position", "name", "in_words", "team", "strategy", "script", "is_active")
+    fields = readonly_fields = ("position", "named", "in_words", "team", "strategy", "script", "is_active")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).select_related("team", "script")
 
 
 @admin.register(RouteSet)
-class RouteSetAdmin(Tried, VersionedAdmin):
+class RouteSetAdmin(Tried, Ruled, VersionedAdmin):
     tried_as = "route_set"
     list_display = ("__str__", "status_badge", "published_at", "published_by", "note")
     fieldsets = (
-        (None, {"fields": (("version", "status"), "note")}),
+        (None, {"fields": (("version", "status"), "note", "new_rule")}),
         (_("Publication"), {"fields": (("published_at", "published_by"), "reached", "created_at")}),
         (_("Back-tests"), {"fields": ("tries",)}),
     )

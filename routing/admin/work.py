@@ -56,7 +56,7 @@ class AssignmentAdmin(OfLeadReadOnly):
     def why(self, obj: Assignment) -> str:
         return ": ".join(str(part) for part in (obj.get_because_display(), obj.rule, obj.note) if part)
 
-    @display(description=_("Rules asked, in order"))
+    @display(description=_("Rules checked, in order"))
     def path_in_words(self, obj: Assignment) -> SafeString:
         return render_to_string("routing/path.html", {"told": explain.explain(obj)})
 
@@ -103,7 +103,7 @@ class HandoffAdmin(OfLeadReadOnly):
     state_badge = badge_column("state", _("State"))
     has_accept_permission = verb_permission("accept")
     has_return_permission = verb_permission("return")
-    empty_text = _("A handoff appears when a lead moves to a team.")
+    empty_text = _("Handoffs appear when a lead moves to a team.")
 
     @display(description=_("From"))
     def came_from(self, obj: Handoff) -> str:
@@ -134,7 +134,7 @@ class HandoffAdmin(OfLeadReadOnly):
         permissions=["accept"],
         icon="check",
         variant="primary",
-        text=_("The packet is frozen as it reads now; what comes later is added beside it."),
+        text=_("The packet is frozen as it reads now; anything later is added beside it."),
     )
     def accept(self, request: HttpRequest, pk: int, *, at: datetime) -> None:
         handoff.accept(Handoff.objects.values_list("lead", flat=True).get(pk=pk), by=request.user, at=at)
@@ -144,7 +144,7 @@ class HandoffAdmin(OfLeadReadOnly):
         permissions=["return"],
         form=ReturnForm,
         icon="undo",
-        text=_("The lead goes back to who sent it, with your reason."),
+        text=_("The lead goes back to whoever sent it, with your reason."),
     )
     def give_back(self, request: HttpRequest, pk: int, *, at: datetime, reason: str, note: str) -> None:
         lead = Handoff.objects.values_list("lead", flat=True).get(pk=pk)
@@ -180,9 +180,9 @@ class ClockAdmin(OfLeadReadOnly):
         ("team", RelatedDropdownFilter),
         ("ended_because", ChoicesDropdownFilter),
     )
-    empty_text = _("A clock starts when a team comes to owe a lead something.")
+    empty_text = _("A clock starts when a team has something to do for a lead.")
 
-    @display(description=_("In whose hands"))
+    @display(description=_("Current owner"))
     def in_whose_hands(self, obj: Clock) -> str:
         return whose(obj.team, obj.owner)
 
@@ -198,7 +198,7 @@ class ClockAdmin(OfLeadReadOnly):
             return badge("paused", _now("paused"))
         return badge("running", _now("running"))
 
-    @display(description=_("What became of it"))
+    @display(description=_("Result"))
     def what_became_of_it(self, obj: Clock) -> str:
         if obj.met_at:
             return " · ".join(str(part) for part in (said(obj.met_at), obj.met_by) if part)
@@ -217,7 +217,7 @@ class NoticeAdmin(ReadOnlyAdmin):
     list_filter = (("kind", ChoicesDropdownFilter), ("read_at", EmptyFieldListFilter))
     actions = ("mark_read",)
     sortable_by = ()
-    empty_text = _("What changes in your work is told here, and once by mail.")
+    empty_text = _("Changes to your work appear here, and are sent once by e-mail.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         mine = notices.of(request.user).values("pk")
@@ -234,13 +234,13 @@ class NoticeAdmin(ReadOnlyAdmin):
     @display(description=_("List"))
     def see(self, obj: Notice) -> SafeString:
         page, query = WHERE[obj.kind]
-        return format_html('<a class="mc-link" href="{}{}">{}</a>', reverse(page), query, _now("See them"))
+        return format_html('<a class="mc-link" href="{}{}">{}</a>', reverse(page), query, _now("See all"))
 
     @service_action(
         _("Mark as read"),
         permissions=["view"],
         icon="done_all",
-        text=_("A notice to a team is read for all of it."),
+        text=_("Marking a team's notice as read marks it for the whole team."),
         at_once=True,
     )
     def mark_read(self, request: HttpRequest, pks: list[int], *, at: datetime) -> Mapping[int, str]:

@@ -1,5 +1,6 @@
 // Fetch a part of the page again while somebody looks at it, for as long as the server says that it still changes
-// (data-refresh: seconds). It is no sign of a person, so it keeps nobody signed in.
+// (data-refresh: seconds). It is no sign of a person, so it keeps nobody signed in. Once the work is
+// done the head of the page, which may offer something else then, is taken over too.
 "use strict";
 {
     const refresh = async () => {
@@ -15,8 +16,15 @@
         if (!answer.ok) return;
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
         const whole = fresh.getElementById(part.id);
+        if (whole && !("refresh" in whole.dataset)) swap(document.getElementById("header-inner"), fresh);
         if (whole) part.replaceWith(document.importNode(whole, true));
         else part.innerHTML = fresh.body.innerHTML;
+    };
+    const swap = (head, fresh) => {
+        const now = fresh.getElementById("header-inner");
+        if (!head || !now) return;
+        head.replaceWith(document.importNode(now, true));
+        window.htmx?.process(document.getElementById("header-inner"));
     };
     const wait = () => {
         const part = document.querySelector("[data-refresh]");

@@ -320,6 +320,16 @@
     if (!isAsking()) event.preventDefault(); // the words of a dialog are no part of the draft
   });
 
+  // Two tabs with one lead would overwrite each other's draft: each says so once it hears of the other.
+  const hearOtherTabs = () => {
+    const others = new BroadcastChannel(`medcrm ${by("ws").dataset.address}`);
+    others.onmessage = ({ data }) => {
+      by("ws-twice").hidden = false;
+      if (data === "opened") others.postMessage("here too");
+    };
+    others.postMessage("opened");
+  };
+
   document.addEventListener("submit", (event) => {
     if (event.target.id !== "ws-form") return;
     if (isRecording) return event.preventDefault(); // pressed twice
@@ -334,6 +344,7 @@
     // A refused record is shown under the address that records: what comes back, as a dialog does, comes to the lead.
     const address = by("ws")?.dataset.address;
     if (address && location.pathname !== address) history.replaceState(history.state, "", address);
+    if (form() && address) hearOtherTabs();
     parts();
     const box = by("ws-keys-on");
     if (box) box.checked = !localStorage.getItem(KEYS_OFF);

@@ -49,7 +49,9 @@ from consent.models import (
     Seller,
 )
 from medcrm import roles
+from medcrm.dashboard import Figure
 from medcrm.lib.errors import RuleError
+from medcrm.middleware import BACKGROUND
 from tests.consent.conftest import make_address
 from tests.consent.factories import ask, grant, say
 
@@ -176,11 +178,13 @@ def test_permission_is_shown_as_of_any_moment(compliance: Client, lived: Address
     assert "may be a request to stop" not in before and "Permission for calls, texts" in before
     assert "Nothing had happened by then" in long_ago
     assert compliance.get(page, {"at": "nonsense"}).status_code == 200
+    to_come = compliance.get(page, {"at": "2099-01-01T00:00"}).content.decode()
+    assert "2099" not in to_come, "nobody can say what will be permitted"
 
 
 def test_the_moment_of_an_as_of_field_is_utc_wherever_the_office_is(settings) -> None:
     settings.TIME_ZONE = "America/Chicago"
-    assert as_of("2026-11-25T12:00:00") == datetime(2026, 11, 25, 12, tzinfo=UTC)
+    assert as_of("2026-11-24T12:00:00") == datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 def test_the_page_of_an_address_speaks_in_words(compliance: Client, lived: Address) -> None:
@@ -233,6 +237,28 @@ def test_the_review_queue_reads_oldest_first(compliance: Client, lived: Address,
     say(lived, "can you stop by at noon?", now=now + timedelta(minutes=30))
     queue = compliance.get(url(ConsentEvent), {"review": "waiting"}).context_data["cl"].result_list
     assert [words.said(event) for event in queue] == ["can you stop by tomorrow?", "can you stop by at noon?"]
+
+
+def test_the_figures_of_compliance_are_those_of_the_lists_behind_them(
+    compliance: Client, lived: Address, scrub: ListSnapshot, now: datetime, own_cache: None
+) -> None:
+    def figures() -> dict[str, Figure]:
+        shown = compliance.get("/admin/", headers={BACKGROUND: "1"}).context["homes"][0].figures
+        return {figure.link.partition("?")[2]: figure for figure in shown}
+
+    def listed(figure: Figure) -> int:
+        return compliance.get(figure.link).context_data["cl"].result_count
+
+    say(lived, "can you stop by for me?", now=now - timedelta(days=30))
+    with pytest.raises(gate.NotContactable):
+        gate.reserve(ask(lived, "sms"), at=now)
+    unread = figures()["review=waiting"]
+    assert unread.count == listed(unread) == 2, "however long ago it came"
+    for message in inbound.queue():
+        inbound.review(message.pk, "none", by=None, at=now)
+    assert figures()["review=waiting"].count == 0
+    contacts = [figure for query, figure in figures().items() if "kind" in query]
+    assert [figure.count for figure in contacts] == [listed(figure) for figure in contacts] == [1, 1]
 
 
 def test_exports_need_a_post_and_are_logged(compliance: Client, lived: Address, now: datetime) -> None:

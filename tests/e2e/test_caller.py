@@ -220,12 +220,33 @@ def test_what_is_typed_survives_a_lost_connection_and_a_closed_window(stage, sen
     page.fill("#id_told", "We will send the form")
     page.wait_for_selector(".mc-ws-unsaved")
     page.context.set_offline(False)
-    page.wait_for_selector("text=Typed text kept")
+    page.wait_for_selector("text=Draft saved")
     stage.complaints.clear()  # the browser notes that the network was away
     page.close()
     again = stage.page("scheduling1")
     again.goto(f"/admin/work/{lead.pk}/")
     assert again.input_value("#id_told") == "We will send the form"
+
+
+def test_a_search_that_finds_nothing_says_so(stage):
+    page = stage.page("scheduling1")
+    page.goto("/admin/work/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("zzzzzz", delay=20)
+    page.get_by_text("Nothing found").wait_for()
+    page.close()
+
+
+def test_a_second_tab_with_the_same_lead_is_said_in_both(stage, send_in):
+    lead = send_in()
+    Lead.objects.filter(pk=lead.pk).update(owner=User.objects.get(username="scheduling1"), team="scheduling")
+    first, second = stage.page("scheduling1"), stage.page("scheduling1")
+    first.goto(f"/admin/work/{lead.pk}/")
+    assert first.locator("#ws-twice").is_hidden()
+    second.goto(f"/admin/work/{lead.pk}/")
+    for page in (first, second):
+        page.get_by_text("You have this lead open in another tab too.").wait_for()
+        page.close()
 
 
 @pytest.mark.parametrize("pause", [0, 700], ids=["at once", "after a pause"])
@@ -248,7 +269,7 @@ def test_what_is_typed_while_an_answer_is_kept_stays_in_its_field_and_is_no_key(
     page.wait_for_function("document.querySelector('#ws-checklist').dataset.answered === 'may_speak_with'")
     page.keyboard.press("Escape")
     page.locator("#id_told").fill("We call Maria")
-    page.wait_for_selector("text=Typed text kept")
+    page.wait_for_selector("text=Draft saved")
     kept = dict(Answer.objects.filter(lead=lead, is_current=True, code__in=TYPED).values_list("code", "value"))
     assert kept == {"scheduler": "Ben Reed", "may_speak_with": "Maria Lopez, a sister"}
     assert {url.rsplit("/", 2)[1] for url in sent} == {"answer", "draft"}

@@ -18,11 +18,11 @@ def test_who_rings_is_entered_by_keyboard_alone(stage, send_in):
     page.wait_for_load_state("networkidle")
     page.focus("#id_phone")
     page.keyboard.type(known.phone.value)
-    page.wait_for_selector("#new-known >> text=Known already")
+    page.wait_for_selector("#new-known >> text=Already known")
     for _ in range(12):
         page.keyboard.press("Backspace")
     page.keyboard.type("512-555-0942")
-    page.wait_for_selector("#new-known >> text=it will be a new lead")
+    page.wait_for_selector("#new-known >> text=this will be a new lead")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.type("Ana")

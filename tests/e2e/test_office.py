@@ -33,7 +33,7 @@ def test_compliance_proves_a_permission_as_of_a_past_date_and_downloads_the_bund
     page.wait_for_selector("#permission-title")
     now_says = page.inner_text("section:has(#permission-title) dl")
     page.fill("#as-of", (NOW - timedelta(days=2)).strftime("%Y-%m-%dT%H:%M:%S"))
-    page.get_by_role("button", name="Show that moment").click()
+    page.get_by_role("button", name="Show that time").click()
     page.wait_for_url("**at=**")
     assert page.inner_text("section:has(#permission-title) dl") != now_says
     page.fill("#reason", "complaint 2026-117")
@@ -101,8 +101,10 @@ def test_an_import_under_way_is_followed_without_a_new_page_and_keeps_nobody_sig
     ImportRun.objects.filter(pk=run.pk).update(row=501)
     page.wait_for_selector("progress[value='50']")
     ImportRun.objects.filter(pk=run.pk).update(phase="imported", due_at=None)
-    page.wait_for_selector("text=The leads wait.")
+    page.wait_for_selector("text=The leads are waiting.")
     assert page.locator("progress").count() == 0
+    dialog = open_dialog(page, "Release to the teams")
+    dialog.get_by_role("button", name="Cancel").click()
     assert page.evaluate("window.stayed"), "the page was never loaded anew"
     run.delete()
 
@@ -128,18 +130,19 @@ def test_marketing_changes_a_rule_looks_at_what_that_does_publishes_it_and_goes_
     act(page, first, "start-draft", note="More for a direct question")
     draft = ScoringModel.objects.get(status="draft", lead_type="patient")
     rule = ScoringRule.objects.filter(model=draft, points__gt=0).order_by("pk").first()
-    page.goto(f"/admin/leads/scoringrule/{rule.pk}/change/")
+    page.goto(f"/admin/leads/scoringmodel/{draft.pk}/change/")
+    page.locator('a:has-text("Scoring rules")').first.click()
+    page.get_by_role("link", name=rule.name, exact=True).click()
     page.fill("[name=points]", str(rule.points - 1))
     page.click("[name=_save]")
-    page.wait_for_url(lambda url: "/change/" not in url)
+    page.wait_for_url(f"**/scoringmodel/{draft.pk}/change/")
     scores = dict(Lead.objects.values_list("pk", "score"))
-    page.goto(f"/admin/leads/scoringmodel/{draft.pk}/change/")
-    page.get_by_role("link", name="What it would change, over every lead").click()
+    page.get_by_role("link", name="See what it would change").click()
     page.wait_for_url("**/preview/?look=*")
-    page.get_by_text("Waits for a free worker").wait_for()
+    page.get_by_text("Waiting to start").wait_for()
     assert previews.look_ahead(clock=timezone.now) == 1
     looked_at = Lead.objects.filter(lead_type="patient", merged_into=None).count()
-    page.get_by_text(f"Looked at {looked_at} leads").wait_for()
+    page.get_by_text(f"Checked {looked_at} leads").wait_for()
     assert page.get_by_role("columnheader", name="→").count() > 0
     assert (status(first, draft), dict(Lead.objects.values_list("pk", "score"))) == (["published", "draft"], scores)
     page.get_by_role("link", name="Back to the rules").click()
@@ -148,7 +151,7 @@ def test_marketing_changes_a_rule_looks_at_what_that_does_publishes_it_and_goes_
     assert status(first, draft) == ["retired", "published"]
     published = Publication.objects.get(scoring_model=draft)
     page.goto(f"/admin/leads/publication/{published.pk}/change/")
-    assert f"Looked at {looked_at} leads" in page.inner_text("#content")  # what was previewed is kept with it
+    assert f"Checked {looked_at} leads" in page.inner_text("#content")  # what was previewed is kept with it
     act(page, draft, "go-back")
     assert status(first, draft) == ["published", "retired"]
     assert first.rules.get(name=rule.name).points == rule.points

@@ -34,7 +34,7 @@ def test_a_person_says_what_they_want_by_the_link(stage, send_in):
     page.goto(url[url.index("/p/") :])
     page.get_by_label("No more texts").check()
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("heading", name="Thank you, that is noted.").wait_for()
+    page.get_by_role("heading", name="Thank you, your answers are saved.").wait_for()
     revoked = ConsentEvent.objects.get(address=lead.phone, kind="revoke")
     assert (dict(revoked.facts), revoked.source) == ({"only": ["sms"]}, "preference_page")
     assert not gate.decide(contact.request_for(lead, "sms"), at=timezone.now()).allowed

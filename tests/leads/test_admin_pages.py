@@ -245,7 +245,7 @@ def test_the_dashboard_counts_what_its_lists_show_in_few_queries(client, supervi
     assert queries(client, "/admin/") < few
     cache.clear()
     figures = {str(figure.label): figure for figure in client.get("/admin/").context["owed"]}
-    assert figures["Captured in 7 days"].count == 23
+    assert figures["New in the last 7 days"].count == 23
     for figure in figures.values():
         assert client.get(figure.link).context["cl"].result_count == figure.count
 

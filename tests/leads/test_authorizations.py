@@ -63,3 +63,14 @@ def test_the_workspace_offers_it_to_who_may(client, lead, clerk):
     clerk.groups.set([Group.objects.get(name="caller")])
     assert path(lead) not in client.get(page).content.decode()
     assert client.post(path(lead), {"payer": "ppo", "status": "needed"}).status_code == 403
+
+
+def test_where_it_stands_is_chosen_and_a_day_that_is_past_is_no_approval(client, lead, clerk):
+    """“Not needed” stood there first, and one press on Save opened the way to the visit."""
+    given = {"payer": "ppo", "reference": "", "expires_on": ""}
+    assert client.get(path(lead)).context["form"]["status"].value() in (None, "")
+    for typed, field in (({}, "status"), ({"status": "approved", "expires_on": "2019-03-31"}, "expires_on")):
+        assert field in client.post(path(lead), {**given, **typed}).context_data["form"].errors
+    assert not Authorization.objects.exists()
+    assert client.post(path(lead), {**given, "status": "expired", "expires_on": "2019-03-31"}).status_code == 302
+    assert Authorization.objects.get().status == "expired"

@@ -106,9 +106,7 @@ def test_a_rule_reads_as_a_sentence(catalogue) -> None:
         [{"fact": "timing", "op": "in", "value": ["now", "two_weeks"]}, {"fact": "payer", "op": "known"}],
         [{"fact": "has_grant", "op": "is", "value": True}],
     ]
-    expected = (
-        "(timing is one of As soon as possible, Within two weeks and payer is known) or (permission granted is yes)"
-    )
+    expected = "(timing is As soon as possible or Within two weeks, and payer is known) or (permission granted is yes)"
     assert criteria.sentence(rule) == expected
     assert criteria.sentence([]) == "always"
 

@@ -68,7 +68,7 @@ def test_what_cannot_be_worked_out_says_why_and_those_behind_it_are_answered(ver
     Preview.objects.filter(pk=asked.pk).update(found_at=None, problem="DataError: division by zero")
     client.force_login(root)
     page = client.get(f"/admin/leads/scoringmodel/{version.pk}/preview/?look={asked.pk}").content.decode()
-    assert "division by zero" in page and "Look again" in page and 'hx-trigger="every' not in page
+    assert "division by zero" in page and "Run again" in page and 'hx-trigger="every' not in page
 
 
 def test_a_preview_is_shown_at_its_version_only_and_asked_for_anew_after_a_day(version, root, now, client):
@@ -78,7 +78,7 @@ def test_a_preview_is_shown_at_its_version_only_and_asked_for_anew_after_a_day(v
     look(now)
     for pk, key in ((other.pk, asked.pk), (version.pk, 10**30), (version.pk, "x")):
         page = client.get(f"/admin/leads/scoringmodel/{pk}/preview/?look={key}").content.decode()
-        assert "Looked at" not in page and 'hx-trigger="load' in page
+        assert "Checked" not in page and 'hx-trigger="load' in page
     previews.ask(other, by=root, at=now + previews.SHOWN + timedelta(seconds=1))
     assert not previews.of(version).exists()
 
@@ -87,7 +87,7 @@ def test_the_page_tells_how_far_it_came_and_health_who_waits_in_vain(version, ro
     client.force_login(root)
     asked = previews.ask(version, by=root, at=now)
     page = f"/admin/leads/scoringmodel/{version.pk}/preview/?look={asked.pk}"
-    assert "Waits for a free worker" in client.get(page).content.decode()
+    assert "Waiting to start" in client.get(page).content.decode()
     late = [each.queue.name for each in queues.backlogs(at=now + timedelta(minutes=3)) if each.is_late]
     assert "previews" in late
     Preview.objects.update(begun_at=now, done=1, parts=4)

@@ -289,7 +289,7 @@ def test_the_page_of_a_publication_tells_what_it_was_to_change(draft, root, clie
     publication = Publication.objects.get()
     page = client.get(f"/admin/leads/publication/{publication.pk}/change/")
     assert page.context["shown"].effect == Effect.from_json(publication.effect)
-    assert "as previewed when it came into force" in page.content.decode()
+    assert "What the preview said when it was published" in page.content.decode()
 
 
 def test_the_preview_page_is_refused_to_a_caller(client, sign_in, draft) -> None:
@@ -326,5 +326,5 @@ def test_the_lead_page_shows_points_rules_version_and_how_the_score_moved(
     page = client.get(f"/admin/leads/lead/{leads[1]}/change/").content.decode()
     old, new = ScoreChange.objects.filter(lead=leads[1]).order_by("pk").values_list("new_score", flat=True)
     assert new == old + 7
-    for words in ("Asks for a price or for availability: +25", f"{old} → {new}", "by scoring v2", "request is one of"):
+    for words in ("Asks for a price or for availability: +25", f"{old} → {new}", "by scoring v2", "request is "):
         assert words in page

@@ -176,7 +176,7 @@ def test_without_the_cache_nobody_signs_in_and_the_page_says_what_to_do(client, 
 def test_a_page_that_is_older_than_the_session_says_what_to_do():
     answer = Client(enforce_csrf_checks=True).post(LOGIN, {"login": "ana", "password": PASSWORD})
     assert answer.status_code == 403
-    assert "load the page anew and save again" in answer.content.decode()
+    assert "reload the page and save again" in answer.content.decode()
 
 
 def test_nobody_signs_up_and_nobody_changes_the_address_a_password_is_reset_by(client, ana):

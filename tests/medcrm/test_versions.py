@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import pytest
@@ -46,19 +47,22 @@ def test_every_kind_is_drafted_published_and_taken_back_alike(
 ) -> None:
     client.force_login(admin_user)
 
+    def page(version: VersionedSet, action: str) -> str:
+        return reverse(f"admin:{version._meta.app_label}_{version._meta.model_name}_{action}", args=[version.pk])
+
     def act(version: VersionedSet, action: str, **typed: str) -> bytes:
-        name = f"admin:{version._meta.app_label}_{version._meta.model_name}_{action}"
-        return client.post(reverse(name, args=[version.pk]), typed).content
+        return client.post(page(version, action), typed).content
 
     def statuses() -> list[str]:
         return list(first.all_versions().order_by("version").values_list("status", flat=True))
 
     first = in_force(kind)
-    assert b"No other version" in act(first, "go_back")
-    act(first, "start_draft", note="Try it.")
+    assert b"no earlier version" in act(first, "go_back")
+    made = client.post(page(first, "start_draft"), {"note": "Try it."})
     draft = first.all_versions().get(status="draft")
+    assert made.url == page(draft, "change"), "one goes on in the draft"
     assert (draft.version, draft.note, draft.published_at) == (first.version + 1, "Try it.", None)
-    assert b"There is a draft already" in act(first, "start_draft", note="Once more.")
+    assert b"There is already a draft" in act(first, "start_draft", note="Once more.")
     act(draft, "publish")
     assert statuses() == ["retired", "published"]
     assert b"Only a draft" in act(draft, "publish")
@@ -100,3 +104,37 @@ def test_a_draft_without_an_active_rule_is_not_published(organisation: None, now
             versions.publish(kind, draft.pk, by=admin_user, at=now)
     draft.refresh_from_db()
     assert (refused.value.code, draft.status) == ("NO_RULES", "draft")
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"), [(ScoringModel, "rules"), (NextStepSet, "rules"), (RouteSet, "rules")], ids=lambda v: str(v)
+)
+def test_the_page_of_a_draft_leads_to_its_rules_and_to_a_new_one(
+    organisation: None, client: Client, admin_user: User, kind: type[VersionedSet], rows: str
+) -> None:
+    client.force_login(admin_user)
+    draft = start_draft(kind, in_force(kind).pk, note="Try it.")
+
+    def shown(version: VersionedSet) -> str:
+        name = f"admin:{kind._meta.app_label}_{kind._meta.model_name}_change"
+        return client.get(reverse(name, args=[version.pk])).content.decode()
+
+    rule = getattr(draft, rows).first()
+    own = f"admin:{rule._meta.app_label}_{rule._meta.model_name}"
+    page = shown(draft)
+    assert f'href="{reverse(f"{own}_change", args=[rule.pk])}">{rule.name}</a>' in page
+    [add] = re.findall(rf'href="({re.escape(reverse(f"{own}_add"))}[^"]+)"', page)
+    assert client.get(add).context["adminform"].form.initial[getattr(kind, rows).field.name] == str(draft.pk)
+    assert reverse(f"{own}_add") not in shown(in_force(kind)), "what is in force is changed by a draft"
+
+
+def test_a_rule_that_was_saved_leads_back_to_its_draft(organisation: None, client: Client, admin_user: User) -> None:
+    client.force_login(admin_user)
+    draft = start_draft(RouteSet, in_force(RouteSet).pk, note="Try it.")
+    rule = draft.rules.first()
+    page = reverse("admin:routing_routingrule_change", args=[rule.pk])
+    form = client.get(page).context["adminform"].form
+    typed = {name: form[name].value() for name in form.fields if form[name].value() is not None}
+    saved = client.post(page, {**typed, "name": "Another name"})
+    assert (saved.status_code, saved.url) == (302, reverse("admin:routing_routeset_change", args=[draft.pk]))
+    assert draft.rules.get(pk=rule.pk).name == "Another name"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gettext
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import time_machine
 from django.test import Client
 
 from consent.models import ConsentEvent, Disclosure
@@ -292,7 +293,7 @@ def test_topic_that_is_not_wanted_ends_its_sequence_and_keeps_the_others(enrolle
 
 def test_preference_page_speaks_the_language_of_its_lead(enrolled: Enrollment, client: Client) -> None:
     Lead.objects.update(language="es")
-    assert "¿Qué le conviene?" in client.get(f"/{preferences(enrolled)}").content.decode()
+    assert "Sus preferencias" in client.get(f"/{preferences(enrolled)}").content.decode()
 
 
 @pytest.mark.parametrize("code", ["documents_email_1", "documents_email_2"])
@@ -329,3 +330,23 @@ def test_compiled_spanish_is_that_of_its_source() -> None:
     with (SPANISH / "django.mo").open("rb") as file:
         spoken = gettext.GNUTranslations(file)._catalog
     assert {k: v for k, v in spoken.items() if k} == {k.replace('\\"', '"'): v.replace('\\"', '"') for k, v in pairs}
+
+
+def test_what_was_stopped_is_confirmed_and_still_said_when_the_page_is_opened_again(
+    enrolled, client: Client, now: datetime
+) -> None:
+    path = f"/{preferences(enrolled)}"
+    assert "We have recorded" not in client.get(path).content.decode()
+    with time_machine.travel(now + timedelta(hours=1)):
+        for page in (client.post(path, {"stops_texts": "on"}), client.get(path)):
+            assert "We have recorded: No more texts." in page.content.decode()
+
+
+def test_who_is_unsubscribed_already_is_told_so_and_not_asked_again(enrolled, client: Client, settings, now) -> None:
+    lead = enrolled.lead
+    to = links.Recipient(lead.email_id, lead.source.seller_id, lead.pk)
+    path = links.unsubscribe_url(to).removeprefix(settings.PUBLIC_URL)
+    assert "Stop these messages?" in client.get(path).content.decode()
+    with time_machine.travel(now + timedelta(hours=1)):
+        client.post(path)
+    assert "You are unsubscribed." in client.get(path).content.decode()

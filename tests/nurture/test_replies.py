@@ -385,7 +385,7 @@ def test_preference_page_refuses_what_it_did_not_offer(enrolled, client, setting
     settings.SECURE_SSL_REDIRECT = False
     path = links.preferences_url(recipient(enrolled)).removeprefix(settings.PUBLIC_URL)
     page = client.post(path, {"timing": "yesterday"})
-    assert "look at the marked answers" in page.content.decode()
+    assert "check the marked answers" in page.content.decode()
     assert Lead.objects.get().timing_id == "not_sure"
 
 

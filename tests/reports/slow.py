@@ -382,7 +382,7 @@ class Slow:
             "Calls outside 8 am to 9 pm where the person is": [
                 Cell(sum(a.state in left and a.channel.startswith("voice") and outside_hours(a) for a in made))
             ],
-            "Refused by the gate": [Cell(sum(a.state == "refused" for a in made))],
+            "Not permitted": [Cell(sum(a.state == "refused" for a in made))],
             "Cancelled at the last check": [Cell(sum(a.state == "cancelled" for a in made))],
             "Withdrawals recorded": [Cell(len(withdrawn))],
             "Withdrawal to effect: half within": [span(waits, 0.5)],

@@ -113,7 +113,7 @@ def test_a_draft_of_next_steps_says_who_would_move_and_how_they_fared(
     assert result["moves"] == {"hold:none>forward:callback": {"n": 1, "converted": 0, "leads": [decided[1].pk]}}
     assert (result["cases"] - result["same"], result["reproduced"]) == (1, result["cases"])
     assert sum(result["teams_then"].values()) == sum(result["teams_now"].values()) + 1
-    assert Lead.objects.get(pk=decided[1].pk).decision == "hold", "nothing is changed"
+    assert Lead.objects.get(pk=decided[1].pk).decision == "hold", "changes nothing"
     client.force_login(admin_user)
     page = client.get(f"/admin/reports/what-if/{BackTest.objects.get().pk}/")
     link = next(

@@ -440,7 +440,7 @@ def test_who_asks_the_same_within_a_minute_reads_what_was_counted(
 
     def captured(query: str = "") -> object:
         page = client.get(path + query)
-        assert f"Counted at {date_format(localtime(page.context['counted_at']), 'g:i A')}" in page.content.decode()
+        assert f"As of {date_format(localtime(page.context['counted_at']), 'g:i A')}" in page.content.decode()
         return next(row.cells[0] for row in page.context["sections"][0].rows if row.is_total)
 
     with time_machine.travel(now + timedelta(hours=1), tick=False) as clock:

@@ -171,7 +171,7 @@ def agree_on_mail(ask: Ask, count: Slow) -> None:
     entered, *_others = count.nurture()
     assert list(said["Sequences"].values())[1:] == [in_words(entered, place) for place in (1, 2, 3)]
     figures, refused, _coverage = count.permission()
-    gate = figures["Refused by the gate"][0].value, figures["Contacts decided"][0].value
+    gate = figures["Not permitted"][0].value, figures["Contacts decided"][0].value
     assert list(said["Permission"].values()) == [str(figures["Made without permission"][0].value), words(*gate)]
     _missing, out, received = count.data()
     assert list(said["Data"].values()) == [str(sum(n[0].value for n in out.values())), in_words(received, 1)]

@@ -154,7 +154,7 @@ def test_a_draft_is_copied_edited_and_published(now, supervisor):
 
 
 def test_who_answers_a_nurtured_lead_stands_on_its_page_and_in_the_list(now, boss):
-    """[R51] Nothing is owed to it, so nobody has taken it; it is in somebody's hands all the same."""
+    """[R51] Nothing is owed to it, so not taken yet; it is in somebody's hands all the same."""
     Agent.objects.update(away_from=now)
     reads, waits = make_lead(now, "nurture"), make_lead(now, "callback")
     router.route([reads.pk, waits.pk], at=now)
@@ -164,7 +164,7 @@ def test_who_answers_a_nurtured_lead_stands_on_its_page_and_in_the_list(now, bos
         shown[lead] = page.context["page"].steps[-1].reasons
     assert shown == {
         reads: ["Intake answers when they get in touch. Nothing is owed until then."],
-        waits: ["Qualification", "Nobody has taken it yet."],
+        waits: ["Qualification", "Not taken yet."],
     }
     rows = boss.get(reverse("admin:leads_lead_changelist")).content.decode()
     assert "intake, when they get in touch" in rows and "queue of qualification" in rows
@@ -206,5 +206,5 @@ def test_one_lead_that_cannot_be_moved_says_why_and_what_to_do(now, boss):
     lead = Lead.objects.get(pk=pk)
     data = {"to": [lead.owner_id], "reason": "again", "_confirmed": "1"}
     page = boss.post(reverse("admin:leads_lead_reassign", args=[pk]), data, follow=True).content.decode()
-    assert "Choose another team, or somebody else." in page
+    assert "Choose another team or another person." in page
     assert not lead.assignments.filter(because="reassigned").exists()

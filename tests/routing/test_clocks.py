@@ -408,7 +408,7 @@ def test_decision_is_refused_where_none_is_owed_and_a_pause_needs_a_date(now, su
     with pytest.raises(RuleError, match="until when"):
         exhausted.decide(used_up.pk, "pause", by=supervisor, at=now)
     decide(used_up, "try_again", now + timedelta(days=1), supervisor)
-    with pytest.raises(RuleError, match="not used up"):
+    with pytest.raises(RuleError, match="has attempts left"):
         exhausted.decide(used_up.pk, "stop", by=supervisor, at=now)
 
 

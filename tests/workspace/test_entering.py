@@ -211,4 +211,4 @@ def test_the_source_and_what_it_promises_stand_on_the_callers_page(client, lead)
     page = client.get(f"/admin/work/{lead.pk}/")
     facts = {str(label): value for label, value in page.context["page"].facts}
     assert facts["Came by"] == "Consult request form (high intent)"
-    assert "usually “same-day call”" in page.content.decode()
+    assert "usual next step: same-day call" in page.content.decode()

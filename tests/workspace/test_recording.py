@@ -192,7 +192,11 @@ def test_who_was_reached_is_confirmed_and_written_about_before_the_call_is_close
     assert not Interaction.objects.filter(disposition__isnull=False).exists()
 
 
-ASKED_NOTHING, MAY_SAY_OUR_NAME, WANTS_NONE = "Nobody has asked about messages", "may say our name", "Leave no message"
+ASKED_NOTHING, MAY_SAY_OUR_NAME, WANTS_NONE = (
+    "not been asked about voicemail",
+    "may give our name",
+    "Do not leave a voicemail",
+)
 
 
 def test_what_was_said_of_messages_stands_beside_the_number_and_follows_the_answer(client, lead):
@@ -220,7 +224,7 @@ def test_a_message_that_was_not_wanted_is_recorded_only_with_what_it_said(client
     result = {"disposition": "voicemail_left"}
     refused = client.post(f"/admin/work/{lead.pk}/record/", {**result, "requested": "A morning slot"})
     assert refused.context["form"].errors.keys() == {"disposition"}
-    assert "wants none" in refused.content.decode()
+    assert "no voicemail" in refused.content.decode()
     assert not Interaction.objects.filter(disposition__isnull=False).exists()
     client.post(f"/admin/work/{lead.pk}/record/", {**result, "told": "My name and the number."})
     assert Interaction.objects.get(kind="voicemail").facts["told"] == "My name and the number."

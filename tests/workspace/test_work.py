@@ -49,8 +49,8 @@ def test_the_clock_shown_is_the_one_on_the_leads_wall(client, lead_of):
         page, road = (
             client.get(reverse(name, args=[lead.pk])) for name in ("workspace:lead", "admin:leads_lead_change")
         )
-        assert f"Tue {there} where the lead is" in page.content.decode()
-        assert f"Tue {there} where the lead is" in road.content.decode()
+        assert f"Tue {there}, their local time" in page.content.decode()
+        assert f"Tue {there}, their local time" in road.content.decode()
     listed = client.get(reverse("workspace:my_work")).content.decode()
     assert "9:00 AM<span" in listed and "10:00 AM<span" not in listed
 
@@ -119,6 +119,19 @@ def test_calls_that_sequences_ask_for_are_in_the_list_and_in_what_is_owed(client
     after = [figure.count for figure in homes.day_of_caller(caller, at=timezone.now()).figures[:2]]
     assert (before[0] - after[0], before[1] - after[1]) == (0, 2)
     assert client.get("/admin/work/").context["work"].asked == []
+
+
+def test_what_is_overdue_is_counted_by_lead_as_the_list_shows_it(client, lead_of, caller, now):
+    """A lead that is owed two things stands once in the list, under the more pressing one."""
+    late, today = lead_of(), lead_of()
+    due = now - timedelta(hours=1)
+    Clock.objects.filter(lead=late).update(warn_at=due, due_at=due)
+    second = Clock.objects.get(lead=late)
+    second.pk, second.owed = None, "follow_up"
+    second.save()
+    rows = client.get("/admin/work/").context["work"].rows
+    assert [(row.lead, len(row.also)) for row in rows] == [(late, 1), (today, 0)]
+    assert [figure.count for figure in homes.day_of_caller(caller, at=now).figures[:2]] == [1, 1]
 
 
 def test_the_list_is_paged_and_an_empty_one_says_what_to_do(client, caller):
