@@ -73,7 +73,9 @@ def _choice(row: Availability) -> tuple[str, str]:
 class BookForm(ActionForm):
     """A day with open slots, and a time of day on the clinic's clock."""
 
-    slot = forms.ChoiceField(label=_("Clinic and day"))
+    slot = forms.ChoiceField(
+        label=_("Clinic and day"), error_messages={"required": _("Choose the day they agreed to.")}
+    )
     time = forms.TimeField(
         label=_("Time at the clinic"),
         required=False,
@@ -88,7 +90,9 @@ class BookForm(ActionForm):
 
     def __init__(self, data: object = None, *, obj: Lead | None = None, request: HttpRequest) -> None:
         super().__init__(data, obj=obj, request=request)
-        self.fields["slot"].choices = self.days() if obj is not None else []
+        # No day stands there already: a hasty Enter would book it.
+        days = self.days() if obj is not None else []
+        self.fields["slot"].choices = [("", _("choose…")), *days] if days else []
         self.look()
 
     def days(self) -> Days:

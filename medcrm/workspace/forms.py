@@ -26,9 +26,16 @@ FIELDS = {"follow_up": "follow_up_on"}
 REASON_OF = {Outcome.HOLD: "hold_reason", Outcome.DISQUALIFIED: "stop_reason"}
 
 
+class Words(forms.CharField):
+    """What staff write. The browser lets it grow too long and we say so: it would cut a paste without a word."""
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, object]:
+        return {name: value for name, value in super().widget_attrs(widget).items() if name != "maxlength"}
+
+
 def line(label: object, hint: object = "") -> forms.CharField:
     box = forms.TextInput(attrs={"class": "mc-input", "placeholder": hint})
-    return forms.CharField(label=label, required=False, max_length=500, widget=box)
+    return Words(label=label, required=False, max_length=500, widget=box)
 
 
 def reach(label: object, hint: object, limit: int) -> forms.CharField:
@@ -81,7 +88,7 @@ class CallForm(forms.Form):
     contact_change = line(_("Change of contact preference"), _("e.g. rather by text, after 4 pm"))
     spoken_with = line(_("Spoken with"), _("The person, a caregiver, the front desk"))
     fact_source = line(_("Source of the facts"), _("Where you know it from"))
-    note = forms.CharField(
+    note = Words(
         label=_("Anything else"),
         required=False,
         max_length=2000,

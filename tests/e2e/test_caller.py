@@ -73,7 +73,8 @@ def confirm(page) -> None:
 
 def book_first_day(page) -> None:
     """Take the first open day in the dialog; the page comes back with what was typed."""
-    strike(page, "b", "#dialog [name=slot]")
+    strike(page, "b", "#dialog [name=slot]:focus")
+    page.keyboard.press("ArrowDown")
     tab_to_submit(page)
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Done: Book a visit")

@@ -391,6 +391,25 @@ def test_no_day_is_asked_of_whoever_cannot_name_one(why, client, lead, caller):
     assert Interaction.objects.get(kind="call").disposition_id == "appointment_set"
 
 
+@pytest.mark.parametrize(("field", "most"), [("note", 2000), ("requested", 500)])
+def test_what_is_too_long_is_refused_in_words_and_kept_instead_of_cut_by_the_browser(client, lead, field, most):
+    page = client.get(f"/admin/work/{lead.pk}/").content.decode()
+    [box] = re.findall(rf'<(?:input|textarea)[^>]*name="{field}"[^>]*>', page)
+    assert "maxlength" not in box
+    client.post(f"/admin/work/{lead.pk}/call/")
+    answer = record(client, lead, disposition="no_answer", **{field: "x" * (most + 1)})
+    assert answer.context["form"].errors.keys() == {field}
+    assert f"{most + 1}" in answer.context["form"].errors[field][0] and "x" * (most + 1) in answer.content.decode()
+
+
+def test_no_day_of_a_visit_is_chosen_before_somebody_chose_it(client, lead):
+    path = f"/admin/leads/lead/{lead.pk}/book-visit/"
+    refused = client.post(path, {"slot": ""}, headers={"HX-Request": "true"})
+    assert "Choose the day they agreed to." in refused.content.decode()
+    assert re.search(r'<option value=""[^>]*selected|<option value="" *>choose', client.get(path).content.decode())
+    assert not Appointment.objects.exists()
+
+
 def test_the_dialog_that_books_is_offered_to_who_may_and_for_a_visit(client, lead, lead_of, caller):
     page = client.get(f"/admin/work/{lead.pk}/").content.decode()
     assert page.count(f"/admin/leads/lead/{lead.pk}/book-visit/") == 4  # each link by its address and for htmx
