@@ -9,7 +9,7 @@ from medcrm.lib.errors import InvalidTransition
 
 
 class AttemptState(TextChoices):
-    REFUSED = "refused", _("Refused by the gate")
+    REFUSED = "refused", _("Not permitted")
     RESERVED = "reserved", _("Reserved")
     HANDED_OVER = "handed_over", _("Being handed to the provider")
     SENT = "sent", _("Made")

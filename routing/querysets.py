@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+
+from leads.models import Lead
 
 
 class TeamQuerySet(models.QuerySet):
@@ -21,6 +24,12 @@ class AgentQuerySet(models.QuerySet):
     def active(self) -> AgentQuerySet:
         """Those who may still get leads: neither the login nor the team was retired."""
         return self.filter(user__is_active=True, team__is_active=True)
+
+    def with_load(self) -> AgentQuerySet:
+        """With `open_total`: how many leads of theirs are owed something."""
+        owned = Lead.objects.filter(owner=OuterRef("user"), next_action_due_at__isnull=False)
+        count = owned.order_by().values("owner").annotate(n=Count("pk")).values("n")
+        return self.annotate(open_total=Coalesce(Subquery(count), 0))
 
     def away(self, at: datetime) -> AgentQuerySet:
         """Those who are away at this instant; an absence without an end goes on."""

@@ -31,15 +31,14 @@ class ReassignForm(ActionForm):
     to = Colleagues(
         label=_("Or these people"),
         required=False,
-        help_text=_("All on one team; whoever has the least work comes first."),
+        help_text=_("All on one team; whoever has the least work comes first. Beside each: open leads / most."),
     )
     reason = forms.CharField(label=_("Why"), max_length=300, help_text=_("It is kept in the history."))
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.fields["team"].choices = [("", "—"), *Team.objects.active().values_list("pk", "name")]
-        agents = Agent.objects.active().select_related("user", "team")
-        self.fields["to"].choices = [(agent.user_id, f"{agent} · {agent.team}") for agent in agents]
+        self.fields["to"].offer(Agent.objects.active(), at=timezone.now(), says_team=True)
         self.look()
 
 

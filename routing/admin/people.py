@@ -15,7 +15,6 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from leads.models import Lead
 from medcrm.lib.actions import ActionForm, service_action, widgets
 from medcrm.lib.admin import CodedAdmin, ModelAdmin, ReadOnlyInline
 from medcrm.lib.badges import badge
@@ -26,6 +25,7 @@ from routing.admin import hours
 from routing.admin.board import board_view
 from routing.board import BOUND
 from routing.models import Agent, Cadence, Clock, Team
+from routing.querysets import AgentQuerySet
 
 
 class WithHours(ModelAdmin):
@@ -108,12 +108,27 @@ class TeamAdmin(WithHours, CodedAdmin):
 
 
 class Colleagues(forms.MultipleChoiceField):
-    """Some agents of a team; the service gets their users."""
+    """Some agents of a team, each with the work they have; the service gets their users."""
 
     widget = forms.CheckboxSelectMultiple
 
+    def offer(self, agents: AgentQuerySet, *, at: datetime, says_team: bool) -> None:
+        """Let the choice be among these."""
+        rows = agents.with_load().select_related("user", "team")
+        self.choices = [(agent.user_id, _with_load(agent, at=at, says_team=says_team)) for agent in rows]
+
     def clean(self, value: object) -> list[int]:
         return [int(pk) for pk in super().clean(value)]
+
+
+def load_of(agent: Agent) -> str:
+    """How many leads are theirs to see to, of how many at most."""
+    return f"{agent.open_total} / {'∞' if agent.open_cap is None else agent.open_cap}"
+
+
+def _with_load(agent: Agent, *, at: datetime, says_team: bool) -> str:
+    parts = [agent, *([agent.team] if says_team else []), load_of(agent), *([_("away")] if agent.is_away(at) else [])]
+    return " · ".join(map(str, parts))
 
 
 class HandOverForm(ActionForm):
@@ -135,8 +150,8 @@ class HandOverForm(ActionForm):
     def __init__(self, data: object = None, *, obj: Agent | None = None, request: HttpRequest) -> None:
         super().__init__(data, obj=obj, request=request)
         others = Agent.objects.active().filter(team=obj.team_id).exclude(pk=obj.pk) if obj else Agent.objects.none()
-        present = others.exclude(pk__in=Agent.objects.away(timezone.now())).select_related("user")
-        self.fields["to"].choices = [(agent.user_id, str(agent)) for agent in present]
+        now = timezone.now()
+        self.fields["to"].offer(others.exclude(pk__in=Agent.objects.away(now)), at=now, says_team=False)
         self.look()
 
 
@@ -157,13 +172,11 @@ class AgentAdmin(WithHours):
     sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        owned = Lead.objects.filter(owner=OuterRef("user"), next_action_due_at__isnull=False)
-        return super().get_queryset(request).annotate(open_total=_count(owned.order_by().values("owner")))
+        return super().get_queryset(request).with_load()
 
     @display(description=_("Open work"))
     def load(self, obj: Agent) -> str:
-        cap = "∞" if obj.open_cap is None else obj.open_cap
-        return f"{obj.open_total or 0} / {cap}"
+        return load_of(obj)
 
     @display(description=_("Presence"))
     def presence(self, obj: Agent) -> SafeString | None:

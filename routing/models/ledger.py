@@ -294,7 +294,7 @@ class Notice(models.Model):
     """Something a member of staff must know; shown in the admin, and sent by mail once."""
 
     class Kind(models.TextChoices):
-        GIVEN = "given", _("Leads given to you")
+        GIVEN = "given", _("New leads for you")
         TAKEN = "taken", _("Leads taken over from you")
         WARNING = "warning", _("Nearly late")
         BREACH = "breach", _("Late")

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from leads.models import Lead
 from leads.services import rollout
@@ -83,6 +84,12 @@ def test_reassigning_from_the_page_needs_the_right(now, supervisor, boss):
     router.route([pk], at=now)
     url = reverse("admin:leads_lead_reassign", args=[pk])
     target = Agent.objects.get(user__username="quotes1").user_id
+    Agent.objects.filter(user=target).update(
+        open_cap=40, away_from=timezone.now() - timedelta(hours=1), away_until=None
+    )
+    choices = dict(boss.get(url).context["form"].fields["to"].choices)
+    assert choices[target].endswith(" · Quote desk · 0 / 40 · away")
+    assert choices[Lead.objects.get(pk=pk).owner_id].split(" · ")[2].startswith("1 / ")
     stranger = Client()
     stranger.force_login(supervisor)
     assert stranger.post(url, {"to": [target], "reason": "x"}).status_code in (403, 404)
