@@ -104,7 +104,8 @@ def preview(model: type, page: str, *, is_found: bool, **fields: object) -> Call
     def path() -> str:
         version = model.objects.filter(**fields).order_by("-version").first()
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}"
-        asked = f"?look={previews.of(version).latest('pk').pk}" if is_found else ""
+        found = previews.of(version).filter(found_at__isnull=False)
+        asked = f"?look={found.latest('pk').pk}" if is_found else ""
         return reverse(name, args=[version.pk]) + asked
 
     return path
