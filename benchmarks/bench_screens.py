@@ -9,8 +9,8 @@ each of their filters instead. The demo's organisation on scratch databases of t
 many leads (see `benchmarks/multiplied.py`); the same rows are looked at with few and with many, in turn, so that the
 machine is the same for both. The budget: the same number of queries, and p50 with many at most 1.3 × p50 with few.
 
-A list draws as many rows with many leads as it has with few: what grows with the leads is the finding of rows, and what
-each row costs is the same. “Full page” is its p50 with all the rows that a page holds.
+A list, and a search, draws as many rows with many leads as it has with few: what grows with the leads is the finding of
+rows, and what each row costs is the same. “Full page” is its p50 with all the rows that a page holds.
 “First” is the first visit with nothing in the cache, where what is kept for a minute (`medcrm.lib.counts`) is counted.
 --keep leaves the databases for the next run with it.
 """
@@ -23,7 +23,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatch
@@ -33,7 +33,6 @@ from unittest.mock import patch
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.management import call_command
@@ -51,6 +50,7 @@ from leads import previews
 from leads.models import Lead, Preview
 from medcrm import demo_data, reference
 from medcrm.lib.filters import RangeDateFilter
+from medcrm.workspace import searching
 from tests.e2e import scenes
 from tests.e2e.screens import SCREENS, Screen, a_lead
 from tests.e2e.stage import give_roles, session_of
@@ -230,19 +230,18 @@ def searches() -> list[Screen]:
 def compare(sizes: TwoSizes, path: str, clients: Mapping[str, Client], visits: int) -> Compared:
     """Visit it with empty caches, then in turn with few and many again and again, a list with the rows of the few."""
     cache.clear()
-    firsts, lists = {}, {}
+    firsts, pages = {}, {}
     for size in SIZES:
         with sizes.at(size):
             answer, firsts[size], _queries = visit(clients[size], path)
-            lists[size] = (getattr(answer, "context_data", None) or {}).get("cl")
-    rows = len(lists[FEW].result_list) if lists[FEW] else 0
-    full = None
-    if lists[FEW] and len(lists[MANY].result_list) != rows:
+            pages[size] = Rows.of(answer)
+    rows, full = pages[FEW], None
+    if rows.count != pages[MANY].count:
         with sizes.at(MANY):
             full = statistics.median(again(clients[MANY], path, visits))
-    with page_of(lists[FEW], rows):
+    with rows.at_most():
         waited = in_turn(sizes, path, clients, visits)
-    return Compared(*(Waited(firsts[size], *waited[size]) for size in SIZES), full, rows)
+    return Compared(*(Waited(firsts[size], *waited[size]) for size in SIZES), full, rows.count)
 
 
 def again(client: Client, path: str, visits: int) -> list[float]:
@@ -263,12 +262,26 @@ def in_turn(
     return {size: (statistics.median(spent), queries[size]) for size, spent in taken.items()}
 
 
-@contextmanager
-def page_of(changelist: ChangeList | None, rows: int) -> Iterator[None]:
-    """Let pages of this list hold so many rows."""
-    page = changelist.model_admin if changelist else None
-    with patch.object(page, "list_per_page", max(rows, 1)) if page else nullcontext():
-        yield
+@dataclass(frozen=True)
+class Rows:
+    """How many rows a list or a search has drawn, and whose attribute says how many it draws at most."""
+
+    count: int = 0
+    page: object = None
+    limit: str = ""
+
+    @classmethod
+    def of(cls, answer: HttpResponse) -> Rows:
+        shown = getattr(answer, "context_data", None) or {}
+        if "cl" in shown:
+            return cls(len(shown["cl"].result_list), shown["cl"].model_admin, "list_per_page")
+        if "results" in shown:
+            return cls(len(shown["results"].object_list), searching, "SHOWN")
+        return cls()
+
+    def at_most(self) -> AbstractContextManager:
+        """Draw no more rows than these meanwhile."""
+        return patch.object(self.page, self.limit, max(self.count, 1)) if self.page else nullcontext()
 
 
 def signed_in(username: str) -> Client:

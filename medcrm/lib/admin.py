@@ -177,7 +177,10 @@ class ModelAdmin(_FewQueries, unfold.ModelAdmin):
 
     def get_paginator(self, request: HttpRequest, *args: object, **kwargs: object) -> BoundedPaginator:
         paginator = super().get_paginator(request, *args, **kwargs)
-        page = request.GET.get(PAGE_VAR, "")
+        is_choice = request.resolver_match is not None and request.resolver_match.url_name == "autocomplete"
+        if is_choice:
+            paginator.ahead = paginator.per_page + 1  # a box asks only whether there is more
+        page = request.GET.get("page" if is_choice else PAGE_VAR, "")
         paginator.reading = int(page) if page.isdecimal() and page != "0" else 1
         return paginator
 

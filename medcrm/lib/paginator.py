@@ -14,10 +14,11 @@ class BoundedPaginator(Paginator):
 
     template_name = "admin/bounded_pagination.html"
     reading = 1
+    ahead = AHEAD
 
     @property
     def bound(self) -> int:
-        return min(AHEAD + (self.reading - 1) * self.per_page, BOUND)
+        return min(self.ahead + (self.reading - 1) * self.per_page, BOUND)
 
     @cached_property
     def counted(self) -> int:

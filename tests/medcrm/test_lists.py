@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 
 from consent import inbound
 from consent.models import Attempt, ConsentEvent
@@ -57,3 +58,16 @@ def test_a_list_counts_a_few_pages_from_the_one_that_is_read(admin_client, page,
     Payer.objects.bulk_create(Payer(code=f"p{n}", name=f"Payer {n}") for n in range(460))
     shown = admin_client.get("/admin/leads/payer/", {"p": page} if page else {}).context_data["cl"]
     assert (shown.result_count, shown.paginator.is_bounded, len(shown.result_list)) == (counted, is_bounded, 50)
+
+
+def test_a_choice_box_offers_all_page_by_page_and_asks_only_whether_there_is_more(admin_client):
+    Payer.objects.bulk_create(Payer(code=f"p{n}", name=f"Payer {n}") for n in range(45))
+    box = {"app_label": "leads", "model_name": "lead", "field_name": "payer", "term": "Payer"}
+    pages = []
+    for page in (1, 2, 3):
+        with CaptureQueriesContext(connection) as queries:
+            told = admin_client.get("/admin/autocomplete/", {**box, "page": page}).json()
+        pages.append((len(told["results"]), told["pagination"]["more"]))
+        [count] = [query["sql"] for query in queries if "COUNT(" in query["sql"]]
+        assert f"LIMIT {20 * page + 2}" in count
+    assert pages == [(20, True), (20, True), (5, False)]
