@@ -91,8 +91,10 @@ class BookForm(ActionForm):
     def __init__(self, data: object = None, *, obj: Lead | None = None, request: HttpRequest) -> None:
         super().__init__(data, obj=obj, request=request)
         # No day stands there already: a hasty Enter would book it.
-        days = self.days() if obj is not None else []
-        self.fields["slot"].choices = [("", _("choose…")), *days] if days else []
+        days, slot = self.days() if obj is not None else [], self.fields["slot"]
+        slot.choices = [("", _("choose…")), *days] if days else []
+        if not days:
+            slot.help_text = _("No day is open for this service. Open slots are set under “Offerings and slots”.")
         self.look()
 
     def days(self) -> Days:

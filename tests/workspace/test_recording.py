@@ -404,10 +404,13 @@ def test_what_is_too_long_is_refused_in_words_and_kept_instead_of_cut_by_the_bro
 
 def test_no_day_of_a_visit_is_chosen_before_somebody_chose_it(client, lead):
     path = f"/admin/leads/lead/{lead.pk}/book-visit/"
+    assert "No day is open" not in client.get(path).content.decode()
     refused = client.post(path, {"slot": ""}, headers={"HX-Request": "true"})
     assert "Choose the day they agreed to." in refused.content.decode()
     assert re.search(r'<option value=""[^>]*selected|<option value="" *>choose', client.get(path).content.decode())
     assert not Appointment.objects.exists()
+    Availability.objects.update(open_slots=0)
+    assert "No day is open for this service." in client.get(path).content.decode()
 
 
 def test_the_dialog_that_books_is_offered_to_who_may_and_for_a_visit(client, lead, lead_of, caller):
