@@ -201,7 +201,7 @@ class AppointmentAdmin(OfLead, ReadOnlyAdmin):
         return format_html_join(" · ", '<a class="mc-link" href="{}">{}</a>', links)
 
     @service_action(
-        _("Record what became of it"),
+        _("Record the result"),
         permissions=["record"],
         form=SettleForm,
         icon="event_note",
@@ -212,7 +212,7 @@ class AppointmentAdmin(OfLead, ReadOnlyAdmin):
         appointments.settle_appointment(pk, status, by=request.user, at=at, note=note)
 
     @service_action(
-        _("Move to another day"),
+        _("Move the visit"),
         permissions=["book"],
         form=MoveForm,
         icon="update",

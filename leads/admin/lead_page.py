@@ -28,6 +28,7 @@ from leads.models import (
     ServiceLine,
     Stakeholder,
 )
+from leads.names import Names, names_in
 from leads.services import merging
 
 TIMELINE_SHOWN = 30
@@ -62,6 +63,7 @@ class LeadPage:
     stakeholders: Sequence[Stakeholder]
     cycles: Sequence[Qualification]
     timeline: Sequence[Interaction]
+    names: Names
     has_more: bool
     top: Sequence[tuple[panels.Panel, SafeString]]
     main: Sequence[tuple[panels.Panel, SafeString]]
@@ -109,6 +111,7 @@ def read(lead: Lead, request: HttpRequest, *, at: datetime) -> LeadPage:
         stakeholders=list(lead.stakeholders.order_by("pk")),
         cycles=cycles,
         timeline=timeline[:TIMELINE_SHOWN],
+        names=names_in(entry.facts for entry in timeline),
         has_more=len(timeline) > TIMELINE_SHOWN,
         top=placed(panels.TOP),
         main=placed(panels.MAIN),

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 
+from leads.names import Names
 from medcrm.lib import badges, phones
 
 register = template.Library()
@@ -49,11 +50,18 @@ def moment(value: object) -> str:
 
 
 @register.filter
-def facts_in_words(facts: object) -> str:
-    """The structured facts of a timeline entry, in a line."""
+def facts_in_words(facts: object, names: Names | None = None) -> str:
+    """The structured facts of a timeline entry, in a line; what is kept by its code is called by its name."""
     if not isinstance(facts, Mapping):
         return ""
-    return "; ".join(f"{_word(name)}: {_words(value)}" for name, value in facts.items() if value not in ("", None, []))
+    said = {fact: _named(fact, value, names or {}) for fact, value in facts.items() if value not in ("", None, [])}
+    return "; ".join(f"{_word(fact)}: {_words(value)}" for fact, value in said.items())
+
+
+def _named(fact: str, value: object, names: Names) -> object:
+    if isinstance(value, list):
+        return [names.get((fact, str(item)), item) for item in value]
+    return names.get((fact, str(value)), value)
 
 
 def _word(code: object) -> str:

@@ -3,6 +3,8 @@
 import pytest
 from django.utils import timezone
 
+from leads.models import MissingKind
+from leads.names import names_in
 from medcrm.templatetags.badges import facts_in_words, moment
 
 
@@ -25,3 +27,17 @@ def test_an_instant_is_read_on_the_readers_clock(kept, read) -> None:
 def test_facts_are_read_in_a_line_without_a_raw_timestamp() -> None:
     facts = {"consent_step": "yes", "follow_up_on": "2026-12-03", "missing": ["payer"], "told": ""}
     assert facts_in_words(facts) == "consent step: yes; follow up on: Dec 3, 2026; missing: payer"
+
+
+def test_what_is_kept_by_its_code_is_called_by_its_name(organisation, django_assert_num_queries) -> None:
+    visit = {"service": "ortho", "clinic": "aus", "date": "2026-12-10", "status": "booked"}
+    call = {"missing": ["prior_authorization", "gone"], "told": "ortho"}
+    with django_assert_num_queries(1):
+        names = names_in([visit, call, {}])
+    assert facts_in_words(visit, names) == (
+        "service: Orthopedic consult; clinic: Austin Central; date: Dec 10, 2026; status: booked"
+    )
+    missing = MissingKind.objects.get(pk="prior_authorization").name
+    assert facts_in_words(call, names) == f"missing: {missing}, gone; told: ortho"
+    with django_assert_num_queries(0):
+        assert names_in([{"told": "ortho"}]) == {}
