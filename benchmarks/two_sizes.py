@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 from django.core.cache.backends.base import default_key_func
 from django.db import connection, connections
@@ -15,16 +16,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 FEW, MANY = "few", "many"
 SIZES = (FEW, MANY)
-_now = FEW
 
 
 def key(name: str, prefix: str, version: int) -> str:
     """Where the cache keeps something: apart for each size."""
-    return default_key_func(name, f"{prefix}:{_now}", version)
+    return default_key_func(name, f"{prefix}:{TwoSizes.size}", version)
 
 
 class TwoSizes:
     """Scratch databases beside the one in use, made by `make` (few leads) and then `grow` (many)."""
+
+    size: ClassVar[str] = FEW  # of the whole process: its threads, and the cache, ask the same one
 
     def __init__(self) -> None:
         self.usual = connections["default"]
@@ -58,8 +60,7 @@ class TwoSizes:
     @contextmanager
     def at(self, size: str) -> Iterator[None]:
         """What is asked of the database and of the cache meanwhile is asked of this size, by other threads too."""
-        global _now  # noqa: PLW0603 - the cache asks a function of a module
-        before = connections["default"], _now
+        before = connections["default"], TwoSizes.size
         self._turn(self.wrappers[size], size)
         try:
             yield
@@ -67,8 +68,7 @@ class TwoSizes:
             self._turn(*before)
 
     def _turn(self, wrapper: BaseDatabaseWrapper, size: str) -> None:
-        global _now  # noqa: PLW0603
-        connections["default"], _now = wrapper, size
+        connections["default"], TwoSizes.size = wrapper, size
         connections.settings["default"] = wrapper.settings_dict
 
     def _drop(self, size: str) -> None:

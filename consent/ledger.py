@@ -283,7 +283,7 @@ INSERT INTO consent_permission (address_id, channel, {", ".join(FOLDED)})
 SELECT address_id, channel, {", ".join(FOLDED)}
 FROM jsonb_to_recordset(%s) AS r (address_id bigint, channel text, {", ".join(f"{k} {v}" for k, v in FOLDED.items())})
 ON CONFLICT (address_id, channel) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in FOLDED)}
-"""  # noqa: S608
+"""  # noqa: S608 - names of our own columns; values are parameters
 
 
 def _projected(address_id: int, view: fold.ChannelView, length: int) -> Permission:
@@ -423,7 +423,7 @@ WITH entries AS MATERIALIZED (
 INSERT INTO consent_consentevent ({", ".join(TYPES)}, seq, prev_hash, hash)
 SELECT {", ".join(TYPES)}, 0, '', '' FROM entries ORDER BY address_id, place
 RETURNING id::text, seq, prev_hash, hash, (SELECT a.kind FROM consent_address a WHERE a.id = address_id)
-"""  # noqa: S608
+"""  # noqa: S608 - names of our own columns; values are parameters
 
 
 def _insert(rows: Sequence[Written], document: str) -> list[Link]:

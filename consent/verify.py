@@ -81,7 +81,7 @@ SELECT a.id, a.head_seq, NULL, 'head' FROM consent_address a
 WHERE a.head_seq > 0 AND (%(ids)s::bigint[] IS NULL OR a.id = ANY(%(ids)s))
   AND NOT EXISTS (SELECT 1 FROM consent_consentevent e WHERE e.address_id = a.id)
 ORDER BY 1, 2
-"""  # noqa: S608
+"""  # noqa: S608 - names of our own columns; values are parameters
 
 SEALED = """
 SELECT a.id, h.seq, e.id, h.checkpoint_id, h.keyed_hash

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from django.conf import settings
 
-SECRET_PREFIX = "whsec_"  # noqa: S105
+SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with, and none itself
 
 
 def new_salt() -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, QuerySet
 
 from leads.models import Milestone, ScoringModel, ScoringRule
 from leads.vocabulary import Intent, LeadType
@@ -294,7 +294,7 @@ def judge_services(*, since: datetime, at: datetime) -> list[GroupFinding]:
     return _judge_groups(groups, worse=Says.SLOW, better=Says.FAST)
 
 
-def _mature(since: datetime, at: datetime):  # noqa: ANN202
+def _mature(since: datetime, at: datetime) -> QuerySet[Milestone]:
     return Milestone.objects.filter(left_out="", captured_at__gte=since, captured_at__lt=at - MATURE_AFTER).order_by()
 
 

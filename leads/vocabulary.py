@@ -71,7 +71,7 @@ class Check(TextChoices):
 
 
 class Verdict(TextChoices):
-    PASS = "pass", _("Pass")  # noqa: S105
+    PASS = "pass", _("Pass")  # noqa: S105 - a verdict
     FAIL = "fail", _("Fail")
     UNKNOWN = "unknown", _("Unknown")
 

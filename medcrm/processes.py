@@ -131,7 +131,7 @@ class Processes:
 
         def answers() -> bool:
             try:
-                urllib.request.urlopen(url, timeout=5).close()  # noqa: S310
+                urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - our own server
             except urllib.error.HTTPError:
                 return True
             except OSError:

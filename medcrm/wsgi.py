@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medcrm.settings")
 application = get_wsgi_application()
 
 from consent import zones  # noqa: E402 - its models need the applications
-from medcrm.lib.garbage import spare_what_stays  # noqa: E402
+from medcrm.lib.garbage import spare_what_stays  # noqa: E402 - after all that stays is there
 
 zones.load()  # the first caller of each worker would wait a second for it
 spare_what_stays()

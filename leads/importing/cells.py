@@ -176,7 +176,7 @@ def day(text: str) -> date:
 def _parse(text: str) -> datetime:
     try:
         if len(text) == 10:
-            return datetime.combine(date.fromisoformat(text), datetime.min.time().replace(hour=12))  # noqa: DTZ001
+            return datetime.combine(date.fromisoformat(text), datetime.min.time().replace(hour=12))  # noqa: DTZ001 - a wall clock
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = _american(text)
@@ -189,7 +189,7 @@ def _american(text: str) -> datetime:
     for days in DATES:
         for clock in TIMES:
             try:
-                moment = datetime.strptime(text, days + clock)  # noqa: DTZ007
+                moment = datetime.strptime(text, days + clock)  # noqa: DTZ007 - a wall clock
             except ValueError:
                 continue
             return moment if clock else moment.replace(hour=12)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -42,7 +42,7 @@ class Pages(CursorPagination):
     max_page_size = 200
     invalid_cursor_message = _("This cursor is not one of ours. Begin again without it.")
 
-    def decode_cursor(self, request: Request):  # noqa: ANN201
+    def decode_cursor(self, request: Request) -> Cursor | None:
         if "\x00" in request.query_params.get(self.cursor_query_param, ""):
             raise ValidationError({"cursor": [self.invalid_cursor_message]})
         return super().decode_cursor(request)

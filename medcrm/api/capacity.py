@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django_filters import rest_framework as filters
@@ -46,7 +47,7 @@ class ManyAvailabilityView(ClientView):
     filterset_class = AvailabilityFilter
     scopes = {"GET": ScopeCode.AVAILABILITY_READ, "POST": ScopeCode.AVAILABILITY_WRITE}
 
-    def get_queryset(self):  # noqa: ANN201
+    def get_queryset(self) -> QuerySet:
         return Availability.objects.select_related("offering")
 
     def get(self, request: Request) -> Response:
@@ -113,7 +114,7 @@ class AppointmentsView(ClientView):
     filterset_class = AppointmentFilter
     scopes = {"GET": ScopeCode.APPOINTMENTS_READ}
 
-    def get_queryset(self):  # noqa: ANN201
+    def get_queryset(self) -> QuerySet:
         return Appointment.objects.filter(self.of_leads()).select_related("lead")
 
     def get(self, request: Request) -> Response:

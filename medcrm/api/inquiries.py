@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.core.exceptions import RequestDataTooBig
+from django.db.models import QuerySet
 from django.http import UnreadablePostError
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -113,7 +114,7 @@ class InquiriesView(ClientView):
         # A body that cannot be read whole is kept as a refused inquiry, so it is read by the method itself.
         super(ClientView, self).initial(request, *args, **kwargs)
 
-    def get_queryset(self):  # noqa: ANN201
+    def get_queryset(self) -> QuerySet:
         return Inquiry.objects.filter(lead__isnull=False).filter(self.of_leads()).select_related("lead")
 
     def get(self, request: Request) -> Response:

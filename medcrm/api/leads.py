@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -65,7 +66,7 @@ class LeadsView(ClientView):
     filterset_class = LeadFilter
     scopes = {"GET": ScopeCode.LEADS_READ}
 
-    def get_queryset(self):  # noqa: ANN201
+    def get_queryset(self) -> QuerySet:
         return self.leads().select_related(*SHOWN)
 
     def get(self, request: Request) -> Response:

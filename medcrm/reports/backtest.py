@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from leads import checks, criteria, qualification, scoring, snapshots
 from leads.measures import Period
@@ -195,7 +196,7 @@ def _run_batch(*, at: datetime) -> bool:
     return True
 
 
-def _rows(period: Period):  # noqa: ANN202
+def _rows(period: Period) -> QuerySet[Snapshot]:
     """What can be decided again; of people who were forgotten nothing is known any more."""
     return Snapshot.objects.filter(period.during("at")).exclude(facts={})
 

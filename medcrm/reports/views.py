@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
+from django_filters import FilterSet
 
 from leads import exporting
 from leads.measures import DIMENSIONS, Period
@@ -99,7 +100,9 @@ def _counted(slug: str, page: Page, ask: Ask) -> Counted[list[Section]]:
     return counted(f"report:{sha256(repr(asked).encode()).hexdigest()[:32]}", lambda: _made(page, ask), at=ask.at)
 
 
-def _context(request, slug, page: Page, ask: Ask, filters, sections: list[Section], query) -> dict[str, object]:  # noqa: ANN001
+def _context(
+    request: HttpRequest, slug: str, page: Page, ask: Ask, filters: FilterSet, sections: list[Section], query: QueryDict
+) -> dict[str, object]:
     kept = query.urlencode()
     return {
         **admin.site.each_context(request),
@@ -136,7 +139,7 @@ def _kept(request: HttpRequest, kept: RuleReview | None) -> dict[str, object]:
     }
 
 
-def _with(query, **values: str) -> str:  # noqa: ANN001
+def _with(query: QueryDict, **values: str) -> str:
     copy = query.copy()
     for name, value in values.items():
         copy[name] = value

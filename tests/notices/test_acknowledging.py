@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -322,21 +322,6 @@ def test_what_staff_owe_to_who_rang_is_still_theirs_to_write(organisation, submi
 
 
 # The worker dies
-
-
-@pytest.fixture
-def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[object, str], None]]:
-    """A worker that ends at a call."""
-
-    def die(*args: object, **kwargs: object) -> None:
-        raise SystemExit
-
-    def at(module: object, name: str, when: datetime) -> None:
-        with monkeypatch.context() as patch, pytest.raises(SystemExit):
-            patch.setattr(module, name, die)
-            dispatch.dispatch_due(at=when)
-
-    return at
 
 
 @pytest.fixture
